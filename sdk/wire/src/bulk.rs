@@ -1,0 +1,61 @@
+//! How an edge talks to the origin: MessagePack, many SKUs in one request.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Channel, Location, Sku, Stock, Timestamp, session::Session};
+
+/// The media type of loads.
+pub const MESSAGEPACK: &str = "application/msgpack";
+/// Asked for in `Accept` by an edge that forwards a write; problems stay `application/problem+json`.
+pub const WRITTEN: &str = "application/vnd.onhand.written+msgpack";
+/// Milliseconds that the caller will still wait, handed on with every call.
+pub const TIMEOUT_HEADER: &str = "onhand-timeout-ms";
+/// Most SKUs in one load.
+pub const LOAD_SKUS: usize = 1000;
+
+/// `POST /internal/api/facts`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LoadFacts {
+    /// At most [`LOAD_SKUS`].
+    pub skus: Vec<Sku>,
+    /// Leaves this reservation's own holds out of `reserved`; such facts must not be cached.
+    #[serde(default)]
+    pub without: Option<Uuid>,
+}
+
+/// Facts of one snapshot, in the order asked; an unknown SKU is an empty [`Stock`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadedFacts {
+    /// Read before the snapshot: every change acknowledged before it is in.
+    pub at: Timestamp,
+    pub term: u16,
+    #[serde(default)]
+    pub good_since: u16,
+    pub stocks: Vec<Stock>,
+}
+
+/// `GET /internal/api/topology`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadedTopology {
+    pub at: Timestamp,
+    pub term: u16,
+    #[serde(default)]
+    pub good_since: u16,
+    pub locations: Vec<Location>,
+    pub channels: Vec<Channel>,
+}
+
+/// A write's answer, with the facts that the edge joins before it passes the answer on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    pub status: u16,
+    /// The first answer again, by idempotency key.
+    pub replayed: bool,
+    /// The JSON for the caller: a reservation, or a kept problem.
+    pub body: String,
+    /// Read after the commit and rounded up: every later answer reflects the write.
+    pub as_of: Timestamp,
+    pub session: Session,
+    pub stocks: Vec<Stock>,
+}

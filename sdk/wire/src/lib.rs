@@ -1,0 +1,36 @@
+//! What crosses a process boundary, and nothing else: no I/O, no clocks, no tasks.
+//!
+//! Read in this order: the words (names, quantities, time), then the idea
+//! (versions, facts and their join), then what is sent (events, requests,
+//! problems), then what callers carry (sessions, tokens).
+
+pub mod limits;
+mod name;
+mod quantity;
+mod time;
+
+mod version;
+pub mod fact;
+mod topology;
+pub mod partition;
+pub mod event;
+pub mod memory_log;
+
+pub mod problem;
+pub mod request;
+pub mod reservation;
+pub mod availability;
+pub mod bulk;
+pub mod page;
+
+pub mod session;
+pub mod auth;
+pub mod setting;
+
+pub use fact::{Fact, Join, Stock};
+pub use name::{ChannelId, InvalidName, LocationId, Sku};
+pub use problem::{Code, Problem};
+pub use quantity::{InvalidQuantity, Money, Quantity};
+pub use time::{RestockAt, Timestamp};
+pub use topology::{Channel, Item, Location};
+pub use version::Version;

@@ -1,0 +1,116 @@
+//! The change feed inside one process (`onhand dev`): the shape of a Kafka topic, in memory.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+/// Records that a partition keeps; a reader further behind is told that they are gone.
+const KEPT: usize = 65_536;
+
+/// One record as a reader sees it.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub partition: i32,
+    pub offset: i64,
+    pub value: Arc<[u8]>,
+}
+
+/// The log no longer reaches back to the reader's position in this partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the log no longer reaches back to the position in partition {0}")]
+pub struct Gone(pub i32);
+
+#[derive(Default)]
+struct Partition {
+    /// Offset of the first record kept.
+    start: i64,
+    values: VecDeque<Arc<[u8]>>,
+}
+
+impl Partition {
+    fn end(&self) -> i64 {
+        self.start + self.values.len() as i64
+    }
+}
+
+/// A cheap handle to a partitioned, append-only, bounded log.
+#[derive(Clone)]
+pub struct MemoryLog(Arc<(Mutex<Vec<Partition>>, Condvar)>);
+
+impl MemoryLog {
+    pub fn new(partitions: i32) -> Self {
+        let partitions = (0..partitions).map(|_| Partition::default()).collect();
+        Self(Arc::new((Mutex::new(partitions), Condvar::new())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Partition>> {
+        self.0.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub fn partitions(&self) -> i32 {
+        self.lock().len() as i32
+    }
+
+    /// The next offset of each partition.
+    pub fn ends(&self) -> Vec<i64> {
+        self.lock().iter().map(Partition::end).collect()
+    }
+
+    pub fn append(&self, records: impl IntoIterator<Item = (i32, Vec<u8>)>) {
+        let mut partitions = self.lock();
+        for (partition, value) in records {
+            let partition = &mut partitions[partition as usize];
+            partition.values.push_back(value.into());
+            if partition.values.len() > KEPT {
+                partition.values.pop_front();
+                partition.start += 1;
+            }
+        }
+        self.0.1.notify_all();
+    }
+
+    /// Records from `positions` on (one per partition), which it moves past them; waits up to
+    /// `wait` for the first one.
+    pub fn poll(&self, positions: &mut [i64], wait: Duration) -> Result<Vec<Record>, Gone> {
+        let deadline = Instant::now() + wait;
+        let mut partitions = self.lock();
+        loop {
+            let records = read(&partitions, positions)?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !records.is_empty() || left.is_zero() {
+                return Ok(records);
+            }
+            partitions = self.0.1.wait_timeout(partitions, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+    }
+}
+
+fn read(partitions: &[Partition], positions: &mut [i64]) -> Result<Vec<Record>, Gone> {
+    let mut records = Vec::new();
+    for (index, partition) in partitions.iter().enumerate() {
+        let skip = usize::try_from(positions[index] - partition.start).map_err(|_| Gone(index as i32))?;
+        let from = positions[index];
+        let news = partition.values.iter().skip(skip).zip(from..);
+        records.extend(news.map(|(value, offset)| Record { partition: index as i32, offset, value: value.clone() }));
+        positions[index] = partition.end().max(from);
+    }
+    Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_left_behind_is_told() {
+        let log = MemoryLog::new(2);
+        let mut positions = log.ends();
+        log.append([(0, vec![1]), (1, vec![2])]);
+        assert_eq!(log.poll(&mut positions, Duration::ZERO).unwrap().len(), 2);
+        assert_eq!(positions, [1, 1]);
+        log.append((0..=KEPT).map(|_| (1, vec![3])));
+        assert_eq!(log.poll(&mut [1, 0], Duration::ZERO).unwrap_err(), Gone(1));
+    }
+}
