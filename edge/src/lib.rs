@@ -1,1 +1,54 @@
+//! One regional node: answers lookups from a cache that the change feed keeps right.
+//!
+//! **A lookup**, in the order in which it passes the modules:
+//!
+//! | step | module | cost |
+//! |---|---|---|
+//! | accept, limits, drain | [`serve`] | |
+//! | correlation, CORS, route, token, body | `http`, `admission` | |
+//! | `as_of`, staleness, mode: **before** the entry | `freshness` | two loads |
+//! | names of locations and channels | `topology` | one load |
+//! | L1 | `cache::l1` | one hash lookup |
+//! | coalesce and gather the misses | `cache::load` | a task switch |
+//! | L2, joined with what lately came in | `cache::l2`, `cache::recent` | one round trip for all |
+//! | the origin, within its deadline and breaker | `origin` | one request for all |
+//! | facts + topology + rules → body, kept beside the entry | `view` | none on a hit |
+//!
+//! **A change**, in the order in which it passes them:
+//!
+//! | step | module |
+//! |---|---|
+//! | Kafka, or the log of the same process | `feed::kafka`, `feed::memory` |
+//! | decode; count and skip what cannot be | `feed::apply` |
+//! | a location or a channel → the topology | `topology` |
+//! | a fact or an item → `recent`, **then** L1 | `cache::recent`, `cache::l1` |
+//! | a watermark → `as_of`; loaded facts that it has passed leave `recent` | `freshness` |
+//! | the region's one writer of each partition → Redis | `feed::l2_writer` |
+//!
+//! What is absent: nothing but `cache::l1` touches the moka cache; nothing here decides a
+//! reservation; nothing here depends on the origin's crate.
 
+mod config;
+pub mod serve;
+mod node;
+mod http;
+mod admission;
+mod freshness;
+mod topology;
+mod view;
+#[path = "rules_stub.rs"]
+mod rules;
+mod cache;
+mod origin;
+mod breaker;
+mod feed;
+mod metrics;
+
+pub use admission::Auth;
+pub use config::{
+    BreakerConfig, CacheConfig, Config, FreshnessConfig, HttpConfig, OriginConfig, RecentConfig, RedisConfig,
+};
+pub use feed::Feed;
+pub use origin::BadUrl;
+pub use rules::Rules;
+pub use serve::{Edge, StartError};

@@ -1,1 +1,148 @@
+//! The authoritative side: decides every reservation, keeps the ledger, publishes every change.
+//!
+//! A change passes through these files, in this order:
+//!
+//! | step | file | what it does |
+//! |---|---|---|
+//! | 1 | `http` | judges the token, reads the body, makes a [`command`] of it |
+//! | 2 | `batch` | gathers commands while the last batch commits |
+//! | 3 | `store` | locks and reads what they name, in one round trip |
+//! | 4 | `decide` | pure: each command in turn against the state |
+//! | 5 | `store` | writes rows, ledger, reservations, keys, outbox; one commit |
+//! | 6 | `relay` | outbox → feed, then the watermark |
+//!
+//! Beside that, `expire` closes holds at their deadline and `import` stages files.
 
+mod config;
+mod http;
+pub mod command;
+pub mod batch;
+pub mod record;
+pub mod state;
+pub mod decide;
+pub mod store;
+pub mod relay;
+mod expire;
+mod import;
+mod metrics;
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use onhand_rules::Rules;
+use onhand_wire::{auth::Verifier, memory_log::MemoryLog};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+
+pub use self::config::{Config, Database};
+use self::{
+    expire::Sweeper,
+    metrics::Metrics,
+    relay::{Feed as FeedSeam, KafkaFeed, MemoryFeed, Relay},
+    store::{Store, StoreError, postgres, sqlite::Sqlite},
+};
+
+/// Where changes are published.
+pub enum Feed {
+    Kafka { brokers: String, topic: String, partitions: i32, replication: i32 },
+    Memory(MemoryLog),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{listener}: cannot listen on {address}: {cause}")]
+    Listen { listener: &'static str, address: String, cause: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Feed(#[from] relay::FeedError),
+}
+
+/// Opens the configured database; does not yet connect to PostgreSQL.
+pub fn open_store(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
+    let url = database.url.expose();
+    match url.strip_prefix("sqlite:") {
+        Some(":memory:") => Ok(Arc::new(Sqlite::open(None)?)),
+        Some(path) => Ok(Arc::new(Sqlite::open(Some(Path::new(path)))?)),
+        None => {
+            let timeouts = postgres::Timeouts {
+                connect: database.connect_timeout.0,
+                statement: database.statement_timeout.0,
+                lock: database.lock_timeout.0,
+            };
+            Ok(Arc::new(postgres::Postgres::new(url, database.read_connections, timeouts)?))
+        }
+    }
+}
+
+/// A bound origin, ready to serve.
+pub struct Origin {
+    api: TcpListener,
+    management: TcpListener,
+    context: Arc<http::Context>,
+    batcher: batch::Batcher,
+    relay: Relay,
+    drain: Duration,
+}
+
+impl Origin {
+    /// Binds both listeners (port 0: any free one) and checks the schema.
+    pub async fn bind(config: Config, feed: Feed, verifier: Arc<Verifier>, rules: Rules) -> Result<Self, StartError> {
+        let api = listen("origin.listen", &config.listen).await?;
+        let management = listen("origin.management", &config.management).await?;
+        let store = open_store(&config.database)?;
+        store.check_schema().await?;
+        let feed: Arc<dyn FeedSeam> = match feed {
+            Feed::Kafka { brokers, topic, partitions, replication } => Arc::new(KafkaFeed::new(&brokers, &topic, partitions, replication)?),
+            Feed::Memory(log) => Arc::new(MemoryFeed(log)),
+        };
+        let registry = prometheus::Registry::new();
+        if let Err(error) = rules.register(&registry) {
+            tracing::warn!(%error, "the rules' metrics are not shown");
+        }
+        let metrics = Metrics::new(registry);
+        let committed = Arc::new(Notify::new());
+        let (batches, batcher) = batch::batches(store.clone(), rules, committed.clone(), metrics.clone(), config.queue);
+        let relay = Relay { store: store.clone(), feed: feed.clone(), committed, metrics: metrics.clone() };
+        let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone() };
+        let write_timeout = config.write_timeout.0;
+        let context = http::Context { store, batches, sweeper, feed, verifier, metrics, region: config.region, write_timeout };
+        Ok(Self { api, management, context: Arc::new(context), batcher, relay, drain: config.drain.0 })
+    }
+
+    pub fn api(&self) -> SocketAddr {
+        self.api.local_addr().expect("a bound listener has an address")
+    }
+
+    pub fn management(&self) -> SocketAddr {
+        self.management.local_addr().expect("a bound listener has an address")
+    }
+
+    /// Serves until `shutdown`, then finishes what is under way, within the drain time.
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) {
+        let stop = Arc::new(tokio::sync::watch::Sender::new(false));
+        let mut background = JoinSet::new();
+        background.spawn(self.batcher.run());
+        background.spawn(self.relay.run());
+        background.spawn(self.context.sweeper.clone().run());
+        let mut listeners = JoinSet::new();
+        listeners.spawn(serve(self.api, http::api(self.context.clone()), stop.subscribe()));
+        listeners.spawn(serve(self.management, http::management(self.context), stop.subscribe()));
+        shutdown.await;
+        stop.send_replace(true);
+        let drained = async { while listeners.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.drain, drained).await.is_err() {
+            tracing::warn!("calls were still under way at the end of the drain time");
+        }
+        background.abort_all();
+    }
+}
+
+async fn listen(listener: &'static str, address: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|cause| StartError::Listen { listener, address: address.to_owned(), cause })
+}
+
+async fn serve(listener: TcpListener, pages: axum::Router, mut stop: tokio::sync::watch::Receiver<bool>) {
+    let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+    if let Err(error) = axum::serve(listener, pages).with_graceful_shutdown(stopped).await {
+        tracing::error!(%error, "a listener ended");
+    }
+}

@@ -1,1 +1,47 @@
+//! Loads, limits and runs rule components: used by edge, origin and the command.
+//!
+//! A call, in order ([`Rules::allocate`], [`Rules::view`]):
+//! 1. the release in force is read (arc-swap: a swap drops no call and none waits for it);
+//! 2. input that is too large is refused before anything is set up;
+//! 3. a **fresh store**, with the deadline, the memory cap and the size limits set before the guest
+//!    is instantiated, so that its start function is held to them too;
+//! 4. the call itself, then the store is dropped: nothing survives it;
+//! 5. the answer is checked against the input. A wrong answer is a fault like a trap or a timeout.
+//!
+//! Whatever goes wrong is a [`Fault`]; the caller falls back to the built-in behaviour. Calls are
+//! synchronous and short (micro-seconds, at most the deadline), so they may be made from an async
+//! thread. Components are compiled when they are loaded, never when they are called.
 
+mod config;
+mod fault;
+
+mod allocation;
+mod view;
+
+mod sandbox;
+mod since_v0_1;
+mod state;
+
+mod componentize;
+mod load;
+mod meter;
+mod rule;
+mod rules;
+
+pub use allocation::{AllocationInput, AskedLine, Candidate, Offer, Plan, Planned};
+pub use componentize::{ComponentizeError, componentize};
+pub use config::Config;
+pub use fault::{Fault, Reason};
+pub use load::{LoadError, LoadFault};
+pub use rule::World;
+pub use rules::Rules;
+pub use view::{Presentation, Shown, ViewInput, ViewLocation};
+
+/// Most bytes that a call gives to a rule: names and texts, and what the records around them take.
+pub const INPUT_BYTES: usize = 128 << 10;
+/// Most bytes that a rule gives to the host at once: its answer, or one line of log.
+pub const OUTPUT_BYTES: usize = 20 << 10;
+/// Bytes of log that are kept of one call.
+pub const LOG_BYTES: usize = 1000;
+/// Longest label of a presentation, in characters.
+pub const LABEL_CHARS: usize = 64;

@@ -1,1 +1,102 @@
+//! For authors of rules: plain traits, compiled to WebAssembly with the rule.
+//!
+//! A rule implements [`View`] or [`Allocation`] and registers itself. That is all of it:
+//!
+//! ```
+//! use onhand_plugin::{Config, Error, View, view::{Presentation, Request, Shown, Stock}};
+//!
+//! /// Nobody sees more than five.
+//! struct AtMostFive;
+//!
+//! impl View for AtMostFive {
+//!     fn view(_: &Config, _: Request, stock: Stock) -> Result<Presentation, Error> {
+//!         let cap = |(location, at): (u32, &onhand_plugin::view::LocationStock)| Shown {
+//!             location,
+//!             available: at.available.min(5),
+//!             backorderable: at.backorderable,
+//!         };
+//!         let locations = (0..).zip(&stock.locations).map(cap).collect();
+//!         Ok(Presentation { locations, label: None })
+//!     }
+//! }
+//!
+//! onhand_plugin::register!(view: AtMostFive);
+//! # fn main() {}
+//! ```
+//!
+//! ```
+//! use onhand_plugin::{Allocation, Config, Error, allocation::{AskedLine, Location, Plan, Planned, Request, SkuStock}};
+//!
+//! /// The first location serves every line, or the rule leaves it to the built-in strategy.
+//! struct FirstOnly;
+//!
+//! impl Allocation for FirstOnly {
+//!     fn allocate(
+//!         _: &Config,
+//!         _: Request,
+//!         lines: Vec<AskedLine>,
+//!         _: Vec<Location>,
+//!         stock: Vec<SkuStock>,
+//!     ) -> Result<Plan, Error> {
+//!         let has = |line: &AskedLine| {
+//!             let offers = stock.iter().filter(|stock| stock.sku == line.sku).flat_map(|stock| &stock.offers);
+//!             offers.filter(|offer| offer.location == 0).any(|offer| offer.available >= line.quantity)
+//!         };
+//!         if !lines.iter().all(has) {
+//!             return Err(Error::Refused("the first location has not all of it".into()));
+//!         }
+//!         let whole = |line: &AskedLine| Planned { line: line.line, location: 0, quantity: line.quantity };
+//!         Ok(Plan { allocations: lines.iter().map(whole).collect() })
+//!     }
+//! }
+//!
+//! onhand_plugin::register!(allocation: FirstOnly);
+//! # fn main() {}
+//! ```
+//!
+//! What each type means, its units and ranges stand beside it, and in `wit/rules/since-v0.1`.
+//!
+//! The crate compiles for the machine at hand too, so a rule is tested by `cargo test` like any
+//! function: give it a [`Config`] made of pairs and look at the answer.
 
+// What the generated code calls itself by, here and in the rule's crate.
+extern crate self as onhand_plugin;
+
+#[doc(hidden)]
+pub mod bindings;
+mod config;
+mod log;
+
+pub mod allocation;
+pub mod view;
+
+pub use allocation::Allocation;
+pub use bindings::{
+    allocation::onhand::rules::places::{Coordinates, Destination},
+    view::onhand::rules::errors::Error,
+};
+pub use config::Config;
+pub use log::{Level, log};
+pub use view::View;
+
+/// Makes a type the component's rule: `register!(view: T)` or `register!(allocation: T)`, once.
+#[macro_export]
+macro_rules! register {
+    (view: $rule:ty) => {
+        const _: () = {
+            type Component = $crate::view::Registered<$rule>;
+            // Exported symbols would clash where a test links two rules, so only the component has them.
+            #[cfg(target_family = "wasm")]
+    $crate::bindings::view::export!(Component with_types_in $crate::bindings::view);
+            let _ = ::core::mem::size_of::<Component>();
+        };
+    };
+    (allocation: $rule:ty) => {
+        const _: () = {
+            type Component = $crate::allocation::Registered<$rule>;
+            #[cfg(target_family = "wasm")]
+    $crate::bindings::allocation::export!(Component with_types_in $crate::bindings::allocation);
+            let _ = ::core::mem::size_of::<Component>();
+        };
+    };
+}

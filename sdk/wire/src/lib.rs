@@ -21,6 +21,7 @@ pub mod request;
 pub mod reservation;
 pub mod availability;
 pub mod bulk;
+pub mod l2;
 pub mod page;
 
 pub mod session;

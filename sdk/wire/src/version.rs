@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// `(term, seq)` as 16 and 48 bits of a `u64`: ordered by term, then by seq.
 ///
 /// `seq` rises by at least 1 under the row's lock and survives deletion. The term is the
-/// database's present one, read in the same snapshot as the fact. Opaque to callers (`"1.42"`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+/// database's present one, read in the same snapshot as the fact. Opaque to callers (`"1.42"` in
+/// JSON, the number in MessagePack).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u64);
 
 const SEQ_BITS: u32 = 48;
@@ -31,6 +31,11 @@ impl Version {
         self.0 & ((1 << SEQ_BITS) - 1)
     }
 
+    /// The whole number: ordered as versions are.
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         let (term, seq) = text.split_once('.')?;
         let seq: u64 = seq.parse().ok()?;
@@ -41,6 +46,34 @@ impl Version {
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.term(), self.seq())
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_u64(self.0) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl de::Visitor<'_> for Either {
+            type Value = Version;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a version")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Version, E> {
+                Version::parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Version, E> {
+                Ok(Version(number))
+            }
+        }
+        deserializer.deserialize_any(Either)
     }
 }
 

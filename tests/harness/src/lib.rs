@@ -1,1 +1,55 @@
+//! A world of real servers for tests and the demo: PostgreSQL, Redis, Apache Kafka and onhand
+//! processes, each on its own port in a temporary directory, and all gone afterwards, also
+//! after a panic and after `kill -9` of the test itself.
+//!
+//! ```no_run
+//! use onhand_harness::{World, eventually};
+//!
+//! # async fn test() {
+//! let world = World::start().edges(2).origins(2).ready().await;
+//! world.location("eu-1", 0).await;
+//! world.stock("22423", "eu-1", 55).await;
+//! let shop = world.edge(0).client(&world.tokens.storefront);
+//! let other = world.edge(1).client(&world.tokens.storefront);
+//! let hold = serde_json::json!({"lines": [{"sku": "22423", "quantity": 5}]});
+//! shop.post("/v1/reservations", hold).await.expect(201);
+//! eventually!(other.get("/v1/availability/22423").await.json()["available"] == 50);
+//! # }
+//! ```
+//!
+//! Read in this order: what keeps a child from outliving us (scratch, spawn), what a process
+//! is (port, process), the servers, the onhand nodes, the world they make, the caller.
 
+mod error;
+mod find;
+mod port;
+mod scratch;
+mod spawn;
+mod tree;
+
+mod kafka;
+mod postgres;
+mod process;
+mod redis;
+mod servers;
+
+mod binary;
+mod builder;
+mod config;
+mod node;
+mod seeds;
+mod tokens;
+mod world;
+
+mod client;
+pub mod wait;
+
+pub use builder::Builder;
+pub use client::{Call, Client, Reply, encode};
+pub use error::Error;
+pub use node::Node;
+pub use process::Process;
+pub use seeds::random_seed;
+pub use servers::{Kafka, Postgres, Redis, Servers};
+pub use tokens::Tokens;
+pub use world::World;

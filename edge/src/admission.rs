@@ -1,0 +1,28 @@
+//! Who may: the token is judged before media type and body.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, header};
+use onhand_wire::{
+    Problem,
+    auth::{Scope, Verifier},
+};
+
+/// How tokens are judged, and whether lookups need one.
+#[derive(Clone)]
+pub struct Auth {
+    pub verifier: Arc<Verifier>,
+    pub public_reads: bool,
+}
+
+impl Auth {
+    pub(crate) fn needs(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
+        let token = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
+        self.verifier.judge(token, scope).map(|_claims| ())
+    }
+
+    /// Lookups are open unless the configuration closes them.
+    pub(crate) fn may_read(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        if self.public_reads { Ok(()) } else { self.needs(headers, Scope::Storefront) }
+    }
+}

@@ -1,0 +1,128 @@
+//! Gives up on what keeps failing, for a while, and tries again carefully.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::config::BreakerConfig;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Closed,
+    Open,
+    HalfOpen,
+}
+
+impl State {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+        }
+    }
+
+    /// As the metric shows it: 0 closed, 1 open, 2 half-open.
+    pub(crate) fn as_number(self) -> i64 {
+        self as i64
+    }
+}
+
+struct Inner {
+    state: State,
+    failures: u32,
+    successes: u32,
+    timeout: Duration,
+    until: Instant,
+}
+
+/// Closed until `failure_threshold` calls in a row fail; then open, for longer each time.
+pub(crate) struct Breaker {
+    config: BreakerConfig,
+    inner: Mutex<Inner>,
+}
+
+impl Breaker {
+    pub(crate) fn new(config: BreakerConfig) -> Self {
+        let inner = Inner {
+            state: State::Closed,
+            failures: 0,
+            successes: 0,
+            timeout: config.base_timeout.0,
+            until: Instant::now(),
+        };
+        Self { config, inner: Mutex::new(inner) }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.lock().state
+    }
+
+    /// Whether a call may be made now; turns half open when it has been open for long enough.
+    pub(crate) fn allows(&self, now: Instant) -> bool {
+        let mut inner = self.lock();
+        if inner.state == State::Open && now >= inner.until {
+            inner.state = State::HalfOpen;
+            inner.successes = 0;
+        }
+        inner.state != State::Open
+    }
+
+    pub(crate) fn succeeded(&self) {
+        let mut inner = self.lock();
+        inner.failures = 0;
+        inner.successes += 1;
+        if inner.state == State::HalfOpen && inner.successes >= self.config.success_threshold {
+            inner.state = State::Closed;
+            inner.timeout = self.config.base_timeout.0;
+        }
+    }
+
+    pub(crate) fn failed(&self, now: Instant) {
+        let mut inner = self.lock();
+        inner.failures += 1;
+        let opens = match inner.state {
+            State::Closed => inner.failures >= self.config.failure_threshold,
+            State::HalfOpen => true,
+            State::Open => false,
+        };
+        if opens {
+            inner.state = State::Open;
+            inner.failures = 0;
+            inner.until = now + inner.timeout;
+            inner.timeout = (inner.timeout * 2).min(self.config.max_timeout.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opens_for_longer_each_time_and_closes_after_successes() {
+        let config = BreakerConfig::default();
+        let breaker = Breaker::new(config);
+        let start = Instant::now();
+        (0..4).for_each(|_| breaker.failed(start));
+        breaker.succeeded();
+        (0..4).for_each(|_| breaker.failed(start));
+        assert_eq!(breaker.state(), State::Closed);
+        breaker.failed(start);
+        assert!(!breaker.allows(start + Duration::from_secs(29)));
+        let later = start + Duration::from_secs(30);
+        assert!(breaker.allows(later));
+        breaker.failed(later);
+        assert!(!breaker.allows(later + Duration::from_secs(59)));
+        assert!(breaker.allows(later + Duration::from_secs(60)));
+        breaker.succeeded();
+        assert_eq!(breaker.state(), State::HalfOpen);
+        breaker.succeeded();
+        assert_eq!(breaker.state(), State::Closed);
+    }
+}

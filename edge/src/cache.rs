@@ -1,0 +1,168 @@
+//! L1, then L2, then the origin; and the way in for what changes.
+
+pub(crate) mod l1;
+pub(crate) mod recent;
+pub(crate) mod l2;
+pub(crate) mod load;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use onhand_wire::{Sku, Stock, Timestamp, session::Session};
+
+pub(crate) use l1::Entry;
+pub(crate) use load::{LoadError, Loaded, Tier};
+use l1::L1;
+use l2::L2;
+use load::Loader;
+use recent::{News, Recent};
+
+use crate::{config::Config, freshness::Freshness, metrics::Metrics, origin::Origin};
+
+/// What loads need.
+pub(crate) struct Deps {
+    pub(crate) l1: Arc<L1>,
+    pub(crate) recent: Arc<Recent>,
+    pub(crate) l2: Option<Arc<L2>>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) freshness: Arc<Freshness>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// What a caller must have, beyond what the cache may hold.
+#[derive(Default)]
+pub(crate) struct Need {
+    /// What is cached is older than the caller's bound.
+    pub(crate) origin: bool,
+    pub(crate) session: Option<Session>,
+    /// The node's `as_of`, read before any entry.
+    pub(crate) as_of: Timestamp,
+}
+
+impl Need {
+    /// Whether the session's floors are reached: by the entry, or by the moment after which every
+    /// answer reflects them anyway.
+    fn met_by(&self, sku: &str, stock: &Stock) -> bool {
+        let Some(session) = self.session.as_ref().filter(|session| self.as_of < session.at) else { return true };
+        let mut floors = session.floors.iter().filter(|floor| floor.sku.as_str() == sku);
+        !session.all
+            && floors.all(|floor| {
+                let held = match &floor.location {
+                    Some(location) => stock.fact(location.as_str()).map(|fact| fact.version),
+                    None => stock.item.as_ref().map(|item| item.version),
+                };
+                held >= Some(floor.version)
+            })
+    }
+}
+
+pub(crate) struct Cache {
+    l1: Arc<L1>,
+    recent: Arc<Recent>,
+    l2: Option<Arc<L2>>,
+    loader: Loader,
+    unknown_ttl: Duration,
+}
+
+impl Cache {
+    pub(crate) fn start(config: &Config, deps: Deps) -> Self {
+        let (l1, recent, l2) = (deps.l1.clone(), deps.recent.clone(), deps.l2.clone());
+        let loader = Loader::start(Arc::new(deps));
+        Self { l1, recent, l2, loader, unknown_ttl: config.cache.unknown_ttl.0 }
+    }
+
+    /// L1 → L2 → origin.
+    pub(crate) async fn find(&self, sku: &Sku, need: &Need) -> Result<Loaded, LoadError> {
+        let fresh = match self.held(sku.as_str(), need) {
+            Ok(entry) => return Ok(Loaded { entry, tier: Tier::L1, at: None }),
+            Err(fresh) => fresh,
+        };
+        let loaded = self.loader.load(vec![sku.clone()], fresh).await;
+        loaded.into_iter().next().unwrap_or(Err(LoadError::Stopped))
+    }
+
+    /// As [`Self::find`], for many, in the order asked; the misses go together.
+    pub(crate) async fn find_all(&self, skus: &[Sku], need: &Need) -> Vec<Result<Loaded, LoadError>> {
+        let held: Vec<_> = skus.iter().map(|sku| self.held(sku.as_str(), need)).collect();
+        let (mut cached, mut fresh) = (Vec::new(), Vec::new());
+        for (sku, held) in skus.iter().zip(&held) {
+            match held {
+                Ok(_) => {}
+                Err(false) => cached.push(sku.clone()),
+                Err(true) => fresh.push(sku.clone()),
+            }
+        }
+        let load = |skus: Vec<Sku>, fresh| async move {
+            if skus.is_empty() { Vec::new() } else { self.loader.load(skus, fresh).await }
+        };
+        let (cached, fresh) = tokio::join!(load(cached, false), load(fresh, true));
+        let (mut cached, mut fresh) = (cached.into_iter(), fresh.into_iter());
+        let stopped = || Err(LoadError::Stopped);
+        let one = |held| match held {
+            Ok(entry) => Ok(Loaded { entry, tier: Tier::L1, at: None }),
+            Err(false) => cached.next().unwrap_or_else(stopped),
+            Err(true) => fresh.next().unwrap_or_else(stopped),
+        };
+        held.into_iter().map(one).collect()
+    }
+
+    /// The entry if it is there and will do; else whether only the origin will.
+    fn held(&self, sku: &str, need: &Need) -> Result<Arc<Entry>, bool> {
+        if need.origin {
+            return Err(true);
+        }
+        let Some(entry) = self.l1.get(sku) else {
+            return Err(!need.met_by(sku, &Stock::default()));
+        };
+        if !need.met_by(sku, &entry.stock) {
+            return Err(true);
+        }
+        if !entry.stock.known() && entry.asked.elapsed() >= self.unknown_ttl {
+            return Err(false);
+        }
+        Ok(entry)
+    }
+
+    /// The facts that a write answered with, complete through `until`: joined before its caller hears.
+    pub(crate) fn written(&self, stocks: Vec<Stock>, until: Timestamp) {
+        for stock in stocks {
+            let item = stock.item.as_ref().map(|item| &item.sku);
+            let Some(sku) = item.or_else(|| stock.facts.first().map(|fact| &fact.sku)).cloned() else { continue };
+            self.recent.written(&sku, stock.clone(), until);
+            self.l1.written(&sku, stock);
+        }
+    }
+
+    /// Forgets both tiers; what lately came in stays, so that the node does not go back.
+    pub(crate) async fn clear(&self) {
+        self.l1.clear();
+        if let Some(l2) = &self.l2 {
+            l2.clear().await;
+        }
+    }
+
+    pub(crate) fn sizes(&self) -> (u64, usize) {
+        (self.l1.len(), self.recent.len())
+    }
+}
+
+/// The feed's way into the cache.
+pub(crate) struct Intake {
+    pub(crate) l1: Arc<L1>,
+    pub(crate) recent: Arc<Recent>,
+}
+
+impl Intake {
+    /// `recent` first, then L1: whichever of this and a load's closure comes second sees the other.
+    pub(crate) fn apply(&self, partition: i32, offset: i64, news: News) {
+        self.recent.feed(partition, offset, news.clone());
+        self.l1.feed(news);
+    }
+
+    /// The log was lost: nothing held counts, and reading goes on at `positions`.
+    pub(crate) fn restart(&self, positions: &[i64]) {
+        self.recent.clear(positions);
+        self.l1.restart();
+    }
+}

@@ -1,0 +1,129 @@
+//! The first tier: moka, with one way in.
+//!
+//! A load that began before a change must not overwrite it, and moka's own `get_with` loses that
+//! race. So nothing else in the crate touches the moka cache, and every write to it goes through
+//! `and_compute_with`, which runs one closure for a key at a time: a load joins `recent` to what it
+//! loaded **inside** the closure, and a change enters `recent` **before** its closure. Whichever
+//! comes second sees the other.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use arc_swap::ArcSwapOption;
+use moka::{ops::compute::Op, sync::Cache};
+use onhand_wire::{Sku, Stock, Timestamp};
+
+use super::recent::{News, Recent, Source, TooOld};
+use crate::view::Rendered;
+
+/// All that is known of one SKU, and the bodies that it was shown as.
+pub(crate) struct Entry {
+    pub(crate) stock: Stock,
+    /// When the SKU was found to be unknown: such an entry is believed only briefly.
+    pub(crate) asked: Instant,
+    pub(crate) bodies: ArcSwapOption<Vec<Rendered>>,
+    generation: u64,
+}
+
+impl Entry {
+    /// One that is shown once and kept nowhere.
+    pub(crate) fn alone(stock: Stock) -> Self {
+        Self::new(stock, 0)
+    }
+
+    fn new(stock: Stock, generation: u64) -> Self {
+        Self { stock, asked: Instant::now(), bodies: ArcSwapOption::empty(), generation }
+    }
+}
+
+pub(crate) struct L1 {
+    moka: Cache<Sku, Arc<Entry>>,
+    recent: Arc<Recent>,
+    /// Entries of an earlier one count for nothing: moka may insert what a closure decided on before
+    /// the restart after it has been emptied.
+    generation: AtomicU64,
+}
+
+impl L1 {
+    pub(crate) fn new(entries: u64, recent: Arc<Recent>) -> Self {
+        Self { moka: Cache::new(entries), recent, generation: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn get(&self, sku: &str) -> Option<Arc<Entry>> {
+        let generation = self.generation();
+        self.moka.get(sku).filter(|entry| entry.generation == generation)
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// The one way in for loaded facts: joined with what came in meanwhile and with what is held.
+    pub(crate) fn fill(
+        &self,
+        sku: &Sku,
+        loaded: Stock,
+        source: Source,
+        until: Timestamp,
+    ) -> Result<Arc<Entry>, TooOld> {
+        let mut outcome = Err(TooOld);
+        self.moka.entry(sku.clone()).and_compute_with(|held| {
+            let generation = self.generation(); // before `recent`, which a restart empties first
+            let Ok(mut stock) = self.recent.complete(sku, loaded, source, until) else { return Op::Nop };
+            let held = held.map(|held| held.into_value()).filter(|held| held.generation == generation);
+            if let Some(held) = &held {
+                stock.join(held.stock.clone());
+            }
+            let unchanged = held.filter(|held| held.stock == stock && stock.known());
+            let put = unchanged.is_none();
+            let entry = unchanged.unwrap_or_else(|| Arc::new(Entry::new(stock, generation)));
+            outcome = Ok(entry.clone());
+            if put { Op::Put(entry) } else { Op::Nop }
+        });
+        outcome
+    }
+
+    /// A record of the feed, already in `recent`. What is not held stays out: it would not be whole.
+    pub(crate) fn feed(&self, news: News) {
+        let sku = news.sku().clone();
+        self.join_held(sku, |stock| news.join_into(stock));
+    }
+
+    /// Facts that a write answered with, already in `recent`.
+    pub(crate) fn written(&self, sku: &Sku, written: Stock) {
+        self.join_held(sku.clone(), |stock| stock.join(written));
+    }
+
+    fn join_held(&self, sku: Sku, join: impl FnOnce(&mut Stock) -> bool) {
+        self.moka.entry(sku).and_compute_with(|held| {
+            let Some(held) = held.map(|held| held.into_value()) else { return Op::Nop };
+            let mut stock = held.stock.clone();
+            if join(&mut stock) { Op::Put(Arc::new(Entry::new(stock, held.generation))) } else { Op::Nop }
+        });
+    }
+
+    /// Nothing held counts any more, nor what is on its way in. `recent` was emptied before.
+    pub(crate) fn restart(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.clear();
+    }
+
+    pub(crate) fn clear(&self) {
+        self.moka.invalidate_all();
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.moka.entry_count()
+    }
+
+    /// Drops one entry, as eviction would.
+    #[cfg(test)]
+    pub(crate) fn evict(&self, sku: &Sku) {
+        self.moka.invalidate(sku);
+    }
+}

@@ -1,0 +1,250 @@
+//! Misses become loads: one in flight for a SKU, and the misses of one moment in one request.
+//!
+//! While a request is in flight the next ones gather (no timer: an idle node asks at once). A caller
+//! with a bound or a session joins only a load that has not been sent yet.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use onhand_wire::{Sku, Timestamp, bulk};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Deps,
+    l1::Entry,
+    l2::Read,
+    recent::{Source, TooOld},
+};
+use crate::{freshness::Mode, origin::OriginError};
+
+/// Requests in flight at once: a slow one does not hold up everyone.
+const FLIGHTS: usize = 4;
+/// How often a load is made again because `recent` no longer reached back.
+const TRIES: usize = 3;
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tier {
+    L1,
+    L2,
+    Origin,
+}
+
+impl Tier {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::L1 => "l1",
+            Self::L2 => "l2",
+            Self::Origin => "origin",
+        }
+    }
+}
+
+/// A SKU loaded into L1.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) tier: Tier,
+    /// Every change acknowledged before it is in; only the origin can say.
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// A load that failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// More came in during each try than `recent` holds.
+    #[error("too much changes at once for a load to finish")]
+    Outrun,
+    #[error("shutting down")]
+    Stopped,
+}
+
+pub(crate) type Outcome = Result<Loaded, LoadError>;
+type Waiters = Vec<oneshot::Sender<Outcome>>;
+
+struct Wanted {
+    skus: Vec<(Sku, oneshot::Sender<Outcome>)>,
+    /// From the origin, in a load that is sent after this.
+    fresh: bool,
+}
+
+/// A cheap handle to the loader.
+#[derive(Clone)]
+pub(crate) struct Loader(mpsc::UnboundedSender<Wanted>);
+
+impl Loader {
+    pub(crate) fn start(deps: Arc<Deps>) -> Self {
+        let (sender, wanted) = mpsc::unbounded_channel();
+        tokio::spawn(run(deps, wanted));
+        Self(sender)
+    }
+
+    /// Loads each of `skus`, in the order given.
+    pub(crate) async fn load(&self, skus: Vec<Sku>, fresh: bool) -> Vec<Outcome> {
+        let (skus, answers): (Vec<_>, Vec<_>) = skus
+            .into_iter()
+            .map(|sku| {
+                let (sender, answer) = oneshot::channel();
+                ((sku, sender), answer)
+            })
+            .unzip();
+        if self.0.send(Wanted { skus, fresh }).is_err() {
+            return answers.iter().map(|_| Err(LoadError::Stopped)).collect();
+        }
+        let mut outcomes = Vec::with_capacity(answers.len());
+        for answer in answers {
+            outcomes.push(answer.await.unwrap_or(Err(LoadError::Stopped)));
+        }
+        outcomes
+    }
+}
+
+/// One SKU of a batch.
+#[derive(Default)]
+struct Gathered {
+    waiters: Waiters,
+    fresh: bool,
+}
+
+type Batch = HashMap<Sku, Gathered>;
+
+async fn run(deps: Arc<Deps>, mut wanted: mpsc::UnboundedReceiver<Wanted>) {
+    let mut gathering = Batch::new();
+    let mut sent: HashMap<u64, HashMap<Sku, Waiters>> = HashMap::new();
+    let mut flights = FuturesUnordered::new();
+    let mut number = 0;
+    loop {
+        while flights.len() < FLIGHTS && !gathering.is_empty() {
+            let (skus, waiters) = next_batch(&mut gathering);
+            number += 1;
+            sent.insert(number, waiters);
+            let flight = tokio::spawn(fly(deps.clone(), skus));
+            flights.push(async move { (number, flight.await.unwrap_or_default()) });
+        }
+        tokio::select! {
+            biased;
+            Some((number, outcomes)) = flights.next() => land(sent.remove(&number).unwrap_or_default(), outcomes),
+            more = wanted.recv() => {
+                let Some(first) = more else { return };
+                gather(first, &mut gathering, &mut sent);
+                while let Ok(another) = wanted.try_recv() {
+                    gather(another, &mut gathering, &mut sent);
+                }
+            }
+        }
+    }
+}
+
+fn gather(wanted: Wanted, gathering: &mut Batch, sent: &mut HashMap<u64, HashMap<Sku, Waiters>>) {
+    for (sku, waiter) in wanted.skus {
+        let in_flight = sent.values_mut().find_map(|flight| flight.get_mut(&sku)).filter(|_| !wanted.fresh);
+        if let Some(waiters) = in_flight {
+            waiters.push(waiter);
+            continue;
+        }
+        let gathered = gathering.entry(sku).or_default();
+        gathered.waiters.push(waiter);
+        gathered.fresh |= wanted.fresh;
+    }
+}
+
+/// Takes up to a request's worth out of what has gathered.
+fn next_batch(gathering: &mut Batch) -> (Vec<(Sku, bool)>, HashMap<Sku, Waiters>) {
+    let batch = if gathering.len() <= bulk::LOAD_SKUS {
+        std::mem::take(gathering)
+    } else {
+        let skus: Vec<Sku> = gathering.keys().take(bulk::LOAD_SKUS).cloned().collect();
+        skus.into_iter().filter_map(|sku| gathering.remove_entry(&sku)).collect()
+    };
+    let skus = batch.iter().map(|(sku, gathered)| (sku.clone(), gathered.fresh)).collect();
+    (skus, batch.into_iter().map(|(sku, gathered)| (sku, gathered.waiters)).collect())
+}
+
+/// Tells the waiters. Those of a flight that broke off are dropped with their senders, and so told too.
+fn land(mut waiting: HashMap<Sku, Waiters>, outcomes: Vec<(Sku, Outcome)>) {
+    for (sku, outcome) in outcomes {
+        for waiter in waiting.remove(&sku).unwrap_or_default() {
+            let _gone = waiter.send(outcome.clone());
+        }
+    }
+}
+
+/// One batch: L2 for those that may, then the origin for the rest.
+async fn fly(deps: Arc<Deps>, skus: Vec<(Sku, bool)>) -> Vec<(Sku, Outcome)> {
+    let mut outcomes = Vec::with_capacity(skus.len());
+    let (fresh, may): (Vec<_>, Vec<_>) = skus.into_iter().partition(|(_, fresh)| *fresh);
+    let may: Vec<Sku> = may.into_iter().map(|(sku, _)| sku).collect();
+    let mut rest: Vec<Sku> = fresh.into_iter().map(|(sku, _)| sku).collect();
+    let found = from_l2(&deps, &may).await;
+    for (sku, found) in may.into_iter().zip(found) {
+        match found {
+            Some(loaded) => outcomes.push((sku, Ok(loaded))),
+            None => rest.push(sku),
+        }
+    }
+    for _ in 0..TRIES {
+        if rest.is_empty() {
+            return outcomes;
+        }
+        rest = from_origin(&deps, rest, &mut outcomes).await;
+    }
+    outcomes.extend(rest.into_iter().map(|sku| (sku, Err(LoadError::Outrun))));
+    outcomes
+}
+
+/// While the feed lags behind and the origin is there, misses go to the origin.
+async fn from_l2(deps: &Deps, skus: &[Sku]) -> Vec<Option<Loaded>> {
+    let none = || skus.iter().map(|_| None).collect();
+    let Some(l2) = deps.l2.as_ref().filter(|_| !skus.is_empty()) else { return none() };
+    if deps.freshness.mode(Instant::now(), deps.origin.reachable()) == Mode::CatchingUp {
+        return none();
+    }
+    let Some(as_of) = deps.freshness.as_of() else { return none() };
+    let reads = l2.read(skus, as_of.t).await;
+    let until = deps.freshness.database_clock(Instant::now());
+    let fill = |sku: &Sku, read: Read| {
+        let entry = deps.l1.fill(sku, read.stock, read.source, until).ok()?;
+        Some(Loaded { entry, tier: Tier::L2, at: None })
+    };
+    skus.iter().zip(reads).map(|(sku, read)| fill(sku, read?)).collect()
+}
+
+/// Returns what has to be loaded again.
+async fn from_origin(deps: &Deps, skus: Vec<Sku>, outcomes: &mut Vec<(Sku, Outcome)>) -> Vec<Sku> {
+    let began = deps.recent.tick();
+    let sent = Instant::now();
+    deps.metrics.origin_load(skus.len());
+    let loaded = match deps.origin.facts(&skus, None).await {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            outcomes.extend(skus.into_iter().map(|sku| (sku, Err(LoadError::Origin(error.clone())))));
+            return Vec::new();
+        }
+    };
+    let until = read_before(loaded.at, sent);
+    let mut again = Vec::new();
+    for (sku, stock) in skus.into_iter().zip(loaded.stocks) {
+        match deps.l1.fill(&sku, stock, Source::Origin { began }, until) {
+            Ok(entry) => {
+                if let Some(l2) = deps.l2.as_ref().filter(|_| entry.stock.known()) {
+                    l2.fill(&sku);
+                }
+                outcomes.push((sku, Ok(Loaded { entry, tier: Tier::Origin, at: Some(loaded.at) })));
+            }
+            Err(TooOld) => again.push(sku),
+        }
+    }
+    again
+}
+
+/// No earlier than the load's snapshot: `at` was read after the request was sent and before the
+/// snapshot was taken, and the snapshot before the answer came.
+pub(crate) fn read_before(at: Timestamp, sent: Instant) -> Timestamp {
+    at.plus(sent.elapsed() + Duration::from_millis(10))
+}

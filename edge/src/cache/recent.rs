@@ -1,0 +1,253 @@
+//! What has lately come in, by whatever way, so that a load which began earlier cannot undo it.
+//!
+//! Every fact enters here before it enters L1, under the next local tick. Facts of the feed stay
+//! until the bound pushes the oldest out. Facts that were loaded are needed only until the feed has
+//! brought as much: they leave once `as_of` has passed their load.
+//!
+//! `recent` knows back to where it is complete: the tick after which nothing of use was pushed out
+//! (a load that began before it is made again), and for each partition the offset from which on
+//! every record is held (a read of L2 at a lower one counts for nothing).
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use onhand_wire::{Fact, Item, Sku, Stock, Timestamp};
+
+/// A moment of this node: the order in which facts came in.
+pub(crate) type Tick = u64;
+
+/// One record of the feed, as far as a SKU is concerned.
+#[derive(Debug, Clone)]
+pub(crate) enum News {
+    Fact(Fact),
+    Item(Item),
+}
+
+impl News {
+    pub(crate) fn sku(&self) -> &Sku {
+        match self {
+            Self::Fact(fact) => &fact.sku,
+            Self::Item(item) => &item.sku,
+        }
+    }
+
+    pub(crate) fn join_into(self, stock: &mut Stock) -> bool {
+        match self {
+            Self::Fact(fact) => stock.join_fact(fact),
+            Self::Item(item) => stock.join_item(item),
+        }
+    }
+}
+
+/// Where loaded facts come from: what `recent` must reach back to for them to count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source {
+    /// Read from the origin after this tick.
+    Origin { began: Tick },
+    /// Read from L2 while the partition's writer was at this offset.
+    L2 { partition: i32, offset: i64, as_of: Timestamp },
+}
+
+/// `recent` no longer reaches back to where the load began: make it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the load began before what is still remembered")]
+pub(crate) struct TooOld;
+
+struct Held {
+    stock: Stock,
+    tick: Tick,
+    /// The last record of the feed that touched it.
+    fed: Option<(i32, i64)>,
+    /// Some of it was loaded: needed until `as_of` has passed this.
+    loaded_until: Option<Timestamp>,
+}
+
+#[derive(Default)]
+struct Inner {
+    tick: Tick,
+    held: HashMap<Sku, Held>,
+    /// Oldest first.
+    order: BTreeMap<Tick, Sku>,
+    /// Loaded facts in the order in which they came.
+    leaving: VecDeque<(Timestamp, Sku)>,
+    complete_since: Tick,
+    complete_from: Vec<i64>,
+    /// Loaded facts that the feed had not passed were pushed out: no read of L2 until it has.
+    lost_until: Timestamp,
+}
+
+pub(crate) struct Recent {
+    inner: Mutex<Inner>,
+    capacity: usize,
+}
+
+impl Recent {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { inner: Mutex::default(), capacity: capacity.max(1) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Read before a load is sent: what comes in afterwards has a higher tick.
+    pub(crate) fn tick(&self) -> Tick {
+        self.lock().tick
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().held.len()
+    }
+
+    /// A record of the feed. The caller then applies it to L1, and only then moves its position on.
+    pub(crate) fn feed(&self, partition: i32, offset: i64, news: News) {
+        let mut inner = self.lock();
+        let sku = news.sku().clone();
+        let held = inner.touch(&sku);
+        news.join_into(&mut held.stock);
+        let before = held.fed.replace((partition, offset));
+        if let Some((other, last)) = before.filter(|(other, _)| *other != partition) {
+            inner.push_out(other, last); // the SKU moved between partitions
+        }
+        inner.bound(self.capacity);
+    }
+
+    /// Facts that a write answered with, complete through `until` by the database's clock.
+    pub(crate) fn written(&self, sku: &Sku, stock: Stock, until: Timestamp) {
+        let mut inner = self.lock();
+        inner.enter_loaded(sku, stock, until);
+        inner.bound(self.capacity);
+    }
+
+    /// L1's way in: judges whether the loaded facts still count, enters them, and joins to them what
+    /// came in meanwhile. `until`: no earlier than the moment they were read, by the database's clock.
+    pub(crate) fn complete(
+        &self,
+        sku: &Sku,
+        loaded: Stock,
+        source: Source,
+        until: Timestamp,
+    ) -> Result<Stock, TooOld> {
+        let mut inner = self.lock();
+        if !inner.reaches_back(source) {
+            return Err(TooOld);
+        }
+        inner.enter_loaded(sku, loaded, until);
+        let whole = inner.held[sku].stock.clone();
+        inner.bound(self.capacity);
+        Ok(whole)
+    }
+
+    pub(crate) fn reaches_back(&self, source: Source) -> bool {
+        self.lock().reaches_back(source)
+    }
+
+    /// `as_of` has advanced: loaded facts that it has passed leave.
+    pub(crate) fn passed(&self, as_of: Timestamp) {
+        let mut inner = self.lock();
+        while inner.leaving.front().is_some_and(|(until, _)| *until <= as_of) {
+            let (_, sku) = inner.leaving.pop_front().expect("there is a front");
+            inner.leave(sku, as_of);
+        }
+    }
+
+    /// Starts again: nothing before now is remembered, and the feed is read from `positions` on.
+    pub(crate) fn clear(&self, positions: &[i64]) {
+        let mut inner = self.lock();
+        let lost = inner.held.values().filter_map(|held| held.loaded_until).max().unwrap_or_default();
+        let tick = inner.tick + 1;
+        *inner = Inner {
+            tick,
+            complete_since: tick,
+            complete_from: positions.to_vec(),
+            lost_until: inner.lost_until.max(lost),
+            ..Inner::default()
+        };
+    }
+
+    /// New partitions are read from here.
+    pub(crate) fn reads_from(&self, positions: &[i64]) {
+        let mut inner = self.lock();
+        let known = inner.complete_from.len();
+        inner.complete_from.extend(positions.iter().skip(known));
+    }
+}
+
+impl Inner {
+    /// The SKU's entry, under the next tick.
+    fn touch(&mut self, sku: &Sku) -> &mut Held {
+        self.tick += 1;
+        let tick = self.tick;
+        let held = self.held.entry(sku.clone()).or_insert_with(|| Held {
+            stock: Stock::default(),
+            tick: 0,
+            fed: None,
+            loaded_until: None,
+        });
+        self.order.remove(&held.tick);
+        self.order.insert(tick, sku.clone());
+        held.tick = tick;
+        held
+    }
+
+    fn enter_loaded(&mut self, sku: &Sku, stock: Stock, until: Timestamp) {
+        let held = self.touch(sku);
+        held.stock.join(stock);
+        let first = held.loaded_until.is_none();
+        held.loaded_until = held.loaded_until.max(Some(until));
+        if first {
+            self.leaving.push_back((until, sku.clone()));
+        }
+    }
+
+    fn reaches_back(&self, source: Source) -> bool {
+        match source {
+            Source::Origin { began } => began >= self.complete_since,
+            Source::L2 { partition, offset, as_of } => {
+                let from = usize::try_from(partition).ok().and_then(|index| self.complete_from.get(index));
+                from.is_some_and(|from| offset >= *from) && as_of >= self.lost_until
+            }
+        }
+    }
+
+    /// The loaded part is not needed any more. Whatever load is still in flight began after these
+    /// facts were committed, or else meets them as records of the feed.
+    fn leave(&mut self, sku: Sku, as_of: Timestamp) {
+        let Some(held) = self.held.get_mut(&sku) else { return };
+        let Some(until) = held.loaded_until else { return };
+        if until > as_of {
+            self.leaving.push_back((until, sku)); // loaded again meanwhile
+            return;
+        }
+        held.loaded_until = None;
+        if held.fed.is_none() {
+            self.order.remove(&held.tick);
+            self.held.remove(&sku);
+        }
+    }
+
+    fn bound(&mut self, capacity: usize) {
+        while self.held.len() > capacity {
+            let (tick, sku) = self.order.pop_first().expect("every entry has its place in the order");
+            let held = self.held.remove(&sku).expect("the order names only entries");
+            self.complete_since = tick;
+            if let Some((partition, offset)) = held.fed {
+                self.push_out(partition, offset);
+            }
+            self.lost_until = self.lost_until.max(held.loaded_until.unwrap_or_default());
+        }
+        if self.leaving.len() > 2 * capacity {
+            let held = &self.held; // names of what was pushed out pile up while the feed stalls
+            self.leaving.retain(|(_, sku)| held.get(sku).is_some_and(|held| held.loaded_until.is_some()));
+        }
+    }
+
+    fn push_out(&mut self, partition: i32, offset: i64) {
+        let Ok(index) = usize::try_from(partition) else { return };
+        if let Some(from) = self.complete_from.get_mut(index) {
+            *from = (*from).max(offset + 1);
+        }
+    }
+}

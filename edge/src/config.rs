@@ -1,0 +1,168 @@
+//! Every key of `[edge]`, with its unit and what happens beyond the value.
+
+use onhand_wire::setting::{Secret, Span};
+use serde::{Deserialize, Serialize};
+
+/// One regional node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address and port for storefronts; port 0 takes a free one.
+    pub listen: String,
+    /// Address and port for operators: metrics and actuator. Never the public address.
+    pub management: String,
+    /// Names the region: nodes of one region share Redis and its one writer for each partition.
+    pub region: String,
+    pub origin: OriginConfig,
+    pub redis: RedisConfig,
+    pub cache: CacheConfig,
+    pub recent: RecentConfig,
+    pub freshness: FreshnessConfig,
+    pub http: HttpConfig,
+    /// How long requests in flight may take to finish at shutdown; beyond, they are cut.
+    pub drain: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:8080".to_owned(),
+            management: "127.0.0.1:8081".to_owned(),
+            region: "local".to_owned(),
+            origin: OriginConfig::default(),
+            redis: RedisConfig::default(),
+            cache: CacheConfig::default(),
+            recent: RecentConfig::default(),
+            freshness: FreshnessConfig::default(),
+            http: HttpConfig::default(),
+            drain: Span::s(30),
+        }
+    }
+}
+
+/// How the origin is asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OriginConfig {
+    /// Origins of one region, `http://HOST:PORT` each; the next is tried when one cannot be reached.
+    pub urls: Vec<String>,
+    /// A token of scope operator, for loads.
+    pub token: Secret,
+    /// How long a load or a forwarded write may take when its caller names no time; beyond, 503 or 504.
+    pub timeout: Span,
+    pub breaker: BreakerConfig,
+}
+
+impl Default for OriginConfig {
+    fn default() -> Self {
+        Self {
+            urls: vec!["http://127.0.0.1:8090".to_owned()],
+            token: Secret::default(),
+            timeout: Span::s(2),
+            breaker: BreakerConfig::default(),
+        }
+    }
+}
+
+/// When calls to the origin are given up for a while.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BreakerConfig {
+    /// Calls in a row that must fail before it opens.
+    pub failure_threshold: u32,
+    /// Calls in a row that must succeed, half open, before it closes.
+    pub success_threshold: u32,
+    /// How long it stays open the first time; doubled each time it opens again.
+    pub base_timeout: Span,
+    /// The longest that it stays open.
+    pub max_timeout: Span,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { failure_threshold: 5, success_threshold: 2, base_timeout: Span::s(30), max_timeout: Span::s(300) }
+    }
+}
+
+/// The second tier.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedisConfig {
+    /// `redis://HOST:PORT`; empty: no second tier.
+    pub url: String,
+    /// How long a read may take; beyond, it is a miss.
+    pub timeout: Span,
+    /// How long a SKU stays that no edge fills again.
+    pub ttl: Span,
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self { url: String::new(), timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
+    }
+}
+
+/// The first tier.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    /// Most SKUs held; beyond, the least used leave.
+    pub entries: u64,
+    /// How long "no such SKU" is believed without asking; a created item replaces it at once.
+    pub unknown_ttl: Span,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { entries: 1_000_000, unknown_ttl: Span::s(5) }
+    }
+}
+
+/// Facts kept for loads in flight and for reads of the second tier.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecentConfig {
+    /// Most SKUs held; beyond, the oldest leave, and loads that began before them are made again.
+    pub entries: usize,
+}
+
+impl Default for RecentConfig {
+    fn default() -> Self {
+        Self { entries: 100_000 }
+    }
+}
+
+/// When an answer is too old.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FreshnessConfig {
+    /// Milliseconds of staleness below which the node is live; beyond, misses go to the origin.
+    pub live_ms: u64,
+    /// Seconds for which cached answers are given, marked stale, while feed and origin are both gone;
+    /// beyond, 503.
+    pub stale_if_error_s: u64,
+}
+
+impl Default for FreshnessConfig {
+    fn default() -> Self {
+        Self { live_ms: 1000, stale_if_error_s: 300 }
+    }
+}
+
+/// Limits of the HTTP listeners.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Web origins that may read answers (`https://shop.example`), or `*`; empty: none.
+    pub cors_origins: Vec<String>,
+    /// How long a request's head, and then its body, may take to arrive; beyond, the connection is closed.
+    pub header_timeout: Span,
+    /// How long a connection may stay open between requests; beyond, it is closed.
+    pub idle_timeout: Span,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { cors_origins: Vec::new(), header_timeout: Span::s(10), idle_timeout: Span::s(75) }
+    }
+}

@@ -1,0 +1,118 @@
+//! What a record does to the node. Runs on the feed's thread, the only writer of positions.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use onhand_wire::{
+    Timestamp,
+    event::{Change, Watermark},
+};
+use tokio::sync::watch;
+
+use super::{Position, Stop};
+use crate::{
+    cache::{Intake, recent::News},
+    freshness::Freshness,
+    metrics::Metrics,
+    origin::Origin,
+    topology::Topology,
+};
+
+/// Pause between tries to load the topology.
+const RETRY: Duration = Duration::from_millis(250);
+
+pub(crate) struct Apply {
+    pub(crate) intake: Intake,
+    pub(crate) topology: Arc<Topology>,
+    pub(crate) freshness: Arc<Freshness>,
+    pub(crate) position: Arc<Position>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) runtime: tokio::runtime::Handle,
+    /// Turns true when topology is loaded and a first watermark applied.
+    pub(crate) ready: Arc<watch::Sender<bool>>,
+    /// Partitions whose first undecodable record was logged.
+    pub(crate) logged: HashSet<i32>,
+}
+
+impl Apply {
+    /// Reads from `positions` on, holding nothing from before: at the start, and when the log was
+    /// lost. The positions were fetched before anything is loaded, so that every load made from now
+    /// on reflects what lies below them.
+    pub(super) fn restart(&mut self, positions: &[i64], stop: &Stop) {
+        self.position.reset(positions);
+        self.freshness.reads(positions.len());
+        self.intake.restart(positions);
+        self.load_topology(stop);
+    }
+
+    /// Reads further partitions too.
+    pub(super) fn reads(&self, positions: &[i64]) {
+        self.position.reset(positions);
+        self.intake.recent.reads_from(positions);
+        self.freshness.reads(positions.len());
+    }
+
+    fn load_topology(&self, stop: &Stop) {
+        let mut tries = 0_u64;
+        while !stop.stopped() {
+            match self.runtime.block_on(self.origin.topology()) {
+                Ok(loaded) => {
+                    self.topology.join_loaded(loaded);
+                    return;
+                }
+                Err(error) if tries.is_multiple_of(20) => tracing::warn!(%error, "waiting for locations and channels"),
+                Err(_) => {}
+            }
+            tries += 1;
+            std::thread::sleep(RETRY);
+        }
+    }
+
+    /// Applies one record; the position moves on only after it.
+    pub(super) fn record(&mut self, partition: i32, offset: i64, value: &[u8]) {
+        match Change::decode(value) {
+            Ok(change) => self.change(partition, offset, change),
+            Err(error) => {
+                self.metrics.feed_undecodable();
+                if self.logged.insert(partition) {
+                    tracing::error!(partition, offset, %error, "undecodable record skipped; further ones are only counted");
+                }
+            }
+        }
+        self.position.applied(partition, offset + 1);
+        self.metrics.feed_record();
+    }
+
+    fn change(&mut self, partition: i32, offset: i64, change: Change) {
+        match change {
+            Change::Fact(fact) => {
+                self.metrics.propagation(wall_clock().since(fact.changed_at));
+                self.intake.apply(partition, offset, News::Fact(fact));
+            }
+            Change::Item(item) => self.intake.apply(partition, offset, News::Item(item)),
+            Change::Location(location) => self.topology.join_location(location),
+            Change::Channel(channel) => self.topology.join_channel(channel),
+            Change::Watermark(mark) => self.watermark(partition, &mark),
+        }
+    }
+
+    fn watermark(&self, partition: i32, mark: &Watermark) {
+        let Ok(index) = usize::try_from(partition) else { return };
+        self.freshness.watermark(index, mark, Instant::now());
+        let Some(as_of) = self.freshness.as_of() else { return };
+        self.intake.recent.passed(as_of.t);
+        if !*self.ready.borrow() {
+            tracing::info!(as_of = %as_of.t, "ready: topology loaded, first watermark applied");
+            self.ready.send_replace(true);
+        }
+    }
+}
+
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default().plus(since)
+}

@@ -1,0 +1,172 @@
+//! Reading the feed from Kafka: by `assign`, without a group, from offsets known by number.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+};
+
+use super::{Apply, Stop, topic_id};
+
+const POLL: Duration = Duration::from_millis(100);
+/// How long brokers may take to answer questions about the topic.
+const ASK: Duration = Duration::from_secs(2);
+const RETRY: Duration = Duration::from_millis(250);
+/// Watermarks come every 100 ms; after this long without any record the watchdog looks why.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// Why reading stopped.
+enum End {
+    Stopped,
+    /// The consumer is to be rebuilt and reading to go on where it was.
+    Rebuild,
+    /// The log no longer holds what comes next.
+    Lost,
+}
+
+pub(super) fn read(brokers: &str, topic: &str, mut apply: Apply, stop: &Stop) {
+    let mut positions: Option<Vec<i64>> = None;
+    let mut failures = 0_u64;
+    while !stop.stopped() {
+        match Reader::open(brokers, topic, &mut apply, positions.take(), stop) {
+            Ok(reader) => match reader.run(&mut apply, stop) {
+                End::Stopped => return,
+                End::Rebuild => positions = Some(apply.position.all()),
+                End::Lost => tracing::warn!("the feed no longer holds what comes next: starting again from its end"),
+            },
+            Err(error) => {
+                apply.position.set_connected(false);
+                if failures.is_multiple_of(20) {
+                    tracing::warn!(%error, topic, "waiting for the change feed");
+                }
+                failures += 1;
+                if apply.position.partitions() > 0 {
+                    positions = Some(apply.position.all());
+                }
+                std::thread::sleep(RETRY);
+            }
+        }
+    }
+}
+
+/// A consumer's settings; `assign` needs a group's name, but joins none.
+pub(super) fn settings(brokers: &str, group: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("auto.offset.reset", "error")
+        .set("allow.auto.create.topics", "false")
+        .set("fetch.wait.max.ms", "50")
+        .set("fetch.error.backoff.ms", "50")
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "1000")
+        .set("socket.keepalive.enable", "true")
+        .set("socket.nagle.disable", "true")
+        .set("log.connection.close", "false");
+    config
+}
+
+/// The next offset of each partition of the topic.
+fn ends(consumer: &BaseConsumer, topic: &str) -> KafkaResult<Vec<i64>> {
+    (0..partitions(consumer, topic)?).map(|partition| Ok(consumer.fetch_watermarks(topic, partition, ASK)?.1)).collect()
+}
+
+fn partitions(consumer: &BaseConsumer, topic: &str) -> KafkaResult<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), ASK)?;
+    let count = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    if count == 0 {
+        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+    }
+    Ok(i32::try_from(count).unwrap_or(i32::MAX))
+}
+
+struct Reader {
+    consumer: BaseConsumer,
+    topic: String,
+    progress: Instant,
+}
+
+impl Reader {
+    /// Assigns every partition: on from `positions`, a new one from 0; without any, from the ends.
+    fn open(brokers: &str, topic: &str, apply: &mut Apply, positions: Option<Vec<i64>>, stop: &Stop) -> KafkaResult<Self> {
+        let consumer: BaseConsumer = settings(brokers, "onhand-edge").create()?;
+        let id = topic_id::fetch(&consumer, topic, ASK);
+        let same_topic = id.is_none() || apply.position.topic_id().is_none_or(|known| Some(known) == id);
+        let positions = match positions.filter(|_| same_topic) {
+            Some(mut positions) => {
+                positions.resize(positions.len().max(partitions(&consumer, topic)? as usize), 0);
+                apply.reads(&positions);
+                positions
+            }
+            None => {
+                if id.is_none() {
+                    tracing::warn!(topic, "the brokers do not tell the topic's id: no second tier");
+                }
+                let ends = ends(&consumer, topic)?;
+                apply.position.set_topic_id(id);
+                apply.restart(&ends, stop);
+                ends
+            }
+        };
+        consumer.assign(&assignment(topic, &positions)?)?;
+        apply.position.set_connected(true);
+        tracing::info!(topic, ?positions, "reading the change feed");
+        Ok(Self { consumer, topic: topic.to_owned(), progress: Instant::now() })
+    }
+
+    fn run(mut self, apply: &mut Apply, stop: &Stop) -> End {
+        while !stop.stopped() {
+            match self.consumer.poll(POLL) {
+                Some(Ok(message)) => {
+                    let (partition, offset) = (message.partition(), message.offset());
+                    // Offsets have no holes but those of compaction: then a watermark may already
+                    // speak for a change whose record was superseded further on.
+                    if offset != apply.position.next_offset(partition) {
+                        return End::Lost;
+                    }
+                    apply.record(partition, offset, message.payload().unwrap_or_default());
+                    self.progress = Instant::now();
+                    if apply.freshness.named() > apply.position.partitions() as usize {
+                        return End::Rebuild;
+                    }
+                }
+                Some(Err(error)) if lost(&error) => return End::Lost,
+                Some(Err(error)) => tracing::debug!(%error, "the change feed hesitates"),
+                None => {}
+            }
+            if self.progress.elapsed() > QUIET && self.stalled(apply) {
+                tracing::warn!("the consumer makes no progress: rebuilding it");
+                return End::Rebuild;
+            }
+        }
+        End::Stopped
+    }
+
+    /// Nothing came for a while although the log has more: the consumer, not the feed, stands still.
+    fn stalled(&mut self, apply: &Apply) -> bool {
+        self.progress = Instant::now();
+        let ends = ends(&self.consumer, &self.topic);
+        apply.position.set_connected(ends.is_ok());
+        let Ok(ends) = ends else { return false };
+        ends.len() > apply.position.partitions() as usize
+            || ends.iter().zip(apply.position.all()).any(|(end, next)| *end > next)
+    }
+}
+
+pub(super) fn lost(error: &KafkaError) -> bool {
+    let gone = [RDKafkaErrorCode::AutoOffsetReset, RDKafkaErrorCode::OffsetOutOfRange];
+    error.rdkafka_error_code().is_some_and(|code| gone.contains(&code))
+}
+
+pub(super) fn assignment(topic: &str, positions: &[i64]) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (partition, offset) in positions.iter().enumerate() {
+        list.add_partition_offset(topic, partition as i32, Offset::Offset(*offset))?;
+    }
+    Ok(list)
+}
+

@@ -1,0 +1,136 @@
+//! One request, from the wire to the answer. Each listener's path reads from top to bottom.
+
+pub(crate) mod availability;
+mod ask;
+mod query;
+mod reservations;
+mod health;
+mod management;
+mod body;
+mod correlation;
+pub(crate) mod cors;
+mod error;
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use matchit::Router;
+use onhand_wire::{Code, Problem};
+
+use crate::node::Node;
+use correlation::Correlation;
+use error::Failure;
+
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+/// A request as handlers see it.
+struct Asked {
+    request: Request<Incoming>,
+    correlation: Correlation,
+}
+
+impl Asked {
+    fn header(&self, name: &str) -> Option<&HeaderValue> {
+        self.request.headers().get(name)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Availability,
+    /// A GET asks for the SKU of that name.
+    Query,
+    Reservations,
+    Reservation,
+    Verb,
+    Health,
+}
+
+impl Route {
+    fn allowed(self) -> &'static str {
+        match self {
+            Self::Availability | Self::Reservation | Self::Health => "GET, HEAD",
+            Self::Query => "GET, HEAD, POST",
+            Self::Reservations | Self::Verb => "POST",
+        }
+    }
+}
+
+/// Matched on the raw path: an encoded slash belongs to a SKU.
+fn routes() -> &'static Router<Route> {
+    static ROUTES: OnceLock<Router<Route>> = OnceLock::new();
+    ROUTES.get_or_init(|| {
+        let mut router = Router::new();
+        for (path, route) in [
+            ("/v1/availability/{sku}", Route::Availability),
+            ("/v1/availability/query", Route::Query),
+            ("/v1/reservations", Route::Reservations),
+            ("/v1/reservations/{id}", Route::Reservation),
+            ("/v1/reservations/{id}/{verb}", Route::Verb),
+            ("/health", Route::Health),
+        ] {
+            router.insert(path, route).expect("the routes do not overlap");
+        }
+        router
+    })
+}
+
+/// The public listener.
+pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply {
+    let correlation = Correlation::of(&request);
+    let cors = node.cors.judge(request.headers());
+    if let Some(preflight) = cors.preflight(&request) {
+        return preflight;
+    }
+    let answered = route(&node, Asked { request, correlation: correlation.clone() }).await;
+    let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node.metrics));
+    correlation.show(&mut reply);
+    cors.allow(&mut reply);
+    reply
+}
+
+async fn route(node: &Node, asked: Asked) -> Result<Reply, Failure> {
+    let path = asked.request.uri().path().to_owned();
+    let matched = routes().at(&path).map_err(|_| not_found())?;
+    let param = |name| matched.params.get(name).unwrap_or_default();
+    let get = matches!(*asked.request.method(), Method::GET | Method::HEAD);
+    let post = asked.request.method() == Method::POST;
+    match *matched.value {
+        Route::Availability if get => availability::get(node, &asked, param("sku")).await,
+        Route::Query if get => availability::get(node, &asked, "query").await,
+        Route::Query if post => query::post(node, asked).await,
+        Route::Reservations if post => reservations::create(node, asked).await,
+        Route::Reservation if get => reservations::read(node, &asked, param("id")).await,
+        Route::Verb if post => reservations::change(node, asked, param("id"), param("verb")).await,
+        Route::Verb if !reservations::is_verb(param("verb")) => Err(not_found()),
+        Route::Health if get => Ok(health::report(node)),
+        other => Err(Failure::MethodNotAllowed(other.allowed())),
+    }
+}
+
+/// The management listener.
+pub(crate) async fn management(node: Arc<Node>, request: Request<Incoming>) -> Reply {
+    let correlation = Correlation::of(&request);
+    let answered = management::route(&node, &request).await;
+    let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node.metrics));
+    correlation.show(&mut reply);
+    reply
+}
+
+fn not_found() -> Failure {
+    Problem::new(Code::NotFound, "no such resource").into()
+}
+
+fn reply(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    reply
+}
+
+fn json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+    reply(status, "application/json", body)
+}

@@ -1,0 +1,147 @@
+//! `GET /v1/availability/{sku}`, and what every lookup shares.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use onhand_wire::{Code, Problem, Sku, Stock, Timestamp, session, session::Session};
+use percent_encoding::percent_decode_str;
+
+use super::{Asked, Failure, Reply, ask::Query};
+use crate::{
+    cache::{Entry, LoadError, Loaded, Need, Tier},
+    freshness::{AsOf, Mode},
+    node::Node,
+    topology::Snapshot,
+    view,
+};
+
+const MAX_STALENESS: &str = "onhand-max-staleness";
+
+/// What a lookup knows before it reads any entry.
+pub(super) struct Moment {
+    pub(super) as_of: Arc<AsOf>,
+    mode: Mode,
+    pub(super) need: Need,
+}
+
+impl Moment {
+    /// Reads `as_of` before anything else, and judges whether the cache will do.
+    pub(super) async fn begin(node: &Node, headers: &HeaderMap) -> Result<Self, Failure> {
+        let as_of = node.freshness.as_of().filter(|_| node.is_ready()).ok_or_else(Failure::unavailable)?;
+        let now = Instant::now();
+        let bound = max_staleness(headers)?;
+        let session = session(headers)?;
+        let staleness = node.freshness.staleness(now).unwrap_or(Duration::MAX);
+        let mode = node.freshness.mode(now, node.origin.reachable());
+        let need = Need { origin: bound.is_some_and(|bound| staleness > bound), session, as_of: as_of.t };
+        if need.origin {
+            node.refresh_topology().await.map_err(LoadError::from)?;
+        } else if mode == Mode::Unavailable {
+            return Err(Failure::unavailable());
+        }
+        Ok(Self { as_of, mode, need })
+    }
+
+    /// What the answer may claim: the node's moment, or a later one if the load and the topology
+    /// that it is shown with both speak for it.
+    pub(super) fn earned(&self, node: &Node, loaded: Option<Timestamp>) -> Timestamp {
+        let Some(at) = loaded else { return self.as_of.t };
+        self.as_of.t.max(at.min(node.topology.loaded_at()))
+    }
+
+    pub(super) fn show(&self, reply: &mut Reply, as_of: Timestamp, tier: Tier) {
+        let headers = reply.headers_mut();
+        let shown = if as_of == self.as_of.t { self.as_of.header.clone() } else { AsOf::new(as_of).header };
+        headers.insert("onhand-as-of", shown);
+        headers.insert("onhand-source", HeaderValue::from_static(tier.as_str()));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        if self.mode == Mode::Stale && tier != Tier::Origin {
+            headers.insert("onhand-stale", HeaderValue::from_static("true"));
+        }
+    }
+}
+
+fn max_staleness(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+    let Some(value) = headers.get(MAX_STALENESS) else { return Ok(None) };
+    let text = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let ms = text.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    ms.map(Some).ok_or_else(|| Problem::field("Onhand-Max-Staleness", "whole milliseconds"))
+}
+
+pub(super) fn session(headers: &HeaderMap) -> Result<Option<Session>, Problem> {
+    headers.get(session::HEADER).map(|token| Session::decode(token.to_str().unwrap_or_default())).transpose()
+}
+
+/// The SKU of a raw path segment.
+fn sku(segment: &str) -> Result<Sku, Problem> {
+    let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| Problem::field("sku", "percent-encoded UTF-8"))?;
+    Sku::new(&decoded).map_err(|error| Problem::field("sku", error))
+}
+
+fn unknown(sku: &Sku) -> Problem {
+    Problem::new(Code::UnknownSku, format!("sku: there is no {sku}"))
+}
+
+pub(super) async fn get(node: &Node, asked: &Asked, segment: &str) -> Result<Reply, Failure> {
+    let began = Instant::now();
+    let headers = asked.request.headers();
+    node.auth.may_read(headers)?;
+    let sku = sku(segment)?;
+    let query = Query::read(asked.request.uri().query())?;
+    let moment = Moment::begin(node, headers).await?;
+    // Names are judged before the SKU is looked for; the entry is read after `as_of`.
+    let snapshot = node.topology.snapshot();
+    query.resolve(&snapshot)?;
+    let loaded = match query.reservation {
+        Some(reservation) => without(node, &sku, reservation).await?,
+        None => node.cache.find(&sku, &moment.need).await?,
+    };
+    let reply = shown(node, headers, &sku, &query, &snapshot, &moment, &loaded)?;
+    node.metrics.looked_up(loaded.tier);
+    node.metrics.lookup_took(began.elapsed());
+    Ok(reply)
+}
+
+/// Facts without the reservation's own hold. They are no versions of anything, so nothing keeps them.
+async fn without(node: &Node, sku: &Sku, reservation: uuid::Uuid) -> Result<Loaded, Failure> {
+    let loaded = node.origin.facts(std::slice::from_ref(sku), Some(reservation)).await.map_err(LoadError::from)?;
+    let stock = loaded.stocks.into_iter().next().unwrap_or_else(Stock::default);
+    Ok(Loaded { entry: Arc::new(Entry::alone(stock)), tier: Tier::Origin, at: Some(loaded.at) })
+}
+
+fn shown(
+    node: &Node,
+    headers: &HeaderMap,
+    sku: &Sku,
+    query: &Query,
+    snapshot: &Snapshot,
+    moment: &Moment,
+    loaded: &Loaded,
+) -> Result<Reply, Failure> {
+    if !loaded.entry.stock.known() {
+        return Err(unknown(sku).into());
+    }
+    let body = view::rendered(sku, &loaded.entry, query.resolve(snapshot)?, snapshot, &node.rules);
+    let same = headers.get(header::IF_NONE_MATCH).is_some_and(|held| matches(held, &body.etag));
+    let mut reply = if same {
+        let mut reply = Response::new(Full::new(Bytes::new()));
+        *reply.status_mut() = StatusCode::NOT_MODIFIED;
+        reply
+    } else {
+        super::json(StatusCode::OK, body.body)
+    };
+    reply.headers_mut().insert(header::ETAG, body.etag);
+    moment.show(&mut reply, moment.earned(node, loaded.at), loaded.tier);
+    Ok(reply)
+}
+
+/// RFC 9110, 13.1.2: weak comparison, a list or `*`.
+fn matches(held: &HeaderValue, etag: &HeaderValue) -> bool {
+    let Ok(held) = held.to_str() else { return false };
+    held.split(',').map(str::trim).any(|held| held == "*" || held.trim_start_matches("W/").as_bytes() == etag.as_bytes())
+}

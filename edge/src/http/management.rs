@@ -1,0 +1,45 @@
+//! The management listener: metrics and actuator. Reading needs no token, changing does.
+
+use http::{Method, Request, StatusCode};
+use onhand_wire::auth::Scope;
+
+use super::{Failure, Reply, health, json, not_found, reply};
+use crate::node::Node;
+
+const METRICS: &str = "text/plain; version=0.0.4";
+
+pub(super) async fn route<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failure> {
+    let get = matches!(*request.method(), Method::GET | Method::HEAD);
+    match request.uri().path() {
+        "/actuator/caches/clearAll" if request.method() == Method::POST => clear_all(node, request).await,
+        "/actuator/caches/clearAll" => Err(Failure::MethodNotAllowed("POST")),
+        path if !get && is_read(path) => Err(Failure::MethodNotAllowed("GET, HEAD")),
+        "/health" => Ok(health::report(node)),
+        "/metrics" | "/actuator/prometheus" => Ok(reply(StatusCode::OK, METRICS, node.metrics.page(&node.gauges()))),
+        "/actuator/health/liveness" => Ok(up(true)),
+        // Redis and Kafka do not fail it: an edge answers without them.
+        "/actuator/health" | "/actuator/health/readiness" => Ok(up(node.is_ready())),
+        _ => Err(not_found()),
+    }
+}
+
+fn is_read(path: &str) -> bool {
+    ["/health", "/metrics", "/actuator/prometheus", "/actuator/health"].contains(&path)
+        || ["/actuator/health/liveness", "/actuator/health/readiness"].contains(&path)
+}
+
+fn up(up: bool) -> Reply {
+    let (status, body) = if up {
+        (StatusCode::OK, r#"{"status":"UP"}"#)
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"OUT_OF_SERVICE"}"#)
+    };
+    json(status, body)
+}
+
+async fn clear_all<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failure> {
+    node.auth.needs(request.headers(), Scope::Operator)?;
+    node.cache.clear().await;
+    tracing::info!("caches cleared by an operator");
+    Ok(json(StatusCode::OK, r#"{"cleared":["l1","l2"]}"#))
+}

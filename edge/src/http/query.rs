@@ -1,0 +1,76 @@
+//! `POST /v1/availability/query`: up to 500 SKUs; their bodies are put together, not rendered again.
+
+use std::time::Instant;
+
+use http::StatusCode;
+use onhand_wire::{
+    Sku, Timestamp,
+    request::{self, AvailabilityQuery},
+};
+
+use super::{Asked, Failure, Reply, ask::Query, availability::Moment, body};
+use crate::{
+    cache::{Loaded, Tier},
+    node::Node,
+    topology::Snapshot,
+    view,
+};
+
+pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
+    let began = Instant::now();
+    let (head, content) = asked.request.into_parts();
+    node.auth.may_read(&head.headers)?;
+    body::check_media_type(&head.headers, &content)?;
+    let content = body::read(content, node.body_timeout).await?;
+    let AvailabilityQuery { skus, channel, locations } = request::read(&content)?;
+    let query = Query::of_names(channel, locations);
+    let moment = Moment::begin(node, &head.headers).await?;
+    let snapshot = node.topology.snapshot();
+    query.resolve(&snapshot)?;
+    let loaded = node.cache.find_all(&skus, &moment.need).await;
+    let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let reply = shown(node, &skus, &query, &snapshot, &moment, &loaded)?;
+    loaded.iter().for_each(|loaded| node.metrics.looked_up(loaded.tier));
+    node.metrics.lookup_took(began.elapsed());
+    Ok(reply)
+}
+
+fn shown(
+    node: &Node,
+    skus: &[Sku],
+    query: &Query,
+    snapshot: &Snapshot,
+    moment: &Moment,
+    loaded: &[Loaded],
+) -> Result<Reply, Failure> {
+    let ask = query.resolve(snapshot)?;
+    let mut body = Vec::with_capacity(64 + loaded.len() * 384);
+    body.extend_from_slice(br#"{"items":["#);
+    let mut unknown: Vec<&Sku> = Vec::new();
+    for (sku, loaded) in skus.iter().zip(loaded) {
+        if !loaded.entry.stock.known() {
+            unknown.push(sku);
+            continue;
+        }
+        if body.last() == Some(&b'}') {
+            body.push(b',');
+        }
+        body.extend_from_slice(&view::rendered(sku, &loaded.entry, ask, snapshot, &node.rules).body);
+    }
+    body.extend_from_slice(br#"],"unknown":"#);
+    serde_json::to_writer(&mut body, &unknown).expect("plain data encodes");
+    body.push(b'}');
+    let mut reply = super::json(StatusCode::OK, body);
+    moment.show(&mut reply, earned(node, moment, loaded), worst(loaded));
+    Ok(reply)
+}
+
+/// The least of what the answers may claim.
+fn earned(node: &Node, moment: &Moment, loaded: &[Loaded]) -> Timestamp {
+    loaded.iter().map(|loaded| moment.earned(node, loaded.at)).min().unwrap_or(moment.as_of.t)
+}
+
+/// The furthest tier that was asked.
+fn worst(loaded: &[Loaded]) -> Tier {
+    loaded.iter().map(|loaded| loaded.tier).max().unwrap_or(Tier::L1)
+}

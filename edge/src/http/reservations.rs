@@ -1,0 +1,173 @@
+//! Reservations: judged here, decided by the origin. The facts that come back are joined before the
+//! caller hears, and what the caller has seen goes into its session token.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use onhand_wire::{
+    Code, Problem,
+    auth::Scope,
+    bulk::{self, Written},
+    request::{self, Cancel, Confirm, Extend, Fulfil, Hold, Return, check_idempotency_key},
+    session,
+    session::Session,
+};
+use uuid::Uuid;
+
+use super::{Asked, Failure, Reply, availability, body, correlation, correlation::Correlation, not_found, reply};
+use crate::{
+    freshness::AsOf,
+    node::Node,
+    origin::{Answer, Call},
+};
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const TRACEPARENT: &str = "traceparent";
+/// The longest that a caller may make a call last.
+const LONGEST: Duration = Duration::from_secs(60);
+/// Headers of the origin's own answers that are passed on.
+const PASSED: [HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::LOCATION];
+const PASSED_TOO: [&str; 5] = ["onhand-as-of", "onhand-session", "idempotent-replayed", "ratelimit", "ratelimit-policy"];
+
+/// The check of a verb's body.
+type Check = fn(&[u8]) -> Result<(), Problem>;
+
+fn check<T: serde::de::DeserializeOwned + request::Check>(body: &[u8]) -> Result<(), Problem> {
+    request::read::<T>(body).map(|_| ())
+}
+
+fn verb(name: &str) -> Option<Check> {
+    Some(match name {
+        "extend" => check::<Extend>,
+        "confirm" => check::<Confirm>,
+        "cancel" => check::<Cancel>,
+        "fulfil" => check::<Fulfil>,
+        "return" => check::<Return>,
+        _ => return None,
+    })
+}
+
+pub(super) fn is_verb(name: &str) -> bool {
+    verb(name).is_some()
+}
+
+fn reservation_id(segment: &str) -> Result<Uuid, Failure> {
+    Uuid::try_parse(segment).map_err(|_| Problem::new(Code::NotFound, "no such reservation").into())
+}
+
+pub(super) async fn create(node: &Node, asked: Asked) -> Result<Reply, Failure> {
+    write(node, asked, "/v1/reservations".to_owned(), check::<Hold>, true).await
+}
+
+pub(super) async fn change(node: &Node, asked: Asked, id: &str, name: &str) -> Result<Reply, Failure> {
+    let check = verb(name).ok_or_else(not_found)?;
+    node.auth.needs(asked.request.headers(), Scope::Storefront)?;
+    let path = format!("/v1/reservations/{}/{name}", reservation_id(id)?);
+    write(node, asked, path, check, false).await
+}
+
+async fn write(node: &Node, asked: Asked, path: String, check: Check, create: bool) -> Result<Reply, Failure> {
+    let Asked { request, correlation } = asked;
+    let (head, content) = request.into_parts();
+    node.auth.needs(&head.headers, Scope::Storefront)?;
+    body::check_media_type(&head.headers, &content)?;
+    let content = body::read(content, node.body_timeout).await?;
+    let key = key(&head.headers, create)?;
+    let brought = availability::session(&head.headers)?.unwrap_or_default();
+    check(&content)?;
+    let mut headers = forwarded(&head.headers, &correlation);
+    headers.insert(IDEMPOTENCY_KEY, key);
+    headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::WRITTEN));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let deadline = deadline(node, &head.headers)?;
+    let answer = node.origin.call(Call { method: Method::POST, path, headers, body: content, deadline }).await?;
+    node.metrics.wrote(answer.status.as_u16());
+    if answer.headers.get(header::CONTENT_TYPE).is_none_or(|media_type| media_type != bulk::WRITTEN) {
+        return Ok(passed(answer));
+    }
+    let written: Written = rmp_serde::from_slice(&answer.body).map_err(|error| {
+        tracing::error!(%error, "the origin's answer to a write cannot be read");
+        Failure::from(Problem::new(Code::Internal, "the write was answered in an unknown way"))
+    })?;
+    Ok(acknowledge(node, written, brought, &correlation))
+}
+
+/// Joins the new facts, then answers.
+fn acknowledge(node: &Node, written: Written, brought: Session, correlation: &Correlation) -> Reply {
+    node.cache.written(written.stocks, written.as_of);
+    let status = StatusCode::from_u16(written.status).unwrap_or(StatusCode::OK);
+    let mut reply = if status.is_success() {
+        super::json(status, written.body)
+    } else {
+        reply(status, "application/problem+json", with_correlation(written.body, correlation))
+    };
+    let headers = reply.headers_mut();
+    headers.insert("onhand-as-of", AsOf::new(written.as_of).header);
+    if let Ok(token) = HeaderValue::try_from(brought.extended(written.session).encode()) {
+        headers.insert(session::HEADER, token);
+    }
+    if written.replayed {
+        headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    reply
+}
+
+/// A kept problem has no correlation id: it is this call's.
+fn with_correlation(body: String, correlation: &Correlation) -> Bytes {
+    let Ok(mut problem) = serde_json::from_str::<serde_json::Map<_, _>>(&body) else { return body.into() };
+    problem.insert("correlation_id".to_owned(), correlation.as_str().into());
+    serde_json::to_vec(&problem).map_or_else(|_| body.into(), Bytes::from)
+}
+
+pub(super) async fn read(node: &Node, asked: &Asked, id: &str) -> Result<Reply, Failure> {
+    let headers = asked.request.headers();
+    node.auth.needs(headers, Scope::Storefront)?;
+    let path = format!("/v1/reservations/{}", reservation_id(id)?);
+    let deadline = deadline(node, headers)?;
+    let headers = forwarded(headers, &asked.correlation);
+    let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
+    Ok(passed(node.origin.call(call).await?))
+}
+
+/// The caller's key; a call that may come without one is given one, so that a retry is safe.
+fn key(headers: &HeaderMap, required: bool) -> Result<HeaderValue, Problem> {
+    match headers.get(IDEMPOTENCY_KEY) {
+        Some(key) => check_idempotency_key(key.as_bytes()).map(|_| key.clone()),
+        None if required => {
+            Err(Problem::new(Code::IdempotencyKeyRequired, "Idempotency-Key: send 1 to 128 visible ASCII characters"))
+        }
+        None => Ok(HeaderValue::try_from(Uuid::new_v4().to_string()).expect("a UUID is ASCII")),
+    }
+}
+
+fn forwarded(from: &HeaderMap, correlation: &Correlation) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in [header::AUTHORIZATION.as_str(), TRACEPARENT] {
+        if let Some(value) = from.get(name) {
+            headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    headers.insert(correlation::HEADER, correlation.header());
+    headers
+}
+
+/// The caller's own, or the configured one.
+fn deadline(node: &Node, headers: &HeaderMap) -> Result<Instant, Problem> {
+    let Some(value) = headers.get(bulk::TIMEOUT_HEADER) else { return Ok(Instant::now() + node.origin.timeout()) };
+    let ms = value.to_str().ok().and_then(|text| text.parse().ok());
+    let ms = ms.ok_or_else(|| Problem::field("Onhand-Timeout-Ms", "whole milliseconds"))?;
+    Ok(Instant::now() + Duration::from_millis(ms).min(LONGEST))
+}
+
+/// The origin's own answer.
+fn passed(answer: Answer) -> Reply {
+    let mut passed = reply(answer.status, "application/json", answer.body);
+    let names = PASSED.into_iter().chain(PASSED_TOO.map(HeaderName::from_static));
+    for name in names {
+        if let Some(value) = answer.headers.get(&name) {
+            passed.headers_mut().insert(name, value.clone());
+        }
+    }
+    passed
+}

@@ -1,0 +1,179 @@
+//! One named function for each metric. Handles of labelled ones are kept.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+use crate::cache::Tier;
+
+/// Seconds, from a cache hit to a slow origin.
+const SECONDS: &[f64] = &[
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+    0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
+pub(crate) struct Metrics {
+    registry: Registry,
+    lookups: [IntCounter; 3],
+    lookup_seconds: Histogram,
+    request_failures: IntCounterVec,
+    writes: IntCounterVec,
+    as_of_age: Gauge,
+    mode: IntGauge,
+    propagation: Histogram,
+    l1_entries: IntGauge,
+    recent_entries: IntGauge,
+    origin_loads: IntCounter,
+    origin_load_skus: IntCounter,
+    origin_breaker: IntGauge,
+    l2_hits: IntCounter,
+    l2_misses: IntCounter,
+    l2_failures: IntCounter,
+    l2_fills: IntCounter,
+    l2_fills_rejected: IntCounter,
+    l2_written: IntCounter,
+    feed_records: IntCounter,
+    feed_undecodable: IntCounter,
+}
+
+/// What is read off the node when the page is asked for.
+pub(crate) struct Gauges {
+    pub(crate) as_of_age: Duration,
+    pub(crate) mode: i64,
+    pub(crate) l1_entries: u64,
+    pub(crate) recent_entries: usize,
+    pub(crate) breaker: i64,
+}
+
+struct Registering(Registry);
+
+impl Registering {
+    fn add<C: prometheus::core::Collector + Clone + 'static>(&self, collector: prometheus::Result<C>) -> C {
+        let collector = collector.expect("names and labels are constants");
+        self.0.register(Box::new(collector.clone())).expect("each name is registered once");
+        collector
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        self.add(IntCounter::new(name, help))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.add(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        self.add(IntGauge::new(name, help))
+    }
+
+    fn seconds(&self, name: &str, help: &str) -> Histogram {
+        self.add(Histogram::with_opts(HistogramOpts::new(name, help).buckets(SECONDS.to_vec())))
+    }
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let r = Registering(Registry::new());
+        let lookups = r.counters("edge_lookups_total", "SKUs answered, by the tier that had them", &["source"]);
+        Self {
+            lookups: [Tier::L1, Tier::L2, Tier::Origin].map(|tier| lookups.with_label_values(&[tier.as_str()])),
+            lookup_seconds: r.seconds("edge_lookup_duration_seconds", "Time to answer one lookup request"),
+            request_failures: r.counters("edge_problems_total", "Requests answered with a problem", &["code"]),
+            writes: r.counters("edge_writes_total", "Reservation calls forwarded, by status", &["status"]),
+            as_of_age: r.add(Gauge::new("edge_as_of_age_seconds", "Staleness of the node, clock skew left out")),
+            mode: r.gauge("edge_mode", "0 live, 1 catching up, 2 stale, 3 unavailable"),
+            propagation: r.seconds("edge_propagation_seconds", "From a change at the origin to its arrival here"),
+            l1_entries: r.gauge("edge_l1_entries", "SKUs in L1"),
+            recent_entries: r.gauge("edge_recent_entries", "SKUs in recent"),
+            origin_loads: r.counter("edge_origin_loads_total", "Bulk loads sent to the origin"),
+            origin_load_skus: r.counter("edge_origin_load_skus_total", "SKUs asked for in bulk loads"),
+            origin_breaker: r.gauge("edge_origin_breaker_state", "0 closed, 1 open, 2 half-open"),
+            l2_hits: r.counter("edge_l2_hits_total", "Reads of L2 that counted"),
+            l2_misses: r.counter("edge_l2_misses_total", "Reads of L2 that found nothing that counts"),
+            l2_failures: r.counter("edge_l2_failures_total", "Round trips to Redis that failed or were too slow"),
+            l2_fills: r.counter("edge_l2_fills_total", "SKUs filled into L2"),
+            l2_fills_rejected: r.counter(
+                "edge_l2_fills_rejected_total",
+                "Fills forgone: too many waiting, Redis failing, or the partition's writer further than this node",
+            ),
+            l2_written: r.counter("edge_l2_written_total", "Changes written to L2 by this node's writer"),
+            feed_records: r.counter("edge_feed_records_total", "Records read from the change feed"),
+            feed_undecodable: r.counter("edge_feed_undecodable_total", "Records that could not be decoded"),
+            registry: r.0,
+        }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    pub(crate) fn looked_up(&self, tier: Tier) {
+        self.lookups[tier as usize].inc();
+    }
+
+    pub(crate) fn lookup_took(&self, time: Duration) {
+        self.lookup_seconds.observe(time.as_secs_f64());
+    }
+
+    pub(crate) fn problem(&self, code: &str) {
+        self.request_failures.with_label_values(&[code]).inc();
+    }
+
+    pub(crate) fn wrote(&self, status: u16) {
+        self.writes.with_label_values(&[&status.to_string()]).inc();
+    }
+
+    pub(crate) fn propagation(&self, time: Duration) {
+        self.propagation.observe(time.as_secs_f64());
+    }
+
+    pub(crate) fn origin_load(&self, skus: usize) {
+        self.origin_loads.inc();
+        self.origin_load_skus.inc_by(skus as u64);
+    }
+
+    pub(crate) fn l2_read(&self, counted: bool) {
+        if counted { self.l2_hits.inc() } else { self.l2_misses.inc() }
+    }
+
+    pub(crate) fn l2_failure(&self) {
+        self.l2_failures.inc();
+    }
+
+    pub(crate) fn l2_filled(&self, filled: usize, rejected: usize) {
+        self.l2_fills.inc_by(filled as u64);
+        self.l2_fills_rejected.inc_by(rejected as u64);
+    }
+
+    pub(crate) fn l2_fill_rejected(&self) {
+        self.l2_fills_rejected.inc();
+    }
+
+    pub(crate) fn l2_written(&self, changes: usize) {
+        self.l2_written.inc_by(changes as u64);
+    }
+
+    pub(crate) fn feed_record(&self) {
+        self.feed_records.inc();
+    }
+
+    pub(crate) fn feed_undecodable(&self) {
+        self.feed_undecodable.inc();
+    }
+
+    /// The page that Prometheus reads.
+    pub(crate) fn page(&self, gauges: &Gauges) -> Vec<u8> {
+        self.as_of_age.set(gauges.as_of_age.as_secs_f64());
+        self.mode.set(gauges.mode);
+        self.l1_entries.set(i64::try_from(gauges.l1_entries).unwrap_or(i64::MAX));
+        self.recent_entries.set(i64::try_from(gauges.recent_entries).unwrap_or(i64::MAX));
+        self.origin_breaker.set(gauges.breaker);
+        let mut page = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut page) {
+            tracing::error!(%error, "the metrics page cannot be written");
+        }
+        page
+    }
+}

@@ -1,0 +1,98 @@
+//! What one node is made of; requests share it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Mutex, watch};
+
+use crate::{
+    admission::Auth,
+    cache::{Cache, l2::L2},
+    feed::Position,
+    freshness::{Freshness, Mode},
+    http::cors::Cors,
+    metrics::{Gauges, Metrics},
+    origin::{Origin, OriginError},
+    rules::Rules,
+    topology::Topology,
+};
+
+/// How often the node looks after what requests do not tell.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(crate) struct Node {
+    pub(crate) build: String,
+    pub(crate) region: String,
+    pub(crate) auth: Auth,
+    pub(crate) cors: Cors,
+    pub(crate) rules: Rules,
+    pub(crate) cache: Cache,
+    pub(crate) topology: Arc<Topology>,
+    pub(crate) freshness: Arc<Freshness>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) l2: Option<Arc<L2>>,
+    pub(crate) position: Arc<Position>,
+    /// Whether the feed is Kafka's.
+    pub(crate) kafka: bool,
+    pub(crate) redis_answers: AtomicBool,
+    pub(crate) ready: watch::Receiver<bool>,
+    /// How long a body may take to arrive.
+    pub(crate) body_timeout: Duration,
+    /// When the last load of the topology for a bounded caller was sent.
+    pub(crate) refreshed: Mutex<Option<Instant>>,
+}
+
+impl Node {
+    pub(crate) fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.freshness.mode(Instant::now(), self.origin.reachable())
+    }
+
+    /// Loads locations and channels anew, for callers whose bound the feed does not meet. Whoever
+    /// comes while a load is under way waits for the next one, and shares it.
+    pub(crate) async fn refresh_topology(&self) -> Result<(), OriginError> {
+        let asked = Instant::now();
+        let mut refreshed = self.refreshed.lock().await;
+        if refreshed.is_some_and(|sent| sent >= asked) {
+            return Ok(());
+        }
+        let sent = Instant::now();
+        self.topology.join_loaded(self.origin.topology().await?);
+        *refreshed = Some(sent);
+        Ok(())
+    }
+
+    pub(crate) fn gauges(&self) -> Gauges {
+        let (l1_entries, recent_entries) = self.cache.sizes();
+        Gauges {
+            as_of_age: self.freshness.staleness(Instant::now()).unwrap_or_default(),
+            mode: self.mode() as i64,
+            l1_entries,
+            recent_entries,
+            breaker: self.origin.breaker().as_number(),
+        }
+    }
+
+    /// Keeps what health and mode say true when no request does: asks Redis, and, unless the feed is
+    /// live, the origin.
+    pub(crate) async fn look_after(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if let Some(l2) = &self.l2 {
+                self.redis_answers.store(l2.ping().await, Ordering::Relaxed);
+            }
+            if self.mode() != Mode::Live || !self.origin.reachable() {
+                let _told_by_mode = self.refresh_topology().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Binds, starts what runs beside requests, accepts, and drains at the end.
+
+mod connection;
+mod start;
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::{Auth, BadUrl, Config, Feed, Rules, feed::Stop, node::Node};
+use connection::Limits;
+
+/// A node that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{key}: cannot listen on {address}: {source}")]
+    Listen { key: &'static str, address: String, source: std::io::Error },
+    #[error(transparent)]
+    Origin(#[from] BadUrl),
+    #[error("edge.redis.url: {0}")]
+    Redis(#[from] redis::RedisError),
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A node whose ports are bound and whose feed is being read.
+pub struct Edge {
+    public: TcpListener,
+    management: TcpListener,
+    addresses: (SocketAddr, SocketAddr),
+    node: Arc<Node>,
+    ready: watch::Receiver<bool>,
+    limits: Limits,
+    drain: Duration,
+    background: Background,
+}
+
+/// Threads and tasks that end with the node.
+struct Background {
+    stop: Stop,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.stop.stop();
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+async fn listen(key: &'static str, address: &str) -> Result<TcpListener, StartError> {
+    let failed = |source| StartError::Listen { key, address: address.to_owned(), source };
+    TcpListener::bind(address).await.map_err(failed)
+}
+
+impl Edge {
+    /// Binds both ports first, then begins to read the feed and to load the topology; both are tried
+    /// until they succeed. `build`: what `/health` shows as the version.
+    pub async fn bind(
+        config: Config,
+        feed: Feed,
+        auth: Auth,
+        rules: Rules,
+        build: impl Into<String>,
+    ) -> Result<Self, StartError> {
+        let public = listen("edge.listen", &config.listen).await?;
+        let management = listen("edge.management", &config.management).await?;
+        let local = |listener: &TcpListener| listener.local_addr();
+        let addresses = (local(&public)?, local(&management)?);
+        let limits = Limits { head: config.http.header_timeout.0, idle: config.http.idle_timeout.0 };
+        let drain = config.drain.0;
+        let (node, background) = start::start(&config, feed, auth, rules, build.into())?;
+        let ready = node.ready.clone();
+        Ok(Self { public, management, addresses, node, ready, limits, drain, background })
+    }
+
+    pub fn public(&self) -> SocketAddr {
+        self.addresses.0
+    }
+
+    pub fn management(&self) -> SocketAddr {
+        self.addresses.1
+    }
+
+    /// Resolves when the topology is loaded and a first watermark applied. Until then lookups are
+    /// answered 503 and readiness is down.
+    pub fn ready(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut ready = self.ready.clone();
+        async move {
+            if ready.wait_for(|ready| *ready).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Serves until `shutdown`, then stops accepting and lets requests in flight finish within
+    /// `drain`.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), std::io::Error> {
+        let Self { public, management, node, limits, drain, background, .. } = self;
+        let graceful = GracefulShutdown::new();
+        {
+            let shoppers = connection::accept(&public, &graceful, limits, node.clone(), crate::http::public);
+            let operators = connection::accept(&management, &graceful, limits, node, crate::http::management);
+            tokio::select! {
+                () = shoppers => {}
+                () = operators => {}
+                () = shutdown => {}
+            }
+        }
+        drop((public, management));
+        if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+            tracing::warn!(?drain, "requests in flight were cut");
+        }
+        drop(background);
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! One connection: HTTP/1.1, with time limits for a request's head and for idling.
+//!
+//! hyper's own header timeout runs while a connection idles too, so it cannot tell the one limit
+//! from the other; it is set to the longer, and a watch per connection keeps both.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{http::Reply, node::Node};
+
+/// Pause after a failed accept: usually no file handle is free.
+const PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) head: Duration,
+    pub(super) idle: Duration,
+}
+
+/// Accepts for ever; dropped to stop.
+pub(super) async fn accept<H, F>(
+    listener: &TcpListener,
+    graceful: &GracefulShutdown,
+    limits: Limits,
+    node: Arc<Node>,
+    handler: H,
+) where
+    H: Fn(Arc<Node>, Request<Incoming>) -> F + Copy + Send + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let _without_nagle = stream.set_nodelay(true);
+                tokio::spawn(serve(stream, graceful.watcher(), limits, node.clone(), handler));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve<H, F>(stream: TcpStream, watcher: Watcher, limits: Limits, node: Arc<Node>, handler: H)
+where
+    H: Fn(Arc<Node>, Request<Incoming>) -> F + Copy + Send + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let phase = Arc::new(Phase::new());
+    let busy = phase.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        busy.set(BUSY);
+        let (phase, node) = (busy.clone(), node.clone());
+        async move {
+            let reply = handler(node, request).await;
+            phase.set(IDLE);
+            Ok::<_, Infallible>(reply)
+        }
+    });
+    let io = TokioIo::new(Watched { stream, phase: phase.clone() });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.idle.max(limits.head))
+        .serve_connection(io, service);
+    let connection = pin!(watcher.watch(connection));
+    tokio::select! {
+        served = connection => {
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        }
+        () = phase.expires(limits) => tracing::debug!("a connection took too long"),
+    }
+}
+
+const IDLE: u64 = 0;
+/// Part of a request's head has arrived.
+const HEAD: u64 = 1;
+const BUSY: u64 = 2;
+
+/// What a connection is doing, and since when: milliseconds of its life, times four.
+struct Phase {
+    born: Instant,
+    state: AtomicU64,
+}
+
+impl Phase {
+    fn new() -> Self {
+        Self { born: Instant::now(), state: AtomicU64::new(HEAD) }
+    }
+
+    fn set(&self, phase: u64) {
+        let ms = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
+        self.state.store((ms << 2) | phase, Ordering::Relaxed);
+    }
+
+    fn arrived(&self) {
+        if self.state.load(Ordering::Relaxed) & 3 == IDLE {
+            self.set(HEAD);
+        }
+    }
+
+    /// Resolves when the connection has idled, or sent its head, for too long.
+    async fn expires(&self, limits: Limits) {
+        loop {
+            let state = self.state.load(Ordering::Relaxed);
+            let since = Duration::from_millis(state >> 2);
+            let until = match state & 3 {
+                IDLE => since + limits.idle,
+                HEAD => since + limits.head,
+                _ => self.born.elapsed() + limits.head,
+            };
+            let now = self.born.elapsed();
+            if now >= until {
+                return;
+            }
+            // A head may begin to arrive meanwhile, and has less time.
+            tokio::time::sleep((until - now).min(limits.head)).await;
+        }
+    }
+}
+
+/// Notes when the first bytes of a request arrive.
+struct Watched {
+    stream: TcpStream,
+    phase: Arc<Phase>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.phase.arrived();
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

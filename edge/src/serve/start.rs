@@ -1,0 +1,116 @@
+//! Puts a node together: caches, feed, and what runs beside requests.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use tokio::sync::{Mutex, mpsc, watch};
+
+use super::{Background, StartError};
+use crate::{
+    Auth, Config, Feed, Rules,
+    cache::{Cache, Deps, Intake, l1::L1, l2, l2::L2, recent::Recent},
+    feed::{self, Apply, L2Writer, Position, Stop},
+    freshness::Freshness,
+    http::cors::Cors,
+    metrics::Metrics,
+    node::Node,
+    origin::Origin,
+    topology::Topology,
+};
+
+pub(super) fn start(
+    config: &Config,
+    feed: Feed,
+    auth: Auth,
+    rules: Rules,
+    build: String,
+) -> Result<(Arc<Node>, Background), StartError> {
+    let metrics = Arc::new(Metrics::new());
+    rules.register(metrics.registry());
+    let freshness = Arc::new(Freshness::new(config.freshness.clone()));
+    let topology = Arc::new(Topology::default());
+    let position = Arc::new(Position::default());
+    let origin = Arc::new(Origin::new(&config.origin)?);
+    let recent = Arc::new(Recent::new(config.recent.entries));
+    let l1 = Arc::new(L1::new(config.cache.entries, recent.clone()));
+    let stop = Stop::default();
+    let second = second_tier(config, &feed, &position, &recent, &metrics, &stop)?;
+    let (tier, queue) = second.unzip();
+    let deps = Deps {
+        l1: l1.clone(),
+        recent: recent.clone(),
+        l2: tier.clone(),
+        origin: origin.clone(),
+        freshness: freshness.clone(),
+        metrics: metrics.clone(),
+    };
+    let cache = Cache::start(config, deps);
+    let (ready_sender, ready) = watch::channel(false);
+    let kafka = matches!(feed, Feed::Kafka { .. });
+    let apply = Apply {
+        intake: Intake { l1: l1.clone(), recent },
+        topology: topology.clone(),
+        freshness: freshness.clone(),
+        position: position.clone(),
+        metrics: metrics.clone(),
+        origin: origin.clone(),
+        runtime: tokio::runtime::Handle::current(),
+        ready: Arc::new(ready_sender),
+        logged: HashSet::new(),
+    };
+    feed::start(feed, apply, stop.clone())?;
+    let node = Arc::new(Node {
+        build,
+        region: config.region.clone(),
+        auth,
+        cors: Cors::new(&config.http.cors_origins),
+        rules,
+        cache,
+        topology,
+        freshness,
+        origin,
+        metrics,
+        l2: tier.clone(),
+        position,
+        kafka,
+        redis_answers: AtomicBool::new(false),
+        ready,
+        body_timeout: config.http.header_timeout.0,
+        refreshed: Mutex::new(None),
+    });
+    let mut tasks = vec![tokio::spawn(node.clone().look_after())];
+    if let (Some(tier), Some(queue)) = (tier, queue) {
+        tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, queue)));
+    }
+    Ok((node, Background { stop, tasks }))
+}
+
+type SecondTier = (Arc<L2>, mpsc::Receiver<onhand_wire::Sku>);
+
+/// L2 and its writer, where Redis and Kafka are both configured.
+fn second_tier(
+    config: &Config,
+    feed: &Feed,
+    position: &Arc<Position>,
+    recent: &Arc<Recent>,
+    metrics: &Arc<Metrics>,
+    stop: &Stop,
+) -> Result<Option<SecondTier>, StartError> {
+    let Feed::Kafka { brokers, topic } = feed else { return Ok(None) };
+    if config.redis.url.is_empty() {
+        return Ok(None);
+    }
+    let client = redis::Client::open(config.redis.url.as_str())?;
+    let writer = L2Writer {
+        brokers: brokers.clone(),
+        topic: topic.clone(),
+        region: config.region.clone(),
+        redis: client.clone(),
+        position: position.clone(),
+        metrics: metrics.clone(),
+    };
+    writer.start(stop.clone())?;
+    Ok(Some(L2::new(client, &config.redis, position.clone(), recent.clone(), metrics.clone())))
+}

@@ -1,0 +1,113 @@
+//! Locations and channels: facts of their own kinds, all of them held, replaced as one snapshot.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use onhand_wire::{Channel, ChannelId, Location, LocationId, Timestamp, bulk::LoadedTopology};
+
+/// What one lookup sees of locations and channels.
+#[derive(Default)]
+pub(crate) struct Snapshot {
+    /// Local: bodies count only under the version that they were rendered with.
+    pub(crate) version: u64,
+    locations: HashMap<LocationId, Location>,
+    channels: HashMap<ChannelId, Channel>,
+    /// Place of each enabled location in serving order: priority, then id.
+    ranks: HashMap<LocationId, usize>,
+}
+
+impl Snapshot {
+    pub(crate) fn location(&self, id: &str) -> Option<&Location> {
+        self.locations.get(id)
+    }
+
+    pub(crate) fn channel(&self, id: &str) -> Option<&Channel> {
+        self.channels.get(id)
+    }
+
+    /// The place of an enabled location in serving order.
+    pub(crate) fn rank(&self, id: &LocationId) -> Option<usize> {
+        self.ranks.get(id).copied()
+    }
+
+    fn join_location(&mut self, location: Location) -> bool {
+        let newer = self.locations.get(&location.location).is_none_or(|held| location.version > held.version);
+        if newer {
+            self.locations.insert(location.location.clone(), location);
+        }
+        newer
+    }
+
+    fn join_channel(&mut self, channel: Channel) -> bool {
+        let newer = self.channels.get(&channel.channel).is_none_or(|held| channel.version > held.version);
+        if newer {
+            self.channels.insert(channel.channel.clone(), channel);
+        }
+        newer
+    }
+
+    fn joined(&self, locations: Vec<Location>, channels: Vec<Channel>) -> Option<Self> {
+        let mut next = Self {
+            version: self.version + 1,
+            locations: self.locations.clone(),
+            channels: self.channels.clone(),
+            ranks: HashMap::new(),
+        };
+        let changed = locations.into_iter().fold(false, |changed, location| next.join_location(location) | changed);
+        let changed = channels.into_iter().fold(changed, |changed, channel| next.join_channel(channel) | changed);
+        next.ranks = ranks(&next.locations);
+        changed.then_some(next)
+    }
+}
+
+fn ranks(locations: &HashMap<LocationId, Location>) -> HashMap<LocationId, usize> {
+    let mut serving: Vec<_> = locations.values().filter(|location| location.enabled).collect();
+    serving.sort_by_key(|location| (location.priority, &location.location));
+    serving.into_iter().enumerate().map(|(rank, location)| (location.location.clone(), rank)).collect()
+}
+
+/// The node's locations and channels.
+#[derive(Default)]
+pub(crate) struct Topology {
+    now: ArcSwap<Snapshot>,
+    writing: Mutex<()>,
+    /// Every change acknowledged before this moment is in, by the last load.
+    loaded_at: AtomicI64,
+}
+
+impl Topology {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.now.load_full()
+    }
+
+    /// Through when the last load speaks.
+    pub(crate) fn loaded_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.loaded_at.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn join_location(&self, location: Location) {
+        self.join(vec![location], Vec::new());
+    }
+
+    pub(crate) fn join_channel(&self, channel: Channel) {
+        self.join(Vec::new(), vec![channel]);
+    }
+
+    pub(crate) fn join_loaded(&self, loaded: LoadedTopology) {
+        self.join(loaded.locations, loaded.channels);
+        self.loaded_at.fetch_max(loaded.at.micros(), Ordering::AcqRel);
+    }
+
+    fn join(&self, locations: Vec<Location>, channels: Vec<Channel>) {
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = self.now.load().joined(locations, channels) {
+            self.now.store(Arc::new(next));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What a channel sees: facts, topology and rules become a body, kept beside the entry.
+
+use std::{hash::Hasher, sync::Arc};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use onhand_wire::{
+    Channel, ChannelId, Fact, LocationId, Sku, Stock,
+    availability::{AtLocation, Availability, Status},
+};
+
+use crate::{
+    cache::Entry,
+    rules::{Presentation, Rules, ViewInput, ViewLocation},
+    topology::Snapshot,
+};
+
+/// Bodies kept with one entry: more channels than this are rendered anew.
+const BODIES: usize = 16;
+
+/// What a lookup asks to see, its names already found.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Ask<'a> {
+    pub(crate) channel: Option<&'a Channel>,
+    /// Only these; none named means all.
+    pub(crate) locations: Option<&'a [LocationId]>,
+    pub(crate) quantity: Option<i64>,
+}
+
+/// A body, and what it was rendered with: it counts only under the same.
+#[derive(Clone)]
+pub(crate) struct Rendered {
+    channel: Option<ChannelId>,
+    topology: u64,
+    release: u64,
+    pub(crate) body: Bytes,
+    pub(crate) etag: HeaderValue,
+}
+
+impl Rendered {
+    fn counts(&self, channel: Option<&Channel>, snapshot: &Snapshot, release: u64) -> bool {
+        self.topology == snapshot.version
+            && self.release == release
+            && self.channel.as_ref() == channel.map(|channel| &channel.channel)
+    }
+}
+
+/// The body for `ask`; the common ones are kept beside the entry.
+pub(crate) fn rendered(sku: &Sku, entry: &Entry, ask: Ask<'_>, snapshot: &Snapshot, rules: &Rules) -> Rendered {
+    let common = ask.locations.is_none() && ask.quantity.is_none();
+    let release = rules.release();
+    if common
+        && let Some(kept) = entry.bodies.load().as_deref()
+        && let Some(body) = kept.iter().find(|body| body.counts(ask.channel, snapshot, release))
+    {
+        return body.clone();
+    }
+    let body = render(&availability(sku, &entry.stock, ask, snapshot, rules), ask, snapshot, release);
+    if common {
+        keep(entry, &body);
+    }
+    body
+}
+
+fn render(shown: &Availability, ask: Ask<'_>, snapshot: &Snapshot, release: u64) -> Rendered {
+    let body = Bytes::from(serde_json::to_vec(shown).expect("plain data encodes"));
+    let channel = ask.channel.map(|channel| channel.channel.clone());
+    Rendered { channel, topology: snapshot.version, release, etag: etag(&body), body }
+}
+
+/// Of the body alone, so that two nodes give the same.
+pub(crate) fn etag(body: &[u8]) -> HeaderValue {
+    let mut hasher = std::hash::DefaultHasher::new();
+    hasher.write(body);
+    HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish())).expect("hex digits are ASCII")
+}
+
+/// Replaces the channel's body of other times; losing one to a concurrent caller costs a rendering.
+fn keep(entry: &Entry, body: &Rendered) {
+    let held = entry.bodies.load();
+    let others = held.iter().flat_map(|bodies| bodies.iter()).filter(|held| held.channel != body.channel);
+    let bodies = std::iter::once(body).chain(others).take(BODIES).cloned().collect();
+    entry.bodies.store(Some(Arc::new(bodies)));
+}
+
+/// What `ask` shows of the facts.
+pub(crate) fn availability(
+    sku: &Sku,
+    stock: &Stock,
+    ask: Ask<'_>,
+    snapshot: &Snapshot,
+    rules: &Rules,
+) -> Availability {
+    let facts = serving(stock, ask, snapshot);
+    let presented = present(sku, stock, &facts, ask, snapshot, rules);
+    let label = presented.as_ref().and_then(|presented| presented.label.clone());
+    let counted = facts.into_iter().filter_map(|fact| Some((fact, shown(fact, presented.as_ref())?)));
+    let (facts, locations): (Vec<&Fact>, Vec<AtLocation>) = counted.unzip();
+    Availability {
+        sku: sku.clone(),
+        available: locations.iter().map(|location| location.available).sum(),
+        status: locations.iter().map(|location| location.status).max().unwrap_or(Status::OutOfStock),
+        // Whether they could be held: of the facts themselves, whatever a rule makes of the numbers.
+        sellable: ask.quantity.map(|quantity| facts.iter().map(|fact| fact.holdable()).sum::<i64>() >= quantity),
+        label,
+        restock_at: facts.iter().filter_map(|fact| fact.restock_at.as_ref()).min_by_key(|at| at.as_str()).cloned(),
+        locations,
+    }
+}
+
+/// The facts that count, in the order in which they would serve: the channel's, else priority, then
+/// id. Disabled locations and deleted facts count for nothing.
+fn serving<'a>(stock: &'a Stock, ask: Ask<'_>, snapshot: &Snapshot) -> Vec<&'a Fact> {
+    let asked = |id: &LocationId| ask.locations.is_none_or(|asked| asked.contains(id));
+    let counts = |fact: &&Fact| !fact.deleted && asked(&fact.location) && snapshot.rank(&fact.location).is_some();
+    let Some(channel) = ask.channel else {
+        let mut facts: Vec<_> = stock.facts.iter().filter(counts).collect();
+        facts.sort_by_key(|fact| snapshot.rank(&fact.location));
+        return facts;
+    };
+    let listed = channel.locations.iter().filter_map(|location| stock.fact(location.as_str()));
+    listed.filter(counts).collect()
+}
+
+/// What the `view` rule makes of them; on a fault, and without a rule, the plain facts.
+fn present(
+    sku: &Sku,
+    stock: &Stock,
+    facts: &[&Fact],
+    ask: Ask<'_>,
+    snapshot: &Snapshot,
+    rules: &Rules,
+) -> Option<Presentation> {
+    if !rules.has_view() {
+        return None;
+    }
+    let locations = facts.iter().map(|fact| ViewLocation {
+        location: fact.location.clone(),
+        available: fact.available(),
+        backorderable: fact.backorderable(),
+        low_stock_at: fact.low_stock_at,
+        pickup: snapshot.location(fact.location.as_str()).is_some_and(|location| location.pickup),
+    });
+    let input = ViewInput {
+        channel: ask.channel.map(|channel| channel.channel.clone()),
+        sku: sku.clone(),
+        name: stock.item.as_ref().map(|item| item.name.clone()),
+        locations: locations.collect(),
+    };
+    rules.view(&input)?.ok()
+}
+
+/// One location as shown; none where the rule hides it.
+fn shown(fact: &Fact, presented: Option<&Presentation>) -> Option<AtLocation> {
+    let (available, backorderable) = match presented {
+        None => (fact.available(), fact.backorderable()),
+        Some(presented) => {
+            let shown = presented.locations.iter().find(|shown| shown.location == fact.location)?;
+            (shown.available, shown.backorderable)
+        }
+    };
+    Some(AtLocation {
+        location: fact.location.clone(),
+        available,
+        backorderable,
+        status: status(available, backorderable, fact.low_stock_at),
+        restock_at: fact.restock_at.clone(),
+        version: fact.version.to_string(),
+    })
+}
+
+fn status(available: i64, backorderable: i64, low_stock_at: i64) -> Status {
+    match available {
+        1.. if available <= low_stock_at => Status::LowStock,
+        1.. => Status::InStock,
+        _ if backorderable > 0 => Status::Backorder,
+        _ => Status::OutOfStock,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! What a batch is asked to do, and what comes back.
+
+use onhand_wire::{
+    ChannelId, Fact, Item, LocationId, Problem, Sku, Stock, Timestamp,
+    request::{
+        Adjust, Cancel, Confirm, Extend, Fulfil, Hold, Maintenance, Policy, PutChannel, PutItem, PutLocation, Return,
+        SetStock, Transfer,
+    },
+};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::import::ImportRow;
+
+/// One change, checked for form, not yet for the state it meets.
+#[derive(Debug, Clone)]
+pub enum Command {
+    PutItem(Sku, PutItem),
+    DeleteItem(Sku),
+    SetStock(Sku, SetStock),
+    Adjust(Sku, Adjust),
+    Transfer(Transfer),
+    SetPolicy(Sku, Policy),
+    PutLocation(LocationId, PutLocation),
+    PutChannel(ChannelId, PutChannel),
+    Import(Vec<ImportRow>),
+    Maintain(Maintenance),
+    Hold(Uuid, Hold),
+    Extend(Uuid, Extend),
+    Confirm(Uuid, Confirm),
+    Cancel(Uuid, Cancel),
+    Fulfil(Uuid, Fulfil),
+    Return(Uuid, Return),
+    /// The sweeper's: closes a hold that is past its deadline.
+    Expire(Uuid),
+}
+
+impl Command {
+    /// The SKUs that it names; a verb's are its reservation's.
+    pub fn skus(&self) -> Vec<Sku> {
+        match self {
+            Self::PutItem(sku, _) | Self::DeleteItem(sku) | Self::SetStock(sku, _) => vec![sku.clone()],
+            Self::Adjust(sku, _) | Self::SetPolicy(sku, _) => vec![sku.clone()],
+            Self::Transfer(transfer) => vec![transfer.sku.clone()],
+            Self::Hold(_, hold) => hold.lines.iter().map(|line| line.sku.clone()).collect(),
+            Self::Import(rows) => rows.iter().map(|row| row.sku.clone()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub fn reservation(&self) -> Option<Uuid> {
+        match self {
+            Self::Extend(id, _) | Self::Confirm(id, _) | Self::Cancel(id, _) | Self::Fulfil(id, _) => Some(*id),
+            Self::Return(id, _) | Self::Expire(id) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// SKUs whose row must exist to be locked, because the command may create it.
+    pub fn may_create(&self) -> Vec<Sku> {
+        match self {
+            Self::PutItem(sku, _) => vec![sku.clone()],
+            Self::Import(rows) => rows.iter().filter(|row| row.create).map(|row| row.sku.clone()).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// SHA-256 of method, path and parsed JSON: whether two calls are the same.
+pub type Digest = [u8; 32];
+
+pub fn digest(method: &str, path: &str, body: &[u8]) -> Digest {
+    // Parsed and written again: member order and white space do not make another call.
+    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let mut hash = Sha256::new();
+    for part in [method.as_bytes(), path.as_bytes(), parsed.to_string().as_bytes()] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// A command and who asks.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub command: Command,
+    /// The token's subject: owns the key, and is the ledger's actor.
+    pub actor: String,
+    /// The caller's, or made here, so that a COMMIT whose answer was lost can be settled by looking.
+    pub key: String,
+    pub digest: Digest,
+    pub correlation: String,
+}
+
+/// What a command did.
+#[derive(Debug, Clone)]
+pub struct Done {
+    pub status: u16,
+    /// JSON.
+    pub body: String,
+    /// The facts and items that it changed, as they are now.
+    pub stocks: Vec<Stock>,
+}
+
+/// What the caller gets.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+    pub replayed: bool,
+    /// Read after the commit.
+    pub committed_at: Timestamp,
+    pub stocks: Vec<Stock>,
+}
+
+pub type Outcome = Result<Answer, Problem>;
+
+/// Groups changed facts and items by SKU.
+pub fn group(items: Vec<Item>, facts: Vec<Fact>) -> Vec<Stock> {
+    let mut by_sku = std::collections::BTreeMap::<Sku, Stock>::new();
+    for item in items {
+        by_sku.entry(item.sku.clone()).or_default().join_item(item);
+    }
+    for fact in facts {
+        by_sku.entry(fact.sku.clone()).or_default().join_fact(fact);
+    }
+    by_sku.into_values().collect()
+}

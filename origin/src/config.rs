@@ -1,0 +1,62 @@
+//! The origin's configuration. Every duration and size carries its unit.
+
+use onhand_wire::setting::{Secret, Span};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// API listener: edges, operators, warehouse systems.
+    pub listen: String,
+    /// Management listener: metrics and actuator pages. Never make it public.
+    pub management: String,
+    /// This region's name, shown in health.
+    pub region: String,
+    pub database: Database,
+    /// Writes that may wait for their batch, 1 or more; beyond, callers get 503 overloaded at once.
+    pub queue: usize,
+    /// How long a write may take when its caller does not say; then 504, and its key settles it.
+    pub write_timeout: Span,
+    /// After SIGTERM: how long calls under way may still take.
+    pub drain: Span,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `postgres://user:password@host:5432/name`, or `sqlite:PATH`, or `sqlite::memory:`.
+    pub url: Secret,
+    /// Connections for reads, 1 or more; batches and the relay have one each besides.
+    pub read_connections: usize,
+    pub connect_timeout: Span,
+    /// Longest statement; a batch beyond it is given up and settled by its keys.
+    pub statement_timeout: Span,
+    /// Longest wait for a row's lock; the command that needs it then fails alone.
+    pub lock_timeout: Span,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: "0.0.0.0:8090".to_owned(),
+            management: "127.0.0.1:9090".to_owned(),
+            region: "local".to_owned(),
+            database: Database::default(),
+            queue: 10_000,
+            write_timeout: Span::s(5),
+            drain: Span::s(30),
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: Secret::default(),
+            read_connections: 8,
+            connect_timeout: Span::s(2),
+            statement_timeout: Span::s(2),
+            lock_timeout: Span::s(1),
+        }
+    }
+}

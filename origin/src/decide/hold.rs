@@ -1,0 +1,87 @@
+//! Holding stock: all or what there is.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use onhand_rules::Rules;
+use onhand_wire::{
+    Channel, Problem,
+    request::{Hold, HoldPolicy},
+    reservation::State as Stage,
+};
+use uuid::Uuid;
+
+use super::{allocate, insufficient, short};
+use crate::{
+    command::{Ask, Done},
+    record::{Record, RecordLine, Share},
+    state::{State, unknown_channel},
+};
+
+pub(super) fn hold(state: &mut State, ask: &Ask, id: Uuid, hold: &Hold, rules: &Rules) -> Result<Done, Problem> {
+    let channel = channel(state, hold)?;
+    for line in &hold.lines {
+        state.require_item(&line.sku)?;
+        line.location.as_ref().map_or(Ok(()), |named| state.require_location(named).map(drop))?;
+    }
+    let (shares, allocated_by) = allocate::plan(state, hold, channel.as_ref(), rules);
+    refuse_if_short(hold, &shares)?;
+    let record = record(state, id, hold, shares, allocated_by);
+    Ok(write(state, ask, record))
+}
+
+fn channel(state: &State, hold: &Hold) -> Result<Option<Channel>, Problem> {
+    let Some(id) = &hold.channel else { return Ok(None) };
+    state.topology.channels.get(id).cloned().map(Some).ok_or_else(|| unknown_channel(id))
+}
+
+/// `all`: every short line is named. `partial`: only nothing at all is refused.
+fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Problem> {
+    let got: Vec<i64> = shares.iter().map(|line| line.iter().map(|share| share.quantity).sum()).collect();
+    let enough = match hold.policy {
+        HoldPolicy::All => hold.lines.iter().zip(&got).all(|(line, got)| *got >= line.quantity.get()),
+        HoldPolicy::Partial => got.iter().any(|got| *got > 0),
+    };
+    if enough {
+        return Ok(());
+    }
+    let lines = hold.lines.iter().zip(&got).zip(0..);
+    let named = lines
+        .filter(|((line, got), _)| **got < line.quantity.get())
+        .map(|((line, got), number)| short(number, &line.sku, line.quantity.get(), *got));
+    Err(insufficient("lines: not enough stock for every line; each short line is named", named.collect()))
+}
+
+fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, allocated_by: String) -> Record {
+    let lines = hold.lines.iter().zip(shares).map(|(line, shares)| RecordLine {
+        sku: line.sku.clone(),
+        requested: line.quantity.get(),
+        quantity: shares.iter().map(|share| share.quantity).sum(),
+        confirmed: 0,
+        shares,
+    });
+    Record {
+        id,
+        state: Stage::Held,
+        expires_at: Some(state.now.plus(Duration::from_secs(hold.ttl_s.into()))),
+        created_at: state.now,
+        order_ref: hold.order_ref.clone(),
+        channel: hold.channel.clone(),
+        allocated_by,
+        lines: lines.collect(),
+        made_by: None,
+    }
+}
+
+fn write(state: &mut State, ask: &Ask, record: Record) -> Done {
+    let why = ask.why("hold", None);
+    let mut keys = BTreeSet::new();
+    for line in &record.lines {
+        for share in &line.shares {
+            state.change_stock(&line.sku, &share.location, &why, |row| row.reserved += share.quantity);
+            keys.insert((line.sku.clone(), share.location.clone()));
+        }
+    }
+    let body = serde_json::to_string(&record.shown(state.now)).expect("plain data encodes");
+    state.put_record(record);
+    Done { status: 201, body, stocks: state.stocks(&keys) }
+}

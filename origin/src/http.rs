@@ -1,0 +1,79 @@
+//! The API listener: decode → call → encode.
+
+mod body;
+mod bulk;
+mod catalogue;
+mod fail;
+mod imports;
+mod operations;
+mod params;
+mod reservations;
+mod stock;
+mod write;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post, put},
+};
+use onhand_wire::auth::Verifier;
+
+use crate::{batch::Batches, expire::Sweeper, metrics::Metrics, relay::Feed, store::Store};
+
+/// What every handler may use.
+pub(crate) struct Context {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) batches: Batches,
+    pub(crate) sweeper: Sweeper,
+    pub(crate) feed: Arc<dyn Feed>,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) metrics: Metrics,
+    pub(crate) region: String,
+    pub(crate) write_timeout: std::time::Duration,
+}
+
+type Shared = axum::extract::State<Arc<Context>>;
+/// A problem is written by [`fail::finish`], which knows the call's correlation id.
+type Reply = Result<axum::response::Response, fail::Fail>;
+
+pub(crate) fn api(context: Arc<Context>) -> Router {
+    Router::new()
+        .route("/v1/reservations", post(reservations::create))
+        .route("/v1/reservations/{id}", get(reservations::read))
+        .route("/v1/reservations/{id}/{verb}", post(reservations::verb))
+        .route("/inventory/health", get(operations::inventory_health))
+        .route("/inventory/products", get(catalogue::search))
+        .route("/inventory/products/{sku}", get(catalogue::read_item).put(catalogue::put_item).delete(catalogue::delete_item))
+        .route("/inventory/products/{sku}/stock", put(stock::set))
+        .route("/inventory/products/{sku}/adjustments", post(stock::adjust))
+        .route("/inventory/products/{sku}/policy", put(stock::policy))
+        .route("/inventory/products/{sku}/ledger", get(stock::ledger))
+        .route("/inventory/transfers", post(stock::transfer))
+        .route("/inventory/locations/{id}", get(catalogue::read_location).put(catalogue::put_location))
+        .route("/inventory/channels/{id}", get(catalogue::read_channel).put(catalogue::put_channel))
+        .route("/inventory/imports", post(imports::import))
+        .route("/inventory/admin/maintenance", post(operations::maintenance))
+        .route("/internal/api/facts", post(bulk::facts))
+        .route("/internal/api/topology", get(bulk::topology))
+        .route("/internal/api/inventory/reconcile", post(operations::reconcile))
+        .route("/internal/api/inventory/release-expired-reservations", post(operations::release_expired))
+        .fallback(async || fail::not_found())
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(fail::finish))
+        .with_state(context)
+}
+
+pub(crate) fn management(context: Arc<Context>) -> Router {
+    Router::new()
+        .route("/metrics", get(operations::metrics))
+        .route("/actuator/prometheus", get(operations::metrics))
+        .route("/actuator/health", get(operations::inventory_health))
+        .route("/actuator/health/readiness", get(operations::readiness))
+        .route("/actuator/health/liveness", get(operations::liveness))
+        .fallback(async || fail::not_found())
+        .layer(middleware::from_fn(fail::finish))
+        .with_state(context)
+}

@@ -1,0 +1,45 @@
+//! Bodies: what is read, and what is read only to be dropped.
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, header},
+};
+use http_body_util::BodyExt;
+use onhand_wire::{Code, Problem, limits, request::unsupported_media_type};
+
+/// The whole body, up to 1 MiB. Up to 8 MiB more is read and dropped, so that the caller sees the 413.
+pub(super) async fn read(mut body: Body) -> Result<Bytes, Problem> {
+    let mut kept = Vec::new();
+    let mut dropped = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::field("body", "it broke off"))?;
+        let Some(part) = frame.data_ref() else { continue };
+        if dropped == 0 && kept.len() + part.len() <= limits::BODY_BYTES {
+            kept.extend_from_slice(part);
+            continue;
+        }
+        dropped += part.len();
+        if dropped > limits::BODY_DRAIN_BYTES {
+            break;
+        }
+    }
+    if dropped == 0 {
+        return Ok(kept.into());
+    }
+    let detail = format!("body: at most {} bytes", limits::BODY_BYTES);
+    Err(Problem::new(Code::TooLarge, detail).with("limit", limits::BODY_BYTES))
+}
+
+/// The media type without its parameters, in lower case; empty when there is none.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// A body that says what it is must say JSON.
+pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    match media_type(headers).as_str() {
+        "" | "application/json" => Ok(()),
+        _ => Err(unsupported_media_type("application/json")),
+    }
+}

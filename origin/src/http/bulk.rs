@@ -1,0 +1,40 @@
+//! What edges load: MessagePack, many SKUs in one request.
+
+use axum::{
+    extract::{Request, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use onhand_wire::{
+    Problem,
+    auth::Scope,
+    bulk::{LOAD_SKUS, LoadFacts, MESSAGEPACK},
+};
+use serde::Serialize;
+
+use super::{Reply, Shared, body};
+
+fn messagepack(value: &impl Serialize) -> Response {
+    let bytes = rmp_serde::to_vec_named(value).expect("plain data encodes");
+    ([(header::CONTENT_TYPE, MESSAGEPACK)], bytes).into_response()
+}
+
+pub(super) async fn facts(State(context): Shared, request: Request) -> Reply {
+    let (parts, body) = request.into_parts();
+    context.judge(&parts, Scope::Operator)?;
+    if body::media_type(&parts.headers) != MESSAGEPACK {
+        return Err(onhand_wire::request::unsupported_media_type(MESSAGEPACK).into());
+    }
+    let body = body::read(body).await?;
+    let load: LoadFacts = rmp_serde::from_slice(&body).map_err(|error| Problem::field("body", error))?;
+    if load.skus.len() > LOAD_SKUS {
+        return Err(Problem::field("skus", format!("at most {LOAD_SKUS}")).into());
+    }
+    Ok(messagepack(&context.store.load_facts(&load).await?))
+}
+
+pub(super) async fn topology(State(context): Shared, request: Request) -> Reply {
+    let (parts, _) = request.into_parts();
+    context.judge(&parts, Scope::Operator)?;
+    Ok(messagepack(&context.store.load_topology().await?))
+}

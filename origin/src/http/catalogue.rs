@@ -1,0 +1,110 @@
+//! Items, locations and channels.
+
+use axum::extract::{Path, Request, State};
+use onhand_wire::{
+    ChannelId, LocationId, Problem, Stock,
+    auth::Scope,
+    bulk::LoadFacts,
+    page::{Page, cursor, read_cursor, read_limit},
+    request::read,
+};
+use serde_json::json;
+
+use super::{Context, Reply, Shared, fail::Fail, params::Params, stock::sku, write};
+use crate::{
+    command::Command,
+    decide::shown_fact,
+    state::{unknown_channel, unknown_location, unknown_sku},
+    store::ProductQuery,
+};
+
+pub(super) async fn put_item(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
+    context.write(request, Scope::Admin, |body| Ok(Command::PutItem(sku(&name)?, read(body)?))).await
+}
+
+pub(super) async fn delete_item(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
+    context.write(request, Scope::Admin, |_| Ok(Command::DeleteItem(sku(&name)?))).await
+}
+
+/// The item and its facts, or 404.
+pub(super) async fn item(context: &Context, sku: &onhand_wire::Sku) -> Result<Stock, Fail> {
+    let load = LoadFacts { skus: vec![sku.clone()], without: None };
+    let stock = context.store.load_facts(&load).await?.stocks.pop().unwrap_or_default();
+    if stock.known() { Ok(stock) } else { Err(unknown_sku(sku).into()) }
+}
+
+/// The item, and what is where.
+pub(super) async fn read_item(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
+    let (parts, _) = request.into_parts();
+    context.judge(&parts, Scope::Operator)?;
+    Params::of(parts.uri.query()).end()?;
+    let stock = item(&context, &sku(&name)?).await?;
+    let mut shown = json!(stock.item);
+    shown["stock"] = stock.facts.iter().filter(|fact| !fact.deleted).map(shown_fact).collect();
+    Ok(write::json(&shown))
+}
+
+pub(super) async fn search(State(context): Shared, request: Request) -> Reply {
+    let (parts, _) = request.into_parts();
+    context.judge(&parts, Scope::Storefront)?;
+    let query = query(Params::of(parts.uri.query()))?;
+    let limit = query.limit;
+    let mut items = context.store.products(&ProductQuery { limit: limit + 1, ..query }).await?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next_cursor = items.last().filter(|_| more).map(|last| cursor(last.sku.as_str()));
+    Ok(write::json(&Page { items, next_cursor }))
+}
+
+fn query(mut params: Params) -> Result<ProductQuery, Problem> {
+    let words = params.take("q")?.unwrap_or_default().to_lowercase();
+    let query = ProductQuery {
+        words: words.split_whitespace().map(str::to_owned).collect(),
+        brand: params.take("brand")?,
+        attributes: params.take_prefixed("attr."),
+        min_price: price(&mut params, "min_price")?,
+        max_price: price(&mut params, "max_price")?,
+        limit: read_limit(params.take("limit")?.as_deref())?,
+        after: params.take("cursor")?.map(|text| read_cursor(&text)).transpose()?,
+    };
+    params.end()?;
+    Ok(query)
+}
+
+fn price(params: &mut Params, name: &str) -> Result<Option<i64>, Problem> {
+    let Some(text) = params.take(name)? else { return Ok(None) };
+    let price = text.parse().ok().filter(|price| *price >= 0);
+    price.map(Some).ok_or_else(|| Problem::field(name, "a whole number of minor units, 0 or more"))
+}
+
+fn location_id(text: &str) -> Result<LocationId, Problem> {
+    LocationId::new(text).map_err(|error| Problem::field("location", error))
+}
+
+fn channel_id(text: &str) -> Result<ChannelId, Problem> {
+    ChannelId::new(text).map_err(|error| Problem::field("channel", error))
+}
+
+pub(super) async fn put_location(State(context): Shared, Path(id): Path<String>, request: Request) -> Reply {
+    context.write(request, Scope::Admin, |body| Ok(Command::PutLocation(location_id(&id)?, read(body)?))).await
+}
+
+pub(super) async fn put_channel(State(context): Shared, Path(id): Path<String>, request: Request) -> Reply {
+    context.write(request, Scope::Admin, |body| Ok(Command::PutChannel(channel_id(&id)?, read(body)?))).await
+}
+
+pub(super) async fn read_location(State(context): Shared, Path(id): Path<String>, request: Request) -> Reply {
+    let (parts, _) = request.into_parts();
+    context.judge(&parts, Scope::Operator)?;
+    let id = location_id(&id)?;
+    let found = context.store.load_topology().await?.locations.into_iter().find(|row| row.location == id);
+    Ok(write::json(&found.ok_or_else(|| unknown_location(&id))?))
+}
+
+pub(super) async fn read_channel(State(context): Shared, Path(id): Path<String>, request: Request) -> Reply {
+    let (parts, _) = request.into_parts();
+    context.judge(&parts, Scope::Operator)?;
+    let id = channel_id(&id)?;
+    let found = context.store.load_topology().await?.channels.into_iter().find(|row| row.channel == id);
+    Ok(write::json(&found.ok_or_else(|| unknown_channel(&id))?))
+}

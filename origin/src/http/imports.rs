@@ -1,0 +1,45 @@
+//! Imports: the body is streamed, whatever its length.
+
+use axum::{
+    extract::{Request, State},
+    http::request::Parts,
+};
+use onhand_wire::{Problem, auth::Scope, request::check_idempotency_key, request::unsupported_media_type};
+
+use super::{Reply, Shared, body::media_type, params::Params, write};
+use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, receive};
+
+pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
+    let (parts, body) = request.into_parts();
+    let claims = context.judge(&parts, Scope::Operator)?;
+    let options = options(&parts)?;
+    if options.mode == Mode::Set || options.create {
+        context.judge(&parts, Scope::Admin)?;
+    }
+    let format = match media_type(&parts.headers).as_str() {
+        "text/csv" => Format::Csv,
+        "application/x-ndjson" => Format::Ndjson,
+        _ => return Err(unsupported_media_type("text/csv or application/x-ndjson").into()),
+    };
+    let key = parts.headers.get("idempotency-key").map(|key| check_idempotency_key(key.as_bytes()));
+    let key = key.transpose()?.unwrap_or_default().to_owned();
+    if let Some(message) = context.store.standing().await?.maintenance {
+        return Err(crate::decide::maintenance(&message).into());
+    }
+    let file = receive(body.into_data_stream()).await?;
+    let staged = Staged::check(file, format, options, &context.store).await?;
+    let caller = Caller { actor: claims.sub, key, correlation: write::correlation(&parts) };
+    let report = apply(&context.batches, staged, options, &caller).await?;
+    Ok(write::json(&report.shown()))
+}
+
+fn options(parts: &Parts) -> Result<Options, Problem> {
+    let mut params = Params::of(parts.uri.query());
+    let options = Options {
+        mode: params.word("mode", &[("set", Mode::Set), ("adjust", Mode::Adjust)], Mode::Set)?,
+        on_error: params.word("on_error", &[("abort", OnError::Abort), ("skip", OnError::Skip)], OnError::Abort)?,
+        create: params.word("create", &[("false", false), ("true", true)], false)?,
+    };
+    params.end()?;
+    Ok(options)
+}

@@ -1,0 +1,134 @@
+//! Every write goes the same way: token, media type, body, key, then the batch.
+
+use std::time::Duration;
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use onhand_wire::{
+    Code, Problem,
+    auth::{Claims, Scope},
+    bulk::{TIMEOUT_HEADER, WRITTEN, Written},
+    request::check_idempotency_key,
+    session::{self, Floor, Session},
+};
+use uuid::Uuid;
+
+use super::{Context, Reply, body, fail::Correlation};
+use crate::command::{Answer, Ask, Command, digest};
+
+impl Context {
+    pub(super) fn judge(&self, parts: &Parts, needed: Scope) -> Result<Claims, Problem> {
+        self.verifier.judge(parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes), needed)
+    }
+
+    /// Carries out what `command` makes of the body.
+    pub(super) async fn write(
+        &self, request: Request, needed: Scope, command: impl FnOnce(&[u8]) -> Result<Command, Problem>,
+    ) -> Reply {
+        let (parts, body) = request.into_parts();
+        let claims = self.judge(&parts, needed)?;
+        body::require_json(&parts.headers)?;
+        let body = body::read(body).await?;
+        let key = key(&parts)?;
+        let ask = Ask {
+            command: command(&body)?,
+            actor: claims.sub,
+            key,
+            digest: digest(parts.method.as_str(), parts.uri.path(), &body),
+            correlation: correlation(&parts),
+        };
+        let session = session(&parts.headers)?;
+        let patience = self.patience(&parts.headers)?;
+        let answer = self.batches.ask(ask, patience).await?;
+        Ok(respond(answer, session, wants_written(&parts.headers), &correlation(&parts)))
+    }
+
+    /// How long the caller waits, as far as it says.
+    fn patience(&self, headers: &HeaderMap) -> Result<Duration, Problem> {
+        let Some(given) = headers.get(TIMEOUT_HEADER) else { return Ok(self.write_timeout) };
+        let ms = given.to_str().ok().and_then(|text| text.parse().ok()).filter(|ms| (1..=600_000).contains(ms));
+        ms.map(Duration::from_millis).ok_or_else(|| Problem::field("Onhand-Timeout-Ms", "milliseconds from 1 to 600000"))
+    }
+}
+
+pub(super) fn correlation(parts: &Parts) -> String {
+    parts.extensions.get::<Correlation>().map_or_else(String::new, |correlation| correlation.0.clone())
+}
+
+/// The caller's key. A create must have one; any other write gets one here, so that a COMMIT
+/// whose answer was lost can be settled by looking.
+fn key(parts: &Parts) -> Result<String, Problem> {
+    if let Some(key) = parts.headers.get("idempotency-key") {
+        return check_idempotency_key(key.as_bytes()).map(str::to_owned);
+    }
+    if parts.method == Method::POST && parts.uri.path() == "/v1/reservations" {
+        let detail = "Idempotency-Key: send one, so that this call can be retried safely";
+        return Err(Problem::new(Code::IdempotencyKeyRequired, detail));
+    }
+    Ok(Uuid::new_v4().to_string())
+}
+
+fn session(headers: &HeaderMap) -> Result<Session, Problem> {
+    let token = headers.get(session::HEADER).map(|value| value.to_str().unwrap_or_default());
+    token.map_or_else(|| Ok(Session::default()), Session::decode)
+}
+
+fn wants_written(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes() == WRITTEN.as_bytes())
+}
+
+/// What the write changed, as floors for the caller's next lookup.
+fn floors(answer: &Answer) -> Session {
+    let items = answer.stocks.iter().filter_map(|stock| stock.item.as_ref());
+    let items = items.map(|item| Floor { sku: item.sku.clone(), location: None, version: item.version });
+    let facts = answer.stocks.iter().flat_map(|stock| &stock.facts);
+    let facts = facts.map(|fact| Floor { sku: fact.sku.clone(), location: Some(fact.location.clone()), version: fact.version });
+    // A replayed answer no longer knows what it changed: its moment speaks for every SKU.
+    Session { at: answer.committed_at.rounded_up(), floors: items.chain(facts).collect(), all: answer.replayed }
+}
+
+fn respond(answer: Answer, brought: Session, written: bool, correlation: &str) -> Response {
+    let session = brought.extended(floors(&answer));
+    let as_of = answer.committed_at.rounded_up();
+    if written {
+        let (status, replayed, body, stocks) = (answer.status, answer.replayed, answer.body, answer.stocks);
+        let written = Written { status, replayed, body, as_of, session, stocks };
+        let bytes = rmp_serde::to_vec_named(&written).expect("plain data encodes");
+        return ([(header::CONTENT_TYPE, WRITTEN)], bytes).into_response();
+    }
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let (kind, body) = if status.is_success() {
+        ("application/json", answer.body)
+    } else {
+        ("application/problem+json", with_correlation(&answer.body, correlation))
+    };
+    let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value: String| {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    };
+    set(session::HEADER, session.encode());
+    set("onhand-as-of", as_of.to_string());
+    if answer.replayed {
+        set("idempotent-replayed", "true".to_owned());
+    }
+    response
+}
+
+/// A kept problem is the first answer again, under this call's own correlation id.
+fn with_correlation(kept: &str, correlation: &str) -> String {
+    let mut problem: serde_json::Value = serde_json::from_str(kept).unwrap_or_default();
+    problem["correlation_id"] = correlation.into();
+    problem.to_string()
+}
+
+/// The JSON of a read.
+pub(super) fn json(body: &impl serde::Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("plain data encodes");
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}

@@ -1,0 +1,122 @@
+//! One named function for each thing that is measured.
+
+use std::time::Duration;
+
+use onhand_wire::Code;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+
+use crate::command::Outcome;
+
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    batch_size: Histogram,
+    batch_seconds: Histogram,
+    decisions: IntCounterVec,
+    leading: IntGauge,
+    rounds: IntCounter,
+    round_failures: IntCounter,
+    published: IntCounter,
+    round_seconds: Histogram,
+    outbox: IntGauge,
+    expired: IntCounter,
+}
+
+fn histogram(name: &str, help: &str, buckets: Vec<f64>) -> Histogram {
+    Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets)).expect("a valid metric")
+}
+
+fn seconds(name: &str, help: &str) -> Histogram {
+    histogram(name, help, prometheus::exponential_buckets(0.0005, 2.0, 14).expect("valid buckets"))
+}
+
+fn counter(name: &str, help: &str) -> IntCounter {
+    IntCounter::new(name, help).expect("a valid metric")
+}
+
+fn gauge(name: &str, help: &str) -> IntGauge {
+    IntGauge::new(name, help).expect("a valid metric")
+}
+
+impl Metrics {
+    pub fn new(registry: Registry) -> Self {
+        let sizes = prometheus::exponential_buckets(1.0, 2.0, 10).expect("valid buckets");
+        let decisions = IntCounterVec::new(Opts::new("origin_decisions_total", "Commands decided, by outcome."), &["outcome"]);
+        let metrics = Self {
+            batch_size: histogram("origin_batch_commands", "Commands in a batch.", sizes),
+            batch_seconds: seconds("origin_batch_duration_seconds", "From a batch's first lock to its commit."),
+            decisions: decisions.expect("a valid metric"),
+            leading: gauge("origin_relay_leading", "1 while this replica's relay leads."),
+            rounds: counter("origin_relay_rounds_total", "Relay rounds that ended with a watermark."),
+            round_failures: counter("origin_relay_failures_total", "Relay rounds that failed and were tried again."),
+            published: counter("origin_relay_published_total", "Changes published to the feed."),
+            round_seconds: seconds("origin_relay_round_duration_seconds", "From a round's T to its watermark."),
+            outbox: gauge("origin_outbox_pending", "Changes that the last round found unpublished."),
+            expired: counter("origin_expired_total", "Reservations closed by the sweeper."),
+            registry,
+        };
+        let all: [Box<dyn prometheus::core::Collector>; 10] = [
+            Box::new(metrics.batch_size.clone()),
+            Box::new(metrics.batch_seconds.clone()),
+            Box::new(metrics.decisions.clone()),
+            Box::new(metrics.leading.clone()),
+            Box::new(metrics.rounds.clone()),
+            Box::new(metrics.round_failures.clone()),
+            Box::new(metrics.published.clone()),
+            Box::new(metrics.round_seconds.clone()),
+            Box::new(metrics.outbox.clone()),
+            Box::new(metrics.expired.clone()),
+        ];
+        for collector in all {
+            metrics.registry.register(collector).expect("each metric is registered once");
+        }
+        metrics
+    }
+
+    pub fn batch_size(&self, commands: usize) {
+        self.batch_size.observe(commands as f64);
+    }
+
+    pub fn batch_duration(&self, took: Duration) {
+        self.batch_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn decided(&self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            let label = match outcome {
+                Ok(answer) if answer.replayed => "replayed",
+                Ok(_) => "done",
+                Err(problem) if problem.code == Code::InsufficientStock => "insufficient_stock",
+                Err(_) => "refused",
+            };
+            self.decisions.with_label_values(&[label]).inc();
+        }
+    }
+
+    pub fn leading(&self, leads: bool) {
+        self.leading.set(leads.into());
+    }
+
+    pub fn round(&self, published: usize, took: Duration) {
+        self.rounds.inc();
+        self.published.inc_by(published as u64);
+        self.round_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn round_failed(&self) {
+        self.round_failures.inc();
+    }
+
+    pub fn outbox(&self, pending: usize) {
+        self.outbox.set(pending as i64);
+    }
+
+    pub fn expired(&self, reservations: usize) {
+        self.expired.inc_by(reservations as u64);
+    }
+
+    /// The page in Prometheus' text format.
+    pub fn page(&self) -> String {
+        prometheus::TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}

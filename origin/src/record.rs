@@ -1,0 +1,177 @@
+//! What the origin keeps: rows, and the reservation with what each location still owes it.
+
+use onhand_wire::{
+    ChannelId, Fact, Item, LocationId, RestockAt, Sku, Timestamp, Version,
+    reservation::{Allocation, Line, Reservation, State},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A row of `inventory_items`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StockRow {
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub safety_stock: i64,
+    pub backorder_limit: i64,
+    pub low_stock_at: i64,
+    pub restock_at: Option<RestockAt>,
+    pub seq: u64,
+    pub changed_at: Timestamp,
+    pub deleted: bool,
+}
+
+impl StockRow {
+    pub fn fact(&self, sku: &Sku, location: &LocationId, term: u16) -> Fact {
+        Fact {
+            sku: sku.clone(),
+            location: location.clone(),
+            on_hand: self.on_hand,
+            reserved: self.reserved,
+            safety_stock: self.safety_stock,
+            backorder_limit: self.backorder_limit,
+            low_stock_at: self.low_stock_at,
+            restock_at: self.restock_at.clone(),
+            version: Version::new(term, self.seq),
+            changed_at: self.changed_at,
+            deleted: self.deleted,
+        }
+    }
+
+    /// max(0, on hand − reserved − safety stock).
+    pub fn available(&self) -> i64 {
+        if self.deleted { 0 } else { (self.on_hand - self.reserved - self.safety_stock).max(0) }
+    }
+
+    /// What may be held beyond `available`.
+    pub fn backorderable(&self) -> i64 {
+        let holdable = self.on_hand - self.reserved - self.safety_stock + self.backorder_limit;
+        if self.deleted { 0 } else { holdable.max(0) - self.available() }
+    }
+}
+
+/// A row of `products`; its version's term is the present one.
+pub type ItemRow = Item;
+
+/// What one location gives to a line. Whole units.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    pub location: LocationId,
+    pub quantity: i64,
+    #[serde(default)]
+    pub shipped: i64,
+    #[serde(default)]
+    pub returned: i64,
+}
+
+impl Share {
+    pub fn open(&self) -> i64 {
+        self.quantity - self.shipped
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordLine {
+    pub sku: Sku,
+    pub requested: i64,
+    pub quantity: i64,
+    pub confirmed: i64,
+    pub shares: Vec<Share>,
+}
+
+/// A reservation with all that later verbs need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub id: Uuid,
+    pub state: State,
+    pub expires_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub order_ref: Option<String>,
+    pub channel: Option<ChannelId>,
+    pub allocated_by: String,
+    pub lines: Vec<RecordLine>,
+    /// Digest of the call that made the present state: the same call again changes nothing.
+    #[serde(default)]
+    pub made_by: Option<String>,
+}
+
+/// One open allocation: a row of `allocations`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenAllocation {
+    pub reservation: Uuid,
+    pub line: u32,
+    pub sku: Sku,
+    pub location: LocationId,
+    pub quantity: i64,
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Record {
+    /// Past its deadline a hold is expired, whatever its row says.
+    pub fn state_at(&self, now: Timestamp) -> State {
+        match (self.state, self.expires_at) {
+            (State::Held, Some(deadline)) if deadline <= now => State::Expired,
+            (state, _) => state,
+        }
+    }
+
+    pub fn skus(&self) -> impl Iterator<Item = &Sku> {
+        self.lines.iter().map(|line| &line.sku)
+    }
+
+    /// What it holds, as rows of `allocations`; nothing once it is closed.
+    pub fn open(&self) -> Vec<OpenAllocation> {
+        if !matches!(self.state, State::Held | State::Confirmed) {
+            return Vec::new();
+        }
+        let rows = self.lines.iter().zip(0..).flat_map(|(line, number)| {
+            line.shares.iter().filter(|share| share.open() > 0).map(move |share| OpenAllocation {
+                reservation: self.id,
+                line: number,
+                sku: line.sku.clone(),
+                location: share.location.clone(),
+                quantity: share.open(),
+                expires_at: self.expires_at,
+            })
+        });
+        rows.collect()
+    }
+
+    /// As callers see it at `now`.
+    pub fn shown(&self, now: Timestamp) -> Reservation {
+        Reservation {
+            id: self.id,
+            state: self.state_at(now),
+            expires_at: self.expires_at,
+            created_at: self.created_at,
+            order_ref: self.order_ref.clone(),
+            channel: self.channel.clone(),
+            lines: self.lines.iter().zip(0..).map(|(line, number)| line.shown(number)).collect(),
+            allocated_by: self.allocated_by.clone(),
+        }
+    }
+}
+
+impl RecordLine {
+    pub fn shipped(&self) -> i64 {
+        self.shares.iter().map(|share| share.shipped).sum()
+    }
+
+    pub fn returned(&self) -> i64 {
+        self.shares.iter().map(|share| share.returned).sum()
+    }
+
+    fn shown(&self, number: u32) -> Line {
+        let allocations = self.shares.iter().map(|share| Allocation { location: share.location.clone(), quantity: share.quantity });
+        Line {
+            line: number,
+            sku: self.sku.clone(),
+            requested: self.requested,
+            quantity: self.quantity,
+            confirmed: self.confirmed,
+            fulfilled: self.shipped(),
+            returned: self.returned(),
+            allocations: allocations.collect(),
+        }
+    }
+}

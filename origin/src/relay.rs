@@ -1,0 +1,132 @@
+//! The relay: outbox → feed, then the watermark.
+//!
+//! A round reads T, takes its snapshot, publishes every pending change, waits for the
+//! acknowledgement, deletes what it published, commits a heartbeat that stores T and renews the
+//! lease, and only then sends the watermark to every partition. Sequence order is not commit
+//! order, so there is no cursor; facts carry versions, so a repeat is harmless.
+
+mod kafka;
+mod memory;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use onhand_wire::event::{Change, Watermark};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+pub use self::{kafka::KafkaFeed, memory::MemoryFeed};
+use crate::{
+    metrics::Metrics,
+    store::{Round, Store, StoreError},
+};
+
+/// A round at least this often, changes or not.
+const BEAT: Duration = Duration::from_millis(100);
+/// How long a relay leads after its last heartbeat.
+const LEASE: Duration = Duration::from_secs(1);
+
+/// Where changes are published.
+#[async_trait]
+pub trait Feed: Send + Sync {
+    /// Partitions of the topic; connects, and makes the topic, where that is still to be done.
+    async fn partitions(&self) -> Result<i32, FeedError>;
+    /// Resolves when every record is acknowledged.
+    async fn publish(&self, records: Vec<Record>) -> Result<(), FeedError>;
+    /// Whether the last attempt worked; `None` when there is nothing outside to reach.
+    fn healthy(&self) -> Option<bool>;
+}
+
+#[derive(Debug)]
+pub struct Record {
+    pub partition: i32,
+    pub key: String,
+    pub value: Vec<u8>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the feed: {0}")]
+pub struct FeedError(pub String);
+
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+}
+
+pub struct Relay {
+    pub store: Arc<dyn Store>,
+    pub feed: Arc<dyn Feed>,
+    /// Told after each commit of this process.
+    pub committed: Arc<Notify>,
+    pub metrics: Metrics,
+}
+
+impl Relay {
+    /// Runs until it is dropped.
+    pub async fn run(self) {
+        let holder = Uuid::new_v4();
+        let mut leads = false;
+        loop {
+            match self.turn(holder, leads).await {
+                Ok(leading) => {
+                    if leading != leads {
+                        tracing::info!(leading, "the relay's lease changed hands");
+                    }
+                    leads = leading;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a relay round failed; the outbox keeps what it had");
+                    self.metrics.round_failed();
+                    tokio::time::sleep(BEAT).await;
+                }
+            }
+            self.metrics.leading(leads);
+            // Its own commits wake its own relay; others hear of them only when another leads.
+            self.store.announce_commits(!leads);
+            tokio::select! {
+                () = self.committed.notified(), if leads => {}
+                () = self.store.changed_elsewhere(), if leads => {}
+                () = tokio::time::sleep(BEAT) => {}
+            }
+        }
+    }
+
+    /// A round if it leads, else a try for the lease. Answers whether it leads.
+    async fn turn(&self, holder: Uuid, leads: bool) -> Result<bool, RoundError> {
+        if !leads {
+            return Ok(self.store.heartbeat(holder, None, LEASE).await?.is_some());
+        }
+        self.round(holder).await
+    }
+
+    async fn round(&self, holder: Uuid) -> Result<bool, RoundError> {
+        let started = Instant::now();
+        let partitions = self.feed.partitions().await?;
+        let round = self.store.round().await?;
+        self.metrics.outbox(round.pending.len());
+        let records = round.pending.iter().map(|pending| record(&pending.change, pending.change.partition(partitions)));
+        self.feed.publish(records.collect()).await?;
+        self.store.published(&round.pending).await?;
+        let Some(s) = self.store.heartbeat(holder, Some(round.t), LEASE).await? else {
+            return Ok(false);
+        };
+        self.feed.publish(watermarks(&round, s, partitions)).await?;
+        self.metrics.round(round.pending.len(), started.elapsed());
+        Ok(true)
+    }
+}
+
+fn record(change: &Change, partition: i32) -> Record {
+    Record { partition, key: change.key(), value: change.encode() }
+}
+
+fn watermarks(round: &Round, s: onhand_wire::Timestamp, partitions: i32) -> Vec<Record> {
+    let watermark = Watermark { t: round.t, s, term: round.term, good_since: round.good_since, partitions };
+    (0..partitions).map(|partition| record(&Change::Watermark(watermark), partition)).collect()
+}

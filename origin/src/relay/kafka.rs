@@ -1,0 +1,139 @@
+//! The feed over Kafka.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{FutureProducer, FutureRecord, Producer},
+};
+
+use super::{Feed, FeedError, Record};
+
+/// A record that is not acknowledged by then fails its round, which is then made again.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
+/// How often the partition count is looked at.
+const LOOK: Duration = Duration::from_secs(10);
+const ASK: Duration = Duration::from_secs(5);
+
+pub struct KafkaFeed {
+    producer: FutureProducer,
+    admin: AdminClient<DefaultClientContext>,
+    topic: String,
+    /// For a topic that has to be made.
+    new_partitions: i32,
+    new_replication: i32,
+    known: Arc<Mutex<Option<(i32, Instant)>>>,
+    healthy: AtomicBool,
+}
+
+impl KafkaFeed {
+    /// Connects when first used, so that Kafka's absence never stops the origin's writes.
+    pub fn new(brokers: &str, topic: &str, new_partitions: i32, new_replication: i32) -> Result<Self, FeedError> {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", brokers)
+            .set("client.id", "onhand-origin")
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "0")
+            .set("message.timeout.ms", ACKNOWLEDGED_WITHIN.as_millis().to_string())
+            .set("reconnect.backoff.max.ms", "1000");
+        let failed = |error: KafkaError| FeedError(error.to_string());
+        Ok(Self {
+            producer: config.create().map_err(failed)?,
+            admin: config.create().map_err(failed)?,
+            topic: topic.to_owned(),
+            new_partitions,
+            new_replication,
+            known: Arc::default(),
+            healthy: AtomicBool::new(false),
+        })
+    }
+
+    fn known(&self) -> Option<(i32, Instant)> {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The topic's partitions, or 0 if it does not exist. librdkafka blocks here, so a thread waits.
+    async fn look(&self) -> Result<i32, FeedError> {
+        let (producer, topic) = (self.producer.clone(), self.topic.clone());
+        let found = tokio::task::spawn_blocking(move || producer.client().fetch_metadata(Some(&topic), ASK).map(|metadata| count(&metadata)));
+        let partitions = found.await.map_err(|error| FeedError(error.to_string()))?.map_err(|error| FeedError(error.to_string()))?;
+        if partitions > 0 {
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((partitions, Instant::now()));
+        }
+        Ok(partitions)
+    }
+
+    async fn make_topic(&self) -> Result<(), FeedError> {
+        let topic = NewTopic::new(&self.topic, self.new_partitions, TopicReplication::Fixed(self.new_replication))
+            .set("cleanup.policy", "compact")
+            .set("min.compaction.lag.ms", "3600000");
+        let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
+        let made = self.admin.create_topics([&topic], &options).await.map_err(|error| FeedError(error.to_string()))?;
+        match made.into_iter().next() {
+            Some(Err((name, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
+                Err(FeedError(format!("the topic {name} could not be made: {code}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn send(&self, records: &[Record]) -> Result<(), FeedError> {
+        let sends = records.iter().map(|record| async {
+            let message = FutureRecord::to(&self.topic).partition(record.partition).key(&record.key).payload(&record.value);
+            self.producer.send(message, ACKNOWLEDGED_WITHIN).await.map_err(|(error, _)| FeedError(error.to_string()))
+        });
+        try_join_all(sends).await.map(drop)
+    }
+}
+
+fn count(metadata: &rdkafka::metadata::Metadata) -> i32 {
+    metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| topic.partitions().len() as i32).sum()
+}
+
+#[async_trait]
+impl Feed for KafkaFeed {
+    async fn partitions(&self) -> Result<i32, FeedError> {
+        if let Some((partitions, at)) = self.known()
+            && at.elapsed() < LOOK
+        {
+            return Ok(partitions);
+        }
+        let looked = self.look().await;
+        match (looked, self.known()) {
+            (Ok(0), _) => {
+                self.make_topic().await?;
+                Err(FeedError(format!("the topic {} was just made", self.topic)))
+            }
+            (Ok(partitions), _) => Ok(partitions),
+            // A look that failed changes nothing: publishing itself will tell.
+            (Err(_), Some((partitions, _))) => Ok(partitions),
+            (Err(error), None) => {
+                self.healthy.store(false, Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+
+    async fn publish(&self, records: Vec<Record>) -> Result<(), FeedError> {
+        let sent = self.send(&records).await;
+        self.healthy.store(sent.is_ok(), Ordering::Relaxed);
+        sent
+    }
+
+    fn healthy(&self) -> Option<bool> {
+        Some(self.healthy.load(Ordering::Relaxed))
+    }
+}

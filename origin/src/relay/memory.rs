@@ -1,0 +1,24 @@
+//! The feed inside one process.
+
+use async_trait::async_trait;
+use onhand_wire::memory_log::MemoryLog;
+
+use super::{Feed, FeedError, Record};
+
+pub struct MemoryFeed(pub MemoryLog);
+
+#[async_trait]
+impl Feed for MemoryFeed {
+    async fn partitions(&self) -> Result<i32, FeedError> {
+        Ok(self.0.partitions())
+    }
+
+    async fn publish(&self, records: Vec<Record>) -> Result<(), FeedError> {
+        self.0.append(records.into_iter().map(|record| (record.partition, record.value)));
+        Ok(())
+    }
+
+    fn healthy(&self) -> Option<bool> {
+        None
+    }
+}

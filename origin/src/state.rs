@@ -1,0 +1,215 @@
+//! What a batch has locked and read, and what it will write: the decision's whole world.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use onhand_wire::{
+    Channel, ChannelId, Fact, Item, Location, LocationId, Problem, Sku, Timestamp, Version,
+    request::Maintenance,
+};
+use uuid::Uuid;
+
+use crate::{
+    command::{Digest, group},
+    record::{OpenAllocation, Record, StockRow},
+};
+
+/// Locations and channels, and the stamp under which they were read.
+#[derive(Debug, Clone, Default)]
+pub struct Topology {
+    pub stamp: i64,
+    pub locations: BTreeMap<LocationId, Location>,
+    pub channels: BTreeMap<ChannelId, Channel>,
+}
+
+impl Topology {
+    /// Enabled locations in serving order: the channel's list, else priority, then id.
+    pub fn serving(&self, channel: Option<&Channel>) -> Vec<&Location> {
+        if let Some(channel) = channel {
+            let listed = channel.locations.iter().filter_map(|id| self.locations.get(id));
+            return listed.filter(|location| location.enabled).collect();
+        }
+        let mut all: Vec<_> = self.locations.values().filter(|location| location.enabled).collect();
+        all.sort_by(|a, b| (a.priority, &a.location).cmp(&(b.priority, &b.location)));
+        all
+    }
+}
+
+/// A kept answer.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub digest: Digest,
+    pub status: u16,
+    pub body: String,
+}
+
+/// Who changes something, and why.
+#[derive(Debug, Clone)]
+pub struct Why<'a> {
+    pub actor: &'a str,
+    pub kind: &'static str,
+    pub reason: Option<&'a str>,
+    pub correlation: &'a str,
+    pub reservation: Option<Uuid>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerLine {
+    pub actor: String,
+    pub kind: &'static str,
+    pub reason: Option<String>,
+    pub sku: Sku,
+    pub location: LocationId,
+    /// On hand and reserved.
+    pub before: (i64, i64),
+    pub after: (i64, i64),
+    pub seq: u64,
+    pub reservation: Option<Uuid>,
+    pub correlation: String,
+}
+
+/// What must be written; the rows themselves are in the state.
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub items: BTreeSet<Sku>,
+    pub stock: BTreeSet<(Sku, LocationId)>,
+    /// Stock rows that were not there before.
+    pub new_stock: BTreeSet<(Sku, LocationId)>,
+    pub locations: BTreeMap<LocationId, Location>,
+    pub channels: BTreeMap<ChannelId, Channel>,
+    pub new_reservations: BTreeSet<Uuid>,
+    pub reservations: BTreeSet<Uuid>,
+    /// Single allocations of dead holds whose other SKUs are not locked here.
+    pub released: Vec<OpenAllocation>,
+    pub ledger: Vec<LedgerLine>,
+    pub kept: BTreeMap<(String, String), Kept>,
+    pub maintenance: Option<Maintenance>,
+}
+
+impl Changes {
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+            && self.stock.is_empty()
+            && self.locations.is_empty()
+            && self.channels.is_empty()
+            && self.reservations.is_empty()
+            && self.new_reservations.is_empty()
+            && self.released.is_empty()
+            && self.kept.is_empty()
+            && self.maintenance.is_none()
+    }
+}
+
+/// Everything that the batch's commands may look at.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The database's clock, held so that it never falls.
+    pub now: Timestamp,
+    pub term: u16,
+    pub topology: Arc<Topology>,
+    /// The message, when under maintenance.
+    pub maintenance: Option<String>,
+    /// Rows of `products`, deleted ones too: their seq survives.
+    pub items: HashMap<Sku, Item>,
+    pub stock: HashMap<Sku, BTreeMap<LocationId, StockRow>>,
+    pub reservations: HashMap<Uuid, Record>,
+    /// Allocations past their deadline on the batch's SKUs.
+    pub dead: Vec<OpenAllocation>,
+    pub kept: HashMap<(String, String), Kept>,
+    pub changes: Changes,
+}
+
+impl State {
+    pub fn item(&self, sku: &Sku) -> Option<&Item> {
+        self.items.get(sku).filter(|item| !item.deleted)
+    }
+
+    pub fn row(&self, sku: &Sku, location: &LocationId) -> Option<&StockRow> {
+        self.stock.get(sku)?.get(location).filter(|row| !row.deleted)
+    }
+
+    pub fn rows(&self, sku: &Sku) -> impl Iterator<Item = (&LocationId, &StockRow)> {
+        self.stock.get(sku).into_iter().flatten().filter(|(_, row)| !row.deleted)
+    }
+
+    pub fn require_item(&self, sku: &Sku) -> Result<&Item, Problem> {
+        self.item(sku).ok_or_else(|| unknown_sku(sku))
+    }
+
+    pub fn require_location(&self, location: &LocationId) -> Result<&Location, Problem> {
+        self.topology.locations.get(location).ok_or_else(|| unknown_location(location))
+    }
+
+    /// Changes one row under its SKU's lock: next seq, ledger line, outbox.
+    pub fn change_stock(&mut self, sku: &Sku, location: &LocationId, why: &Why<'_>, change: impl FnOnce(&mut StockRow)) {
+        let rows = self.stock.entry(sku.clone()).or_default();
+        if !rows.contains_key(location) {
+            self.changes.new_stock.insert((sku.clone(), location.clone()));
+        }
+        let row = rows.entry(location.clone()).or_default();
+        if row.deleted {
+            // Its seq goes on; nothing else of the deleted row does.
+            *row = StockRow { seq: row.seq, ..StockRow::default() };
+        }
+        let before = (row.on_hand, row.reserved);
+        change(row);
+        row.seq += 1;
+        row.changed_at = self.now;
+        let line = LedgerLine {
+            actor: why.actor.to_owned(),
+            kind: why.kind,
+            reason: why.reason.map(str::to_owned),
+            sku: sku.clone(),
+            location: location.clone(),
+            before,
+            after: (row.on_hand, row.reserved),
+            seq: row.seq,
+            reservation: why.reservation,
+            correlation: why.correlation.to_owned(),
+        };
+        self.changes.ledger.push(line);
+        self.changes.stock.insert((sku.clone(), location.clone()));
+    }
+
+    pub fn put_item(&mut self, mut item: Item) {
+        let seq = self.items.get(&item.sku).map_or(0, |held| held.version.seq());
+        item.version = Version::new(self.term, seq + 1);
+        item.changed_at = self.now;
+        self.changes.items.insert(item.sku.clone());
+        self.items.insert(item.sku.clone(), item);
+    }
+
+    pub fn put_record(&mut self, record: Record) {
+        if !self.reservations.contains_key(&record.id) {
+            self.changes.new_reservations.insert(record.id);
+        } else if !self.changes.new_reservations.contains(&record.id) {
+            self.changes.reservations.insert(record.id);
+        }
+        self.reservations.insert(record.id, record);
+    }
+
+    pub fn fact(&self, sku: &Sku, location: &LocationId) -> Option<Fact> {
+        Some(self.stock.get(sku)?.get(location)?.fact(sku, location, self.term))
+    }
+
+    /// The facts of `keys`, grouped by SKU.
+    pub fn stocks<'a>(&self, keys: impl IntoIterator<Item = &'a (Sku, LocationId)>) -> Vec<onhand_wire::Stock> {
+        group(Vec::new(), keys.into_iter().filter_map(|(sku, location)| self.fact(sku, location)).collect())
+    }
+}
+
+pub fn unknown_sku(sku: &Sku) -> Problem {
+    Problem::new(onhand_wire::Code::UnknownSku, format!("sku: {sku} is not in the catalogue")).with("sku", sku.as_str())
+}
+
+pub fn unknown_location(location: &LocationId) -> Problem {
+    Problem::new(onhand_wire::Code::UnknownLocation, format!("location: {location} does not exist"))
+        .with("location", location.as_str())
+}
+
+pub fn unknown_channel(channel: &ChannelId) -> Problem {
+    Problem::new(onhand_wire::Code::UnknownChannel, format!("channel: {channel} does not exist"))
+        .with("channel", channel.as_str())
+}

@@ -1,0 +1,178 @@
+//! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
+
+pub mod postgres;
+pub mod sqlite;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use async_trait::async_trait;
+use onhand_wire::{
+    Item, LocationId, Sku, Timestamp,
+    bulk::{LoadFacts, LoadedFacts, LoadedTopology},
+    event::Change,
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{record::Record, state::State};
+
+/// What a batch locks and reads before it decides.
+#[derive(Debug, Default)]
+pub struct Needs {
+    pub skus: BTreeSet<Sku>,
+    /// Among them, those whose row may have to be made to be locked.
+    pub may_create: BTreeSet<Sku>,
+    pub reservations: BTreeSet<Uuid>,
+    /// Subject and key.
+    pub keys: Vec<(String, String)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing is known of the outcome: the same batch may be run again, its keys settle it.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// Rows stayed locked past the lock timeout; nothing was written.
+    #[error("rows stayed locked: {0}")]
+    Locked(String),
+    /// The database refused what was written; nothing was.
+    #[error("the database refused: {0}")]
+    Refused(String),
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// One row of the outbox and the latest state of its key.
+#[derive(Debug)]
+pub struct Pending {
+    pub kind: i16,
+    pub sku: String,
+    pub location: String,
+    pub seq: u64,
+    pub change: Change,
+}
+
+/// What a relay round reads, in one snapshot taken after `t`.
+#[derive(Debug)]
+pub struct Round {
+    pub t: Timestamp,
+    pub term: u16,
+    pub good_since: u16,
+    pub pending: Vec<Pending>,
+}
+
+/// Holds whose deadline has passed, and how long until the next one does.
+#[derive(Debug)]
+pub struct Due {
+    pub ids: Vec<Uuid>,
+    pub next: Option<Duration>,
+}
+
+#[derive(Debug, Default, Clone)]
+pub struct ProductQuery {
+    /// Lower-case words; each must be a prefix of the SKU or of a word of name or brand.
+    pub words: Vec<String>,
+    pub brand: Option<String>,
+    pub attributes: Vec<(String, String)>,
+    pub min_price: Option<i64>,
+    pub max_price: Option<i64>,
+    /// The last SKU of the page before.
+    pub after: Option<String>,
+    pub limit: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub struct LedgerEntry {
+    pub id: i64,
+    pub time: Timestamp,
+    pub actor: String,
+    pub kind: String,
+    pub reason: Option<String>,
+    pub sku: String,
+    pub location: String,
+    pub before: Level,
+    pub after: Level,
+    pub reservation: Option<Uuid>,
+    pub correlation: String,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Level {
+    pub on_hand: i64,
+    pub reserved: i64,
+}
+
+/// A row that is not what other rows say it should be.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// `reservations` (open allocations against `reserved`) or `ledger` (its sums against the row).
+    pub comparison: &'static str,
+    pub sku: String,
+    pub location: String,
+    pub expected: Level,
+    pub found: Level,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    /// Stock rows looked at.
+    pub checked: i64,
+    pub differences: Vec<Difference>,
+}
+
+/// The decision, made between reading and writing.
+pub type Decide<'a> = dyn FnMut(&mut State) + Send + 'a;
+
+/// A store. Functions ending in `_in_tx` run in the caller's transaction.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Brings the schema up to date; the versions applied.
+    async fn migrate(&self) -> Result<Vec<String>>;
+
+    /// Fails with what to do when the schema is older or newer than this code.
+    async fn check_schema(&self) -> Result<()>;
+
+    /// lock → read → `decide` (pure) → write → commit; answers the moment after the commit.
+    async fn batch(&self, needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp>;
+
+    async fn load_facts(&self, load: &LoadFacts) -> Result<LoadedFacts>;
+    async fn load_topology(&self) -> Result<LoadedTopology>;
+    /// The reservation and the database's present moment.
+    async fn reservation(&self, id: Uuid) -> Result<Option<(Record, Timestamp)>>;
+    async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>>;
+    async fn ledger(&self, sku: &Sku, location: Option<&LocationId>, before: Option<i64>, limit: usize) -> Result<Vec<LedgerEntry>>;
+    async fn compare(&self) -> Result<Comparison>;
+    async fn due(&self, limit: usize) -> Result<Due>;
+    async fn drop_keys_older_than(&self, age: Duration) -> Result<u64>;
+    /// Region-wide state for the health pages: term and maintenance message.
+    async fn standing(&self) -> Result<Standing>;
+
+    async fn round(&self) -> Result<Round>;
+    /// Deletes each outbox row that still has the version that was published.
+    async fn published(&self, pending: &[Pending]) -> Result<()>;
+    /// Stores `t` and renews the lease; the database's clock at that moment, or `None` if another relay leads.
+    async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>>;
+    /// Resolves when another replica has committed something.
+    async fn changed_elsewhere(&self);
+    /// Whether commits must be announced to another replica's relay.
+    fn announce_commits(&self, announce: bool);
+}
+
+#[derive(Debug, Clone)]
+pub struct Standing {
+    pub term: u16,
+    pub maintenance: Option<String>,
+}
+
+/// The words that product search looks through: lower case, one space before each.
+pub(crate) fn search_text(item: &Item) -> String {
+    let text = format!("{} {}", item.name, item.brand.as_deref().unwrap_or_default()).to_lowercase();
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.fold(format!(" {}", item.sku.as_str().to_lowercase()), |all, word| all + " " + word)
+}
+
+/// `% word%` with LIKE's own characters escaped by a backslash.
+pub(crate) fn like_prefix(word: &str) -> String {
+    let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("% {escaped}%")
+}

@@ -1,0 +1,224 @@
+//! PostgreSQL: one session for batches, one for the relay, a pool for reads.
+
+mod batch;
+mod outbox;
+mod read;
+mod row;
+mod session;
+mod write;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use onhand_wire::{
+    Item, LocationId, Sku, Timestamp,
+    bulk::{LoadFacts, LoadedFacts, LoadedTopology},
+};
+use tokio::sync::{Mutex, Notify};
+use tokio_postgres::{Config, NoTls, error::SqlState};
+use uuid::Uuid;
+
+use self::session::{Purpose, Session};
+use super::{Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError};
+use crate::record::Record;
+
+mod embedded {
+    refinery::embed_migrations!("migrations/postgres");
+}
+
+/// How long each kind of waiting may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    pub connect: Duration,
+    pub statement: Duration,
+    pub lock: Duration,
+}
+
+pub struct Postgres {
+    config: Config,
+    timeouts: Timeouts,
+    reads: Pool,
+    /// Batches take turns; the next gathers while this one commits.
+    batches: Mutex<Option<batch::BatchSession>>,
+    relay: Mutex<Option<outbox::RelaySession>>,
+    elsewhere: Arc<Notify>,
+    announce: AtomicBool,
+}
+
+impl Postgres {
+    /// `url`: `postgres://user:password@host:port/database`. Connects when first used.
+    pub fn new(url: &str, pool_size: usize, timeouts: Timeouts) -> Result<Self> {
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| StoreError::Refused(error.to_string()))?;
+        config.application_name("onhand-origin").connect_timeout(timeouts.connect).keepalives_idle(Duration::from_secs(10));
+        let mut reading = config.clone();
+        let statement = timeouts.statement.as_millis();
+        reading.options(format!("-c statement_timeout={statement} -c default_transaction_read_only=on"));
+        let manager = Manager::from_config(reading, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let reads = Pool::builder(manager)
+            .max_size(pool_size)
+            .wait_timeout(Some(timeouts.statement))
+            .create_timeout(Some(timeouts.connect))
+            .runtime(deadpool_postgres::Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Refused(error.to_string()))?;
+        Ok(Self {
+            config,
+            timeouts,
+            reads,
+            batches: Mutex::default(),
+            relay: Mutex::default(),
+            elsewhere: Arc::default(),
+            announce: AtomicBool::new(true),
+        })
+    }
+
+    async fn reader(&self) -> Result<Object> {
+        self.reads.get().await.map_err(|error| StoreError::Unreachable(error.to_string()))
+    }
+
+    async fn connect(&self, purpose: Purpose) -> Result<Session> {
+        Session::connect(&self.config, purpose, self.timeouts, self.elsewhere.clone()).await
+    }
+}
+
+/// Sorts what went wrong into what may be done about it.
+fn sort(error: &tokio_postgres::Error) -> StoreError {
+    let Some(refusal) = error.as_db_error() else {
+        return StoreError::Unreachable(error.to_string());
+    };
+    let message = format!("{} ({})", refusal.message(), refusal.code().code());
+    match *refusal.code() {
+        SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED => StoreError::Locked(message),
+        SqlState::QUERY_CANCELED => StoreError::Locked(message),
+        _ => match refusal.code().code().get(..2) {
+            // Connection, resources, operator intervention: the server's trouble, not the statement's.
+            Some("08" | "53" | "57" | "58" | "XX") => StoreError::Unreachable(message),
+            _ => StoreError::Refused(message),
+        },
+    }
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        sort(&error)
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    async fn migrate(&self) -> Result<Vec<String>> {
+        let mut session = self.connect(Purpose::Migration).await?;
+        let report = embedded::migrations::runner().run_async(&mut session.client).await;
+        let report = report.map_err(|error| StoreError::Refused(error.to_string()))?;
+        Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+    }
+
+    async fn check_schema(&self) -> Result<()> {
+        let mut session = self.connect(Purpose::Migration).await?;
+        let newest = embedded::migrations::runner().get_migrations().iter().map(|m| m.version()).max();
+        let applied = embedded::migrations::runner().get_last_applied_migration_async(&mut session.client).await;
+        let applied = applied.map_err(|error| StoreError::Refused(error.to_string()))?.map(|m| m.version());
+        super::sqlite::judge_schema(newest, applied)
+    }
+
+    async fn batch(&self, needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp> {
+        let mut slot = self.batches.lock().await;
+        if slot.as_ref().is_none_or(batch::BatchSession::is_closed) {
+            *slot = Some(batch::BatchSession::open(self.connect(Purpose::Batch).await?).await?);
+        }
+        let session = slot.as_mut().expect("just opened");
+        // The server's own limit comes first; this one is for a server that does not answer at all.
+        let patience = self.timeouts.statement + self.timeouts.connect;
+        let done = match tokio::time::timeout(patience, session.run(needs, decide)).await {
+            Ok(done) => done,
+            Err(_) => Err(StoreError::Unreachable("the batch was not answered in time".to_owned())),
+        };
+        if matches!(done, Err(StoreError::Unreachable(_))) {
+            *slot = None;
+        } else if done.is_ok() && self.announce.load(Ordering::Relaxed) {
+            session.announce();
+        }
+        done
+    }
+
+    async fn load_facts(&self, load: &LoadFacts) -> Result<LoadedFacts> {
+        read::load_facts(&mut self.reader().await?, load).await
+    }
+
+    async fn load_topology(&self) -> Result<LoadedTopology> {
+        read::load_topology(&mut self.reader().await?).await
+    }
+
+    async fn reservation(&self, id: Uuid) -> Result<Option<(Record, Timestamp)>> {
+        read::reservation(&mut self.reader().await?, id).await
+    }
+
+    async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>> {
+        read::products(&mut self.reader().await?, query).await
+    }
+
+    async fn ledger(&self, sku: &Sku, location: Option<&LocationId>, before: Option<i64>, limit: usize) -> Result<Vec<LedgerEntry>> {
+        read::ledger(&mut self.reader().await?, sku, location, before, limit).await
+    }
+
+    async fn compare(&self) -> Result<Comparison> {
+        read::compare(&mut self.reader().await?).await
+    }
+
+    async fn due(&self, limit: usize) -> Result<Due> {
+        read::due(&mut self.reader().await?, limit).await
+    }
+
+    async fn drop_keys_older_than(&self, age: Duration) -> Result<u64> {
+        let session = self.connect(Purpose::Migration).await?;
+        Ok(outbox::drop_keys(&session.client, age).await?)
+    }
+
+    async fn standing(&self) -> Result<Standing> {
+        read::standing(&mut self.reader().await?).await
+    }
+
+    async fn round(&self) -> Result<Round> {
+        self.with_relay(async |session| session.round().await).await
+    }
+
+    async fn published(&self, pending: &[Pending]) -> Result<()> {
+        self.with_relay(async |session| session.published(pending).await).await
+    }
+
+    async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
+        self.with_relay(async |session| session.heartbeat(holder, t, lease).await).await
+    }
+
+    async fn changed_elsewhere(&self) {
+        self.elsewhere.notified().await;
+    }
+
+    fn announce_commits(&self, announce: bool) {
+        self.announce.store(announce, Ordering::Relaxed);
+    }
+}
+
+impl Postgres {
+    /// Runs on the relay's session, opened anew after any trouble.
+    async fn with_relay<T>(&self, work: impl AsyncFnOnce(&outbox::RelaySession) -> Result<T>) -> Result<T> {
+        let mut slot = self.relay.lock().await;
+        if slot.as_ref().is_none_or(outbox::RelaySession::is_closed) {
+            *slot = Some(outbox::RelaySession::open(self.connect(Purpose::Relay).await?).await?);
+        }
+        let patience = self.timeouts.statement + self.timeouts.connect;
+        let done = tokio::time::timeout(patience, work(slot.as_ref().expect("just opened"))).await;
+        let done = done.unwrap_or_else(|_| Err(StoreError::Unreachable("the relay was not answered in time".to_owned())));
+        if done.is_err() {
+            *slot = None;
+        }
+        done
+    }
+}

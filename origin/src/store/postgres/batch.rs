@@ -1,0 +1,234 @@
+//! A batch on its own session: lock → read → decide → write → commit.
+//!
+//! Two round trips, whatever the batch's size: everything before the decision is pipelined, and
+//! so is everything after it. The lock is the row of `products`, one a SKU, taken in SKU order,
+//! so two replicas cannot deadlock; whoever holds it owns the SKU's stock rows at all locations.
+
+use std::sync::Arc;
+
+use futures_util::{TryFutureExt, future::try_join_all, try_join};
+use onhand_wire::{Sku, Timestamp};
+use tokio_postgres::{Client, Row, Statement, types::ToSql};
+use uuid::Uuid;
+
+use super::{row, session::Session, write};
+use crate::{
+    record::{OpenAllocation, Record},
+    state::{Kept, State, Topology},
+    store::{Decide, Needs, Result, StoreError},
+};
+
+/// Statements prepared once a session.
+struct Statements {
+    make: Statement,
+    lock: Statement,
+    standing: Statement,
+    stock: Statement,
+    kept: Statement,
+    reservations: Statement,
+    dead: Statement,
+    moment: Statement,
+}
+
+pub(super) struct BatchSession {
+    session: Session,
+    statements: Statements,
+    writes: write::Statements,
+    topology: Arc<Topology>,
+    term: u16,
+}
+
+type Params<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
+
+const STANDING: &str = "SELECT s.term, s.topology, s.maintenance, coalesce(s.message, ''), greatest(clock_timestamp(), r.t)
+    FROM origin_state s, relay r";
+
+/// Dead at the batch's moment or up to a second later; the decision tells which.
+const DEAD: &str = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations
+    WHERE sku = ANY($1) AND expires_at <= clock_timestamp() + interval '1 second'";
+
+/// A row to lock for a SKU that a command may create: deleted at seq 0, never published.
+const MAKE: &str = "INSERT INTO products (sku, name, deleted, seq, changed_at, search)
+    SELECT sku, '', true, 0, clock_timestamp(), '' FROM unnest($1::text[]) AS sku ORDER BY sku COLLATE \"C\"
+    ON CONFLICT DO NOTHING";
+
+impl Statements {
+    async fn prepare(client: &Client) -> Result<Self> {
+        let lock = format!("SELECT {} FROM products WHERE sku = ANY($1) ORDER BY sku FOR UPDATE", row::ITEM);
+        let stock = format!("SELECT {} FROM inventory_items WHERE sku = ANY($1)", row::STOCK);
+        let kept = "SELECT k.subject, k.key, k.digest, k.status, k.body FROM idempotency_keys k
+            JOIN unnest($1::text[], $2::text[]) AS asked (subject, key) ON k.subject = asked.subject AND k.key = asked.key";
+        let reservations = "SELECT id, body::text FROM reservations WHERE id = ANY($1)";
+        Ok(Self {
+            make: client.prepare(MAKE).await?,
+            lock: client.prepare(&lock).await?,
+            standing: client.prepare(STANDING).await?,
+            stock: client.prepare(&stock).await?,
+            kept: client.prepare(kept).await?,
+            reservations: client.prepare(reservations).await?,
+            dead: client.prepare(DEAD).await?,
+            moment: client.prepare("SELECT greatest(clock_timestamp(), t) FROM relay").await?,
+        })
+    }
+}
+
+impl BatchSession {
+    pub(super) async fn open(session: Session) -> Result<Self> {
+        let statements = Statements::prepare(&session.client).await?;
+        let writes = write::Statements::prepare(&session.client).await?;
+        Ok(Self { session, statements, writes, topology: Arc::default(), term: 0 })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.session.client.is_closed()
+    }
+
+    /// Tells the leading relay in another replica; not awaited, and never inside a commit.
+    pub(super) fn announce(&self) {
+        let notify = self.session.client.batch_execute("NOTIFY onhand_outbox");
+        // Polled once, the request is on its way; its answer is nobody's concern.
+        drop(futures_util::FutureExt::now_or_never(notify));
+    }
+
+    pub(super) async fn run(&mut self, mut needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp> {
+        self.session.take_warning();
+        self.add_skus_of_reservations(&mut needs).await?;
+        let prepared = match self.lock_and_read(&needs).await {
+            Ok(mut state) => {
+                decide(&mut state);
+                Ok(state)
+            }
+            Err(error) => Err(error),
+        };
+        let done = match prepared {
+            Ok(state) => self.write_and_commit(&state).await,
+            Err(error) => Err(error),
+        };
+        if done.is_err() && !self.is_closed() {
+            self.session.client.batch_execute("ROLLBACK").await?;
+        }
+        done
+    }
+
+    /// A verb names a reservation; its SKUs never change, so they may be read before the locks.
+    async fn add_skus_of_reservations(&self, needs: &mut Needs) -> Result<()> {
+        if needs.reservations.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = needs.reservations.iter().copied().collect();
+        for row in self.session.client.query(&self.statements.reservations, &[&ids]).await? {
+            needs.skus.extend(record(&row)?.skus().cloned());
+        }
+        Ok(())
+    }
+
+    async fn lock_and_read(&mut self, needs: &Needs) -> Result<State> {
+        let (client, with) = (&self.session.client, &self.statements);
+        let skus: Vec<&str> = needs.skus.iter().map(Sku::as_str).collect();
+        let make: Vec<&str> = needs.may_create.iter().map(Sku::as_str).collect();
+        let ids: Vec<Uuid> = needs.reservations.iter().copied().collect();
+        let (subjects, keys): (Vec<&str>, Vec<&str>) = needs.keys.iter().map(|(s, k)| (s.as_str(), k.as_str())).unzip();
+        let made = async {
+            if !make.is_empty() {
+                client.execute(&with.make, &[&make]).await?;
+            }
+            Ok(())
+        };
+        let (skus, keys, ids): (Params<1>, Params<2>, Params<1>) = ([&skus], [&subjects, &keys], [&ids]);
+        // Sent in this order, answered in this order; each read sees what the lock waited for.
+        let (_, (), items, standing, stock, kept, records, dead) = try_join!(
+            client.batch_execute("BEGIN"),
+            made,
+            client.query(&with.lock, &skus),
+            client.query_one(&with.standing, &[]),
+            client.query(&with.stock, &skus),
+            client.query(&with.kept, &keys),
+            client.query(&with.reservations, &ids),
+            client.query(&with.dead, &skus),
+        )?;
+        self.refresh_topology(&standing).await?;
+        let mut state = State {
+            now: row::time(&standing, 4),
+            term: self.term,
+            topology: self.topology.clone(),
+            maintenance: standing.get::<_, bool>(2).then(|| standing.get(3)),
+            ..State::default()
+        };
+        fill(&mut state, &items, &stock, &kept, &records, &dead)?;
+        Ok(state)
+    }
+
+    /// Locations and channels are kept over batches for as long as their stamp stands.
+    async fn refresh_topology(&mut self, standing: &Row) -> Result<()> {
+        let (term, stamp) = (standing.get::<_, i32>(0) as u16, standing.get(1));
+        if (term, stamp) == (self.term, self.topology.stamp) {
+            return Ok(());
+        }
+        let client = &self.session.client;
+        let (locations, channels) = (format!("SELECT {} FROM locations", row::LOCATION), format!("SELECT {} FROM channels", row::CHANNEL));
+        let (locations, channels) = try_join!(client.query(&locations, &[]), client.query(&channels, &[]))?;
+        let mut topology = Topology { stamp, ..Topology::default() };
+        for found in &locations {
+            let location = row::location(found, term)?;
+            topology.locations.insert(location.location.clone(), location);
+        }
+        for found in &channels {
+            let channel = row::channel(found, term)?;
+            topology.channels.insert(channel.channel.clone(), channel);
+        }
+        self.topology = Arc::new(topology);
+        self.term = term;
+        Ok(())
+    }
+
+    /// A COMMIT is never cancelled; one that warns is not acknowledged.
+    async fn write_and_commit(&mut self, state: &State) -> Result<Timestamp> {
+        let client = &self.session.client;
+        let writes = self.writes.all(client, state);
+        let commit = client.batch_execute("COMMIT").map_err(StoreError::from);
+        let moment = client.query_one(&self.statements.moment, &[]).map_err(StoreError::from);
+        let (_, (), moment) = try_join!(try_join_all(writes), commit, moment)?;
+        if self.session.take_warning() {
+            return Err(StoreError::Unreachable("COMMIT answered with a warning".to_owned()));
+        }
+        Ok(row::time(&moment, 0))
+    }
+}
+
+fn record(found: &Row) -> Result<Record> {
+    row::json("a reservation", found.get(1))
+}
+
+fn fill(state: &mut State, items: &[Row], stock: &[Row], kept: &[Row], records: &[Row], dead: &[Row]) -> Result<()> {
+    for found in items {
+        let item = row::item(found, state.term)?;
+        state.items.insert(item.sku.clone(), item);
+    }
+    for found in stock {
+        let (sku, location, held) = row::stock(found)?;
+        state.stock.entry(sku).or_default().insert(location, held);
+    }
+    for found in kept {
+        let digest = found.get::<_, &[u8]>(2).try_into().map_err(|_| StoreError::Refused("a kept digest is not 32 bytes".to_owned()))?;
+        let answer = Kept { digest, status: found.get::<_, i32>(3) as u16, body: found.get(4) };
+        state.kept.insert((found.get(0), found.get(1)), answer);
+    }
+    for found in records {
+        let record = record(found)?;
+        state.reservations.insert(record.id, record);
+    }
+    for found in dead {
+        let expires_at = row::time(found, 5);
+        if expires_at <= state.now {
+            state.dead.push(OpenAllocation {
+                reservation: found.get(0),
+                line: found.get::<_, i32>(1) as u32,
+                sku: row::sku(found.get(2))?,
+                location: row::location_id(found.get(3))?,
+                quantity: found.get(4),
+                expires_at: Some(expires_at),
+            });
+        }
+    }
+    Ok(())
+}

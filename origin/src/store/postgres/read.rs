@@ -1,0 +1,200 @@
+//! Reads of the HTTP pages, each in one snapshot.
+
+use std::{collections::HashMap, time::Duration};
+
+use deadpool_postgres::Object;
+use futures_util::try_join;
+use onhand_wire::{
+    Item, LocationId, Sku, Stock, Timestamp,
+    bulk::{LoadFacts, LoadedFacts, LoadedTopology},
+};
+use tokio_postgres::{IsolationLevel, Statement, types::ToSql};
+use uuid::Uuid;
+
+use super::row;
+use crate::{
+    record::Record,
+    store::{Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix},
+};
+
+const MOMENT: &str = "SELECT greatest(clock_timestamp(), t) FROM relay";
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const TERM: &str = "SELECT term, good_since FROM origin_state";
+
+/// Only what is prepared is sent at once: a pipeline of texts would execute in another order.
+async fn moment_and_term(client: &Object) -> Result<(Statement, Statement)> {
+    Ok((client.prepare_cached(MOMENT).await?, client.prepare_cached(TERM).await?))
+}
+
+/// The moment is read before the snapshot: every change acknowledged before it is in.
+pub(super) async fn load_facts(client: &mut Object, load: &LoadFacts) -> Result<LoadedFacts> {
+    let skus: Vec<&str> = load.skus.iter().map(Sku::as_str).collect();
+    let items = client.prepare_cached(&format!("SELECT {} FROM products WHERE sku = ANY($1) AND seq > 0", row::ITEM)).await?;
+    let stock = client.prepare_cached(&format!("SELECT {} FROM inventory_items WHERE sku = ANY($1)", row::STOCK)).await?;
+    let own = client.prepare_cached("SELECT sku, location, quantity FROM allocations WHERE reservation = $1").await?;
+    let without = load.without.unwrap_or_default();
+    let (moment, term) = moment_and_term(client).await?;
+    let (skus, without): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) = ([&skus], [&without]);
+    let (at, (), term, items, stock, own, ()) = try_join!(
+        client.query_one(&moment, &[]),
+        client.batch_execute(SNAPSHOT),
+        client.query_one(&term, &[]),
+        client.query(&items, &skus),
+        client.query(&stock, &skus),
+        client.query(&own, &without),
+        client.batch_execute("COMMIT"),
+    )?;
+    let (term, good_since) = (term.get::<_, i32>(0) as u16, term.get::<_, i32>(1) as u16);
+    let mut found = HashMap::<Sku, Stock>::new();
+    for item in &items {
+        let item = row::item(item, term)?;
+        found.entry(item.sku.clone()).or_default().join_item(item);
+    }
+    for stock in &stock {
+        let (sku, location, held) = row::stock(stock)?;
+        found.entry(sku.clone()).or_default().join_fact(held.fact(&sku, &location, term));
+    }
+    for own in &own {
+        let facts = found.get_mut(own.get::<_, &str>(0)).map(|stock| &mut stock.facts);
+        let fact = facts.and_then(|facts| facts.iter_mut().find(|fact| fact.location.as_str() == own.get::<_, &str>(1)));
+        if let Some(fact) = fact {
+            fact.reserved -= own.get::<_, i64>(2);
+        }
+    }
+    // The same SKU may be asked for twice.
+    let stocks = load.skus.iter().map(|sku| found.get(sku).cloned().unwrap_or_default()).collect();
+    Ok(LoadedFacts { at: row::time(&at, 0), term, good_since, stocks })
+}
+
+pub(super) async fn load_topology(client: &mut Object) -> Result<LoadedTopology> {
+    let (locations, channels) = (format!("SELECT {} FROM locations", row::LOCATION), format!("SELECT {} FROM channels", row::CHANNEL));
+    let (moment, term) = moment_and_term(client).await?;
+    let (locations, channels) = (client.prepare_cached(&locations).await?, client.prepare_cached(&channels).await?);
+    let (at, (), term, locations, channels, ()) = try_join!(
+        client.query_one(&moment, &[]),
+        client.batch_execute(SNAPSHOT),
+        client.query_one(&term, &[]),
+        client.query(&locations, &[]),
+        client.query(&channels, &[]),
+        client.batch_execute("COMMIT"),
+    )?;
+    let (term, good_since) = (term.get::<_, i32>(0) as u16, term.get::<_, i32>(1) as u16);
+    let locations = locations.iter().map(|found| row::location(found, term)).collect::<Result<_>>()?;
+    let channels = channels.iter().map(|found| row::channel(found, term)).collect::<Result<_>>()?;
+    Ok(LoadedTopology { at: row::time(&at, 0), term, good_since, locations, channels })
+}
+
+pub(super) async fn reservation(client: &mut Object, id: Uuid) -> Result<Option<(Record, Timestamp)>> {
+    let sql = "SELECT v.body::text, greatest(clock_timestamp(), r.t) FROM reservations v, relay r WHERE v.id = $1";
+    let sql = client.prepare_cached(sql).await?;
+    let found = client.query_opt(&sql, &[&id]).await?;
+    found.map(|found| Ok((row::json("a reservation", found.get(0))?, row::time(&found, 1)))).transpose()
+}
+
+pub(super) async fn products(client: &mut Object, query: &ProductQuery) -> Result<Vec<Item>> {
+    let mut sql = format!("SELECT {} FROM products WHERE NOT deleted AND sku > $1", row::ITEM);
+    let mut params: Vec<Box<dyn ToSql + Sync + Send>> = vec![Box::new(query.after.clone().unwrap_or_default())];
+    let mut add = |clause: &str, param: Box<dyn ToSql + Sync + Send>| {
+        params.push(param);
+        sql += &clause.replace('?', &format!("${}", params.len()));
+    };
+    for word in &query.words {
+        add(" AND search LIKE ?", Box::new(like_prefix(word)));
+    }
+    if let Some(brand) = &query.brand {
+        add(" AND brand = ?", Box::new(brand.clone()));
+    }
+    for (name, text) in &query.attributes {
+        let pair = serde_json::json!({ name: text }).to_string();
+        add(" AND attributes::jsonb @> ?::text::jsonb", Box::new(pair));
+    }
+    if let Some(price) = query.min_price {
+        add(" AND price >= ?", Box::new(price));
+    }
+    if let Some(price) = query.max_price {
+        add(" AND price <= ?", Box::new(price));
+    }
+    add(" ORDER BY sku LIMIT ?", Box::new(query.limit as i64));
+    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
+    let term = client.query_one(TERM, &[]).await?.get::<_, i32>(0) as u16;
+    client.query(&sql, &params).await?.iter().map(|found| row::item(found, term)).collect()
+}
+
+pub(super) async fn ledger(
+    client: &mut Object, sku: &Sku, location: Option<&LocationId>, before: Option<i64>, limit: usize,
+) -> Result<Vec<LedgerEntry>> {
+    let sql = "SELECT id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after,
+            reservation, correlation
+        FROM ledger WHERE sku = $1 AND ($2::text IS NULL OR location = $2) AND id < $3 ORDER BY id DESC LIMIT $4";
+    let location = location.map(LocationId::as_str);
+    let rows = client.query(sql, &[&sku.as_str(), &location, &before.unwrap_or(i64::MAX), &(limit as i64)]).await?;
+    let entry = |found: &tokio_postgres::Row| LedgerEntry {
+        id: found.get(0),
+        time: row::time(found, 1),
+        actor: found.get(2),
+        kind: found.get(3),
+        reason: found.get(4),
+        sku: found.get(5),
+        location: found.get(6),
+        before: Level { on_hand: found.get(7), reserved: found.get(8) },
+        after: Level { on_hand: found.get(9), reserved: found.get(10) },
+        reservation: found.get(11),
+        correlation: found.get(12),
+    };
+    Ok(rows.iter().map(entry).collect())
+}
+
+const RESERVATIONS_AGAINST_ROWS: &str = "SELECT sku, location, coalesce(i.on_hand, 0), coalesce(a.held, 0)::bigint,
+        coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
+    FROM inventory_items i FULL JOIN (SELECT sku, location, sum(quantity) AS held FROM allocations GROUP BY sku, location) a
+        USING (sku, location)
+    WHERE coalesce(a.held, 0) <> coalesce(i.reserved, 0)";
+
+const LEDGER_AGAINST_ROWS: &str = "SELECT sku, location, coalesce(l.on_hand, 0)::bigint, coalesce(l.reserved, 0)::bigint,
+        coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
+    FROM inventory_items i FULL JOIN (
+        SELECT sku, location, sum(on_hand_after - on_hand_before) AS on_hand, sum(reserved_after - reserved_before) AS reserved
+        FROM ledger GROUP BY sku, location) l USING (sku, location)
+    WHERE (coalesce(l.on_hand, 0), coalesce(l.reserved, 0)) <> (coalesce(i.on_hand, 0), coalesce(i.reserved, 0))";
+
+pub(super) async fn compare(client: &mut Object) -> Result<Comparison> {
+    let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
+    snapshot.batch_execute("SET LOCAL statement_timeout = '5min'").await?;
+    let count = snapshot.query_one("SELECT count(*) FROM inventory_items", &[]).await?;
+    let held = snapshot.query(RESERVATIONS_AGAINST_ROWS, &[]).await?;
+    let ledger = snapshot.query(LEDGER_AGAINST_ROWS, &[]).await?;
+    snapshot.commit().await?;
+    let difference = |comparison: &'static str| {
+        move |found: &tokio_postgres::Row| Difference {
+            comparison,
+            sku: found.get(0),
+            location: found.get(1),
+            expected: Level { on_hand: found.get(2), reserved: found.get(3) },
+            found: Level { on_hand: found.get(4), reserved: found.get(5) },
+        }
+    };
+    let held = held.iter().map(difference("reservations"));
+    let differences = held.chain(ledger.iter().map(difference("ledger"))).collect();
+    Ok(Comparison { checked: count.get(0), differences })
+}
+
+pub(super) async fn due(client: &mut Object, limit: usize) -> Result<Due> {
+    let sql = "SELECT v.id, extract(epoch FROM v.expires_at - greatest(clock_timestamp(), r.t))::double precision
+        FROM reservations v, relay r WHERE v.state = 'held' ORDER BY v.expires_at LIMIT $1";
+    let sql = client.prepare_cached(sql).await?;
+    let mut due = Due { ids: Vec::new(), next: None };
+    for found in client.query(&sql, &[&(limit as i64)]).await? {
+        let left: f64 = found.get(1);
+        if left > 0.0 {
+            due.next = Some(Duration::from_secs_f64(left));
+            break;
+        }
+        due.ids.push(found.get(0));
+    }
+    Ok(due)
+}
+
+pub(super) async fn standing(client: &mut Object) -> Result<Standing> {
+    let found = client.query_one("SELECT term, maintenance, coalesce(message, '') FROM origin_state", &[]).await?;
+    Ok(Standing { term: found.get::<_, i32>(0) as u16, maintenance: found.get::<_, bool>(1).then(|| found.get(2)) })
+}

@@ -1,0 +1,100 @@
+//! Rows to what they mean, and back.
+
+use chrono::{DateTime, Utc};
+use onhand_wire::{Channel, Item, Location, LocationId, Money, RestockAt, Sku, Timestamp, Version};
+use serde::de::DeserializeOwned;
+use tokio_postgres::Row;
+
+use crate::{
+    record::StockRow,
+    store::{Result, StoreError},
+};
+
+pub(super) const ITEM: &str = "sku, name, brand, attributes::text, price, currency, active, deleted, seq, changed_at";
+pub(super) const STOCK: &str =
+    "sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted";
+pub(super) const LOCATION: &str = "location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at";
+pub(super) const CHANNEL: &str = "channel, locations::text, allocation, seq, changed_at";
+
+pub(super) fn utc(moment: Timestamp) -> DateTime<Utc> {
+    moment.into()
+}
+
+pub(super) fn time(row: &Row, column: usize) -> Timestamp {
+    row.get::<_, DateTime<Utc>>(column).into()
+}
+
+fn corrupt(what: &str, error: impl std::fmt::Display) -> StoreError {
+    StoreError::Refused(format!("{what} in the database cannot be read: {error}"))
+}
+
+pub(super) fn json<T: DeserializeOwned>(what: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| corrupt(what, error))
+}
+
+pub(super) fn sku(text: &str) -> Result<Sku> {
+    Sku::new(text).map_err(|error| corrupt("a SKU", error))
+}
+
+pub(super) fn location_id(text: &str) -> Result<LocationId> {
+    LocationId::new(text).map_err(|error| corrupt("a location", error))
+}
+
+fn seq(row: &Row, column: usize) -> u64 {
+    row.get::<_, i64>(column) as u64
+}
+
+pub(super) fn item(row: &Row, term: u16) -> Result<Item> {
+    let price = row.get::<_, Option<i64>>(4).zip(row.get::<_, Option<String>>(5));
+    Ok(Item {
+        sku: sku(row.get(0))?,
+        name: row.get(1),
+        brand: row.get(2),
+        attributes: json("an item's attributes", row.get(3))?,
+        price: price.map(|(amount, currency)| Money { amount, currency }),
+        active: row.get(6),
+        deleted: row.get(7),
+        version: Version::new(term, seq(row, 8)),
+        changed_at: time(row, 9),
+    })
+}
+
+pub(super) fn stock(row: &Row) -> Result<(Sku, LocationId, StockRow)> {
+    let held = StockRow {
+        on_hand: row.get(2),
+        reserved: row.get(3),
+        safety_stock: row.get(4),
+        backorder_limit: row.get(5),
+        low_stock_at: row.get(6),
+        restock_at: row.get::<_, Option<&str>>(7).and_then(RestockAt::parse),
+        seq: seq(row, 8),
+        changed_at: time(row, 9),
+        deleted: row.get(10),
+    };
+    Ok((sku(row.get(0))?, location_id(row.get(1))?, held))
+}
+
+pub(super) fn location(row: &Row, term: u16) -> Result<Location> {
+    Ok(Location {
+        location: location_id(row.get(0))?,
+        name: row.get(1),
+        region: row.get(2),
+        priority: row.get(3),
+        lat: row.get(4),
+        lon: row.get(5),
+        enabled: row.get(6),
+        pickup: row.get(7),
+        version: Version::new(term, seq(row, 8)),
+        changed_at: time(row, 9),
+    })
+}
+
+pub(super) fn channel(row: &Row, term: u16) -> Result<Channel> {
+    Ok(Channel {
+        channel: row.get::<_, &str>(0).parse().map_err(|error| corrupt("a channel", error))?,
+        locations: json("a channel's locations", row.get(1))?,
+        allocation: row.get(2),
+        version: Version::new(term, seq(row, 3)),
+        changed_at: time(row, 4),
+    })
+}

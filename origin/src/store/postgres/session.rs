@@ -1,0 +1,78 @@
+//! A connection with its settings, its notices and its notifications.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, error::Severity};
+
+use super::{Timeouts, sort};
+use crate::store::{Result, StoreError};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Batch,
+    Relay,
+    Migration,
+}
+
+pub(super) struct Session {
+    pub(super) client: Client,
+    warned: Arc<AtomicBool>,
+}
+
+impl Session {
+    pub(super) async fn connect(config: &Config, purpose: Purpose, timeouts: Timeouts, elsewhere: Arc<Notify>) -> Result<Self> {
+        let (client, mut connection) = tokio::time::timeout(timeouts.connect, config.connect(NoTls))
+            .await
+            .map_err(|_| StoreError::Unreachable("connecting took too long".to_owned()))?
+            .map_err(|error| sort(&error))?;
+        let warned = Arc::new(AtomicBool::new(false));
+        let heard = warned.clone();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                match message {
+                    AsyncMessage::Notification(_) => elsewhere.notify_one(),
+                    AsyncMessage::Notice(notice) if notice.parsed_severity() == Some(Severity::Warning) => {
+                        heard.store(true, Ordering::SeqCst);
+                    }
+                    _ => {}
+                }
+            }
+        });
+        client.batch_execute(&settings(purpose, timeouts)).await?;
+        Ok(Self { client, warned })
+    }
+
+    /// Whether the server has warned since this was last asked: a COMMIT that warns (a
+    /// synchronous standby gave up waiting) must not be acknowledged.
+    pub(super) fn take_warning(&self) -> bool {
+        self.warned.swap(false, Ordering::SeqCst)
+    }
+}
+
+fn settings(purpose: Purpose, timeouts: Timeouts) -> String {
+    let (statement, lock) = (timeouts.statement.as_millis(), timeouts.lock.as_millis());
+    match purpose {
+        // Generic plans and no sequential scans: a plan made while a table was empty would otherwise stay.
+        // A frozen origin must not keep its row locks.
+        Purpose::Batch => format!(
+            "SET statement_timeout = {statement}; SET lock_timeout = {lock};
+             SET idle_in_transaction_session_timeout = {statement};
+             SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off;
+             SET client_min_messages = warning;
+             UPDATE origin_state SET connects = connects + 1"
+        ),
+        // Deleting published rows needs no durability: at worst they are published again.
+        Purpose::Relay => format!(
+            "SET statement_timeout = {statement}; SET synchronous_commit = off; SET jit = off;
+             SET idle_in_transaction_session_timeout = {statement}; LISTEN onhand_outbox"
+        ),
+        Purpose::Migration => "SET client_min_messages = warning".to_owned(),
+    }
+}

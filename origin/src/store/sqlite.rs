@@ -1,0 +1,180 @@
+//! SQLite, for `onhand dev`: one file or memory, one process, the same contract as PostgreSQL.
+
+mod batch;
+mod outbox;
+mod read;
+mod row;
+
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use onhand_wire::{
+    Item, LocationId, Sku, Timestamp,
+    bulk::{LoadFacts, LoadedFacts, LoadedTopology},
+};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use uuid::Uuid;
+
+use super::{Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError};
+use crate::record::Record;
+
+mod embedded {
+    refinery::embed_migrations!("migrations/sqlite");
+}
+
+pub struct Sqlite(Mutex<Connection>);
+
+impl Sqlite {
+    /// `None`: in memory, gone with the process.
+    pub fn open(path: Option<&Path>) -> Result<Self> {
+        let connection = path.map_or_else(Connection::open_in_memory, Connection::open)?;
+        // WAL with full sync: an acknowledged write survives power loss, as with PostgreSQL.
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Self(Mutex::new(connection)))
+    }
+
+    /// Short work on the one connection; the runtime is told that this thread blocks.
+    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        tokio::task::block_in_place(|| work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Refused(error.to_string())
+    }
+}
+
+fn begin(connection: &mut Connection) -> Result<Transaction<'_>> {
+    Ok(connection.transaction()?)
+}
+
+/// This process's clock is the database's; held so that it never falls below the stored T.
+fn now_in_tx(connection: &Connection) -> Result<Timestamp> {
+    let stored: i64 = connection.prepare_cached("SELECT t FROM relay")?.query_one([], |row| row.get(0))?;
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Ok(Timestamp::from_micros(stored.max(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))))
+}
+
+pub(super) fn judge_schema(newest: Option<i32>, applied: Option<i32>) -> Result<()> {
+    match (newest, applied) {
+        (newest, applied) if newest == applied => Ok(()),
+        (newest, Some(applied)) if Some(applied) > newest => Err(StoreError::Refused(format!(
+            "the schema has version {applied}, newer than this program knows; run the program that migrated it, or a newer one"
+        ))),
+        (_, applied) => {
+            let have = applied.map_or("no version".to_owned(), |applied| format!("version {applied}"));
+            Err(StoreError::Refused(format!("the schema has {have} and is behind; run `onhand migrate`")))
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn migrate(&self) -> Result<Vec<String>> {
+        self.with(|connection| {
+            let report = embedded::migrations::runner().run(connection);
+            let report = report.map_err(|error| StoreError::Refused(error.to_string()))?;
+            Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+        })
+    }
+
+    async fn check_schema(&self) -> Result<()> {
+        self.with(|connection| {
+            let newest = embedded::migrations::runner().get_migrations().iter().map(|m| m.version()).max();
+            let applied = embedded::migrations::runner().get_last_applied_migration(connection);
+            let applied = applied.map_err(|error| StoreError::Refused(error.to_string()))?.map(|m| m.version());
+            judge_schema(newest, applied)
+        })
+    }
+
+    async fn batch(&self, needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp> {
+        self.with(|connection| {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut state = batch::read_in_tx(&tx, needs)?;
+            decide(&mut state);
+            batch::write_in_tx(&tx, &state)?;
+            tx.commit()?;
+            now_in_tx(connection)
+        })
+    }
+
+    async fn load_facts(&self, load: &LoadFacts) -> Result<LoadedFacts> {
+        self.with(|connection| {
+            let tx = begin(connection)?;
+            read::load_facts_in_tx(&tx, load)
+        })
+    }
+
+    async fn load_topology(&self) -> Result<LoadedTopology> {
+        self.with(|connection| {
+            let tx = begin(connection)?;
+            read::load_topology_in_tx(&tx)
+        })
+    }
+
+    async fn reservation(&self, id: Uuid) -> Result<Option<(Record, Timestamp)>> {
+        self.with(|connection| {
+            let now = now_in_tx(connection)?;
+            Ok(row::record(connection, id)?.map(|record| (record, now)))
+        })
+    }
+
+    async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>> {
+        self.with(|connection| read::products(connection, query))
+    }
+
+    async fn ledger(&self, sku: &Sku, location: Option<&LocationId>, before: Option<i64>, limit: usize) -> Result<Vec<LedgerEntry>> {
+        self.with(|connection| read::ledger(connection, sku, location, before, limit))
+    }
+
+    async fn compare(&self) -> Result<Comparison> {
+        self.with(|connection| read::compare(connection))
+    }
+
+    async fn due(&self, limit: usize) -> Result<Due> {
+        self.with(|connection| read::due(connection, limit))
+    }
+
+    async fn drop_keys_older_than(&self, age: Duration) -> Result<u64> {
+        self.with(|connection| {
+            let oldest = now_in_tx(connection)?.micros() - age.as_micros() as i64;
+            Ok(connection.execute("DELETE FROM idempotency_keys WHERE created_at < ?1", [oldest])? as u64)
+        })
+    }
+
+    async fn standing(&self) -> Result<Standing> {
+        self.with(|connection| read::standing(connection))
+    }
+
+    async fn round(&self) -> Result<Round> {
+        self.with(|connection| {
+            let tx = begin(connection)?;
+            outbox::round_in_tx(&tx)
+        })
+    }
+
+    async fn published(&self, pending: &[Pending]) -> Result<()> {
+        self.with(|connection| {
+            let tx = begin(connection)?;
+            outbox::published_in_tx(&tx, pending)?;
+            Ok(tx.commit()?)
+        })
+    }
+
+    async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
+        self.with(|connection| outbox::heartbeat(connection, holder, t, lease))
+    }
+
+    /// One process: nothing changes elsewhere.
+    async fn changed_elsewhere(&self) {
+        std::future::pending().await
+    }
+
+    fn announce_commits(&self, _announce: bool) {}
+}

@@ -1,0 +1,201 @@
+//! A batch: read → (decide) → write, in the caller's transaction. Row by row: there is no round trip to save.
+
+use std::sync::Arc;
+
+use onhand_wire::reservation;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{now_in_tx, row};
+use crate::{
+    record::{OpenAllocation, Record},
+    state::{Kept, State, Topology},
+    store::{Needs, Result, StoreError, search_text},
+};
+
+pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<State> {
+    let (term, _) = row::term(connection)?;
+    let mut state = State { now: now_in_tx(connection)?, term, ..State::default() };
+    state.topology = Arc::new(topology(connection, term)?);
+    state.maintenance = super::read::standing(connection)?.maintenance;
+    for id in &needs.reservations {
+        if let Some(record) = row::record(connection, *id)? {
+            needs.skus.extend(record.skus().cloned());
+            state.reservations.insert(*id, record);
+        }
+    }
+    for sku in &needs.skus {
+        let sku = sku.as_str();
+        let sql = format!("SELECT {} FROM products WHERE sku = ?1", row::ITEM);
+        for item in row::all(connection, &sql, [sku], |row| row::item(row, term))? {
+            state.items.insert(item.sku.clone(), item);
+        }
+        let sql = format!("SELECT {} FROM inventory_items WHERE sku = ?1", row::STOCK);
+        for (sku, location, held) in row::all(connection, &sql, [sku], row::stock)? {
+            state.stock.entry(sku).or_default().insert(location, held);
+        }
+        let sql = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations WHERE sku = ?1 AND expires_at <= ?2";
+        state.dead.extend(row::all(connection, sql, params![sku, state.now.micros()], dead)?);
+    }
+    for (subject, key) in needs.keys {
+        let mut statement =
+            connection.prepare_cached("SELECT digest, status, body FROM idempotency_keys WHERE subject = ?1 AND key = ?2")?;
+        let kept = |row: &rusqlite::Row<'_>| Ok(Kept { digest: row.get(0)?, status: row.get(1)?, body: row.get(2)? });
+        if let Some(kept) = statement.query_one([&subject, &key], kept).optional()? {
+            state.kept.insert((subject, key), kept);
+        }
+    }
+    Ok(state)
+}
+
+fn topology(connection: &Connection, term: u16) -> Result<Topology> {
+    let mut topology = Topology::default();
+    let sql = format!("SELECT {} FROM locations", row::LOCATION);
+    for location in row::all(connection, &sql, [], |row| row::location(row, term))? {
+        topology.locations.insert(location.location.clone(), location);
+    }
+    let sql = format!("SELECT {} FROM channels", row::CHANNEL);
+    for channel in row::all(connection, &sql, [], |row| row::channel(row, term))? {
+        topology.channels.insert(channel.channel.clone(), channel);
+    }
+    Ok(topology)
+}
+
+fn dead(row: &rusqlite::Row<'_>) -> Result<OpenAllocation> {
+    Ok(OpenAllocation {
+        reservation: row::uuid(row, 0)?,
+        line: row.get(1)?,
+        sku: row::sku(row, 2)?,
+        location: row::location_id(row, 3)?,
+        quantity: row.get(4)?,
+        expires_at: Some(row::time(row, 5)?),
+    })
+}
+
+pub(super) fn write_in_tx(connection: &Connection, state: &State) -> Result<()> {
+    items(connection, state)?;
+    stock(connection, state)?;
+    topology_rows(connection, state)?;
+    reservations(connection, state)?;
+    ledger(connection, state)?;
+    keys(connection, state)?;
+    if let Some(maintenance) = &state.changes.maintenance {
+        let sql = "UPDATE origin_state SET maintenance = ?1, message = ?2";
+        connection.execute(sql, params![maintenance.maintenance_mode, maintenance.message])?;
+    }
+    Ok(())
+}
+
+fn items(connection: &Connection, state: &State) -> Result<()> {
+    let sql = "INSERT OR REPLACE INTO products (sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    let mut statement = connection.prepare_cached(sql)?;
+    for sku in &state.changes.items {
+        let item = &state.items[sku];
+        let attributes = serde_json::to_string(&item.attributes).expect("plain data encodes");
+        let (price, currency) = item.price.as_ref().map(|price| (price.amount, &price.currency)).unzip();
+        let seq = item.version.seq() as i64;
+        statement.execute(params![
+            sku.as_str(), item.name, item.brand, attributes, price, currency, item.active, item.deleted, seq,
+            item.changed_at.micros(), search_text(item)
+        ])?;
+        outbox(connection, 0, sku.as_str(), "", seq)?;
+    }
+    Ok(())
+}
+
+fn stock(connection: &Connection, state: &State) -> Result<()> {
+    let sql = format!("INSERT OR REPLACE INTO inventory_items ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", row::STOCK);
+    let mut statement = connection.prepare_cached(&sql)?;
+    for (sku, location) in &state.changes.stock {
+        let held = &state.stock[sku][location];
+        let restock_at = held.restock_at.as_ref().map(|at| at.as_str());
+        statement.execute(params![
+            sku.as_str(), location.as_str(), held.on_hand, held.reserved, held.safety_stock, held.backorder_limit,
+            held.low_stock_at, restock_at, held.seq as i64, held.changed_at.micros(), held.deleted
+        ])?;
+        outbox(connection, 1, sku.as_str(), location.as_str(), held.seq as i64)?;
+    }
+    Ok(())
+}
+
+fn topology_rows(connection: &Connection, state: &State) -> Result<()> {
+    let sql = format!("INSERT OR REPLACE INTO locations ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", row::LOCATION);
+    for row in state.changes.locations.values() {
+        let seq = row.version.seq() as i64;
+        connection.prepare_cached(&sql)?.execute(params![
+            row.location.as_str(), row.name, row.region, row.priority, row.lat, row.lon, row.enabled, row.pickup, seq,
+            row.changed_at.micros()
+        ])?;
+        outbox(connection, 2, "", row.location.as_str(), seq)?;
+    }
+    let sql = format!("INSERT OR REPLACE INTO channels ({}) VALUES (?1, ?2, ?3, ?4, ?5)", row::CHANNEL);
+    for row in state.changes.channels.values() {
+        let seq = row.version.seq() as i64;
+        let locations = serde_json::to_string(&row.locations).expect("plain data encodes");
+        connection.prepare_cached(&sql)?.execute(params![row.channel.as_str(), locations, row.allocation, seq, row.changed_at.micros()])?;
+        outbox(connection, 3, "", row.channel.as_str(), seq)?;
+    }
+    Ok(())
+}
+
+fn outbox(connection: &Connection, kind: i16, sku: &str, location: &str, seq: i64) -> Result<()> {
+    let sql = "INSERT OR REPLACE INTO outbox (kind, sku, location, seq) VALUES (?1, ?2, ?3, ?4)";
+    connection.prepare_cached(sql)?.execute(params![kind, sku, location, seq])?;
+    Ok(())
+}
+
+fn reservations(connection: &Connection, state: &State) -> Result<()> {
+    let changes = &state.changes;
+    for dead in &changes.released {
+        let sql = "DELETE FROM allocations WHERE reservation = ?1 AND line = ?2 AND location = ?3";
+        connection.prepare_cached(sql)?.execute(params![dead.reservation.to_string(), dead.line, dead.location.as_str()])?;
+    }
+    for id in changes.new_reservations.iter().chain(&changes.reservations) {
+        reservation(connection, &state.reservations[id])?;
+    }
+    Ok(())
+}
+
+fn reservation(connection: &Connection, record: &Record) -> Result<()> {
+    let id = record.id.to_string();
+    let body = serde_json::to_string(record).expect("plain data encodes");
+    let sql = "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let expires_at = record.expires_at.map(|at| at.micros());
+    connection.prepare_cached(sql)?.execute(params![id, record.state.as_str(), expires_at, record.created_at.micros(), body])?;
+    connection.prepare_cached("DELETE FROM allocations WHERE reservation = ?1")?.execute([&id])?;
+    if !matches!(record.state, reservation::State::Held | reservation::State::Confirmed) {
+        return Ok(());
+    }
+    let sql = "INSERT INTO allocations (reservation, line, sku, location, quantity, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut statement = connection.prepare_cached(sql)?;
+    for open in record.open() {
+        statement.execute(params![id, open.line, open.sku.as_str(), open.location.as_str(), open.quantity, expires_at])?;
+    }
+    Ok(())
+}
+
+fn ledger(connection: &Connection, state: &State) -> Result<()> {
+    let sql = "INSERT INTO ledger (at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
+            reserved_after, seq, reservation, correlation)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    let mut statement = connection.prepare_cached(sql)?;
+    for line in &state.changes.ledger {
+        statement.execute(params![
+            state.now.micros(), line.actor, line.kind, line.reason, line.sku.as_str(), line.location.as_str(), line.before.0,
+            line.before.1, line.after.0, line.after.1, line.seq as i64, line.reservation.map(|id| id.to_string()), line.correlation
+        ])?;
+    }
+    Ok(())
+}
+
+fn keys(connection: &Connection, state: &State) -> Result<()> {
+    let sql = "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut statement = connection.prepare_cached(sql)?;
+    for ((subject, key), kept) in &state.changes.kept {
+        let written = statement.execute(params![subject, key, kept.digest, kept.status, kept.body, state.now.micros()])?;
+        if written != 1 {
+            return Err(StoreError::Refused("an idempotency key was not kept".to_owned()));
+        }
+    }
+    Ok(())
+}

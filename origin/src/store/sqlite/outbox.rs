@@ -1,0 +1,62 @@
+//! What the relay reads, deletes and stores.
+
+use std::time::Duration;
+
+use onhand_wire::{Timestamp, event::Change};
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::{now_in_tx, row};
+use crate::store::{Pending, Result, Round};
+
+pub(super) fn round_in_tx(connection: &Connection) -> Result<Round> {
+    let t = now_in_tx(connection)?;
+    let (term, good_since) = row::term(connection)?;
+    let mut pending = row::all(connection, &sql(0, row::ITEM, "products", "t.sku = o.sku"), [], |found| {
+        let item = row::item(found, term)?;
+        let (sku, seq) = (item.sku.to_string(), item.version.seq());
+        Ok(Pending { kind: 0, sku, location: String::new(), seq, change: Change::Item(item) })
+    })?;
+    let facts = sql(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location");
+    pending.extend(row::all(connection, &facts, [], |found| {
+        let (sku, location, held) = row::stock(found)?;
+        let change = Change::Fact(held.fact(&sku, &location, term));
+        Ok(Pending { kind: 1, sku: sku.to_string(), location: location.to_string(), seq: held.seq, change })
+    })?);
+    pending.extend(row::all(connection, &sql(2, row::LOCATION, "locations", "t.location = o.location"), [], |found| {
+        let held = row::location(found, term)?;
+        let (location, seq) = (held.location.to_string(), held.version.seq());
+        Ok(Pending { kind: 2, sku: String::new(), location, seq, change: Change::Location(held) })
+    })?);
+    pending.extend(row::all(connection, &sql(3, row::CHANNEL, "channels", "t.channel = o.location"), [], |found| {
+        let held = row::channel(found, term)?;
+        let (location, seq) = (held.channel.to_string(), held.version.seq());
+        Ok(Pending { kind: 3, sku: String::new(), location, seq, change: Change::Channel(held) })
+    })?);
+    Ok(Round { t, term, good_since, pending })
+}
+
+fn sql(kind: u8, columns: &str, table: &str, on: &str) -> String {
+    let columns = columns.split(", ").map(|column| format!("t.{column}")).collect::<Vec<_>>().join(", ");
+    format!("SELECT {columns} FROM outbox o JOIN {table} t ON {on} WHERE o.kind = {kind}")
+}
+
+pub(super) fn published_in_tx(connection: &Connection, pending: &[Pending]) -> Result<()> {
+    let sql = "DELETE FROM outbox WHERE kind = ?1 AND sku = ?2 AND location = ?3 AND seq = ?4";
+    let mut statement = connection.prepare_cached(sql)?;
+    for row in pending {
+        statement.execute(params![row.kind, row.sku, row.location, row.seq as i64])?;
+    }
+    Ok(())
+}
+
+pub(super) fn heartbeat(connection: &Connection, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
+    let now = now_in_tx(connection)?;
+    let sql = "UPDATE relay SET holder = ?1, t = max(t, ?2), lease_until = ?3
+        WHERE holder IS NULL OR holder = ?1 OR lease_until < ?4 RETURNING t";
+    let stored = t.map_or(0, Timestamp::micros);
+    let mut statement = connection.prepare_cached(sql)?;
+    let params = params![holder.to_string(), stored, now.plus(lease).micros(), now.micros()];
+    let led: Option<i64> = statement.query_one(params, |row| row.get(0)).optional()?;
+    Ok(led.map(|stored| now.max(Timestamp::from_micros(stored))))
+}

@@ -1,0 +1,54 @@
+#!/bin/sh
+# Builds every rule of this repository into components: target/plugins/NAME.wasm.
+#
+# With rustup's wasm32-unknown-unknown if it is installed, else with Debian's packages.
+# ONHAND_TARGET moves the output elsewhere (its default is the repository's target/).
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+target=${ONHAND_TARGET:-$root/target}
+out=$target/plugins
+triple=wasm32-unknown-unknown
+stamp=$out/.built
+cd "$root"
+
+# Nothing newer than the last whole build: nothing to do.
+inputs="Cargo.toml Cargo.lock wit sdk/plugin plugins"
+if [ -e "$stamp" ] && [ -z "$(find $inputs -type f ! -path '*/tests/*' ! -path '*/benches/*' -newer "$stamp" -print -quit)" ]; then
+    exit 0
+fi
+mkdir -p "$out"
+# Made before the build, so that what is edited meanwhile is built the next time.
+touch "$out/.building"
+
+debian() {
+    [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && command -v wasm-ld >/dev/null &&
+        [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library" ]
+}
+
+# The guests' own build folder: another compiler must not evict the host's artefacts.
+guests="--profile guest --target $triple --target-dir $target/guest \
+    -p channel-buffer -p nearest-allocation -p hostile --lib --examples"
+if rustup target list --installed 2>/dev/null | grep -qx "$triple"; then
+    cargo build $guests
+elif debian; then
+    # Debian has no compiled std for this target, so it is built from source, which stable only
+    # allows with RUSTC_BOOTSTRAP.
+    env -u RUSTUP_TOOLCHAIN -u CARGO -u RUSTFLAGS RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc \
+        CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld \
+        /usr/bin/cargo build $guests -Zbuild-std=std,panic_abort
+else
+    echo "No Rust compiler here builds for WebAssembly. Run one of these, then try again:" >&2
+    if command -v rustup >/dev/null; then
+        echo "    rustup target add $triple" >&2
+    else
+        echo "    apt-get install rustc-web cargo-web rust-web-src lld" >&2
+    fi
+    exit 1
+fi
+
+built=$target/guest/$triple/guest
+cargo run --quiet -p onhand-rules --bin componentize -- "$out" \
+    "$built/channel_buffer.wasm" "$built/nearest_allocation.wasm" \
+    "$built/examples/hostile.wasm" "$built/examples/hostile_view.wasm"
+mv "$out/.building" "$stamp"

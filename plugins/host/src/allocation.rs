@@ -1,0 +1,154 @@
+//! What an allocation rule is asked, what it answers, and whether the answer may stand.
+//!
+//! Plain types: each released version of the WIT is mapped to and from these.
+
+use std::collections::HashMap;
+
+use onhand_wire::{ChannelId, LocationId, Sku, Timestamp, request::Destination};
+use serde::Serialize;
+
+use crate::fault::Failure;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AllocationInput {
+    /// By the origin database's clock.
+    pub at: Timestamp,
+    pub channel: Option<ChannelId>,
+    pub destination: Option<Destination>,
+    pub lines: Vec<AskedLine>,
+    /// In serving order, enabled only, each once.
+    pub locations: Vec<Candidate>,
+    /// Offers of locations that are not candidates are left out.
+    pub stock: Vec<Offer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AskedLine {
+    /// Each once.
+    pub line: u32,
+    pub sku: Sku,
+    /// 1 or more.
+    pub quantity: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Candidate {
+    pub location: LocationId,
+    pub region: Option<String>,
+    /// Lower serves first.
+    pub priority: i32,
+    /// Degrees; a location without both has no place on the map.
+    pub lat: Option<f64>,
+    pub lon: Option<f64>,
+    pub pickup: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Offer {
+    pub sku: Sku,
+    pub location: LocationId,
+    /// 0 or more.
+    pub available: i64,
+    /// What may be held beyond `available`.
+    pub backorderable: i64,
+}
+
+/// A checked answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    pub allocations: Vec<Planned>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    pub line: u32,
+    pub location: LocationId,
+    /// 1 or more.
+    pub quantity: i64,
+}
+
+impl AllocationInput {
+    /// Bytes of names and texts, and what the records around them take in the guest's memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let lines: usize = self.lines.iter().map(|line| 16 + line.sku.as_str().len()).sum();
+        let locations = self.locations.iter().map(|at| 64 + at.location.as_str().len() + text(&at.region));
+        let destination = self.destination.as_ref().map_or(0, |to| to.country.len() + text(&to.postcode));
+        // A SKU's name comes once with its offers; counting it with its first line is near enough.
+        2 * lines + locations.sum::<usize>() + 12 * self.stock.len() + destination + 128
+    }
+
+    pub(crate) fn check(&self, answer: &[Answered]) -> Result<Plan, Failure> {
+        let mut check = Check::of(self);
+        let allocations = answer.iter().map(|part| check.part(part)).collect::<Result<_, _>>()?;
+        Ok(Plan { allocations })
+    }
+
+    pub(crate) fn check_ranks(&self, ranks: &[Option<i32>]) -> Result<(), Failure> {
+        if ranks.len() == self.locations.len() {
+            return Ok(());
+        }
+        Err(Failure::wrong(format!("{} ranks for {} locations", ranks.len(), self.locations.len())))
+    }
+}
+
+/// One part of an answer, before it is believed: `location` is a position.
+pub(crate) struct Answered {
+    pub(crate) line: u32,
+    pub(crate) location: u32,
+    pub(crate) quantity: u32,
+}
+
+struct Check<'a> {
+    locations: &'a [Candidate],
+    /// By line: what it asks, and what of it isn't yet served.
+    asked: HashMap<u32, (&'a AskedLine, i64)>,
+    /// What is left of a SKU at a location, backorder included.
+    left: HashMap<(&'a str, &'a str), i64>,
+    seen: std::collections::HashSet<(u32, u32)>,
+}
+
+impl<'a> Check<'a> {
+    fn of(input: &'a AllocationInput) -> Self {
+        let left = |offer: &'a Offer| {
+            let units = offer.available.max(0).saturating_add(offer.backorderable.max(0));
+            ((offer.sku.as_str(), offer.location.as_str()), units)
+        };
+        Self {
+            locations: &input.locations,
+            asked: input.lines.iter().map(|line| (line.line, (line, line.quantity))).collect(),
+            left: input.stock.iter().map(left).collect(),
+            seen: std::collections::HashSet::new(),
+        }
+    }
+
+    fn part(&mut self, part: &Answered) -> Result<Planned, Failure> {
+        let Answered { line, location, quantity } = *part;
+        let place = self.locations.get(location as usize).ok_or_else(|| {
+            Failure::wrong(format!("location {location} for line {line}, of {} locations", self.locations.len()))
+        })?;
+        let Some((asked, unserved)) = self.asked.get_mut(&line) else {
+            return Err(Failure::wrong(format!("line {line} was not asked")));
+        };
+        if !self.seen.insert((line, location)) {
+            return Err(Failure::wrong(format!("line {line} comes twice from {}", place.location)));
+        }
+        let units = i64::from(quantity);
+        if units == 0 {
+            return Err(Failure::wrong(format!("0 units of line {line} from {}", place.location)));
+        }
+        if units > *unserved {
+            return Err(Failure::wrong(format!("more for line {line} than its {} units", asked.quantity)));
+        }
+        let left = self.left.get_mut(&(asked.sku.as_str(), place.location.as_str()));
+        match left {
+            Some(left) if *left >= units => *left -= units,
+            Some(left) => {
+                return Err(Failure::wrong(format!("{units} of {} from {}, {left} left", asked.sku, place.location)));
+            }
+            None => return Err(Failure::wrong(format!("{} has no {} at all", place.location, asked.sku))),
+        }
+        *unserved -= units;
+        Ok(Planned { line, location: place.location.clone(), quantity: units })
+    }
+}

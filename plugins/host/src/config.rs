@@ -1,0 +1,49 @@
+//! The operator's settings, and those beside each rule.
+
+use std::collections::BTreeMap;
+
+use onhand_wire::{
+    ChannelId,
+    setting::{Size, Span},
+};
+use serde::{Deserialize, Serialize};
+
+/// `[rules]`: where the components are and what they may use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Folder of `NAME.wasm` components, each with an optional `NAME.toml`; empty: no rules.
+    pub dir: String,
+    /// What a view may take. Past it the call is cut off and the plain facts are shown. Whole
+    /// milliseconds, rounded up, 2 ms at least: the clock ticks once a millisecond, and a call may
+    /// begin just before a tick, so it gets up to 1 ms less than this, never more.
+    pub deadline: Span,
+    /// The same for an allocation inside a batch, which holds its row locks meanwhile.
+    pub batch_deadline: Span,
+    /// What one call may have of memory; past it growing fails, which ends most guests.
+    pub memory: Size,
+    /// Larger component files are refused when they are loaded.
+    pub component_size: Size,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dir: String::new(),
+            deadline: Span::ms(5),
+            batch_deadline: Span::ms(2),
+            memory: Size(10 << 20),
+            component_size: Size(2 << 20),
+        }
+    }
+}
+
+/// `NAME.toml` beside `NAME.wasm`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Beside {
+    /// Channels that a view applies to; absent: every lookup that no other view names.
+    pub(crate) channels: Option<Vec<ChannelId>>,
+    /// What the rule reads through `config`.
+    pub(crate) config: BTreeMap<String, String>,
+}

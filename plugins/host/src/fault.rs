@@ -1,0 +1,88 @@
+//! Why a rule gave no answer that counts.
+
+use std::fmt;
+
+/// A call that came to nothing: the caller uses the built-in behaviour instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("rule {rule}: {reason}: {detail}")]
+pub struct Fault {
+    pub rule: String,
+    pub reason: Reason,
+    /// For the log: the guest's own text, a backtrace, what exactly was wrong.
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It took longer than its deadline.
+    Deadline,
+    /// It asked for more memory than it may have, and did not get over it.
+    Memory,
+    /// It trapped: a panic, a stack too deep, an answer that can't be read.
+    Trap,
+    /// It decided not to decide.
+    Refused,
+    /// It says that its settings are wrong.
+    InvalidConfig,
+    /// It says that it failed.
+    Internal,
+    /// Its answer does not fit what it was asked, and how.
+    WrongAnswer(String),
+    /// Input or answer is over the size limit.
+    TooLarge,
+    /// More calls at once than the host has room for.
+    Busy,
+    /// No such rule, or not of that world.
+    Unknown,
+}
+
+impl Reason {
+    /// The metric's label.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::Trap => "trap",
+            Self::Refused => "refused",
+            Self::InvalidConfig => "invalid_config",
+            Self::Internal => "internal",
+            Self::WrongAnswer(_) => "wrong_answer",
+            Self::TooLarge => "too_large",
+            Self::Busy => "busy",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A fault before the rule's name is put to it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) reason: Reason,
+    pub(crate) detail: String,
+}
+
+/// Longest detail: a guest may trap with a text and a backtrace of any length.
+const DETAIL_BYTES: usize = 4096;
+
+impl Failure {
+    pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        detail.truncate(detail.floor_char_boundary(DETAIL_BYTES));
+        Self { reason, detail }
+    }
+
+    pub(crate) fn wrong(what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self::new(Reason::WrongAnswer(what.clone()), what)
+    }
+
+    pub(crate) fn of(self, rule: &str) -> Fault {
+        Fault { rule: rule.to_owned(), reason: self.reason, detail: self.detail }
+    }
+}

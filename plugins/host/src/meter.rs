@@ -1,0 +1,93 @@
+//! Counts, and what keeps a failing rule from flooding the log.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+
+use crate::{fault::Reason, rule::World};
+
+pub(crate) struct Meter {
+    calls: IntCounterVec,
+    failures: IntCounterVec,
+    duration: HistogramVec,
+}
+
+/// One rule's handles: looking a label up takes a lock.
+pub(crate) struct RuleMeter {
+    pub(crate) calls: IntCounter,
+    pub(crate) duration: Histogram,
+}
+
+/// Seconds: from a trivial guest to past the default deadlines.
+const BUCKETS: [f64; 12] = [5e-6, 10e-6, 20e-6, 50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 50e-3];
+
+impl Meter {
+    pub(crate) fn new() -> Self {
+        let counter = |name, help, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let duration = HistogramOpts::new("rules_call_duration_seconds", "Time of a call to a rule, checks included.");
+        let valid = "the names are constant and valid";
+        Self {
+            calls: counter("rules_calls_total", "Calls to rules.", &["rule", "world"]).expect(valid),
+            failures: counter("rules_failures_total", "Calls that gave no answer.", &["rule", "reason"]).expect(valid),
+            duration: HistogramVec::new(duration.buckets(BUCKETS.to_vec()), &["rule"]).expect(valid),
+        }
+    }
+
+    pub(crate) fn of(&self, rule: &str, world: World) -> RuleMeter {
+        RuleMeter {
+            calls: self.calls.with_label_values(&[rule, world.as_str()]),
+            duration: self.duration.with_label_values(&[rule]),
+        }
+    }
+
+    pub(crate) fn failed(&self, rule: &str, reason: &Reason) {
+        self.failures.with_label_values(&[rule, reason.as_str()]).inc();
+    }
+
+    pub(crate) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        registry.register(Box::new(self.calls.clone()))?;
+        registry.register(Box::new(self.failures.clone()))?;
+        registry.register(Box::new(self.duration.clone()))
+    }
+}
+
+/// Lets one through per interval and counts the rest.
+pub(crate) struct Throttle {
+    interval: Duration,
+    last: Mutex<(Option<Instant>, u64)>,
+}
+
+impl Throttle {
+    pub(crate) const fn new(interval: Duration) -> Self {
+        Self { interval, last: Mutex::new((None, 0)) }
+    }
+
+    /// How many were held back since the last one that was let through; none if this one is too.
+    pub(crate) fn pass(&self) -> Option<u64> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0.is_some_and(|moment| moment.elapsed() < self.interval) {
+            last.1 += 1;
+            return None;
+        }
+        let held_back = last.1;
+        *last = (Some(Instant::now()), 0);
+        Some(held_back)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_is_counted() {
+        let throttle = Throttle::new(Duration::from_millis(20));
+        assert_eq!(throttle.pass(), Some(0));
+        assert_eq!((throttle.pass(), throttle.pass()), (None, None));
+        std::thread::sleep(Duration::from_millis(25));
+        assert_eq!(throttle.pass(), Some(2));
+    }
+}

@@ -1,0 +1,202 @@
+//! The handle that edge and origin hold: the rules in force, and how they are called.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use onhand_wire::ChannelId;
+use wasmtime::Store;
+
+use crate::{
+    AllocationInput, Config, Fault, LoadError, LoadFault, Plan, Presentation, Reason, ViewInput, World,
+    fault::Failure,
+    load::{self, Loaded},
+    meter::Meter,
+    rule::{Rule, Said},
+    sandbox::{Sandbox, Ticks},
+    since_v0_1::{Allocation, Linked},
+    state::State,
+};
+
+/// The rules in force; a clone is another handle on the same ones.
+#[derive(Clone)]
+pub struct Rules(Arc<Shared>);
+
+struct Shared {
+    current: ArcSwap<Set>,
+    meter: Meter,
+    /// None without a folder: no engine, no clock.
+    source: Option<Source>,
+}
+
+struct Source {
+    config: Config,
+    sandbox: Arc<Sandbox>,
+}
+
+/// One release of all rules together.
+#[derive(Default, Clone)]
+struct Set {
+    release: u64,
+    rules: BTreeMap<String, Arc<Rule>>,
+    views: HashMap<ChannelId, Arc<Rule>>,
+    /// The view for every lookup that no other view names.
+    any_view: Option<Arc<Rule>>,
+}
+
+impl Rules {
+    /// No rules, and nothing that runs.
+    pub fn none() -> Self {
+        Self(Arc::new(Shared { current: ArcSwap::default(), meter: Meter::new(), source: None }))
+    }
+
+    /// Compiles every component of `config.dir`; takes as long as that takes.
+    ///
+    /// # Errors
+    /// The first file at fault. A start is better refused than made with half the rules.
+    pub fn load(config: &Config) -> Result<Self, LoadError> {
+        if config.dir.is_empty() {
+            return Ok(Self::none());
+        }
+        let sandbox = Sandbox::new(config).map_err(|error| LoadFault::Sandbox(error).of(Path::new(&config.dir)))?;
+        let source = Some(Source { config: config.clone(), sandbox: Arc::new(sandbox) });
+        let rules = Self(Arc::new(Shared { current: ArcSwap::default(), meter: Meter::new(), source }));
+        rules.reload()?;
+        Ok(rules)
+    }
+
+    /// Reads the folder again and swaps. Calls that run go on with the release they began with.
+    ///
+    /// # Errors
+    /// As for [`Rules::load`]; the rules in force stay.
+    pub fn reload(&self) -> Result<(), LoadError> {
+        let Some(source) = &self.0.source else { return Ok(()) };
+        let loaded = load::folder(&source.config, &source.sandbox.engine)?;
+        let next = Set::of(loaded, source, &self.0.meter)?;
+        // In one step: two reloads at once must not give two sets one number.
+        self.0.current.rcu(|current| Set { release: current.release + 1, ..next.clone() });
+        Ok(())
+    }
+
+    /// Rises at each swap: what was rendered under another release no longer counts.
+    pub fn release(&self) -> u64 {
+        self.0.current.load().release
+    }
+
+    /// Every rule in force, by name.
+    pub fn names(&self) -> Vec<(String, World)> {
+        self.0.current.load().rules.values().map(|rule| (rule.name.clone(), rule.world())).collect()
+    }
+
+    pub fn has_allocation(&self, name: &str) -> bool {
+        self.0.current.load().rules.get(name).is_some_and(|rule| rule.world() == World::Allocation)
+    }
+
+    /// Whether any lookup might be shown differently from the plain facts.
+    pub fn has_view(&self) -> bool {
+        self.0.current.load().rules.values().any(|rule| rule.world() == World::View)
+    }
+
+    /// Shares the lines out by a rule, within [`Config::batch_deadline`]. The plan is checked: known
+    /// lines, offered locations, never more than was asked or is there.
+    ///
+    /// # Errors
+    /// Whatever went wrong; the built-in strategy is to be used.
+    pub fn allocate(&self, rule: &str, input: &AllocationInput) -> Result<Plan, Fault> {
+        self.allocation(rule, input, |allocation, store| allocation.allocate(store, input))
+    }
+
+    /// One rank per location of the input, in its order: lower is better, none abstains. Lines and
+    /// stock of the input are not given to the rule.
+    ///
+    /// # Errors
+    /// Whatever went wrong; the rule is to be taken as abstaining.
+    pub fn rank(&self, rule: &str, input: &AllocationInput) -> Result<Vec<Option<i32>>, Fault> {
+        self.allocation(rule, input, |allocation, store| allocation.rank(store, input))
+    }
+
+    /// What a channel sees of a SKU, within [`Config::deadline`]. None: no rule applies, and the plain
+    /// facts are shown.
+    pub fn view(&self, input: &ViewInput) -> Option<Result<Presentation, Fault>> {
+        let set = self.0.current.load();
+        let rule = set.view(input.channel.as_ref())?;
+        let Linked::View(view) = &rule.linked else { return None };
+        Some(rule.run(&self.0.meter, input, input.bytes(), |store| view.view(store, input)))
+    }
+
+    /// `rules_calls_total`, `rules_failures_total`, `rules_call_duration_seconds`.
+    ///
+    /// # Errors
+    /// If the registry has them already.
+    pub fn register(&self, registry: &prometheus::Registry) -> prometheus::Result<()> {
+        self.0.meter.register(registry)
+    }
+
+    fn allocation<T>(
+        &self,
+        name: &str,
+        input: &AllocationInput,
+        call: impl FnOnce(&Allocation, &mut Store<State>) -> Result<T, Failure>,
+    ) -> Result<T, Fault> {
+        let set = self.0.current.load();
+        let Some((rule, allocation)) = set.allocation(name) else {
+            self.0.meter.failed(name, &Reason::Unknown);
+            return Err(Failure::new(Reason::Unknown, "no allocation rule of this name is loaded").of(name));
+        };
+        rule.run(&self.0.meter, input, input.bytes(), |store| call(allocation, store))
+    }
+}
+
+impl Set {
+    fn of(loaded: Vec<Loaded>, source: &Source, meter: &Meter) -> Result<Self, LoadError> {
+        let mut set = Self::default();
+        for Loaded { name, file, linked, beside } in loaded {
+            let (world, deadline) = match linked {
+                Linked::View(_) => (World::View, source.config.deadline),
+                Linked::Allocation(_) => (World::Allocation, source.config.batch_deadline),
+            };
+            let rule = Arc::new(Rule {
+                meter: meter.of(&name, world),
+                name,
+                linked,
+                settings: Arc::new(beside.config),
+                sandbox: source.sandbox.clone(),
+                deadline: Ticks::of(deadline),
+                said: Said::new(),
+            });
+            if world == World::View {
+                set.add_view(&rule, beside.channels).map_err(|other| LoadFault::Overlap(other).of(&file))?;
+            }
+            set.rules.insert(rule.name.clone(), rule);
+        }
+        Ok(set)
+    }
+
+    /// The error is the name of the view that already applies.
+    fn add_view(&mut self, rule: &Arc<Rule>, channels: Option<Vec<ChannelId>>) -> Result<(), String> {
+        let Some(channels) = channels else {
+            return self.any_view.replace(rule.clone()).map_or(Ok(()), |other| Err(other.name.clone()));
+        };
+        for channel in channels {
+            if let Some(other) = self.views.insert(channel, rule.clone()).filter(|other| other.name != rule.name) {
+                return Err(other.name.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn view(&self, channel: Option<&ChannelId>) -> Option<&Rule> {
+        channel.and_then(|channel| self.views.get(channel)).or(self.any_view.as_ref()).map(Arc::as_ref)
+    }
+
+    fn allocation(&self, name: &str) -> Option<(&Rule, &Allocation)> {
+        let rule = self.rules.get(name)?;
+        match &rule.linked {
+            Linked::Allocation(allocation) => Some((rule, allocation)),
+            Linked::View(_) => None,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The engine: how components are compiled, how long and how large a call may be.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use onhand_wire::setting::Span;
+use wasmtime::{
+    Engine, EngineWeak, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store, Trap,
+};
+
+use crate::{
+    Config, OUTPUT_BYTES,
+    fault::{Failure, Reason},
+    state::State,
+};
+
+/// Calls at one moment. Calls are synchronous, so this bounds the threads that make them; a slot
+/// costs address space only until it is used.
+const CONCURRENT: u32 = 64;
+/// A component has its own module and the small ones that wrap its imports, WASI adapters at most.
+const CORE_INSTANCES: u32 = 8;
+/// What a slot keeps of a call's memory, cleared, rather than give it back to the kernel: a call
+/// that touches no more costs no system call.
+const KEEP_RESIDENT: usize = 128 << 10;
+const TICK: Duration = Duration::from_millis(1);
+
+pub(crate) struct Sandbox {
+    pub(crate) engine: Engine,
+    memory: usize,
+}
+
+/// Of the clock, from the moment of the call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ticks(u64);
+
+impl Ticks {
+    /// The first tick may come at once, hence two at least; see [`Config::deadline`].
+    pub(crate) fn of(span: Span) -> Self {
+        let whole = span.0.as_micros().div_ceil(TICK.as_micros());
+        Self(u64::try_from(whole).unwrap_or(u64::MAX / 2).clamp(2, u64::MAX / 2))
+    }
+}
+
+impl Sandbox {
+    pub(crate) fn new(config: &Config) -> io::Result<Self> {
+        let memory = usize::try_from(config.memory.0).unwrap_or(usize::MAX);
+        let engine = Engine::new(&settings(memory)).map_err(io::Error::other)?;
+        let weak = engine.weak();
+        thread::Builder::new().name("rules-clock".into()).spawn(move || tick(&weak))?;
+        Ok(Self { engine, memory })
+    }
+
+    /// A store for one call. Its clock runs from here on, instantiation included.
+    pub(crate) fn store(&self, settings: &Arc<BTreeMap<String, String>>, deadline: Ticks) -> Store<State> {
+        let mut store = Store::new(&self.engine, State::new(self.memory, settings.clone()));
+        store.limiter(|state| state);
+        store.set_epoch_deadline(deadline.0);
+        store.set_hostcall_fuel(OUTPUT_BYTES);
+        store
+    }
+}
+
+fn settings(memory: usize) -> wasmtime::Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(CONCURRENT)
+        .total_core_instances(CONCURRENT * CORE_INSTANCES)
+        .total_memories(CONCURRENT)
+        .total_tables(CONCURRENT * CORE_INSTANCES)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        // One memory, so that the cap on a memory is the cap on the call.
+        .max_memories_per_component(1)
+        .max_memory_size(memory)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT);
+    let mut config = wasmtime::Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        // A call is a pure function of its input, on every machine.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true);
+    config
+}
+
+/// The clock: counts the milliseconds that have passed, also those that it overslept. Ends with the engine.
+fn tick(engine: &EngineWeak) {
+    let mut next = Instant::now();
+    loop {
+        next += TICK;
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+        let Some(engine) = engine.upgrade() else { return };
+        engine.increment_epoch();
+    }
+}
+
+/// What an error of the call itself means.
+pub(crate) fn failure(error: &wasmtime::Error, state: &State) -> Failure {
+    let detail = format!("{error:?}");
+    let reason = match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => Reason::Deadline,
+        _ if state.denied => Reason::Memory,
+        None if error.is::<PoolConcurrencyLimitError>() => Reason::Busy,
+        // Wasmtime has no public type for it; the test of a huge answer notices another wording.
+        None if detail.contains("fuel allocated for hostcalls") => Reason::TooLarge,
+        _ => Reason::Trap,
+    };
+    Failure::new(reason, detail)
+}

@@ -1,0 +1,88 @@
+//! `onhand:rules@0.1`: its types to and from the host's own. A later version gets a file like this,
+//! and this one goes on serving the rules that were built with it.
+
+mod allocation;
+mod view;
+
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use crate::{
+    fault::{Failure, Reason},
+    state::{self, State},
+};
+
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+mod view_world {
+    wasmtime::component::bindgen!({
+        world: "view",
+        path: "../../wit/rules/since-v0.1",
+        // What only goes to the guest borrows: a call copies each name once, into the guest.
+        ownership: Borrowing { duplicate_if_necessary: false },
+    });
+}
+
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+mod allocation_world {
+    wasmtime::component::bindgen!({
+        world: "allocation",
+        path: "../../wit/rules/since-v0.1",
+        ownership: Borrowing { duplicate_if_necessary: false },
+        with: {
+            "onhand:rules/host": super::view_world::onhand::rules::host,
+            "onhand:rules/errors": super::view_world::onhand::rules::errors,
+        },
+    });
+}
+
+pub(crate) use allocation::Allocation;
+pub(crate) use view::View;
+use view_world::onhand::rules::{errors::Error, host};
+
+/// A component of this version, compiled, linked and type-checked.
+pub(crate) enum Linked {
+    View(View),
+    Allocation(Allocation),
+}
+
+/// None if the component exports no world of this version.
+pub(crate) fn link(component: &Component) -> wasmtime::Result<Option<Linked>> {
+    let mut linker = Linker::new(component.engine());
+    host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)?;
+    let exports = |name| component.get_export_index(None, name).is_some();
+    if exports(view::EXPORT) {
+        return Ok(Some(Linked::View(View::new(linker.instantiate_pre(component)?)?)));
+    }
+    if exports(allocation::EXPORT) {
+        return Ok(Some(Linked::Allocation(Allocation::new(linker.instantiate_pre(component)?)?)));
+    }
+    Ok(None)
+}
+
+impl host::Host for State {
+    fn log(&mut self, level: host::Level, text: String) {
+        let level = match level {
+            host::Level::Debug => state::Level::Debug,
+            host::Level::Info => state::Level::Info,
+            host::Level::Warn => state::Level::Warn,
+            host::Level::Error => state::Level::Error,
+        };
+        self.keep(level, &text);
+    }
+
+    fn config(&mut self, name: String) -> Option<String> {
+        self.setting(&name)
+    }
+}
+
+fn refusal(error: Error) -> Failure {
+    match error {
+        Error::Refused(text) => Failure::new(Reason::Refused, text),
+        Error::InvalidConfig(text) => Failure::new(Reason::InvalidConfig, text),
+        Error::Internal(text) => Failure::new(Reason::Internal, text),
+    }
+}
+
+/// Facts are within u32; the answer is checked against the true numbers in any case.
+fn units(units: i64) -> u32 {
+    u32::try_from(units.max(0)).unwrap_or(u32::MAX)
+}

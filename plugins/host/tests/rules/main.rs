@@ -1,0 +1,9 @@
+//! Each example's behaviour in the sandbox, and each limit with a rule that goes over it.
+
+mod support;
+
+mod accounts;
+mod answers;
+mod examples;
+mod limits;
+mod loading;

@@ -1,0 +1,31 @@
+//! What wit-bindgen makes of the WIT; the modules beside this one give it a plainer face.
+#![allow(unsafe_code, reason = "generated: the canonical ABI reads and writes the guest's memory")]
+#![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+
+pub mod view {
+    wit_bindgen::generate!({
+        world: "view",
+        path: "../../wit/rules/since-v0.1",
+        runtime_path: "::onhand_plugin::bindings::rt",
+        pub_export_macro: true,
+        default_bindings_module: "onhand_plugin::bindings::view",
+        additional_derives: [PartialEq],
+    });
+}
+
+pub mod allocation {
+    wit_bindgen::generate!({
+        world: "allocation",
+        path: "../../wit/rules/since-v0.1",
+        runtime_path: "::onhand_plugin::bindings::rt",
+        pub_export_macro: true,
+        default_bindings_module: "onhand_plugin::bindings::allocation",
+        additional_derives: [PartialEq],
+        with: {
+            "onhand:rules/host@0.1.0": crate::bindings::view::onhand::rules::host,
+            "onhand:rules/errors@0.1.0": crate::bindings::view::onhand::rules::errors,
+        },
+    });
+}
+
+pub use wit_bindgen::rt;

@@ -1,0 +1,123 @@
+//! The run's own books: what was acknowledged, and nothing else.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use onhand_wire::{
+    LocationId, Sku, Timestamp, Version,
+    reservation::{Reservation, State},
+    session::Session,
+};
+
+use super::{fleet::Answer, seed::Key};
+
+/// A reservation as last acknowledged. Its verbs are called one at a time, under the lock.
+pub(super) struct Entry {
+    pub customer: String,
+    pub reservation: Reservation,
+    /// What has been given back of each line, by where it was shipped from and returned to.
+    pub returned: HashMap<(u32, LocationId), i64>,
+}
+
+pub(super) type Held = Arc<tokio::sync::Mutex<Entry>>;
+
+/// The newest acknowledged state of a key: any answer with a later as-of must show at least it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Floor {
+    pub version: Version,
+    pub at: Timestamp,
+}
+
+#[derive(Default)]
+pub(super) struct Books {
+    held: Mutex<Vec<Held>>,
+    by_sku: Mutex<HashMap<Sku, Vec<Held>>>,
+    floors: RwLock<HashMap<Key, Floor>>,
+    last: Mutex<Timestamp>,
+}
+
+/// Units by SKU and location.
+#[derive(Default)]
+pub(super) struct Totals {
+    pub reserved: HashMap<Key, i64>,
+    /// Shipped and not returned.
+    pub shipped: HashMap<Key, i64>,
+}
+
+impl Books {
+    pub(super) fn open(&self, customer: &str, reservation: Reservation) -> Held {
+        let skus: Vec<Sku> = reservation.lines.iter().map(|line| line.sku.clone()).collect();
+        let entry = Entry { customer: customer.to_owned(), reservation, returned: HashMap::new() };
+        let held = Arc::new(tokio::sync::Mutex::new(entry));
+        let mut by_sku = self.by_sku.lock().unwrap_or_else(PoisonError::into_inner);
+        for sku in skus {
+            by_sku.entry(sku).or_default().push(Arc::clone(&held));
+        }
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&held));
+        held
+    }
+
+    pub(super) fn all(&self) -> Vec<Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reservations with a line of this SKU, the oldest first.
+    pub(super) fn with_sku(&self, sku: &Sku) -> Vec<Held> {
+        let by_sku = self.by_sku.lock().unwrap_or_else(PoisonError::into_inner);
+        by_sku.get(sku).cloned().unwrap_or_default()
+    }
+
+    /// Takes a write's version floors and its moment from its headers; the floors, for sampling.
+    pub(super) fn acknowledged(&self, answer: &Answer) -> Option<Session> {
+        let session = Session::decode(answer.header("onhand-session")?).ok()?;
+        let at = answer.header("onhand-as-of").and_then(Timestamp::parse)?;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = (*last).max(at);
+        drop(last);
+        let mut floors = self.floors.write().unwrap_or_else(PoisonError::into_inner);
+        for floor in &session.floors {
+            let Some(location) = &floor.location else { continue };
+            let new = Floor { version: floor.version, at };
+            let held = floors.entry((floor.sku.clone(), location.clone())).or_insert(new);
+            if held.version < new.version {
+                *held = new;
+            }
+        }
+        Some(session)
+    }
+
+    pub(super) fn floor(&self, key: &Key) -> Option<Floor> {
+        self.floors.read().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// The latest moment that any write was acknowledged with.
+    pub(super) fn last_acknowledged(&self) -> Timestamp {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for held in self.all() {
+            held.lock().await.add_to(&mut totals);
+        }
+        totals
+    }
+}
+
+impl Entry {
+    fn add_to(&self, totals: &mut Totals) {
+        let into = match self.reservation.state {
+            State::Held | State::Confirmed => &mut totals.reserved,
+            State::Fulfilled => &mut totals.shipped,
+            State::Cancelled | State::Expired => return,
+        };
+        for line in &self.reservation.lines {
+            for part in &line.allocations {
+                let back = self.returned.get(&(line.line, part.location.clone())).copied().unwrap_or_default();
+                *into.entry((line.sku.clone(), part.location.clone())).or_default() += part.quantity - back;
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Locations, a channel, and stock that is too small for all demand.
+
+use std::{collections::HashMap, fmt::Write};
+
+use bytes::Bytes;
+use onhand_wire::{ChannelId, LocationId, Sku};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Error, checks,
+    fleet::{Ask, Fleet},
+    orders::Orders,
+};
+
+/// Where a run's stock is, and each location's share of it in percent.
+const LOCATIONS: [(&str, u64); 3] = [("replay-1", 50), ("replay-2", 30), ("replay-3", 20)];
+const CHANNEL: &str = "replay";
+
+/// One SKU at one location.
+pub(super) type Key = (Sku, LocationId);
+
+pub(super) struct Seeded {
+    pub channel: ChannelId,
+    /// In order, so that two runs compare alike.
+    pub skus: Vec<Sku>,
+    /// On hand and, of earlier runs, reserved when this run began.
+    pub rows: HashMap<Key, Row>,
+}
+
+impl Seeded {
+    /// In serving order.
+    pub(super) fn locations(&self) -> impl Iterator<Item = LocationId> {
+        LOCATIONS.into_iter().map(|(id, _)| LocationId::new(id).expect("a valid id"))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    pub on_hand: i64,
+    pub reserved: i64,
+}
+
+#[derive(Deserialize)]
+struct Imported {
+    applied: u64,
+    rejected: u64,
+    errors: Vec<Value>,
+}
+
+pub(super) async fn seed(origins: &Fleet, orders: &Orders, percent: u32) -> Result<Seeded, Error> {
+    topology(origins).await?;
+    let mut skus: Vec<Sku> = orders.names.keys().cloned().collect();
+    skus.sort();
+    let reserved = reserved_before(origins, &skus).await?;
+    let rows = rows(&skus, &orders.demand(), &reserved, percent);
+    import(origins, orders, &skus, &rows).await?;
+    Ok(Seeded { channel: ChannelId::new(CHANNEL).expect("a valid id"), skus, rows })
+}
+
+async fn topology(origins: &Fleet) -> Result<(), Error> {
+    for (priority, (id, _)) in LOCATIONS.iter().enumerate() {
+        let body = json!({"name": format!("Replay {id}"), "priority": priority});
+        origins.ask(0, &Ask::json(Method::PUT, format!("/inventory/locations/{id}"), &body).once()).await?.success()?;
+    }
+    let body = json!({"locations": LOCATIONS.map(|(id, _)| id)});
+    origins.ask(0, &Ask::json(Method::PUT, format!("/inventory/channels/{CHANNEL}"), &body).once()).await?.success()?;
+    Ok(())
+}
+
+/// Holds that an earlier run left open come on top, so that they take nothing from this one.
+async fn reserved_before(origins: &Fleet, skus: &[Sku]) -> Result<HashMap<Key, i64>, Error> {
+    let facts = checks::load(origins, skus).await?;
+    Ok(facts.into_iter().map(|(key, fact)| (key, fact.reserved)).collect())
+}
+
+fn rows(skus: &[Sku], demand: &HashMap<Sku, u64>, before: &HashMap<Key, i64>, percent: u32) -> HashMap<Key, Row> {
+    let mut rows = HashMap::new();
+    for sku in skus {
+        let wanted = demand.get(sku).copied().unwrap_or_default();
+        let stock = (wanted * u64::from(percent)).div_ceil(100);
+        for (id, share) in LOCATIONS {
+            let key = (sku.clone(), LocationId::new(id).expect("a valid id"));
+            let reserved = before.get(&key).copied().unwrap_or_default();
+            let on_hand = i64::try_from(stock * share / 100).unwrap_or(i64::MAX) + reserved;
+            rows.insert(key, Row { on_hand, reserved });
+        }
+    }
+    rows
+}
+
+async fn import(origins: &Fleet, orders: &Orders, skus: &[Sku], rows: &HashMap<Key, Row>) -> Result<(), Error> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let in_memory = "writing to memory does not fail";
+    csv.write_record(["sku", "location", "quantity", "name"]).expect(in_memory);
+    for sku in skus {
+        let name = orders.names.get(sku).filter(|name| !name.is_empty()).map_or(sku.as_str(), String::as_str);
+        for (id, _) in LOCATIONS {
+            let row = rows[&(sku.clone(), LocationId::new(id).expect("a valid id"))];
+            csv.write_record([sku.as_str(), id, &row.on_hand.to_string(), name]).expect(in_memory);
+        }
+    }
+    let body = Bytes::from(csv.into_inner().expect(in_memory));
+    let path = "/inventory/imports?mode=set&create=true".to_owned();
+    let ask = Ask { method: Method::POST, path, key: None, body: Some(("text/csv", body)) }.once();
+    let answer = origins.ask(0, &ask).await?.success()?;
+    let imported: Imported = answer.json()?;
+    if imported.rejected == 0 && imported.applied > 0 {
+        return Ok(());
+    }
+    let mut detail = format!("{} rows rejected", imported.rejected);
+    for error in imported.errors.iter().take(3) {
+        let _ = write!(detail, "; {error}");
+    }
+    let advice = "the file's SKUs and names must satisfy the contract; play another file";
+    Err(Error::Refused { call: answer.call, status: answer.status, detail, advice })
+}

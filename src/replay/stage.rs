@@ -1,0 +1,90 @@
+//! What all callers of one run share.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use hdrhistogram::Histogram;
+
+use super::{Error, books::Books, fleet::Fleet, propagation::Sampler, seed::Seeded};
+
+pub(super) struct Stage {
+    pub edges: Fleet,
+    pub origins: Fleet,
+    pub seeded: Seeded,
+    pub books: Books,
+    pub counts: Counts,
+    pub sampler: Sampler,
+    /// From sending a hold to its definite answer, in microseconds.
+    pub hold_times: Mutex<Histogram<u64>>,
+}
+
+/// What was answered. Each is a definite answer, counted once.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub holds: AtomicU64,
+    pub partial: AtomicU64,
+    pub refusals: AtomicU64,
+    pub confirms: AtomicU64,
+    pub ships: AtomicU64,
+    pub cancels: AtomicU64,
+    pub returns: AtomicU64,
+    /// Cancellations whose goods were never held here, or were given back before.
+    pub nothing_to_return: AtomicU64,
+    pub lookups: AtomicU64,
+    pub lookup_failures: AtomicU64,
+    /// Answers that were compared with what had been acknowledged before.
+    pub answers_checked: AtomicU64,
+    pub went_back: Faults,
+    pub unearned: Faults,
+    pub unexpected: Faults,
+}
+
+/// How many, and the first few in words.
+#[derive(Default)]
+pub(super) struct Faults {
+    count: AtomicU64,
+    examples: Mutex<Vec<String>>,
+}
+
+const EXAMPLES: usize = 5;
+
+impl Faults {
+    pub(super) fn add(&self, what: impl FnOnce() -> String) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let mut examples = self.examples.lock().expect("no panic under this lock");
+        if examples.len() < EXAMPLES {
+            examples.push(what());
+        }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn examples(&self) -> Vec<String> {
+        self.examples.lock().expect("no panic under this lock").clone()
+    }
+}
+
+pub(super) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Microseconds up to ten minutes, to three digits.
+pub(super) fn histogram() -> Mutex<Histogram<u64>> {
+    Mutex::new(Histogram::new_with_bounds(1, 600_000_000, 3).expect("bounds that make sense"))
+}
+
+impl Stage {
+    pub(super) fn new(edges: Fleet, origins: Fleet, seeded: Seeded, sample: u64) -> Self {
+        let (books, counts, sampler) = (Books::default(), Counts::default(), Sampler::new(sample));
+        Self { edges, origins, seeded, books, counts, sampler, hold_times: histogram() }
+    }
+
+    /// A write that stayed without a definite answer: the verdict cannot be good.
+    pub(super) fn unanswered(&self, error: &Error) {
+        self.counts.unexpected.add(|| error.to_string());
+    }
+}

@@ -1,0 +1,130 @@
+//! A caller: paths and JSON in, status, headers and JSON out.
+
+use std::time::Duration;
+
+use reqwest::{Method, header::HeaderMap};
+use serde_json::Value;
+
+/// One connection pool for each world: a pool belongs to the runtime of its test.
+pub(crate) fn http() -> reqwest::Client {
+    let built =
+        reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).timeout(Duration::from_secs(30)).build();
+    built.expect("an HTTP client")
+}
+
+/// Percent-encodes a SKU for a path.
+pub fn encode(segment: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    segment.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// Calls one listener with one token.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn new(http: reqwest::Client, base: String, token: Option<String>) -> Self {
+        Self { http, base, token }
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.call(Method::GET, path).send().await
+    }
+
+    /// With a fresh `Idempotency-Key`; [`Client::call`] leaves it to the test.
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::POST, path).key(&uuid::Uuid::new_v4().to_string()).json(body).send().await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::PUT, path).json(body).send().await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.call(Method::DELETE, path).send().await
+    }
+
+    /// Any call, built up by hand.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        Call(match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
+    }
+}
+
+/// A call not sent yet.
+#[must_use = "a call is made by .send().await"]
+pub struct Call(reqwest::RequestBuilder);
+
+impl Call {
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self(self.0.header(name, value))
+    }
+
+    pub fn key(self, idempotency_key: &str) -> Self {
+        self.header("idempotency-key", idempotency_key)
+    }
+
+    pub fn json(self, body: Value) -> Self {
+        Self(self.0.json(&body))
+    }
+
+    pub fn body(self, media_type: &str, body: impl Into<reqwest::Body>) -> Self {
+        Self(self.0.header("content-type", media_type).body(body))
+    }
+
+    /// Panics when there is no answer at all.
+    pub async fn send(self) -> Reply {
+        self.try_send().await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
+    }
+
+    /// For calls that a fault may cut off.
+    pub async fn try_send(self) -> Result<Reply, reqwest::Error> {
+        let response = self.0.send().await?;
+        let (status, headers, url) =
+            (response.status().as_u16(), response.headers().clone(), response.url().to_string());
+        Ok(Reply { status, headers, url, body: response.bytes().await?.to_vec() })
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub url: String,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// Itself, if it has this status; panics with the whole answer otherwise.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}: {}", self.url, self.text());
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{}: {error}: {}", self.url, self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The problem's code; empty when it is no problem.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}

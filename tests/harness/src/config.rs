@@ -1,0 +1,78 @@
+//! The configuration files of a world's onhand processes.
+
+use std::fmt::Write;
+
+/// What they all share.
+pub(crate) struct Shared {
+    pub key_file: String,
+    pub database_url: String,
+    pub redis_url: String,
+    pub brokers: String,
+    pub topic: String,
+    pub partitions: i32,
+    pub region: String,
+    pub rules: String,
+}
+
+impl Shared {
+    fn common(&self) -> String {
+        format!(
+            r#"[log]
+level = "info"
+format = "text"
+
+[auth]
+key_file = "{}"
+
+[kafka]
+brokers = "{}"
+topic = "{}"
+partitions = {}
+
+[rules]
+dir = "{}"
+"#,
+            self.key_file, self.brokers, self.topic, self.partitions, self.rules
+        )
+    }
+
+    pub(crate) fn origin(&self, listen: &str, management: &str) -> String {
+        let mut text = self.common();
+        let _ = write!(
+            text,
+            r#"
+[origin]
+listen = "{listen}"
+management = "{management}"
+region = "{}"
+
+[origin.database]
+url = "{}"
+"#,
+            self.region, self.database_url
+        );
+        text
+    }
+
+    pub(crate) fn edge(&self, listen: &str, management: &str, origins: &[String], token: &str) -> String {
+        let mut text = self.common();
+        let _ = write!(
+            text,
+            r#"
+[edge]
+listen = "{listen}"
+management = "{management}"
+region = "{}"
+
+[edge.origin]
+urls = {origins:?}
+token = "{token}"
+
+[edge.redis]
+url = "{}"
+"#,
+            self.region, self.redis_url
+        );
+        text
+    }
+}

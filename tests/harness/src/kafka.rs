@@ -1,0 +1,127 @@
+//! Apache Kafka itself, one KRaft broker and controller in one JVM. Its log survives `kill` and `start`.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+};
+
+use crate::{
+    Error, find,
+    port::Port,
+    process::{Process, Recipe},
+    scratch::Scratch,
+};
+
+/// A Kafka broker.
+pub struct Kafka {
+    process: Process,
+    port: Port,
+    _controller: Port,
+}
+
+impl std::ops::Deref for Kafka {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+impl Kafka {
+    pub(crate) fn start_in(scratch: &Scratch, shared: bool) -> Result<Self, Error> {
+        let (port, controller) = (Port::reserve(), Port::reserve());
+        let logs = scratch.dir("kafka")?.join("log");
+        let settings = scratch.file("kafka/server.properties", &properties(port.number, controller.number, &logs))?;
+        let java = find::program("java", "default-jre-headless")?;
+        let classpath = find::kafka_classpath()?;
+        format_storage(&java, &classpath, &settings)?;
+        let args = ["-Xmx384m", "-XX:+UseSerialGC", LOG_LEVEL, "-cp", &classpath, "kafka.Kafka"];
+        let mut args: Vec<_> = args.map(Into::into).into();
+        args.push(settings.into_os_string());
+        let name = "kafka".to_owned();
+        let recipe = Recipe { name, program: java, args, env: vec![], user: None, logs: scratch.path().to_owned() };
+        let brokers = address(&port);
+        let process = Process::new(recipe, shared, Box::new(move |_: &Path| answers(&brokers)));
+        process.start_blocking()?;
+        Ok(Self { process, port, _controller: controller })
+    }
+
+    pub fn brokers(&self) -> String {
+        address(&self.port)
+    }
+
+    /// Creates a topic; panics unless it is there afterwards.
+    pub async fn create_topic(&self, name: &str, partitions: i32, compacted: bool) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().expect("a Kafka admin client");
+        let policy = if compacted { "compact" } else { "delete" };
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1)).set("cleanup.policy", policy);
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
+        let created =
+            admin.create_topics([&topic], &options).await.unwrap_or_else(|error| panic!("topic {name}: {error}"));
+        for result in created {
+            result.unwrap_or_else(|(name, error)| panic!("topic {name}: {error}"));
+        }
+    }
+
+    /// A client configuration that names this broker.
+    pub fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.brokers());
+        config
+    }
+}
+
+const LOG_LEVEL: &str = "-Dorg.apache.logging.log4j.level=WARN";
+
+fn address(port: &Port) -> String {
+    format!("127.0.0.1:{}", port.number)
+}
+
+fn properties(port: u16, controller: u16, logs: &Path) -> String {
+    // The short broker session: after a kill -9 the new run must not wait 9 s for the old one's to end.
+    format!(
+        "process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+log.dirs={}
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+",
+        logs.display()
+    )
+}
+
+fn format_storage(java: &Path, classpath: &str, settings: &Path) -> Result<(), Error> {
+    let mut command = Command::new(java);
+    command.args(["-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool", "format", "--standalone"]);
+    command.args(["-t", "b25oYW5kLXRlc3Qta2Fma2", "-c"]).arg(settings);
+    let done = command.output().map_err(Error::file("cannot run", java))?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let output = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    Err(Error::Failed { program: "kafka.tools.StorageTool format".to_owned(), status: done.status.to_string(), output })
+}
+
+/// Whether the broker gives metadata: listening alone comes before it serves.
+fn answers(brokers: &str) -> bool {
+    if std::net::TcpStream::connect(brokers).is_err() {
+        return false;
+    }
+    let consumer: Result<BaseConsumer, _> = ClientConfig::new().set("bootstrap.servers", brokers).create();
+    let metadata = consumer.and_then(|consumer| consumer.fetch_metadata(None, Duration::from_secs(2)));
+    metadata.is_ok_and(|metadata| !metadata.brokers().is_empty())
+}

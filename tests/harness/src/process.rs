@@ -1,0 +1,229 @@
+//! One process of a world: started, killed, frozen, restarted, its output kept.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, File, OpenOptions},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use crate::{
+    Error,
+    spawn::{self, User},
+    tree,
+};
+
+/// How long a server may take until it answers. Two busy cores are slow.
+const START: Duration = Duration::from_secs(60);
+
+/// What to run, again after each kill: the same port and the same data.
+pub(crate) struct Recipe {
+    pub name: String,
+    pub program: PathBuf,
+    pub args: Vec<OsString>,
+    pub env: Vec<(String, String)>,
+    pub user: Option<User>,
+    /// Where its output goes: `NAME.out`, of the present run, and `NAME.log`, of all runs.
+    pub logs: PathBuf,
+}
+
+/// Answers whether the process does its work yet.
+pub(crate) type Probe = Box<dyn Fn(&Path) -> bool + Send + Sync>;
+
+struct Inner {
+    recipe: Recipe,
+    probe: Probe,
+    /// Shared with other tests, which would not expect it to die.
+    shared: bool,
+    child: Mutex<Option<Child>>,
+}
+
+/// A handle; the process dies with the last one.
+#[derive(Clone)]
+pub struct Process(Arc<Inner>);
+
+impl Process {
+    pub(crate) fn new(recipe: Recipe, shared: bool, probe: Probe) -> Self {
+        Self(Arc::new(Inner { recipe, probe, shared, child: Mutex::new(None) }))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0.recipe.name
+    }
+
+    /// Starts it, or starts it again, and waits until it answers.
+    pub async fn start(&self) {
+        let process = self.clone();
+        let started = tokio::task::spawn_blocking(move || process.start_blocking()).await;
+        started.expect("no panic while starting").unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    pub(crate) fn start_blocking(&self) -> Result<(), Error> {
+        {
+            let mut child = self.child();
+            assert!(child.is_none(), "{} runs already; kill or terminate it first", self.name());
+            *child = Some(self.spawn()?);
+        }
+        self.wait_until_ready()
+    }
+
+    fn spawn(&self) -> Result<Child, Error> {
+        let recipe = &self.0.recipe;
+        let mut command = spawn::bound(recipe.user);
+        command.arg(&recipe.program).args(&recipe.args);
+        // What the developer has set for an onhand of their own must not reach the world's.
+        std::env::vars_os().filter(|(name, _)| steers(name)).for_each(|(name, _)| {
+            command.env_remove(name);
+        });
+        command.envs(recipe.env.iter().cloned());
+        command.current_dir(&recipe.logs).stdin(Stdio::null()).stdout(self.out_file()?).stderr(self.log_file()?);
+        command.process_group(0); // a Ctrl-C at the terminal is ours to handle
+        spawn::spawn(command).map_err(Error::file("cannot run (setpriv is in the package util-linux)", &recipe.program))
+    }
+
+    fn wait_until_ready(&self) -> Result<(), Error> {
+        let began = Instant::now();
+        while !(self.0.probe)(&self.out_path()) {
+            if let Some(status) = self.exit_status() {
+                return Err(self.did_not_start(format!("it ended with {status}")));
+            }
+            if began.elapsed() > START {
+                return Err(self.did_not_start(format!("not ready after {} s", START.as_secs())));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    fn did_not_start(&self, why: String) -> Error {
+        Error::DidNotStart { name: self.name().to_owned(), why, log: self.log_tail(30) }
+    }
+
+    /// `kill -9`, for it and its children.
+    pub fn kill(&self) {
+        self.assert_own();
+        end(self.child().take());
+    }
+
+    /// SIGSTOP: it keeps its connections and answers nothing.
+    pub fn freeze(&self) {
+        self.assert_own();
+        if let Some(pid) = self.pid() {
+            tree::stop(pid);
+        }
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) {
+        if let Some(pid) = self.pid() {
+            tree::resume(pid);
+        }
+    }
+
+    /// SIGTERM; panics if it has not ended within `within`.
+    pub async fn terminate(&self, within: Duration) -> ExitStatus {
+        self.assert_own();
+        let pid = self.pid().unwrap_or_else(|| panic!("{} does not run", self.name()));
+        tree::send(pid, Signal::TERM);
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(status) = self.exit_status() {
+                self.child().take();
+                return status;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{} still runs {within:?} after SIGTERM\n{}",
+                self.name(),
+                self.log_tail(30)
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// `kill -9` and start again, on the same port and data.
+    pub async fn restart(&self) {
+        self.kill();
+        self.start().await;
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.pid().is_some() && self.exit_status().is_none()
+    }
+
+    /// None while it is down.
+    pub fn pid(&self) -> Option<i32> {
+        self.child().as_ref().map(|child| child.id() as i32)
+    }
+
+    fn exit_status(&self) -> Option<ExitStatus> {
+        self.child().as_mut().and_then(|child| child.try_wait().ok().flatten())
+    }
+
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        // A panic elsewhere must not keep us from killing it.
+        self.0.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn assert_own(&self) {
+        assert!(!self.0.shared, "{} is shared with other tests: use World::start().dedicated()", self.name());
+    }
+
+    /// The present run's standard output.
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.out_path()).unwrap_or_default()
+    }
+
+    /// The last lines of its output and log.
+    pub fn log_tail(&self, lines: usize) -> String {
+        let tail = |text: String| {
+            let from = text.lines().count().saturating_sub(lines);
+            text.lines().skip(from).map(|line| format!("  {line}\n")).collect::<String>()
+        };
+        let log =
+            fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        format!("--- {} ---\n{}{}", self.name(), tail(self.output()), tail(log))
+    }
+
+    fn out_path(&self) -> PathBuf {
+        self.0.recipe.logs.join(format!("{}.out", self.name()))
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.0.recipe.logs.join(format!("{}.log", self.name()))
+    }
+
+    fn out_file(&self) -> Result<File, Error> {
+        File::create(self.out_path()).map_err(Error::file("cannot write", self.out_path()))
+    }
+
+    fn log_file(&self) -> Result<File, Error> {
+        let open = OpenOptions::new().create(true).append(true).open(self.log_path());
+        open.map_err(Error::file("cannot write", self.log_path()))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        end(self.child.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+fn steers(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let named = ["REDIS_ADDR", "KAFKA_ADDR", "DATABASE_URL", "LOG_LEVEL"].contains(&&*name);
+    named || ["ONHAND_", "CIRCUIT_BREAKER_", "RATE_LIMIT_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn end(child: Option<Child>) {
+    if let Some(mut child) = child {
+        tree::kill(child.id() as i32);
+        let _ = child.wait();
+    }
+}

@@ -1,0 +1,71 @@
+//! Redis, without persistence: what it holds is warmth only.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    path::Path,
+    time::Duration,
+};
+
+use crate::{
+    Error, find,
+    port::Port,
+    process::{Process, Recipe},
+    scratch::Scratch,
+};
+
+/// Numbered databases, so that worlds which share the server don't meet.
+pub(crate) const DATABASES: u32 = 4096;
+
+/// A Redis server. It comes back empty.
+pub struct Redis {
+    process: Process,
+    port: Port,
+}
+
+impl std::ops::Deref for Redis {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+impl Redis {
+    pub(crate) fn start_in(scratch: &Scratch, shared: bool) -> Result<Self, Error> {
+        let port = Port::reserve();
+        let number = port.number;
+        let process = Process::new(recipe(scratch, number)?, shared, Box::new(move |_: &Path| pong(number).is_some()));
+        process.start_blocking()?;
+        Ok(Self { process, port })
+    }
+
+    pub fn url(&self, database: u32) -> String {
+        format!("redis://127.0.0.1:{}/{database}", self.port.number)
+    }
+
+    /// A connection of one's own; panics if there is none.
+    pub async fn client(&self, database: u32) -> ::redis::aio::MultiplexedConnection {
+        let client = ::redis::Client::open(self.url(database)).expect("a Redis address");
+        client.get_multiplexed_async_connection().await.unwrap_or_else(|error| panic!("Redis: {error}"))
+    }
+}
+
+fn recipe(scratch: &Scratch, port: u16) -> Result<Recipe, Error> {
+    let dir = scratch.dir("redis")?;
+    let args = format!("--bind 127.0.0.1 --port {port} --save '' --appendonly no --databases {DATABASES} --dir");
+    let mut args: Vec<_> = args.split(' ').map(|arg| arg.trim_matches('\'').into()).collect();
+    args.push(dir.into_os_string());
+    let name = "redis".to_owned();
+    let program = find::program("redis-server", "redis-server")?;
+    Ok(Recipe { name, program, args, env: vec![], user: None, logs: scratch.path().to_owned() })
+}
+
+fn pong(port: u16) -> Option<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    stream.write_all(b"PING\r\n").ok()?;
+    let mut answer = [0; 5];
+    stream.read_exact(&mut answer).ok()?;
+    (&answer == b"+PONG").then_some(())
+}

@@ -1,0 +1,51 @@
+//! Stock to begin with, and the numbers that chance starts from.
+
+use serde_json::json;
+
+use crate::{World, client::encode};
+
+impl World {
+    /// Creates or replaces a location; lower priorities serve first.
+    pub async fn location(&self, id: &str, priority: i32) {
+        let body = json!({"name": id, "priority": priority});
+        self.admin_put(&format!("/inventory/locations/{id}"), body).await;
+    }
+
+    /// Creates or replaces a channel that these locations serve.
+    pub async fn channel(&self, id: &str, locations: &[&str]) {
+        self.admin_put(&format!("/inventory/channels/{id}"), json!({"locations": locations})).await;
+    }
+
+    /// Creates the item where there is none.
+    pub async fn item(&self, sku: &str) {
+        let path = format!("/inventory/products/{}", encode(sku));
+        let admin = self.running_origin().client(&self.tokens.admin);
+        if admin.get(&path).await.status == 404 {
+            admin.put(&path, json!({"name": sku})).await.expect(201);
+        }
+    }
+
+    /// Sets on hand at a location that exists; creates the item where there is none.
+    pub async fn stock(&self, sku: &str, location: &str, on_hand: i64) {
+        self.item(sku).await;
+        let body = json!({"location": location, "quantity": on_hand, "reason": "seed"});
+        self.admin_put(&format!("/inventory/products/{}/stock", encode(sku)), body).await;
+    }
+
+    async fn admin_put(&self, path: &str, body: serde_json::Value) {
+        let reply = self.running_origin().client(&self.tokens.admin).put(path, body).await;
+        assert!(matches!(reply.status, 200 | 201), "PUT {path}: {} {}", reply.status, reply.text());
+    }
+
+    fn running_origin(&self) -> &crate::Node {
+        self.origins.iter().find(|origin| origin.is_running()).expect("an origin that runs")
+    }
+}
+
+/// Where a randomised test starts, printed so that a failure can be repeated: `ONHAND_SEED=…`.
+pub fn random_seed() -> u64 {
+    let given = std::env::var("ONHAND_SEED").ok().map(|text| text.parse().expect("ONHAND_SEED is a whole number"));
+    let seed = given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);
+    eprintln!("ONHAND_SEED={seed}");
+    seed
+}

@@ -1,0 +1,60 @@
+//! One set of servers: a test's own, or the one that a test binary's tests share.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use crate::{Error, scratch::Scratch};
+pub use crate::{kafka::Kafka, postgres::Postgres, redis::Redis};
+
+pub struct Servers {
+    pub postgres: Postgres,
+    pub redis: Redis,
+    pub kafka: Kafka,
+    /// Last, so that the directory goes after the processes.
+    scratch: Scratch,
+}
+
+impl Servers {
+    /// Servers of one's own, which may be killed. Two to four seconds.
+    pub async fn dedicated() -> Result<Arc<Self>, Error> {
+        blocking(|| Self::start(false).map(Arc::new)).await
+    }
+
+    /// The set that all tests of this process share, started by the first to ask.
+    pub async fn shared() -> Result<Arc<Self>, Error> {
+        blocking(|| {
+            // Under the lock, so that tests which start together wait for one set. Nothing drops a
+            // static: at the process's end the kernel kills the servers and the reaper clears up.
+            static SHARED: Mutex<Option<Arc<Servers>>> = Mutex::new(None);
+            let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+            if shared.is_none() {
+                *shared = Some(Arc::new(Self::start(true)?));
+            }
+            Ok(shared.clone().expect("just set"))
+        })
+        .await
+    }
+
+    /// Where their data and logs are, until they are dropped.
+    pub fn dir(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    fn start(shared: bool) -> Result<Self, Error> {
+        let scratch = Scratch::new()?;
+        let (postgres, redis, kafka) = thread::scope(|scope| {
+            let postgres = scope.spawn(|| Postgres::start_in(&scratch, shared));
+            let kafka = scope.spawn(|| Kafka::start_in(&scratch, shared));
+            let redis = Redis::start_in(&scratch, shared);
+            (postgres.join().expect("no panic"), redis, kafka.join().expect("no panic"))
+        });
+        Ok(Self { postgres: postgres?, redis: redis?, kafka: kafka?, scratch })
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("no panic while starting servers")
+}

@@ -1,0 +1,40 @@
+//! A key of the world's own and a token of each scope, minted by the command itself.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Error, binary, scratch::Scratch};
+
+pub struct Tokens {
+    pub storefront: String,
+    pub operator: String,
+    pub admin: String,
+    binary: PathBuf,
+    prefix: PathBuf,
+}
+
+impl Tokens {
+    pub(crate) fn mint(binary: &Path, scratch: &Scratch) -> Result<Self, Error> {
+        let prefix = scratch.path().join("token");
+        binary::run(binary, &["token", "keygen", "--out", &prefix.to_string_lossy()])?;
+        let issue = |scope: &str| issue(binary, &prefix, scope, scope, "24h");
+        let (storefront, operator, admin) = (issue("storefront")?, issue("operator")?, issue("admin")?);
+        Ok(Self { storefront, operator, admin, binary: binary.to_owned(), prefix })
+    }
+
+    /// Another subject's token; `ttl` such as `1h`.
+    pub fn issue(&self, subject: &str, scope: &str, ttl: &str) -> String {
+        issue(&self.binary, &self.prefix, subject, scope, ttl).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What verifies them.
+    pub(crate) fn public_key(&self) -> PathBuf {
+        self.prefix.with_extension("pub.pem")
+    }
+}
+
+fn issue(binary: &Path, prefix: &Path, subject: &str, scope: &str, ttl: &str) -> Result<String, Error> {
+    let key = prefix.with_extension("key.pem");
+    let args =
+        ["token", "issue", "--key", &key.to_string_lossy(), "--subject", subject, "--scope", scope, "--ttl", ttl];
+    binary::run(binary, &args)
+}

@@ -1,0 +1,121 @@
+//! A running world: what a test holds.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{Builder, Kafka, Node, Postgres, Redis, Servers, Tokens, scratch::Scratch};
+
+/// Edges and origins over real servers, all gone when it is dropped. On a panic it first prints
+/// the last lines of every process.
+pub struct World {
+    pub tokens: Tokens,
+    pub(crate) binary: PathBuf,
+    pub(crate) origins: Vec<Node>,
+    pub(crate) edges: Vec<Node>,
+    pub(crate) servers: Arc<Servers>,
+    pub(crate) name: String,
+    pub(crate) redis_database: u32,
+    pub(crate) topic: String,
+    /// Last, so that the directory goes after the processes.
+    pub(crate) _scratch: Scratch,
+}
+
+impl World {
+    /// One edge and one origin on the shared servers, unless told otherwise.
+    pub fn start() -> Builder {
+        Builder::default()
+    }
+
+    pub fn edge(&self, index: usize) -> &Node {
+        &self.edges[index]
+    }
+
+    pub fn edges(&self) -> &[Node] {
+        &self.edges
+    }
+
+    pub fn origin(&self, index: usize) -> &Node {
+        &self.origins[index]
+    }
+
+    /// The idle ones too.
+    pub fn origins(&self) -> &[Node] {
+        &self.origins
+    }
+
+    /// May be killed only in a `dedicated` world.
+    pub fn postgres(&self) -> &Postgres {
+        &self.servers.postgres
+    }
+
+    /// May be killed only in a `dedicated` world.
+    pub fn redis(&self) -> &Redis {
+        &self.servers.redis
+    }
+
+    /// May be killed only in a `dedicated` world.
+    pub fn kafka(&self) -> &Kafka {
+        &self.servers.kafka
+    }
+
+    /// The onhand command that this world runs.
+    pub fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    pub fn database_url(&self) -> String {
+        self.servers.postgres.url(&self.name)
+    }
+
+    pub fn redis_url(&self) -> String {
+        self.servers.redis.url(self.redis_database)
+    }
+
+    /// The change topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Runs one statement in the world's database.
+    pub async fn sql(&self, statement: &str) -> Vec<tokio_postgres::Row> {
+        self.servers.postgres.sql(&self.name, statement).await
+    }
+
+    /// A connection to the world's Redis database.
+    pub async fn redis_client(&self) -> ::redis::aio::MultiplexedConnection {
+        self.servers.redis.client(self.redis_database).await
+    }
+
+    /// The origins one after the other (the first creates the topic), then all edges at once.
+    pub(crate) async fn start_nodes(&self, origins: usize) {
+        for origin in &self.origins[..origins] {
+            origin.start().await;
+        }
+        let mut starting = tokio::task::JoinSet::new();
+        for edge in self.edges.clone() {
+            starting.spawn(async move { edge.start().await });
+        }
+        starting.join_all().await;
+    }
+
+    /// The last lines of every process.
+    pub fn log_tails(&self, lines: usize) -> String {
+        let servers = [
+            self.servers.postgres.log_tail(lines),
+            self.servers.redis.log_tail(lines),
+            self.servers.kafka.log_tail(lines),
+        ];
+        let nodes = self.origins.iter().chain(&self.edges).map(|node| node.log_tail(lines));
+        servers.into_iter().chain(nodes).collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log_tails(20));
+        }
+    }
+}

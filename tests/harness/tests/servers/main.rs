@@ -1,0 +1,6 @@
+//! The harness itself, without the onhand command: servers start, keep what they should over
+//! `kill -9`, and never outlive the test.
+
+mod end;
+mod restart;
+mod world;
