@@ -1,1 +1,21 @@
-fn main() {}
+//! Parses, loads the configuration, calls a library's run(). No logic of its own.
+
+mod command;
+mod config;
+mod logging;
+mod replay;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let command = command::Onhand::parse();
+    match command.run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("onhand: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -62,6 +62,9 @@ pub(crate) struct Args {
     /// Play only the first lines of the stream
     #[arg(long, value_name = "N")]
     limit_lines: Option<usize>,
+    /// Play at most so many lines a second; without it as fast as the callers get answers
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    lines_per_s: Option<u32>,
     /// Stock as a share of all demand, in percent: less than 100 makes some orders lose
     #[arg(long, value_name = "PERCENT", default_value_t = 60)]
     stock: u32,
@@ -89,7 +92,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     look::wait_for_edges(&stage).await?;
 
     let looking = look::start(&stage, &orders, args.lookers);
-    let elapsed = play::play(&stage, &orders, args.callers).await;
+    let elapsed = play::play(&stage, &orders, args.callers, args.lines_per_s).await;
     propagation::finish(&stage).await;
     looking.stop().await;
 

@@ -32,12 +32,6 @@ struct Asked {
     correlation: Correlation,
 }
 
-impl Asked {
-    fn header(&self, name: &str) -> Option<&HeaderValue> {
-        self.request.headers().get(name)
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Availability,

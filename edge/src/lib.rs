@@ -36,8 +36,6 @@ mod admission;
 mod freshness;
 mod topology;
 mod view;
-#[path = "rules_stub.rs"]
-mod rules;
 mod cache;
 mod origin;
 mod breaker;
@@ -50,5 +48,4 @@ pub use config::{
 };
 pub use feed::Feed;
 pub use origin::BadUrl;
-pub use rules::Rules;
 pub use serve::{Edge, StartError};

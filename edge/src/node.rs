@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use onhand_rules::Rules;
 use tokio::sync::{Mutex, watch};
 
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
     http::cors::Cors,
     metrics::{Gauges, Metrics},
     origin::{Origin, OriginError},
-    rules::Rules,
     topology::Topology,
 };
 

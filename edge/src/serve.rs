@@ -6,9 +6,10 @@ mod start;
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper_util::server::graceful::GracefulShutdown;
+use onhand_rules::Rules;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{Auth, BadUrl, Config, Feed, Rules, feed::Stop, node::Node};
+use crate::{Auth, BadUrl, Config, Feed, feed::Stop, node::Node};
 use connection::Limits;
 
 /// A node that cannot start.
@@ -20,6 +21,8 @@ pub enum StartError {
     Origin(#[from] BadUrl),
     #[error("edge.redis.url: {0}")]
     Redis(#[from] redis::RedisError),
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
     #[error("a thread cannot be started: {0}")]
     Thread(#[from] std::io::Error),
 }

@@ -4,6 +4,7 @@ use std::{hash::Hasher, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderValue;
+use onhand_rules::{Fault, Presentation, Rules, ViewInput, ViewLocation};
 use onhand_wire::{
     Channel, ChannelId, Fact, LocationId, Sku, Stock,
     availability::{AtLocation, Availability, Status},
@@ -11,7 +12,6 @@ use onhand_wire::{
 
 use crate::{
     cache::Entry,
-    rules::{Presentation, Rules, ViewInput, ViewLocation},
     topology::Snapshot,
 };
 
@@ -55,8 +55,9 @@ pub(crate) fn rendered(sku: &Sku, entry: &Entry, ask: Ask<'_>, snapshot: &Snapsh
     {
         return body.clone();
     }
-    let body = render(&availability(sku, &entry.stock, ask, snapshot, rules), ask, snapshot, release);
-    if common {
+    let (shown, lasts) = availability(sku, &entry.stock, ask, snapshot, rules);
+    let body = render(&shown, ask, snapshot, release);
+    if common && lasts {
         keep(entry, &body);
     }
     body
@@ -83,20 +84,23 @@ fn keep(entry: &Entry, body: &Rendered) {
     entry.bodies.store(Some(Arc::new(bodies)));
 }
 
-/// What `ask` shows of the facts.
+/// What `ask` shows of the facts, and whether it may be kept: plain facts that stand in for a rule's
+/// answer are shown this once.
 pub(crate) fn availability(
     sku: &Sku,
     stock: &Stock,
     ask: Ask<'_>,
     snapshot: &Snapshot,
     rules: &Rules,
-) -> Availability {
+) -> (Availability, bool) {
     let facts = serving(stock, ask, snapshot);
     let presented = present(sku, stock, &facts, ask, snapshot, rules);
+    let lasts = !matches!(presented, Some(Err(_)));
+    let presented = presented.and_then(Result::ok);
     let label = presented.as_ref().and_then(|presented| presented.label.clone());
     let counted = facts.into_iter().filter_map(|fact| Some((fact, shown(fact, presented.as_ref())?)));
     let (facts, locations): (Vec<&Fact>, Vec<AtLocation>) = counted.unzip();
-    Availability {
+    let shown = Availability {
         sku: sku.clone(),
         available: locations.iter().map(|location| location.available).sum(),
         status: locations.iter().map(|location| location.status).max().unwrap_or(Status::OutOfStock),
@@ -105,7 +109,8 @@ pub(crate) fn availability(
         label,
         restock_at: facts.iter().filter_map(|fact| fact.restock_at.as_ref()).min_by_key(|at| at.as_str()).cloned(),
         locations,
-    }
+    };
+    (shown, lasts)
 }
 
 /// The facts that count, in the order in which they would serve: the channel's, else priority, then
@@ -122,7 +127,7 @@ fn serving<'a>(stock: &'a Stock, ask: Ask<'_>, snapshot: &Snapshot) -> Vec<&'a F
     listed.filter(counts).collect()
 }
 
-/// What the `view` rule makes of them; on a fault, and without a rule, the plain facts.
+/// What the `view` rule makes of them, if there is one.
 fn present(
     sku: &Sku,
     stock: &Stock,
@@ -130,7 +135,7 @@ fn present(
     ask: Ask<'_>,
     snapshot: &Snapshot,
     rules: &Rules,
-) -> Option<Presentation> {
+) -> Option<Result<Presentation, Fault>> {
     if !rules.has_view() {
         return None;
     }
@@ -147,7 +152,7 @@ fn present(
         name: stock.item.as_ref().map(|item| item.name.clone()),
         locations: locations.collect(),
     };
-    rules.view(&input)?.ok()
+    rules.view(&input)
 }
 
 /// One location as shown; none where the rule hides it.

@@ -24,7 +24,7 @@ pub mod store;
 pub mod relay;
 mod expire;
 mod import;
-mod metrics;
+pub mod metrics;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -86,10 +86,21 @@ pub struct Origin {
 impl Origin {
     /// Binds both listeners (port 0: any free one) and checks the schema.
     pub async fn bind(config: Config, feed: Feed, verifier: Arc<Verifier>, rules: Rules) -> Result<Self, StartError> {
-        let api = listen("origin.listen", &config.listen).await?;
-        let management = listen("origin.management", &config.management).await?;
         let store = open_store(&config.database)?;
         store.check_schema().await?;
+        Self::bind_on(store, config, feed, verifier, rules).await
+    }
+
+    /// The same, for a database of this process's own: brings its schema up to date first.
+    pub async fn bind_and_migrate(config: Config, feed: Feed, verifier: Arc<Verifier>, rules: Rules) -> Result<Self, StartError> {
+        let store = open_store(&config.database)?;
+        store.migrate().await?;
+        Self::bind_on(store, config, feed, verifier, rules).await
+    }
+
+    async fn bind_on(store: Arc<dyn Store>, config: Config, feed: Feed, verifier: Arc<Verifier>, rules: Rules) -> Result<Self, StartError> {
+        let api = listen("origin.listen", &config.listen).await?;
+        let management = listen("origin.management", &config.management).await?;
         let feed: Arc<dyn FeedSeam> = match feed {
             Feed::Kafka { brokers, topic, partitions, replication } => Arc::new(KafkaFeed::new(&brokers, &topic, partitions, replication)?),
             Feed::Memory(log) => Arc::new(MemoryFeed(log)),

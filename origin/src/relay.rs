@@ -18,7 +18,10 @@ use onhand_wire::event::{Change, Watermark};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-pub use self::{kafka::KafkaFeed, memory::MemoryFeed};
+pub use self::{
+    kafka::{KafkaFeed, probe},
+    memory::MemoryFeed,
+};
 use crate::{
     metrics::Metrics,
     store::{Round, Store, StoreError},

@@ -21,18 +21,38 @@ use super::{
     verbs::{self, Verb},
 };
 
+/// Hands out the stream: in order, and no faster than asked.
+struct Stream {
+    orders: Arc<Orders>,
+    next: AtomicUsize,
+    lines: AtomicUsize,
+    began: Instant,
+    lines_per_s: Option<u32>,
+}
+
+impl Stream {
+    async fn next(&self) -> Option<(usize, &Order)> {
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let order = self.orders.list.get(index)?;
+        let before = self.lines.fetch_add(order.lines.len(), Ordering::Relaxed);
+        if let Some(rate) = self.lines_per_s {
+            let due = self.began + Duration::from_secs_f64(before as f64 / f64::from(rate));
+            tokio::time::sleep_until(due.into()).await;
+        }
+        Some((index, order))
+    }
+}
+
 /// How long the whole stream took.
-pub(super) async fn play(stage: &Arc<Stage>, orders: &Arc<Orders>, callers: u16) -> Duration {
-    let (began, next) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+pub(super) async fn play(stage: &Arc<Stage>, orders: &Arc<Orders>, callers: u16, lines_per_s: Option<u32>) -> Duration {
+    let (orders, next, lines, began) = (Arc::clone(orders), AtomicUsize::new(0), AtomicUsize::new(0), Instant::now());
     let progress = Arc::new(Progress::new("order lines played", orders.lines()));
+    let stream = Arc::new(Stream { orders, next, lines, began, lines_per_s });
     let mut at_work = JoinSet::new();
     for _ in 0..callers {
-        let (stage, orders) = (Arc::clone(stage), Arc::clone(orders));
-        let (next, progress) = (Arc::clone(&next), Arc::clone(&progress));
+        let (stage, stream, progress) = (Arc::clone(stage), Arc::clone(&stream), Arc::clone(&progress));
         at_work.spawn(async move {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(order) = orders.list.get(index) else { break };
+            while let Some((index, order)) = stream.next().await {
                 if let Err(error) = see_through(&stage, index, order).await {
                     stage.unanswered(&error);
                 }
@@ -109,7 +129,7 @@ async fn take_back_from(
     sku: &Sku,
     units: i64,
 ) -> Result<bool, Error> {
-    // One that is being worked on is somebody else's business, and waiting could deadlock nobody but costs time.
+    // One that is being worked on is left alone: waiting for it would only cost time.
     let Ok(mut entry) = held.try_lock() else { return Ok(false) };
     if customer.is_some_and(|customer| customer != entry.customer) {
         return Ok(false);

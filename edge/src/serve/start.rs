@@ -5,11 +5,12 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use onhand_rules::Rules;
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::{Background, StartError};
 use crate::{
-    Auth, Config, Feed, Rules,
+    Auth, Config, Feed,
     cache::{Cache, Deps, Intake, l1::L1, l2, l2::L2, recent::Recent},
     feed::{self, Apply, L2Writer, Position, Stop},
     freshness::Freshness,
@@ -28,7 +29,7 @@ pub(super) fn start(
     build: String,
 ) -> Result<(Arc<Node>, Background), StartError> {
     let metrics = Arc::new(Metrics::new());
-    rules.register(metrics.registry());
+    rules.register(metrics.registry())?;
     let freshness = Arc::new(Freshness::new(config.freshness.clone()));
     let topology = Arc::new(Topology::default());
     let position = Arc::new(Position::default());

@@ -103,6 +103,14 @@ fn count(metadata: &rdkafka::metadata::Metadata) -> i32 {
     metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| topic.partitions().len() as i32).sum()
 }
 
+/// What `onhand check` says of the brokers and the topic; makes nothing.
+pub async fn probe(brokers: &str, topic: &str) -> Result<String, FeedError> {
+    match KafkaFeed::new(brokers, topic, 1, 1)?.look().await? {
+        0 => Ok(format!("{brokers} answers; the topic {topic} will be made by the first origin")),
+        partitions => Ok(format!("{brokers} answers; the topic {topic} has {partitions} partitions")),
+    }
+}
+
 #[async_trait]
 impl Feed for KafkaFeed {
     async fn partitions(&self) -> Result<i32, FeedError> {

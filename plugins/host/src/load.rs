@@ -20,7 +20,6 @@ use crate::{
 #[error("{}: {fault}", file.display())]
 pub struct LoadError {
     pub file: PathBuf,
-    #[source]
     pub fault: LoadFault,
 }
 

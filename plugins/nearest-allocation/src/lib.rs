@@ -58,4 +58,6 @@ impl Allocation for NearestAllocation {
 onhand_plugin::register!(allocation: NearestAllocation);
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

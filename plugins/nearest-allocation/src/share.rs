@@ -46,7 +46,8 @@ pub(crate) fn share(
     for tier in 0..TIERS {
         sharing.tier(tier);
     }
-    let planned = |((line, location), quantity)| Planned { line: lines[line].line, location, quantity };
+    let planned =
+        |((line, location), quantity): ((usize, u32), u32)| Planned { line: lines[line].line, location, quantity };
     Plan { allocations: sharing.parts.into_iter().map(planned).collect() }
 }
 

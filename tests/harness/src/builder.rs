@@ -8,12 +8,7 @@ use std::{
     },
 };
 
-use crate::{
-    Error, Node, Servers, Tokens, World, binary, config,
-    node::{Addresses, Plan},
-    redis,
-    scratch::Scratch,
-};
+use crate::{Error, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site};
 
 /// What a world shall have.
 #[must_use = "a world starts with .ready().await"]
@@ -105,9 +100,10 @@ impl Builder {
         let redis_database = redis_database();
         let shared = self.shared(&servers, &tokens, &name, redis_database);
         servers.postgres.sql("postgres", &format!("CREATE DATABASE {name}")).await;
-        let http = crate::client::http();
-        let (origins, urls) = self.plan_origins(&shared, &binary, &scratch, &http)?;
-        let edges = self.plan_edges(&shared, &binary, &scratch, &http, &urls, &tokens)?;
+        let site =
+            Site { config: &shared, binary: &binary, scratch: &scratch, env: &self.env, http: crate::client::http() };
+        let origins = site.origins(self.origins + self.idle_origins)?;
+        let edges = site.edges(self.edges, &origins, self.origins, &tokens.operator)?;
         let migrate = scratch.path().join("origin-0.toml");
         binary::run(&binary, &["migrate", "--config", &migrate.to_string_lossy()])?;
         let world = World {
@@ -126,73 +122,18 @@ impl Builder {
     }
 
     fn shared(&self, servers: &Arc<Servers>, tokens: &Tokens, name: &str, redis_database: u32) -> config::Shared {
-        let shared_region = if self.dedicated { "eu".to_owned() } else { format!("eu-{name}") };
+        // On servers of its own a world may have the names that everybody has.
+        let suffix = |separator: &str| if self.dedicated { String::new() } else { format!("{separator}{name}") };
         config::Shared {
             key_file: tokens.public_key().to_string_lossy().into_owned(),
             database_url: servers.postgres.url(name),
             redis_url: servers.redis.url(redis_database),
             brokers: servers.kafka.brokers(),
-            topic: format!("onhand.stock-changes.{name}"),
+            topic: format!("onhand.stock-changes{}", suffix(".")),
             partitions: self.partitions,
-            region: self.region.clone().unwrap_or(shared_region),
+            region: self.region.clone().unwrap_or(format!("eu{}", suffix("-"))),
             rules: self.rules.clone(),
         }
-    }
-
-    fn plan_origins(
-        &self,
-        shared: &config::Shared,
-        binary: &Path,
-        scratch: &Scratch,
-        http: &reqwest::Client,
-    ) -> Result<(Vec<Node>, Vec<String>), Error> {
-        let mut nodes = Vec::new();
-        for index in 0..self.origins + self.idle_origins {
-            let addresses = Addresses::reserve();
-            let (listen, management) = addresses.listen();
-            let config = scratch.file(&format!("origin-{index}.toml"), &shared.origin(&listen, &management))?;
-            nodes.push(self.node("origin", index, binary, config, scratch, addresses, http));
-        }
-        let urls = nodes.iter().map(Node::url).collect();
-        Ok((nodes, urls))
-    }
-
-    fn plan_edges(
-        &self,
-        shared: &config::Shared,
-        binary: &Path,
-        scratch: &Scratch,
-        http: &reqwest::Client,
-        origins: &[String],
-        tokens: &Tokens,
-    ) -> Result<Vec<Node>, Error> {
-        let mut nodes = Vec::new();
-        for index in 0..self.edges {
-            let addresses = Addresses::reserve();
-            let (listen, management) = addresses.listen();
-            // Each edge prefers another origin, so that all of them work.
-            let mut origins = origins.to_vec();
-            origins[..self.origins].rotate_left(index % self.origins.max(1));
-            let text = shared.edge(&listen, &management, &origins, &tokens.operator);
-            let config = scratch.file(&format!("edge-{index}.toml"), &text)?;
-            nodes.push(self.node("edge", index, binary, config, scratch, addresses, http));
-        }
-        Ok(nodes)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one call's worth of plain values")]
-    fn node(
-        &self,
-        role: &'static str,
-        index: usize,
-        binary: &Path,
-        config: std::path::PathBuf,
-        scratch: &Scratch,
-        addresses: Addresses,
-        http: &reqwest::Client,
-    ) -> Node {
-        let (binary, logs, env) = (binary.to_owned(), scratch.path().to_owned(), self.env.clone());
-        Node::new(Plan { role, index, binary, config, logs, env }, addresses, http.clone())
     }
 }
 

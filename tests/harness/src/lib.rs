@@ -38,6 +38,7 @@ mod builder;
 mod config;
 mod node;
 mod seeds;
+mod site;
 mod tokens;
 mod world;
 

@@ -11,7 +11,7 @@ use clap::Parser;
 use onhand_harness::{Error, World};
 use tokio::process::{Child, Command};
 
-/// Plays a real order stream against two origins and two edges on real servers.
+/// Play a real order stream against two origins and two edges on real servers.
 #[derive(Parser)]
 struct Args {
     /// Kill an origin with -9 in the middle and start another; stop Kafka for ten seconds
@@ -44,7 +44,7 @@ async fn demo(args: Args) -> Result<ExitCode, Error> {
     let world = World::start().edges(2).origins(2).idle_origins(1).dedicated().try_ready().await?;
     say(&format!("all ready after {:.1} s", began.elapsed().as_secs_f64()));
 
-    let mut replay = start_replay(&world, &args.replay)?;
+    let mut replay = start_replay(&world, args.faults, &args.replay)?;
     if args.faults {
         tokio::select! {
             // A replay that ends early is judged all the same, and said to have seen no fault.
@@ -59,9 +59,13 @@ async fn demo(args: Args) -> Result<ExitCode, Error> {
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-fn start_replay(world: &World, more: &[String]) -> Result<Child, Error> {
+fn start_replay(world: &World, faults: bool, more: &[String]) -> Result<Child, Error> {
     let mut command = Command::new(world.binary());
     command.arg("replay").args(more).args(["--redis", &world.redis_url()]);
+    if faults && !more.iter().any(|arg| arg.starts_with("--lines-per-s")) {
+        // Slow enough that every fault begins and ends in the middle of the stream.
+        command.args(["--lines-per-s", "1000"]);
+    }
     world.edges().iter().for_each(|edge| {
         command.args(["--edge", &edge.url()]);
     });

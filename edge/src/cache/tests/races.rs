@@ -1,0 +1,154 @@
+use onhand_wire::Stock;
+
+use super::*;
+
+/// Without the join with `recent` in `L1::fill`, the load that began before the change puts the old
+/// version into L1 after the new one has come and gone by: the node shows 1, for ever.
+#[test]
+fn the_fill_race() {
+    let tiers = Tiers::new(100, 1);
+    let load = tiers.began(); // the origin is asked and reads version 1 …
+    tiers.feed(0, "a", 2); // … the change arrives while the answer travels …
+    assert_eq!(tiers.fill("a", 1, load, 10), Some(2)); // … and the answer comes last
+    assert_eq!(tiers.held("a"), Some(2));
+}
+
+/// The other order: the change arrives after the load was put in.
+#[test]
+fn a_change_after_the_fill_is_joined() {
+    let tiers = Tiers::new(100, 1);
+    let load = tiers.began();
+    tiers.fill("a", 1, load, 10);
+    tiers.feed(0, "a", 2);
+    assert_eq!(tiers.held("a"), Some(2));
+    tiers.feed(1, "a", 1);
+    assert_eq!(tiers.held("a"), Some(2), "a late repeat changes nothing");
+}
+
+/// Two loads cross: the one with the newer snapshot lands first and is evicted before the other.
+#[test]
+fn a_load_does_not_undo_a_newer_load_that_was_evicted() {
+    let tiers = Tiers::new(100, 1);
+    let older = tiers.began();
+    let newer = tiers.began();
+    assert_eq!(tiers.fill("a", 5, newer, 100), Some(5));
+    tiers.l1.evict(&sku("a"));
+    assert_eq!(tiers.fill("a", 4, older, 90), Some(5));
+}
+
+/// A hold's answer is joined before its caller hears; an older load must not take it back.
+#[test]
+fn a_load_does_not_undo_a_write() {
+    let tiers = Tiers::new(100, 1);
+    let load = tiers.began();
+    tiers.recent.written(&sku("a"), Stock { item: None, facts: vec![fact("a", 7)] }, at(50));
+    tiers.l1.written(&sku("a"), Stock { item: None, facts: vec![fact("a", 7)] });
+    assert_eq!(tiers.held("a"), None, "part of a SKU makes no entry");
+    assert_eq!(tiers.fill("a", 6, load, 60), Some(7));
+}
+
+#[test]
+fn a_load_that_began_before_what_is_remembered_is_made_again() {
+    let tiers = Tiers::new(2, 1);
+    let load = tiers.began();
+    tiers.feed(0, "a", 2);
+    tiers.feed(1, "b", 1);
+    tiers.feed(2, "c", 1); // pushes out a
+    assert_eq!(tiers.fill("a", 1, load, 10), None);
+    assert_eq!(tiers.fill("a", 2, tiers.began(), 10), Some(2));
+}
+
+#[test]
+fn a_read_of_l2_counts_only_from_where_recent_is_complete() {
+    let tiers = Tiers::new(2, 1);
+    let l2 = |offset, as_of| Source::L2 { partition: 0, offset, as_of: at(as_of) };
+    tiers.feed(0, "a", 2);
+    tiers.feed(1, "b", 1);
+    tiers.feed(2, "c", 1); // pushes out a, at offset 0
+    assert!(!tiers.recent.reaches_back(l2(0, 0)));
+    assert!(tiers.recent.reaches_back(l2(1, 0)));
+    assert!(!tiers.recent.reaches_back(Source::L2 { partition: 1, offset: 9, as_of: at(0) }), "no such partition");
+    assert_eq!(tiers.fill("b", 0, l2(1, 0), 10), Some(1), "joined with what came since");
+}
+
+#[test]
+fn loaded_facts_leave_once_as_of_has_passed_them() {
+    let tiers = Tiers::new(10, 1);
+    tiers.fill("a", 5, tiers.began(), 100);
+    tiers.feed(0, "b", 1);
+    tiers.recent.passed(at(99));
+    assert_eq!(tiers.recent.len(), 2);
+    tiers.recent.passed(at(100));
+    assert_eq!(tiers.recent.len(), 1, "the feed's own stays");
+}
+
+/// Loaded facts pushed out before the feed has brought as much: L2 may lie behind what was shown.
+#[test]
+fn l2_waits_when_loaded_facts_were_pushed_out() {
+    let tiers = Tiers::new(1, 1);
+    tiers.fill("a", 5, tiers.began(), 100);
+    tiers.fill("b", 1, tiers.began(), 100);
+    let l2 = |as_of| Source::L2 { partition: 0, offset: 0, as_of: at(as_of) };
+    assert!(!tiers.recent.reaches_back(l2(99)));
+    assert!(tiers.recent.reaches_back(l2(100)));
+}
+
+#[test]
+fn a_restart_forgets_everything_and_what_is_on_its_way() {
+    let tiers = Tiers::new(10, 1);
+    let load = tiers.began();
+    tiers.fill("a", 1, load, 10);
+    tiers.intake.restart(&[7]);
+    assert_eq!(tiers.held("a"), None);
+    assert_eq!(tiers.fill("a", 1, load, 10), None);
+    let l2 = |offset| Source::L2 { partition: 0, offset, as_of: at(10) };
+    assert!(!tiers.recent.reaches_back(l2(6)) && tiers.recent.reaches_back(l2(7)));
+}
+
+#[test]
+fn an_unknown_sku_becomes_known_through_the_feed() {
+    let tiers = Tiers::new(10, 1);
+    let load = tiers.began();
+    let entry = tiers.l1.fill(&sku("new"), Stock::default(), load, at(1)).unwrap();
+    assert!(!entry.stock.known());
+    tiers.intake.apply(0, 0, News::Item(item("new")));
+    assert!(tiers.l1.get("new").unwrap().stock.known());
+}
+
+/// The same with threads: a feed, loads that take a while, evictions, and a reader that never sees a
+/// version fall.
+#[test]
+fn under_threads_a_reader_never_sees_a_version_fall() {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+    let tiers = Tiers::new(100, 1);
+    let (truth, over) = (AtomicU64::new(1), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !over.load(SeqCst) {
+                    let load = tiers.began();
+                    let read = truth.load(SeqCst);
+                    std::thread::yield_now();
+                    tiers.fill("a", read, load, read);
+                }
+            });
+        }
+        scope.spawn(|| {
+            let mut seen = 0;
+            while !over.load(SeqCst) {
+                let shown = tiers.held("a").unwrap_or(seen);
+                assert!(shown >= seen, "went back from {seen} to {shown}");
+                seen = shown;
+                if shown % 7 == 0 {
+                    tiers.l1.evict(&sku("a"));
+                }
+            }
+        });
+        for seq in 2..20_000 {
+            truth.store(seq, SeqCst);
+            tiers.feed(seq as i64, "a", seq);
+            tiers.recent.passed(at(seq));
+        }
+        over.store(true, SeqCst);
+    });
+}

@@ -1,0 +1,10 @@
+//! One whole edge, over HTTP, against a fake origin and a feed in memory. What needs real servers is
+//! in the workspace's own tests.
+
+mod origin;
+mod world;
+
+mod degraded;
+mod lookups;
+mod requests;
+mod reservations;

@@ -1,0 +1,231 @@
+//! The edge under test, its feed, its tokens and a client.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey, pkcs8::spki::EncodePublicKey};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use onhand_edge::{Auth, Config, Edge, Feed};
+use onhand_rules::Rules;
+use onhand_wire::{
+    Channel, ChannelId, Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version,
+    auth::{Claims, Issuer, Scope, Verifier},
+    event::{Change, Watermark},
+    memory_log::MemoryLog,
+    setting::Span,
+};
+use serde_json::Value;
+
+use crate::origin::FakeOrigin;
+
+pub const PARTITIONS: i32 = 2;
+
+pub struct World {
+    pub origin: FakeOrigin,
+    pub log: MemoryLog,
+    pub public: String,
+    pub management: String,
+    issuer: Issuer,
+    client: Client<HttpConnector, Full<Bytes>>,
+    _stop: tokio::sync::oneshot::Sender<()>,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status and problem code.
+    pub fn code(&self) -> (u16, String) {
+        (self.status.as_u16(), self.json()["code"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+impl World {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let world = Self::start_without_watermark(change).await;
+        world.watermark();
+        world.eventually("ready", async || world.get("/v1/availability/none").await.status != 503).await;
+        world
+    }
+
+    pub async fn start_without_watermark(change: impl FnOnce(&mut Config)) -> Self {
+        let origin = FakeOrigin::start().await;
+        origin.with(|state| {
+            state.now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
+            state.locations = vec![location("eu-1", 0), location("eu-2", 1)];
+            state.channels = vec![channel("web", &["eu-2"])];
+        });
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let issuer = Issuer::from_pem(key.to_pkcs8_pem(Default::default()).unwrap().as_bytes()).unwrap();
+        let public_key = key.verifying_key().to_public_key_pem(Default::default()).unwrap();
+        let mut config = Config {
+            listen: "127.0.0.1:0".to_owned(),
+            management: "127.0.0.1:0".to_owned(),
+            ..Config::default()
+        };
+        config.origin.urls = vec![format!("http://{}", origin.address)];
+        config.origin.timeout = Span::ms(1000);
+        config.freshness.live_ms = 60_000; // tests that look at modes set it
+        change(&mut config);
+        let log = MemoryLog::new(PARTITIONS);
+        let auth = Auth { verifier: Arc::new(Verifier::from_pem(public_key.as_bytes()).unwrap()), public_reads: true };
+        let edge = Edge::bind(config, Feed::Memory(log.clone()), auth, Rules::none(), "test").await.unwrap();
+        let (public, management) = (format!("http://{}", edge.public()), format!("http://{}", edge.management()));
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        tokio::spawn(edge.serve(async move {
+            let _dropped = stopped.await;
+        }));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { origin, log, public, management, issuer, client, _stop: stop }
+    }
+
+    pub fn token(&self, scope: Scope) -> String {
+        let exp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 600;
+        format!("Bearer {}", self.issuer.issue(&Claims { sub: "tester".to_owned(), scope, exp, iat: 0 }))
+    }
+
+    /// The origin's state changes, without a word to the feed.
+    pub fn store(&self, fact: Fact) {
+        self.origin.with(|state| {
+            state.now += 1000;
+            let stock = state.stocks.entry(fact.sku.to_string()).or_default();
+            stock.join_item(item(fact.sku.as_str()));
+            stock.join_fact(fact);
+        });
+    }
+
+    /// Published, and a watermark after it.
+    pub fn publish(&self, change: Change) {
+        self.log.append([(change.partition(PARTITIONS), change.encode())]);
+        self.watermark();
+    }
+
+    pub fn watermark(&self) -> Timestamp {
+        let t = self.origin.with(|state| {
+            state.now += 1000;
+            state.at()
+        });
+        let mark = Change::Watermark(Watermark { t, s: t, term: 1, good_since: 1, partitions: PARTITIONS });
+        self.log.append((0..PARTITIONS).map(|partition| (partition, mark.encode())));
+        t
+    }
+
+    pub async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let base = if path.starts_with("http") { "" } else { &self.public };
+        let mut request = Request::builder().method(method).uri(format!("{base}{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        let (head, body) = self.client.request(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: head.status, headers: head.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, &[], "").await
+    }
+
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.call(Method::GET, path, headers, "").await
+    }
+
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let headers = [headers, &[("content-type", "application/json")]].concat();
+        self.call(Method::POST, path, &headers, body).await
+    }
+
+    pub async fn available(&self, sku: &str) -> i64 {
+        self.get(&format!("/v1/availability/{sku}")).await.json()["available"].as_i64().unwrap_or(-1)
+    }
+
+    pub async fn eventually(&self, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !holds().await {
+            assert!(Instant::now() < deadline, "never: {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+pub fn fact(sku: &str, location: &str, on_hand: i64, seq: u64) -> Fact {
+    Fact {
+        sku: Sku::new(sku).unwrap(),
+        location: LocationId::new(location).unwrap(),
+        on_hand,
+        reserved: 0,
+        safety_stock: 0,
+        backorder_limit: 0,
+        low_stock_at: 0,
+        restock_at: None,
+        version: Version::new(1, seq),
+        changed_at: Timestamp::default(),
+        deleted: false,
+    }
+}
+
+pub fn item(sku: &str) -> Item {
+    Item {
+        sku: Sku::new(sku).unwrap(),
+        name: sku.to_owned(),
+        brand: None,
+        attributes: Default::default(),
+        price: None,
+        active: true,
+        version: Version::new(1, 1),
+        changed_at: Timestamp::default(),
+        deleted: false,
+    }
+}
+
+pub fn location(name: &str, priority: i32) -> Location {
+    Location {
+        location: LocationId::new(name).unwrap(),
+        name: name.to_owned(),
+        region: None,
+        priority,
+        lat: None,
+        lon: None,
+        enabled: true,
+        pickup: false,
+        version: Version::new(1, 1),
+        changed_at: Timestamp::default(),
+    }
+}
+
+pub fn channel(name: &str, locations: &[&str]) -> Channel {
+    Channel {
+        channel: ChannelId::new(name).unwrap(),
+        locations: locations.iter().map(|name| LocationId::new(name).unwrap()).collect(),
+        allocation: "priority".to_owned(),
+        version: Version::new(1, 1),
+        changed_at: Timestamp::default(),
+    }
+}
+
+pub fn stock_of(fact: Fact) -> Stock {
+    Stock { item: None, facts: vec![fact] }
+}

@@ -1,0 +1,50 @@
+//! Idempotency keys.
+
+use onhand_wire::Code;
+use serde_json::json;
+
+use crate::shop::{Shop, reservation};
+
+async fn stocked(shop: &Shop) {
+    shop.location("a", 1, json!({})).await;
+    shop.count("x", "a", 10).await;
+}
+
+pub(crate) async fn a_key_gets_its_first_answer_again(shop: Shop) {
+    stocked(&shop).await;
+    let ask = shop.hold_ask(json!({"lines": [{"sku": "x", "quantity": 3}]}));
+    let first = shop.run(ask.clone()).await.unwrap();
+    let again = shop.run(ask.clone()).await.unwrap();
+    assert!(again.replayed && !first.replayed);
+    assert_eq!((again.status, &again.body), (first.status, &first.body));
+    assert_eq!(shop.fact("x", "a").await.reserved, 3, "held once");
+    let mut other = shop.hold_ask(json!({"lines": [{"sku": "x", "quantity": 4}]}));
+    other.key.clone_from(&ask.key);
+    assert_eq!(shop.run(other).await.unwrap_err().code, Code::IdempotencyKeyReused);
+    let mut stranger = ask.clone();
+    stranger.actor = "someone else".to_owned();
+    assert!(!shop.run(stranger).await.unwrap().replayed, "keys belong to the subject");
+}
+
+pub(crate) async fn one_batch_may_hold_the_same_key_twice(shop: Shop) {
+    stocked(&shop).await;
+    let ask = shop.hold_ask(json!({"lines": [{"sku": "x", "quantity": 3}]}));
+    let both = shop.batch(&[ask.clone(), ask]).await;
+    let [Ok(first), Ok(second)] = both.as_slice() else { panic!("{both:?}") };
+    assert_eq!(reservation(first).id, reservation(second).id);
+    assert!(second.replayed);
+    assert_eq!(shop.fact("x", "a").await.reserved, 3);
+}
+
+pub(crate) async fn a_refusal_for_stock_is_kept_and_others_are_not(shop: Shop) {
+    stocked(&shop).await;
+    let ask = shop.hold_ask(json!({"lines": [{"sku": "x", "quantity": 11}]}));
+    assert_eq!(shop.run(ask.clone()).await.unwrap_err().code, Code::InsufficientStock);
+    shop.count("x", "a", 100).await;
+    let again = shop.run(ask).await.unwrap();
+    assert_eq!((again.status, again.replayed), (409, true), "the first answer, though there is stock now");
+    let ask = shop.hold_ask(json!({"lines": [{"sku": "later", "quantity": 1}]}));
+    assert_eq!(shop.run(ask.clone()).await.unwrap_err().code, Code::UnknownSku);
+    shop.count("later", "a", 1).await;
+    assert_eq!(shop.run(ask).await.unwrap().status, 201);
+}

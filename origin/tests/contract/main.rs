@@ -1,0 +1,60 @@
+//! The store's contract, and the decision over it: one suite, run on SQLite and on PostgreSQL.
+
+mod feed;
+mod holds;
+mod keys;
+mod model;
+mod shop;
+mod stock;
+mod verbs;
+
+use shop::Shop;
+
+/// Each scenario on each store.
+macro_rules! on_both {
+    ($($module:ident::$name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$module::$name(super::Shop::sqlite().await).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$module::$name(super::Shop::postgres().await).await;
+            })+
+        }
+    };
+}
+
+on_both!(
+    holds::priority_fills_in_order_and_leaves_disabled_out,
+    holds::too_much_is_refused_with_what_there_is,
+    holds::partial_holds_what_there_is,
+    holds::backorder_ends_at_its_limit,
+    holds::a_cancelled_hold_gives_its_stock_back,
+    holds::strategies_choose_as_named,
+    holds::each_short_line_is_named,
+    holds::the_same_sku_on_two_lines_is_taken_once,
+    holds::all_available_is_used_before_any_backorder,
+    holds::unknown_names_are_told,
+    verbs::a_reservation_lives_to_its_end,
+    verbs::every_state_refuses_what_it_must,
+    verbs::a_part_confirmed_gives_the_rest_back_from_the_last,
+    verbs::never_more_ships_than_is_on_hand,
+    verbs::a_dead_hold_never_refuses_a_live_buyer,
+    keys::a_key_gets_its_first_answer_again,
+    keys::one_batch_may_hold_the_same_key_twice,
+    keys::a_refusal_for_stock_is_kept_and_others_are_not,
+    stock::counts_adjustments_and_transfers,
+    stock::versions_rise_over_deletion,
+    stock::an_item_in_use_is_not_deleted,
+    stock::the_ledger_adds_up,
+    stock::maintenance_stops_writes_only,
+    feed::a_row_changed_since_its_round_stays_in_the_outbox,
+    feed::one_relay_leads_until_its_lease_ends,
+    feed::a_moment_covers_what_was_committed_before_it,
+    feed::own_holds_can_be_left_out,
+    model::random_commands_keep_the_invariants,
+);

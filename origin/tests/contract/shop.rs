@@ -1,0 +1,156 @@
+//! A store with a batch over it, and short words for what tests do.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use onhand_origin::{
+    command::{Answer, Ask, Command, Outcome, digest},
+    decide::decide_all,
+    store::{Needs, Store, postgres, sqlite::Sqlite},
+};
+use onhand_rules::Rules;
+use onhand_wire::{
+    Fact, LocationId, Problem, Sku, bulk::LoadFacts, request,
+    reservation::Reservation,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub(crate) struct Shop {
+    pub(crate) store: Arc<dyn Store>,
+    keys: AtomicU64,
+}
+
+pub(crate) fn sku(name: &str) -> Sku {
+    Sku::new(name).unwrap()
+}
+
+pub(crate) fn location(name: &str) -> LocationId {
+    LocationId::new(name).unwrap()
+}
+
+impl Shop {
+    pub(crate) async fn sqlite() -> Self {
+        Self::over(Arc::new(Sqlite::open(None).unwrap())).await
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let servers = onhand_harness::Servers::shared().await.unwrap_or_else(|error| panic!("{error}"));
+        let database = format!("t{}", Uuid::new_v4().simple());
+        servers.postgres.sql("postgres", &format!("CREATE DATABASE {database}")).await;
+        let second = std::time::Duration::from_secs(5);
+        let timeouts = postgres::Timeouts { connect: second, statement: second, lock: second };
+        Self::over(Arc::new(postgres::Postgres::new(&servers.postgres.url(&database), 4, timeouts).unwrap())).await
+    }
+
+    async fn over(store: Arc<dyn Store>) -> Self {
+        store.migrate().await.unwrap();
+        store.check_schema().await.unwrap();
+        assert!(store.migrate().await.unwrap().is_empty(), "a second migration has nothing to do");
+        Self { store, keys: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn ask(&self, path: &str, body: &Value, command: Command) -> Ask {
+        let key = format!("key-{}", self.keys.fetch_add(1, Ordering::Relaxed));
+        let digest = digest("POST", path, body.to_string().as_bytes());
+        Ask { command, actor: "tester".to_owned(), key, digest, correlation: "c-1".to_owned() }
+    }
+
+    /// One batch.
+    pub(crate) async fn batch(&self, asks: &[Ask]) -> Vec<Outcome> {
+        let refs: Vec<&Ask> = asks.iter().collect();
+        let needs = Needs {
+            skus: asks.iter().flat_map(|ask| ask.command.skus()).collect(),
+            may_create: asks.iter().flat_map(|ask| ask.command.may_create()).collect(),
+            reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
+            keys: asks.iter().map(|ask| (ask.actor.clone(), ask.key.clone())).collect(),
+        };
+        let rules = Rules::none();
+        let mut outcomes = Vec::new();
+        self.store.batch(needs, &mut |state| outcomes = decide_all(state, &refs, &rules)).await.unwrap();
+        outcomes
+    }
+
+    pub(crate) async fn run(&self, ask: Ask) -> Outcome {
+        self.batch(&[ask]).await.pop().unwrap()
+    }
+
+    pub(crate) async fn done(&self, command: Command) -> Answer {
+        self.run(self.ask("/", &json!(format!("{command:?}")), command)).await.unwrap()
+    }
+
+    pub(crate) async fn location(&self, name: &str, priority: i32, more: Value) {
+        let mut body = json!({"name": name, "priority": priority});
+        body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        self.done(Command::PutLocation(location(name), serde_json::from_value(body).unwrap())).await;
+    }
+
+    /// Makes the item if need be, and counts it.
+    pub(crate) async fn count(&self, name: &str, at: &str, quantity: i64) {
+        self.done(Command::PutItem(sku(name), serde_json::from_value(json!({"name": name})).unwrap())).await;
+        let body = json!({"location": at, "quantity": quantity, "reason": "count"});
+        self.done(Command::SetStock(sku(name), serde_json::from_value(body).unwrap())).await;
+    }
+
+    pub(crate) async fn policy(&self, name: &str, body: Value) {
+        self.done(Command::SetPolicy(sku(name), serde_json::from_value(body).unwrap())).await;
+    }
+
+    pub(crate) fn hold_ask(&self, body: Value) -> Ask {
+        let hold: request::Hold = request::read(body.to_string().as_bytes()).unwrap();
+        self.ask("/v1/reservations", &body, Command::Hold(Uuid::now_v7(), hold))
+    }
+
+    pub(crate) async fn hold(&self, body: Value) -> Result<Reservation, Problem> {
+        self.run(self.hold_ask(body)).await.map(|answer| reservation(&answer))
+    }
+
+    /// One line of one SKU.
+    pub(crate) async fn hold_one(&self, name: &str, quantity: i64) -> Result<Reservation, Problem> {
+        self.hold(json!({"lines": [{"sku": name, "quantity": quantity}]})).await
+    }
+
+    pub(crate) async fn verb(&self, id: Uuid, verb: &str, body: Value) -> Result<Reservation, Problem> {
+        self.run(self.verb_ask(id, verb, body)).await.map(|answer| reservation(&answer))
+    }
+
+    pub(crate) fn verb_ask(&self, id: Uuid, verb: &str, body: Value) -> Ask {
+        let text = body.to_string();
+        let text = text.as_bytes();
+        let command = match verb {
+            "extend" => Command::Extend(id, request::read(text).unwrap()),
+            "confirm" => Command::Confirm(id, request::read(text).unwrap()),
+            "cancel" => Command::Cancel(id, request::read(text).unwrap()),
+            "fulfil" => Command::Fulfil(id, request::read(text).unwrap()),
+            "return" => Command::Return(id, request::read(text).unwrap()),
+            _ => Command::Expire(id),
+        };
+        self.ask(&format!("/v1/reservations/{id}/{verb}"), &body, command)
+    }
+
+    pub(crate) async fn facts(&self, name: &str) -> Vec<Fact> {
+        let load = LoadFacts { skus: vec![sku(name)], without: None };
+        self.store.load_facts(&load).await.unwrap().stocks.remove(0).facts
+    }
+
+    pub(crate) async fn fact(&self, name: &str, at: &str) -> Fact {
+        self.facts(name).await.into_iter().find(|fact| fact.location.as_str() == at).unwrap()
+    }
+
+    /// Rows, reservations and ledger agree.
+    pub(crate) async fn agrees(&self) {
+        let comparison = self.store.compare().await.unwrap();
+        assert_eq!(comparison.differences, [], "of {} rows", comparison.checked);
+    }
+}
+
+pub(crate) fn reservation(answer: &Answer) -> Reservation {
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+/// Location and quantity of each allocation of a line.
+pub(crate) fn shares(held: &Reservation, line: usize) -> Vec<(&str, i64)> {
+    held.lines[line].allocations.iter().map(|share| (share.location.as_str(), share.quantity)).collect()
+}

@@ -1,0 +1,86 @@
+//! `onhand check`: the configuration is loaded by now; each dependency that it names is tried.
+
+use std::{process::ExitCode, time::Duration};
+
+use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use onhand_rules::Rules;
+
+use super::{Done, origin::verifier};
+use crate::config::Config;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What was tried, and what came of it; the error says what to do.
+struct Tried(&'static str, Result<String, String>);
+
+pub(super) async fn run(config: Config) -> Done {
+    let mut tried = vec![Tried("configuration", Ok("valid".to_owned()))];
+    if !config.auth.key_file.is_empty() {
+        tried.push(Tried("auth.key_file", verifier(&config).map(|_| "an Ed25519 public key".to_owned())));
+    }
+    if !config.rules.dir.is_empty() {
+        let rules = Rules::load(&config.rules).map(|rules| format!("{} loaded", rules.names().len()));
+        tried.push(Tried("rules.dir", rules.map_err(|error| error.to_string())));
+    }
+    if !config.origin.database.url.is_empty() {
+        tried.push(Tried("origin.database", database(&config).await));
+    }
+    if !config.kafka.brokers.is_empty() {
+        let (brokers, topic) = (config.kafka.brokers.clone(), config.kafka.topic.clone());
+        tried.push(Tried("kafka", onhand_origin::relay::probe(&brokers, &topic).await.map_err(|error| error.to_string())));
+    }
+    if !config.edge.redis.url.is_empty() {
+        tried.push(Tried("edge.redis", redis(&config.edge.redis.url).await));
+    }
+    if !config.edge.origin.token.is_empty() {
+        for url in &config.edge.origin.urls {
+            tried.push(Tried("edge.origin", origin(url, config.edge.origin.token.expose()).await));
+        }
+    }
+    Ok(show(&tried))
+}
+
+fn show(tried: &[Tried]) -> ExitCode {
+    let mut table = Table::new();
+    table.load_preset(ASCII_MARKDOWN).set_header(["what", "", "finding"]);
+    for Tried(what, result) in tried {
+        let (mark, finding) = match result {
+            Ok(finding) => ("ok", finding),
+            Err(finding) => ("FAULT", finding),
+        };
+        table.add_row([what, mark, finding]);
+    }
+    println!("{table}");
+    if tried.iter().all(|tried| tried.1.is_ok()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn database(config: &Config) -> Result<String, String> {
+    let store = onhand_origin::open_store(&config.origin.database).map_err(|error| error.to_string())?;
+    store.check_schema().await.map_err(|error| error.to_string())?;
+    let standing = store.standing().await.map_err(|error| error.to_string())?;
+    Ok(format!("the schema is up to date, term {}", standing.term))
+}
+
+async fn redis(url: &str) -> Result<String, String> {
+    let client = redis::Client::open(url).map_err(|error| format!("edge.redis.url: {error}"))?;
+    let ping = async {
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("PING").query_async::<String>(&mut connection).await
+    };
+    match tokio::time::timeout(PATIENCE, ping).await {
+        Ok(Ok(_)) => Ok("answers".to_owned()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
+
+/// The edge's own token must open what the edge needs.
+async fn origin(url: &str, token: &str) -> Result<String, String> {
+    let request = reqwest::Client::new().get(format!("{url}/internal/api/topology")).bearer_auth(token).timeout(PATIENCE);
+    let answer = request.send().await.map_err(|error| format!("{url}: {error}"))?;
+    match answer.status().as_u16() {
+        200 => Ok(format!("{url} answers, the token is good")),
+        401 | 403 => Err(format!("{url}: edge.origin.token is not accepted; it needs scope operator")),
+        status => Err(format!("{url}: answered {status}")),
+    }
+}

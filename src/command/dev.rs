@@ -1,0 +1,157 @@
+//! `onhand dev`: everything in one process. Only the lowest layer is swapped (SQLite for
+//! PostgreSQL, a log in memory for Kafka, no L2); every flow above it is the production code.
+
+mod demo;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use onhand_edge::{Auth, Edge};
+use onhand_origin::Origin;
+use onhand_rules::Rules;
+use onhand_wire::{
+    auth::{Issuer, Scope, Verifier},
+    memory_log::MemoryLog,
+    setting::{Secret, Span},
+};
+use serde_json::json;
+
+use super::{Done, shutdown, token};
+use crate::config::Config;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// First port: edge +0, edge management +1, origin +10, origin management +1010; 0 takes any free ones
+    #[arg(long, default_value_t = 8080, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=64525))]
+    port_base: u16,
+    /// Keep data and key in this folder; without it they are gone with the process
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Load no demo data
+    #[arg(long)]
+    empty: bool,
+    /// Write {"storefront":…,"operator":…,"admin":…} to this file before ready
+    #[arg(long, value_name = "FILE")]
+    print_tokens: Option<PathBuf>,
+    /// Load the rules in this folder: NAME.wasm, each with an optional NAME.toml
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+}
+
+const PARTITIONS: i32 = 4;
+const TOKENS_VALID: Span = Span::s(30 * 24 * 3600);
+
+pub(super) async fn run(args: Args, mut config: Config) -> Done {
+    args.configure(&mut config)?;
+    let keys = args.keys()?;
+    let issuer = Issuer::from_pem(keys.private.as_bytes())?;
+    let verifier = Arc::new(Verifier::from_pem(keys.public.as_bytes())?);
+    let tokens = Tokens::issue(&issuer);
+    let rules = Rules::load(&config.rules)?;
+    let log = MemoryLog::new(PARTITIONS);
+
+    let feed = onhand_origin::Feed::Memory(log.clone());
+    let origin = Origin::bind_and_migrate(config.origin, feed, verifier.clone(), rules.clone()).await?;
+    let (api, origin_management) = (origin.api(), origin.management());
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let serving = tokio::spawn(origin.serve(until(stopped.clone())));
+
+    config.edge.origin.urls = vec![format!("http://{api}")];
+    config.edge.origin.token = Secret::new(token::issue(&issuer, "dev-edge", Scope::Operator, TOKENS_VALID));
+    let auth = Auth { verifier, public_reads: config.auth.public_reads };
+    let edge = Edge::bind(config.edge, onhand_edge::Feed::Memory(log), auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
+    let (public, management) = (edge.public(), edge.management());
+    let answering = tokio::spawn(edge.serve(until(stopped)));
+    if !args.empty {
+        demo::load(api, &tokens.admin).await?;
+    }
+    tokens.write(args.print_tokens.as_deref())?;
+    announce(&[("edge public", public), ("edge management", management), ("origin api", api), ("origin management", origin_management)]);
+    tokens.announce();
+    println!("ready: try  curl http://{public}/v1/availability/22423");
+    shutdown::requested().await;
+    stop.send_replace(true);
+    answering.await??;
+    serving.await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn until(mut stopped: tokio::sync::watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stop| *stop).await);
+}
+
+fn announce(listeners: &[(&str, SocketAddr)]) {
+    for (name, address) in listeners {
+        println!("{name} http://{address}");
+    }
+}
+
+impl Args {
+    /// Loopback only, no outside service, whatever the configuration says of them.
+    fn configure(&self, config: &mut Config) -> Result<(), String> {
+        let at = |offset: u16| format!("127.0.0.1:{}", if self.port_base == 0 { 0 } else { self.port_base + offset });
+        (config.edge.listen, config.edge.management) = (at(0), at(1));
+        (config.origin.listen, config.origin.management) = (at(10), at(1010));
+        config.edge.redis.url = String::new();
+        config.origin.database.url = Secret::new(match &self.data {
+            None => "sqlite::memory:".to_owned(),
+            Some(dir) => {
+                std::fs::create_dir_all(dir).map_err(|error| format!("--data {}: {error}", dir.display()))?;
+                format!("sqlite:{}", dir.join("onhand.db").display())
+            }
+        });
+        if let Some(dir) = &self.rules {
+            config.rules.dir = dir.display().to_string();
+        }
+        Ok(())
+    }
+
+    /// With a data folder the key stays, so that tokens outlive a restart.
+    fn keys(&self) -> Result<token::Pair, String> {
+        let Some(dir) = &self.data else { return Ok(token::new_pair()) };
+        let (private, public) = (dir.join("dev.key.pem"), dir.join("dev.pub.pem"));
+        if !private.exists() {
+            let pair = token::new_pair();
+            token::write_new(&public, &pair.public, 0o644)?;
+            token::write_new(&private, &pair.private, 0o600)?;
+        }
+        let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+        Ok(token::Pair { private: read(&private)?, public: read(&public)? })
+    }
+}
+
+struct Tokens {
+    storefront: String,
+    operator: String,
+    admin: String,
+}
+
+impl Tokens {
+    fn issue(issuer: &Issuer) -> Self {
+        let issue = |subject, scope| token::issue(issuer, subject, scope, TOKENS_VALID);
+        Self {
+            storefront: issue("dev-storefront", Scope::Storefront),
+            operator: issue("dev-operator", Scope::Operator),
+            admin: issue("dev-admin", Scope::Admin),
+        }
+    }
+
+    /// Complete or not there: written beside and moved.
+    fn write(&self, file: Option<&Path>) -> Result<(), String> {
+        let Some(file) = file else { return Ok(()) };
+        let body = json!({"storefront": self.storefront, "operator": self.operator, "admin": self.admin}).to_string();
+        let beside = file.with_extension("part");
+        let written = std::fs::write(&beside, body).and_then(|()| std::fs::rename(&beside, file));
+        written.map_err(|error| format!("--print-tokens {}: {error}", file.display()))
+    }
+
+    fn announce(&self) {
+        for (scope, token) in [("storefront", &self.storefront), ("operator", &self.operator), ("admin", &self.admin)] {
+            println!("token {scope} {token}");
+        }
+    }
+}

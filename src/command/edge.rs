@@ -1,0 +1,23 @@
+//! `onhand edge`.
+
+use std::process::ExitCode;
+
+use onhand_edge::{Auth, Edge, Feed};
+use onhand_rules::Rules;
+
+use super::{Done, origin::verifier, require, shutdown};
+use crate::config::Config;
+
+pub(super) async fn run(config: Config) -> Done {
+    require("kafka.brokers", &config.kafka.brokers, "name the brokers of the change feed, or set KAFKA_ADDR")?;
+    require("edge.origin.token", config.edge.origin.token.expose(), "an operator token; `onhand token issue` makes one")?;
+    let auth = Auth { verifier: verifier(&config)?, public_reads: config.auth.public_reads };
+    let rules = Rules::load(&config.rules)?;
+    let feed = Feed::Kafka { brokers: config.kafka.brokers, topic: config.kafka.topic };
+    let edge = Edge::bind(config.edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
+    println!("edge public http://{}", edge.public());
+    println!("edge management http://{}", edge.management());
+    println!("ready: the edge serves");
+    edge.serve(shutdown::requested()).await?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,17 @@
+//! `onhand migrate`.
+
+use std::process::ExitCode;
+
+use super::{Done, require};
+use crate::config::Config;
+
+pub(super) async fn run(config: Config) -> Done {
+    let database = config.origin.database;
+    require("origin.database.url", database.url.expose(), "name the database to migrate, or set DATABASE_URL")?;
+    let applied = onhand_origin::open_store(&database)?.migrate().await?;
+    for migration in &applied {
+        println!("applied {migration}");
+    }
+    println!("the schema is up to date ({} applied now)", applied.len());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,77 @@
+//! One TOML file, every key overridable by environment.
+
+mod load;
+mod names;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::load::{Faults, load};
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) log: Log,
+    pub(crate) auth: Auth,
+    pub(crate) kafka: Kafka,
+    pub(crate) origin: onhand_origin::Config,
+    pub(crate) edge: onhand_edge::Config,
+    pub(crate) rules: onhand_rules::Config,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    Json,
+    Text,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,onhand_edge=debug`.
+    pub(crate) level: String,
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Auth {
+    /// Ed25519 public key in PEM; tokens signed with its private half are accepted.
+    pub(crate) key_file: String,
+    /// Whether lookups need no token.
+    pub(crate) public_reads: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Kafka {
+    /// `HOST:PORT`, several with commas.
+    pub(crate) brokers: String,
+    /// The change feed's topic.
+    pub(crate) topic: String,
+    /// Partitions of a topic that the origin has to make, 1 or more.
+    pub(crate) partitions: i32,
+    /// Replicas of a topic that the origin has to make; 3 in production.
+    pub(crate) replication: i32,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: Format::Auto }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self { key_file: String::new(), public_reads: true }
+    }
+}
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Self { brokers: String::new(), topic: onhand_wire::event::STOCK_CHANGES.to_owned(), partitions: 8, replication: 1 }
+    }
+}

@@ -1,0 +1,188 @@
+//! Reading it: every fault is found and told at once, and no secret's value is ever shown.
+
+use std::{fmt, path::Path};
+
+use toml::{Table, Value};
+
+use super::{Config, names};
+
+/// All that is wrong with a configuration.
+#[derive(Debug)]
+pub(crate) struct Faults(Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults = if self.0.len() == 1 { "fault" } else { "faults" };
+        write!(f, "the configuration has {} {faults}:", self.0.len())?;
+        self.0.iter().try_for_each(|fault| write!(f, "\n  - {fault}"))
+    }
+}
+
+impl std::error::Error for Faults {}
+
+const DEFAULT_FILE: &str = "onhand.toml";
+
+/// The file (`None`: `onhand.toml` where there is one), then the environment over it.
+pub(crate) fn load(file: Option<&Path>) -> Result<Config, Faults> {
+    let mut loading = Loading { defaults: defaults(), merged: defaults(), faults: Vec::new() };
+    loading.file(file);
+    loading.environment(std::env::vars());
+    loading.end()
+}
+
+fn defaults() -> Table {
+    Table::try_from(Config::default()).expect("the defaults are plain data")
+}
+
+struct Loading {
+    defaults: Table,
+    merged: Table,
+    faults: Vec<String>,
+}
+
+impl Loading {
+    fn file(&mut self, file: Option<&Path>) {
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return self.faults.push(format!("{}: cannot be read: {error}", path.display())),
+        };
+        match text.parse::<Table>() {
+            Ok(table) => self.table(&table, "", &path.display().to_string()),
+            // Only the message: the text around it may hold a secret.
+            Err(error) => {
+                let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+                self.faults.push(format!("{}: line {line}: {}", path.display(), error.message()));
+            }
+        }
+    }
+
+    fn table(&mut self, table: &Table, section: &str, source: &str) {
+        for (name, value) in table {
+            let path = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
+            match (value, find(&self.defaults, &path)) {
+                (Value::Table(inner), Some(Value::Table(_))) => self.table(inner, &path, source),
+                (_, Some(Value::Table(_))) => self.faults.push(format!("{path} ({source}): is a section, write [{path}]")),
+                (_, Some(_)) => self.set(&path, value.clone(), source),
+                (_, None) => self.unknown(&path, source),
+            }
+        }
+    }
+
+    fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
+        for (name, text) in variables {
+            let Some((path, text)) = names::read(&name, &text) else { continue };
+            match find(&self.defaults, &path).cloned() {
+                Some(like) if !like.is_table() => self.set(&path, value(&text, &like), &name),
+                _ => self.unknown(&path, &name),
+            }
+        }
+    }
+
+    /// One key at a time against the defaults: a fault in one hides none in another.
+    fn set(&mut self, path: &str, value: Value, source: &str) {
+        let mut alone = self.defaults.clone();
+        put(&mut alone, path, value.clone());
+        match alone.try_into::<Config>() {
+            Ok(_) => put(&mut self.merged, path, value),
+            Err(error) => self.faults.push(format!("{path} ({source}): {}", error.message().trim())),
+        }
+    }
+
+    fn unknown(&mut self, path: &str, source: &str) {
+        let mut known = Vec::new();
+        leaves(&self.defaults, "", &mut known);
+        let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(a, path).total_cmp(&strsim::jaro_winkler(b, path)));
+        let hint = nearest.map_or_else(String::new, |nearest| format!("; the nearest is {nearest}"));
+        self.faults.push(format!("{path} ({source}): there is no such key{hint}"));
+    }
+
+    fn end(self) -> Result<Config, Faults> {
+        if !self.faults.is_empty() {
+            return Err(Faults(self.faults));
+        }
+        self.merged.try_into().map_err(|error| Faults(vec![error.message().to_owned()]))
+    }
+}
+
+fn find<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let value = table.get(first)?;
+    rest.map_or(Some(value), |rest| find(value.as_table()?, rest))
+}
+
+fn put(table: &mut Table, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => drop(table.insert(path.to_owned(), value)),
+        Some((first, rest)) => {
+            if let Some(Value::Table(inner)) = table.get_mut(first) {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
+fn leaves(table: &Table, section: &str, found: &mut Vec<String>) {
+    for (name, value) in table {
+        let path = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
+        match value {
+            Value::Table(inner) => leaves(inner, &path, found),
+            _ => found.push(path),
+        }
+    }
+}
+
+/// A variable's text as the kind of value that the key has; lists are separated by commas.
+fn value(text: &str, like: &Value) -> Value {
+    let parsed = match like {
+        Value::Integer(_) => text.parse().map(Value::Integer).ok(),
+        Value::Float(_) => text.parse().map(Value::Float).ok(),
+        Value::Boolean(_) => text.parse().map(Value::Boolean).ok(),
+        Value::Array(_) => Some(Value::Array(text.split(',').filter(|part| !part.is_empty()).map(Value::from).collect())),
+        _ => None,
+    };
+    parsed.unwrap_or_else(|| Value::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+        let mut loading = Loading { defaults: defaults(), merged: defaults(), faults: Vec::new() };
+        loading.table(&text.parse().unwrap(), "", "test.toml");
+        loading.environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        loading.end().map_or_else(|faults| faults.0, |_| Vec::new())
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_and_no_secret_is_shown() {
+        let text = "[edge]\nlisten_on = \"x\"\n[edge.origin]\ntimeout = \"250\"\ntoken = \"hunter2\\n\"\n";
+        let faults = faults(text, &[]);
+        assert_eq!(faults.len(), 3, "{faults:#?}");
+        let all = faults.join("\n");
+        assert!(all.contains("edge.listen_on") && all.contains("the nearest is edge.listen"), "{all}");
+        assert!(all.contains("edge.origin.timeout") && all.contains("unit"), "{all}");
+        assert!(all.contains("edge.origin.token") && all.contains("white space"), "{all}");
+        assert!(!all.contains("hunter2"), "{all}");
+    }
+
+    #[test]
+    fn the_environment_comes_last_and_knows_other_names() {
+        let mut loading = Loading { defaults: defaults(), merged: defaults(), faults: Vec::new() };
+        loading.table(&"[edge]\nregion = \"a\"\n".parse().unwrap(), "", "test.toml");
+        let variables = [("ONHAND_EDGE__REGION", "b"), ("REDIS_ADDR", "cache:6379"), ("ONHAND_DATA", "x.csv"), ("ONHAND_EDGE__ORIGIN__URLS", "http://a,http://b")];
+        loading.environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let config = loading.end().unwrap();
+        assert_eq!(config.edge.region, "b");
+        assert_eq!(config.edge.redis.url, "redis://cache:6379");
+        assert_eq!(config.edge.origin.urls, ["http://a", "http://b"]);
+    }
+
+    #[test]
+    fn an_unknown_variable_is_a_fault() {
+        assert_eq!(faults("", &[("ONHAND_EDGE__REGIO", "b")]).len(), 1);
+        assert_eq!(faults("", &[("CIRCUIT_BREAKER_BASE_TIMEOUT", "30")]).len(), 1);
+    }
+}

@@ -1,0 +1,24 @@
+//! Names of the environment that people know from elsewhere, and the keys that they stand for.
+
+/// Name, key, and what to put before a value that lacks it.
+const NAMES: [(&str, &str, &str); 8] = [
+    ("REDIS_ADDR", "edge.redis.url", "redis://"),
+    ("KAFKA_ADDR", "kafka.brokers", ""),
+    ("DATABASE_URL", "origin.database.url", ""),
+    ("LOG_LEVEL", "log.level", ""),
+    ("CIRCUIT_BREAKER_FAILURE_THRESHOLD", "edge.origin.breaker.failure_threshold", ""),
+    ("CIRCUIT_BREAKER_SUCCESS_THRESHOLD", "edge.origin.breaker.success_threshold", ""),
+    ("CIRCUIT_BREAKER_BASE_TIMEOUT", "edge.origin.breaker.base_timeout", ""),
+    ("CIRCUIT_BREAKER_MAX_TIMEOUT", "edge.origin.breaker.max_timeout", ""),
+];
+
+/// The key and value that a variable of the environment sets, if it is one of ours.
+pub(super) fn read(name: &str, value: &str) -> Option<(String, String)> {
+    if let Some((_, key, start)) = NAMES.iter().find(|(known, _, _)| *known == name) {
+        let value = if value.contains("://") { value.to_owned() } else { format!("{start}{value}") };
+        return Some(((*key).to_owned(), value));
+    }
+    // Every key lives in a section, so a variable without `__` is somebody else's.
+    let path = name.strip_prefix("ONHAND_").filter(|path| path.contains("__"))?;
+    Some((path.to_lowercase().replace("__", "."), value.to_owned()))
+}
