@@ -12,10 +12,10 @@ use std::{sync::Arc, time::Duration};
 use onhand_wire::{Sku, Stock, Timestamp, session::Session};
 
 pub(crate) use l1::Entry;
-pub(crate) use load::{LoadError, Loaded, Tier};
 use l1::L1;
 use l2::L2;
 use load::Loader;
+pub(crate) use load::{LoadError, Loaded, Tier};
 use recent::{News, Recent};
 
 use crate::{config::Config, freshness::Freshness, metrics::Metrics, origin::Origin};
@@ -72,17 +72,18 @@ impl Cache {
         Self { l1, recent, l2, loader, unknown_ttl: config.cache.unknown_ttl.0 }
     }
 
-    /// L1 → L2 → origin.
-    pub(crate) async fn find(&self, sku: &Sku, need: &Need) -> Result<Loaded, LoadError> {
-        let fresh = match self.held(sku.as_str(), need) {
-            Ok(entry) => return Ok(Loaded { entry, tier: Tier::L1, at: None }),
-            Err(fresh) => fresh,
-        };
-        let loaded = self.loader.load(vec![sku.clone()], fresh).await;
+    /// L1, if it holds the SKU and will do; else whether only the origin will.
+    pub(crate) fn hit(&self, sku: &str, need: &Need) -> Result<Loaded, bool> {
+        self.held(sku, need).map(|entry| Loaded { entry, tier: Tier::L1, at: None })
+    }
+
+    /// L2, then the origin; straight to the origin, and later than now, if `fresh`.
+    pub(crate) async fn load(&self, sku: Sku, fresh: bool) -> Result<Loaded, LoadError> {
+        let loaded = self.loader.load(vec![sku], fresh).await;
         loaded.into_iter().next().unwrap_or(Err(LoadError::Stopped))
     }
 
-    /// As [`Self::find`], for many, in the order asked; the misses go together.
+    /// Both, for many, in the order asked; the misses go together.
     pub(crate) async fn find_all(&self, skus: &[Sku], need: &Need) -> Vec<Result<Loaded, LoadError>> {
         let held: Vec<_> = skus.iter().map(|sku| self.held(sku.as_str(), need)).collect();
         let (mut cached, mut fresh) = (Vec::new(), Vec::new());

@@ -59,7 +59,10 @@ impl Position {
     /// Every record of the partition below this is applied.
     pub(crate) fn next_offset(&self, partition: i32) -> i64 {
         let next = self.next.read().unwrap_or_else(PoisonError::into_inner);
-        usize::try_from(partition).ok().and_then(|index| next.get(index)).map_or(-1, |next| next.load(Ordering::Acquire))
+        usize::try_from(partition)
+            .ok()
+            .and_then(|index| next.get(index))
+            .map_or(-1, |next| next.load(Ordering::Acquire))
     }
 
     pub(crate) fn topic_id(&self) -> Option<Arc<str>> {
@@ -82,7 +85,8 @@ impl Position {
     }
 
     fn reset(&self, offsets: &[i64]) {
-        *self.next.write().unwrap_or_else(PoisonError::into_inner) = offsets.iter().copied().map(AtomicI64::new).collect();
+        *self.next.write().unwrap_or_else(PoisonError::into_inner) =
+            offsets.iter().copied().map(AtomicI64::new).collect();
     }
 
     fn all(&self) -> Vec<i64> {

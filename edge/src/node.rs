@@ -86,13 +86,13 @@ impl Node {
     /// live, the origin.
     pub(crate) async fn look_after(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(LOOK).await;
             if let Some(l2) = &self.l2 {
                 self.redis_answers.store(l2.ping().await, Ordering::Relaxed);
             }
-            if self.mode() != Mode::Live || !self.origin.reachable() {
+            if self.is_ready() && (self.mode() != Mode::Live || !self.origin.reachable()) {
                 let _told_by_mode = self.refresh_topology().await;
             }
+            tokio::time::sleep(LOOK).await;
         }
     }
 }

@@ -167,7 +167,11 @@ impl Origin {
         let answer = self.attempts(&call).await;
         let reached = answer.is_ok();
         self.reachable.store(reached, Ordering::Relaxed);
-        if reached { self.breaker.succeeded() } else { self.breaker.failed(Instant::now()) }
+        if reached {
+            self.breaker.succeeded()
+        } else {
+            self.breaker.failed(Instant::now())
+        }
         answer
     }
 

@@ -10,10 +10,7 @@ use onhand_wire::{
     availability::{AtLocation, Availability, Status},
 };
 
-use crate::{
-    cache::Entry,
-    topology::Snapshot,
-};
+use crate::{cache::Entry, topology::Snapshot};
 
 /// Bodies kept with one entry: more channels than this are rendered anew.
 const BODIES: usize = 16;
@@ -45,22 +42,23 @@ impl Rendered {
     }
 }
 
-/// The body for `ask`; the common ones are kept beside the entry.
-pub(crate) fn rendered(sku: &Sku, entry: &Entry, ask: Ask<'_>, snapshot: &Snapshot, rules: &Rules) -> Rendered {
+/// The body for `ask`; the common ones are kept beside the entry. None: there is no such SKU.
+pub(crate) fn rendered(entry: &Entry, ask: Ask<'_>, snapshot: &Snapshot, rules: &Rules) -> Option<Rendered> {
+    let sku = entry.stock.item.as_ref().filter(|item| !item.deleted).map(|item| &item.sku)?;
     let common = ask.locations.is_none() && ask.quantity.is_none();
     let release = rules.release();
     if common
         && let Some(kept) = entry.bodies.load().as_deref()
         && let Some(body) = kept.iter().find(|body| body.counts(ask.channel, snapshot, release))
     {
-        return body.clone();
+        return Some(body.clone());
     }
     let (shown, lasts) = availability(sku, &entry.stock, ask, snapshot, rules);
     let body = render(&shown, ask, snapshot, release);
     if common && lasts {
         keep(entry, &body);
     }
-    body
+    Some(body)
 }
 
 fn render(shown: &Availability, ask: Ask<'_>, snapshot: &Snapshot, release: u64) -> Rendered {

@@ -123,13 +123,7 @@ impl Recent {
 
     /// L1's way in: judges whether the loaded facts still count, enters them, and joins to them what
     /// came in meanwhile. `until`: no earlier than the moment they were read, by the database's clock.
-    pub(crate) fn complete(
-        &self,
-        sku: &Sku,
-        loaded: Stock,
-        source: Source,
-        until: Timestamp,
-    ) -> Result<Stock, TooOld> {
+    pub(crate) fn complete(&self, sku: &Sku, loaded: Stock, source: Source, until: Timestamp) -> Result<Stock, TooOld> {
         let mut inner = self.lock();
         if !inner.reaches_back(source) {
             return Err(TooOld);

@@ -92,7 +92,13 @@ struct Reader {
 
 impl Reader {
     /// Assigns every partition: on from `positions`, a new one from 0; without any, from the ends.
-    fn open(brokers: &str, topic: &str, apply: &mut Apply, positions: Option<Vec<i64>>, stop: &Stop) -> KafkaResult<Self> {
+    fn open(
+        brokers: &str,
+        topic: &str,
+        apply: &mut Apply,
+        positions: Option<Vec<i64>>,
+        stop: &Stop,
+    ) -> KafkaResult<Self> {
         let consumer: BaseConsumer = settings(brokers, "onhand-edge").create()?;
         let id = topic_id::fetch(&consumer, topic, ASK);
         let same_topic = id.is_none() || apply.position.topic_id().is_none_or(|known| Some(known) == id);
@@ -130,6 +136,7 @@ impl Reader {
                     }
                     apply.record(partition, offset, message.payload().unwrap_or_default());
                     self.progress = Instant::now();
+                    apply.position.set_connected(true);
                     if apply.freshness.named() > apply.position.partitions() as usize {
                         return End::Rebuild;
                     }
@@ -169,4 +176,3 @@ pub(super) fn assignment(topic: &str, positions: &[i64]) -> KafkaResult<TopicPar
     }
     Ok(list)
 }
-

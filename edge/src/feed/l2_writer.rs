@@ -7,7 +7,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -84,7 +87,7 @@ impl L2Writer {
         let place = Place { topic: self.topic.clone(), topic_id: topic_id.clone(), redis: Mutex::new(self.connect()?) };
         let mut config = kafka::settings(&self.brokers, &format!("onhand-l2-{}", self.region));
         config.set("session.timeout.ms", "10000").set("heartbeat.interval.ms", "2000");
-        let context = Writing { place, at: Mutex::default(), failed: Mutex::default() };
+        let context = Writing { place, at: Mutex::default(), assigned: AtomicU64::new(0), failed: Mutex::default() };
         let consumer: BaseConsumer<Writing> = config.create_with_context(context)?;
         consumer.subscribe(&[&self.topic])?;
         while !stop.stopped() && self.position.topic_id().as_ref() == Some(&topic_id) {
@@ -121,39 +124,52 @@ enum Failed {
 /// One partition's records of a moment.
 #[derive(Default)]
 struct Batch {
-    first: Option<i64>,
+    /// The offset after the last of them.
     next: i64,
     records: Vec<Record>,
 }
 
+impl Batch {
+    /// Those from `offset` on: earlier ones were fetched before writing was placed elsewhere.
+    fn from(&self, offset: i64) -> impl Iterator<Item = &Record> {
+        self.records.iter().filter(move |record| record.offset >= offset)
+    }
+}
+
 struct Record {
+    offset: i64,
     sku: Sku,
     field: String,
     value: Vec<u8>,
 }
 
-fn record(payload: &[u8]) -> Option<Record> {
-    match Change::decode(payload).ok()? {
-        Change::Fact(fact) => {
-            Some(Record { sku: fact.sku.clone(), field: fact.location.to_string(), value: l2::encode_field(&fact) })
-        }
-        Change::Item(item) => {
-            Some(Record { sku: item.sku.clone(), field: l2::ITEM.to_owned(), value: l2::encode_field(&item) })
-        }
-        Change::Location(_) | Change::Channel(_) | Change::Watermark(_) => None,
-    }
+fn record(offset: i64, payload: &[u8]) -> Option<Record> {
+    let (sku, field, value) = match Change::decode(payload).ok()? {
+        Change::Fact(fact) => (fact.sku.clone(), fact.location.to_string(), l2::encode_field(&fact)),
+        Change::Item(item) => (item.sku.clone(), l2::ITEM.to_owned(), l2::encode_field(&item)),
+        Change::Location(_) | Change::Channel(_) | Change::Watermark(_) => return None,
+    };
+    Some(Record { offset, sku, field, value })
 }
 
+/// What has come, up to a batch. What came before partitions changed hands is dropped: it is read
+/// again by whoever has them now.
 fn gather(consumer: &BaseConsumer<Writing>) -> BTreeMap<i32, Batch> {
     let mut batches = BTreeMap::<i32, Batch>::new();
+    let assigned = || consumer.context().assigned.load(Ordering::Relaxed);
+    let mut under = assigned();
     let mut wait = POLL;
     for _ in 0..BATCH {
-        match consumer.poll(wait) {
+        let polled = consumer.poll(wait);
+        if assigned() != under {
+            under = assigned();
+            batches.clear();
+        }
+        match polled {
             Some(Ok(message)) => {
                 let batch = batches.entry(message.partition()).or_default();
-                batch.first.get_or_insert(message.offset());
                 batch.next = message.offset() + 1;
-                batch.records.extend(message.payload().and_then(record));
+                batch.records.extend(message.payload().and_then(|payload| record(message.offset(), payload)));
             }
             Some(Err(error)) => {
                 tracing::debug!(%error, "the change feed hesitates");
@@ -172,6 +188,8 @@ struct Writing {
     place: Place,
     /// The offset that Redis is expected to have, for each partition that is ours.
     at: Mutex<BTreeMap<i32, i64>>,
+    /// How often partitions have changed hands.
+    assigned: AtomicU64,
     failed: Mutex<Option<Failed>>,
 }
 
@@ -179,6 +197,7 @@ impl ClientContext for Writing {}
 
 impl ConsumerContext for Writing {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        self.assigned.fetch_add(1, Ordering::Relaxed);
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let done = if assigned { self.assign(consumer, list) } else { self.revoke(consumer) };
         if let Err(error) = done {
@@ -224,8 +243,8 @@ impl Writing {
         let mut sent = Vec::new();
         for (partition, batch) in batches {
             let Some(expected) = at.get(partition).copied() else { continue };
-            if batch.first.is_none_or(|first| first < expected) {
-                continue; // fetched before we were placed elsewhere
+            if batch.next <= expected {
+                continue;
             }
             pipeline.add_command(self.place.command(*partition, expected, batch));
             sent.push((*partition, batch.next));
@@ -264,12 +283,12 @@ struct Place {
 impl Place {
     fn command(&self, partition: i32, expected: i64, batch: &Batch) -> redis::Cmd {
         let mut command = redis::cmd("EVAL");
-        command.arg(WRITE).arg(1 + batch.records.len()).arg(l2::offset_key(partition));
-        batch.records.iter().for_each(|record| {
+        command.arg(WRITE).arg(1 + batch.from(expected).count()).arg(l2::offset_key(partition));
+        batch.from(expected).for_each(|record| {
             command.arg(l2::key(partition, &record.sku));
         });
         command.arg(l2::encode_offset(&self.topic_id, expected)).arg(l2::encode_offset(&self.topic_id, batch.next));
-        batch.records.iter().for_each(|record| {
+        batch.from(expected).for_each(|record| {
             command.arg(&record.field).arg(&record.value);
         });
         command

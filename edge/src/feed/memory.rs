@@ -14,7 +14,9 @@ pub(super) fn read(log: &MemoryLog, mut apply: Apply, stop: &Stop) {
     apply.position.set_connected(true);
     while !stop.stopped() {
         match log.poll(&mut positions, WAIT) {
-            Ok(records) => records.iter().for_each(|record| apply.record(record.partition, record.offset, &record.value)),
+            Ok(records) => {
+                records.iter().for_each(|record| apply.record(record.partition, record.offset, &record.value))
+            }
             Err(gone) => {
                 tracing::warn!(%gone, "reading on from the end");
                 positions = log.ends();

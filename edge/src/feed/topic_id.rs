@@ -31,7 +31,11 @@ fn guard<T>(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Option<Gu
 }
 
 /// The topic's id; none if the brokers do not tell in time, or the topic is not there.
-pub(super) fn fetch<C: ConsumerContext>(consumer: &impl Consumer<C>, topic: &str, timeout: Duration) -> Option<Arc<str>> {
+pub(super) fn fetch<C: ConsumerContext>(
+    consumer: &impl Consumer<C>,
+    topic: &str,
+    timeout: Duration,
+) -> Option<Arc<str>> {
     describe(consumer.client().native_client(), &CString::new(topic).ok()?, timeout)
 }
 
@@ -50,7 +54,9 @@ fn describe(client: &NativeClient, topic: &CStr, timeout: Duration) -> Option<Ar
         sys::rd_kafka_DescribeTopics(rk, topics.0, options.0, queue.0);
         let event = guard(sys::rd_kafka_queue_poll(queue.0, ms), sys::rd_kafka_event_destroy)?;
         let result = sys::rd_kafka_event_DescribeTopics_result(event.0);
-        if result.is_null() || sys::rd_kafka_event_error(event.0) != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        if result.is_null()
+            || sys::rd_kafka_event_error(event.0) != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+        {
             return None;
         }
         let mut count = 0;

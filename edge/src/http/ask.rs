@@ -97,7 +97,10 @@ mod tests {
 
     fn fault(query: &str) -> String {
         let problem = Query::read(Some(query)).unwrap_err();
-        problem.members.get("field").map_or(problem.code.as_str().to_owned(), |field| field.as_str().unwrap().to_owned())
+        problem
+            .members
+            .get("field")
+            .map_or(problem.code.as_str().to_owned(), |field| field.as_str().unwrap().to_owned())
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `GET /v1/availability/{sku}`, and what every lookup shares.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,8 +17,8 @@ use crate::{
     cache::{Entry, LoadError, Loaded, Need, Tier},
     freshness::{AsOf, Mode},
     node::Node,
-    topology::Snapshot,
     view,
+    view::Rendered,
 };
 
 const MAX_STALENESS: &str = "onhand-max-staleness";
@@ -77,31 +78,35 @@ pub(super) fn session(headers: &HeaderMap) -> Result<Option<Session>, Problem> {
     headers.get(session::HEADER).map(|token| Session::decode(token.to_str().unwrap_or_default())).transpose()
 }
 
-/// The SKU of a raw path segment.
-fn sku(segment: &str) -> Result<Sku, Problem> {
-    let decoded = percent_decode_str(segment).decode_utf8().map_err(|_| Problem::field("sku", "percent-encoded UTF-8"))?;
-    Sku::new(&decoded).map_err(|error| Problem::field("sku", error))
+/// The SKU that a raw path segment spells. What L1 holds was checked when it came.
+fn spelt(segment: &str) -> Result<Cow<'_, str>, Problem> {
+    percent_decode_str(segment).decode_utf8().map_err(|_| Problem::field("sku", "percent-encoded UTF-8"))
 }
 
-fn unknown(sku: &Sku) -> Problem {
-    Problem::new(Code::UnknownSku, format!("sku: there is no {sku}"))
+fn checked(name: &str) -> Result<Sku, Problem> {
+    Sku::new(name).map_err(|error| Problem::field("sku", error))
 }
 
 pub(super) async fn get(node: &Node, asked: &Asked, segment: &str) -> Result<Reply, Failure> {
     let began = Instant::now();
     let headers = asked.request.headers();
     node.auth.may_read(headers)?;
-    let sku = sku(segment)?;
+    let name = spelt(segment)?;
     let query = Query::read(asked.request.uri().query())?;
     let moment = Moment::begin(node, headers).await?;
-    // Names are judged before the SKU is looked for; the entry is read after `as_of`.
     let snapshot = node.topology.snapshot();
-    query.resolve(&snapshot)?;
+    let ask = query.resolve(&snapshot)?;
     let loaded = match query.reservation {
-        Some(reservation) => without(node, &sku, reservation).await?,
-        None => node.cache.find(&sku, &moment.need).await?,
+        Some(reservation) => without(node, &checked(&name)?, reservation).await?,
+        None => match node.cache.hit(&name, &moment.need) {
+            Ok(hit) => hit,
+            Err(fresh) => node.cache.load(checked(&name)?, fresh).await?,
+        },
     };
-    let reply = shown(node, headers, &sku, &query, &snapshot, &moment, &loaded)?;
+    let unknown = || Problem::new(Code::UnknownSku, format!("sku: there is no {name}"));
+    let body = view::rendered(&loaded.entry, ask, &snapshot, &node.rules).ok_or_else(unknown)?;
+    let mut reply = shown(headers, body);
+    moment.show(&mut reply, moment.earned(node, loaded.at), loaded.tier);
     node.metrics.looked_up(loaded.tier);
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
@@ -114,19 +119,8 @@ async fn without(node: &Node, sku: &Sku, reservation: uuid::Uuid) -> Result<Load
     Ok(Loaded { entry: Arc::new(Entry::alone(stock)), tier: Tier::Origin, at: Some(loaded.at) })
 }
 
-fn shown(
-    node: &Node,
-    headers: &HeaderMap,
-    sku: &Sku,
-    query: &Query,
-    snapshot: &Snapshot,
-    moment: &Moment,
-    loaded: &Loaded,
-) -> Result<Reply, Failure> {
-    if !loaded.entry.stock.known() {
-        return Err(unknown(sku).into());
-    }
-    let body = view::rendered(sku, &loaded.entry, query.resolve(snapshot)?, snapshot, &node.rules);
+/// The body, or nothing where the caller has it.
+fn shown(headers: &HeaderMap, body: Rendered) -> Reply {
     let same = headers.get(header::IF_NONE_MATCH).is_some_and(|held| matches(held, &body.etag));
     let mut reply = if same {
         let mut reply = Response::new(Full::new(Bytes::new()));
@@ -136,12 +130,13 @@ fn shown(
         super::json(StatusCode::OK, body.body)
     };
     reply.headers_mut().insert(header::ETAG, body.etag);
-    moment.show(&mut reply, moment.earned(node, loaded.at), loaded.tier);
-    Ok(reply)
+    reply
 }
 
 /// RFC 9110, 13.1.2: weak comparison, a list or `*`.
 fn matches(held: &HeaderValue, etag: &HeaderValue) -> bool {
     let Ok(held) = held.to_str() else { return false };
-    held.split(',').map(str::trim).any(|held| held == "*" || held.trim_start_matches("W/").as_bytes() == etag.as_bytes())
+    held.split(',')
+        .map(str::trim)
+        .any(|held| held == "*" || held.trim_start_matches("W/").as_bytes() == etag.as_bytes())
 }

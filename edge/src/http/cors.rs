@@ -27,7 +27,8 @@ impl Cors {
 
     pub(super) fn judge(&self, headers: &HeaderMap) -> Judged {
         let origin = headers.get(header::ORIGIN);
-        let known = |origin: &&HeaderValue| self.any || self.origins.iter().any(|held| held.as_bytes() == origin.as_bytes());
+        let known =
+            |origin: &&HeaderValue| self.any || self.origins.iter().any(|held| held.as_bytes() == origin.as_bytes());
         Judged(origin.filter(known).cloned())
     }
 }

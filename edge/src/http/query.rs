@@ -14,6 +14,7 @@ use crate::{
     node::Node,
     topology::Snapshot,
     view,
+    view::Ask,
 };
 
 pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
@@ -26,43 +27,35 @@ pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
     let query = Query::of_names(channel, locations);
     let moment = Moment::begin(node, &head.headers).await?;
     let snapshot = node.topology.snapshot();
-    query.resolve(&snapshot)?;
+    let ask = query.resolve(&snapshot)?;
     let loaded = node.cache.find_all(&skus, &moment.need).await;
     let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let reply = shown(node, &skus, &query, &snapshot, &moment, &loaded)?;
+    let reply = shown(node, &skus, ask, &snapshot, &moment, &loaded);
     loaded.iter().for_each(|loaded| node.metrics.looked_up(loaded.tier));
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
 }
 
-fn shown(
-    node: &Node,
-    skus: &[Sku],
-    query: &Query,
-    snapshot: &Snapshot,
-    moment: &Moment,
-    loaded: &[Loaded],
-) -> Result<Reply, Failure> {
-    let ask = query.resolve(snapshot)?;
+fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, moment: &Moment, loaded: &[Loaded]) -> Reply {
     let mut body = Vec::with_capacity(64 + loaded.len() * 384);
     body.extend_from_slice(br#"{"items":["#);
     let mut unknown: Vec<&Sku> = Vec::new();
     for (sku, loaded) in skus.iter().zip(loaded) {
-        if !loaded.entry.stock.known() {
+        let Some(rendered) = view::rendered(&loaded.entry, ask, snapshot, &node.rules) else {
             unknown.push(sku);
             continue;
-        }
+        };
         if body.last() == Some(&b'}') {
             body.push(b',');
         }
-        body.extend_from_slice(&view::rendered(sku, &loaded.entry, ask, snapshot, &node.rules).body);
+        body.extend_from_slice(&rendered.body);
     }
     body.extend_from_slice(br#"],"unknown":"#);
     serde_json::to_writer(&mut body, &unknown).expect("plain data encodes");
     body.push(b'}');
     let mut reply = super::json(StatusCode::OK, body);
     moment.show(&mut reply, earned(node, moment, loaded), worst(loaded));
-    Ok(reply)
+    reply
 }
 
 /// The least of what the answers may claim.

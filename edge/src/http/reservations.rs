@@ -28,7 +28,8 @@ const TRACEPARENT: &str = "traceparent";
 const LONGEST: Duration = Duration::from_secs(60);
 /// Headers of the origin's own answers that are passed on.
 const PASSED: [HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::LOCATION];
-const PASSED_TOO: [&str; 5] = ["onhand-as-of", "onhand-session", "idempotent-replayed", "ratelimit", "ratelimit-policy"];
+const PASSED_TOO: [&str; 5] =
+    ["onhand-as-of", "onhand-session", "idempotent-replayed", "ratelimit", "ratelimit-policy"];
 
 /// The check of a verb's body.
 type Check = fn(&[u8]) -> Result<(), Problem>;

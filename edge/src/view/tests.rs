@@ -74,8 +74,12 @@ fn channel(locations: &[&str]) -> Channel {
 /// eu-2 serves first, then eu-1 and eu-3 by id; eu-4 is disabled.
 fn snapshot() -> Arc<Snapshot> {
     let topology = Topology::default();
-    let locations =
-        vec![location("eu-1", 1, true), location("eu-2", 0, true), location("eu-3", 1, true), location("eu-4", 0, false)];
+    let locations = vec![
+        location("eu-1", 1, true),
+        location("eu-2", 0, true),
+        location("eu-3", 1, true),
+        location("eu-4", 0, false),
+    ];
     let loaded = LoadedTopology { at: Timestamp::default(), term: 1, good_since: 1, locations, channels: Vec::new() };
     topology.join_loaded(loaded);
     topology.snapshot()
@@ -152,14 +156,14 @@ fn restock_at_is_the_earliest_and_adds_no_status() {
 fn a_kept_body_counts_only_for_its_channel_and_topology() {
     let entry = Entry::alone(stock(vec![fact("eu-1", 55), fact("eu-2", 30)]));
     let (web, snapshot, rules) = (channel(&["eu-1"]), snapshot(), Rules::none());
-    let all = rendered(&sku(), &entry, Ask::default(), &snapshot, &rules);
-    let again = rendered(&sku(), &entry, Ask::default(), &snapshot, &rules);
+    let all = rendered(&entry, Ask::default(), &snapshot, &rules).unwrap();
+    let again = rendered(&entry, Ask::default(), &snapshot, &rules).unwrap();
     assert_eq!(all.body.as_ptr(), again.body.as_ptr(), "answered from the same bytes");
     let ask = Ask { channel: Some(&web), ..Ask::default() };
-    let shown = rendered(&sku(), &entry, ask, &snapshot, &rules);
+    let shown = rendered(&entry, ask, &snapshot, &rules).unwrap();
     assert_ne!(all.body, shown.body);
     assert_ne!(all.etag, shown.etag);
     let other = Snapshot::default();
-    let parsed: Availability = serde_json::from_slice(&rendered(&sku(), &entry, ask, &other, &rules).body).unwrap();
+    let parsed: Availability = serde_json::from_slice(&rendered(&entry, ask, &other, &rules).unwrap().body).unwrap();
     assert_eq!(parsed.locations, [], "no location is known there");
 }

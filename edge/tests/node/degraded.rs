@@ -13,8 +13,12 @@ async fn nothing_is_claimed_before_the_first_watermark() {
     assert_eq!(world.get(&at("/actuator/health/readiness")).await.status, 503);
     assert_eq!(world.get(&at("/actuator/health/liveness")).await.status, 200);
     assert_eq!(world.get("/health").await.status, 503);
-    world.watermark();
-    world.eventually("ready", async || world.get(&at("/actuator/health/readiness")).await.status == 200).await;
+    world
+        .eventually("ready", async || {
+            world.watermark();
+            world.get(&at("/actuator/health/readiness")).await.status == 200
+        })
+        .await;
     let health = world.get("/health").await;
     assert_eq!(health.status, 200);
     let shown = health.json();
@@ -43,11 +47,12 @@ async fn feed_and_origin_gone_cached_answers_are_marked_then_refused() {
     world.origin.with(|state| state.broken = false);
     world.eventually("back", async || world.get("/v1/availability/a").await.status == 200).await;
     let mark = world.watermark();
-    world.eventually("live", async || {
-        let shown = world.get("/v1/availability/a").await;
-        shown.header("onhand-stale").is_empty() && shown.header("onhand-as-of") >= mark.to_string().as_str()
-    })
-    .await;
+    world
+        .eventually("live", async || {
+            let shown = world.get("/v1/availability/a").await;
+            shown.header("onhand-stale").is_empty() && shown.header("onhand-as-of") >= mark.to_string().as_str()
+        })
+        .await;
 }
 
 #[tokio::test]

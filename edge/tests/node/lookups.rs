@@ -31,9 +31,11 @@ async fn the_same_body_is_not_sent_twice() {
     assert_eq!((again.status.as_u16(), again.text.as_str(), again.header("etag")), (304, "", etag));
     assert!(!again.header("onhand-as-of").is_empty());
     world.publish(Change::Fact(fact("a", "eu-1", 4, 2)));
-    world.eventually("a new body", async || {
-        world.get_with("/v1/availability/a", &[("if-none-match", etag)]).await.status == 200
-    }).await;
+    world
+        .eventually("a new body", async || {
+            world.get_with("/v1/availability/a", &[("if-none-match", etag)]).await.status == 200
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -77,7 +79,8 @@ async fn a_query_answers_in_order_and_loads_its_misses_together() {
     let body = r#"{"skus":["b","x","a","b"],"channel":"web"}"#;
     let answer = world.post("/v1/availability/query", &[], body).await;
     let items = answer.json()["items"].as_array().unwrap().clone();
-    let shown: Vec<_> = items.iter().map(|item| (item["sku"].as_str().unwrap(), item["available"].as_i64().unwrap())).collect();
+    let shown: Vec<_> =
+        items.iter().map(|item| (item["sku"].as_str().unwrap(), item["available"].as_i64().unwrap())).collect();
     assert_eq!(shown, [("b", 2), ("a", 0), ("b", 2)]);
     assert_eq!(answer.json()["unknown"], serde_json::json!(["x"]));
     assert_eq!(world.origin.with(|state| state.loads.len()), loads + 1);
@@ -128,9 +131,11 @@ async fn as_of_is_the_feeds_and_a_bound_goes_to_the_origin() {
     let world = World::start_with(|config| config.freshness.live_ms = 1000).await;
     world.store(fact("a", "eu-1", 5, 1));
     let t = world.watermark();
-    world.eventually("the watermark shows", async || {
-        world.get("/v1/availability/a").await.header("onhand-as-of") == t.to_string()
-    }).await;
+    world
+        .eventually("the watermark shows", async || {
+            world.get("/v1/availability/a").await.header("onhand-as-of") == t.to_string()
+        })
+        .await;
     world.store(fact("a", "eu-1", 4, 2)); // the feed says nothing of it
     assert_eq!(world.available("a").await, 5);
     tokio::time::sleep(Duration::from_millis(50)).await;

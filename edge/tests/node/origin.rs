@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -21,10 +21,8 @@ use onhand_wire::{
 /// A forwarded call, as the origin got it.
 #[derive(Debug, Clone)]
 pub struct Got {
-    pub method: Method,
     pub path: String,
     pub headers: HeaderMap,
-    pub body: Bytes,
 }
 
 #[derive(Default)]
@@ -81,7 +79,7 @@ impl FakeOrigin {
                 _ if state.broken => status(StatusCode::SERVICE_UNAVAILABLE),
                 "/internal/api/facts" => state.facts(&body),
                 "/internal/api/topology" => state.topology(),
-                _ => state.forwarded(Got { method: head.method, path: path.clone(), headers: head.headers, body }),
+                _ => state.forwarded(Got { path: path.clone(), headers: head.headers }),
             };
             (answer, state.slow)
         });

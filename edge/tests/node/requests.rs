@@ -7,7 +7,9 @@ use crate::world::{World, fact};
 #[tokio::test]
 async fn routes_methods_and_paths() {
     let world = World::start().await;
-    for path in ["/", "/v1", "/v1/availability/", "/v1/availability/a/b", "/metrics", "/actuator/health", "/v1/reservations/"] {
+    for path in
+        ["/", "/v1", "/v1/availability/", "/v1/availability/a/b", "/metrics", "/actuator/health", "/v1/reservations/"]
+    {
         assert_eq!(world.get(path).await.code(), (404, "not_found".to_owned()), "{path}");
     }
     let wrong = world.call(Method::DELETE, "/v1/availability/a", &[], "").await;
@@ -88,7 +90,14 @@ async fn slow_heads_and_idle_connections_are_closed() {
 async fn management_is_apart_and_changing_needs_an_operator() {
     let world = World::start().await;
     let at = |path: &str| format!("{}{path}", world.management);
-    for path in ["/health", "/metrics", "/actuator/prometheus", "/actuator/health", "/actuator/health/liveness", "/actuator/health/readiness"] {
+    for path in [
+        "/health",
+        "/metrics",
+        "/actuator/prometheus",
+        "/actuator/health",
+        "/actuator/health/liveness",
+        "/actuator/health/readiness",
+    ] {
         assert_eq!(world.get(&at(path)).await.status, 200, "{path}");
     }
     let clear = at("/actuator/caches/clearAll");

@@ -1,6 +1,6 @@
 use http::StatusCode;
 use onhand_wire::{
-    Timestamp, Version,
+    Version,
     auth::Scope,
     bulk::{WRITTEN, Written},
     event::Change,
@@ -26,18 +26,29 @@ async fn a_hold_shows_before_its_caller_hears_and_its_session_holds_elsewhere() 
     world.store(fact("a", "eu-1", 5, 1));
     assert_eq!(world.available("a").await, 5);
     let held = onhand_wire::Fact { reserved: 2, ..fact("a", "eu-1", 5, 2) };
-    world.origin.with(|state| state.now += 10_000);
+    world.origin.with(|state| state.now += 10_000_000); // later than anything that the other node knows of
     let answer = written(&world, held.clone());
     world.origin.with(|state| state.written = Some(answer.clone()));
-    let headers = [("authorization", token.as_str()), ("idempotency-key", "k1"), ("traceparent", "00-1"), ("x-correlation-id", "c1")];
+    let headers = [
+        ("authorization", token.as_str()),
+        ("idempotency-key", "k1"),
+        ("traceparent", "00-1"),
+        ("x-correlation-id", "c1"),
+    ];
     let reply = world.post("/v1/reservations", &headers, HOLD).await;
     assert_eq!((reply.status.as_u16(), reply.text.as_str()), (201, r#"{"id":"x","state":"held"}"#));
     assert_eq!(reply.header("onhand-as-of"), answer.as_of.to_string());
     assert_eq!(world.available("a").await, 3);
     let got = world.origin.with(|state| state.got[0].clone());
     let sent = |name: &str| got.headers[name].to_str().unwrap().to_owned();
-    assert_eq!((got.path.as_str(), sent("accept").as_str(), sent("idempotency-key").as_str()), ("/v1/reservations", WRITTEN, "k1"));
-    assert_eq!((sent("traceparent").as_str(), sent("x-correlation-id").as_str(), sent("authorization")), ("00-1", "c1", token));
+    assert_eq!(
+        (got.path.as_str(), sent("accept").as_str(), sent("idempotency-key").as_str()),
+        ("/v1/reservations", WRITTEN, "k1")
+    );
+    assert_eq!(
+        (sent("traceparent").as_str(), sent("x-correlation-id").as_str(), sent("authorization")),
+        ("00-1", "c1", token)
+    );
     assert!(sent("onhand-timeout-ms").parse::<u64>().unwrap() <= 1000);
 
     // Another node has not heard of it: the token sends the caller to the origin.
@@ -68,7 +79,10 @@ async fn sessions_grow_and_replays_are_marked() {
     let reply = world.post(&format!("/v1/reservations/{id}/confirm"), &headers, "").await;
     assert_eq!(reply.header("idempotent-replayed"), "true");
     let session = Session::decode(reply.header("onhand-session")).unwrap();
-    assert_eq!(session.floors.iter().map(|floor| floor.version).collect::<Vec<_>>(), [Version::new(1, 2), Version::new(1, 9)]);
+    assert_eq!(
+        session.floors.iter().map(|floor| floor.version).collect::<Vec<_>>(),
+        [Version::new(1, 2), Version::new(1, 9)]
+    );
     let key = world.origin.with(|state| state.got[0].headers["idempotency-key"].to_str().unwrap().to_owned());
     assert_eq!(key.len(), 36, "the edge gives a key where none was brought");
 }
@@ -85,7 +99,10 @@ async fn what_is_wrong_is_told_before_the_origin_is_asked() {
     assert_eq!(world.post(path, &[auth], HOLD).await.code(), (428, "idempotency_key_required".to_owned()));
     assert_eq!(world.post(path, &[auth, ("idempotency-key", "a b")], HOLD).await.json()["field"], "Idempotency-Key");
     assert_eq!(world.post(path, &[auth, key], "{}").await.json()["field"], "lines");
-    assert_eq!(world.call(http::Method::POST, path, &[auth, key, ("content-type", "text/csv")], "x").await.code().0, 415);
+    assert_eq!(
+        world.call(http::Method::POST, path, &[auth, key, ("content-type", "text/csv")], "x").await.code().0,
+        415
+    );
     assert_eq!(world.post("/v1/reservations/nope/confirm", &[auth], "").await.code(), (404, "not_found".to_owned()));
     let id = "01930000-0000-7000-8000-000000000000";
     assert_eq!(world.post(&format!("{path}/{id}/explode"), &[auth], "").await.code().0, 404);
@@ -112,7 +129,10 @@ async fn the_origins_problems_pass_and_kept_ones_get_this_calls_id() {
     };
     world.origin.with(|state| (state.problem, state.written) = (None, Some(kept)));
     let reply = world.post("/v1/reservations", &headers, HOLD).await;
-    assert_eq!((reply.code().1.as_str(), reply.json()["correlation_id"].as_str()), ("insufficient_stock", Some("mine")));
+    assert_eq!(
+        (reply.code().1.as_str(), reply.json()["correlation_id"].as_str()),
+        ("insufficient_stock", Some("mine"))
+    );
 }
 
 /// The hold's facts arrive while an older load of the SKU is on its way.
@@ -132,5 +152,4 @@ async fn a_load_does_not_undo_a_hold() {
     world.publish(Change::Fact(fact("a", "eu-1", 5, 1)));
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     assert_eq!(world.available("a").await, 3, "nor does a late record");
-    let _ = Timestamp::default();
 }

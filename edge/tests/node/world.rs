@@ -66,12 +66,18 @@ impl World {
 
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let world = Self::start_without_watermark(change).await;
-        world.watermark();
-        world.eventually("ready", async || world.get("/v1/availability/none").await.status != 503).await;
+        world
+            .eventually("ready", async || {
+                world.watermark(); // the feed is read from its end, wherever that was
+                world.get("/v1/availability/none").await.status != 503
+            })
+            .await;
         world
     }
 
     pub async fn start_without_watermark(change: impl FnOnce(&mut Config)) -> Self {
+        let log = MemoryLog::new(PARTITIONS);
+        let feed = Feed::Memory(log.clone());
         let origin = FakeOrigin::start().await;
         origin.with(|state| {
             state.now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;
@@ -81,18 +87,14 @@ impl World {
         let key = SigningKey::from_bytes(&[7; 32]);
         let issuer = Issuer::from_pem(key.to_pkcs8_pem(Default::default()).unwrap().as_bytes()).unwrap();
         let public_key = key.verifying_key().to_public_key_pem(Default::default()).unwrap();
-        let mut config = Config {
-            listen: "127.0.0.1:0".to_owned(),
-            management: "127.0.0.1:0".to_owned(),
-            ..Config::default()
-        };
+        let mut config =
+            Config { listen: "127.0.0.1:0".to_owned(), management: "127.0.0.1:0".to_owned(), ..Config::default() };
         config.origin.urls = vec![format!("http://{}", origin.address)];
         config.origin.timeout = Span::ms(1000);
         config.freshness.live_ms = 60_000; // tests that look at modes set it
         change(&mut config);
-        let log = MemoryLog::new(PARTITIONS);
         let auth = Auth { verifier: Arc::new(Verifier::from_pem(public_key.as_bytes()).unwrap()), public_reads: true };
-        let edge = Edge::bind(config, Feed::Memory(log.clone()), auth, Rules::none(), "test").await.unwrap();
+        let edge = Edge::bind(config, feed, auth, Rules::none(), "test").await.unwrap();
         let (public, management) = (format!("http://{}", edge.public()), format!("http://{}", edge.management()));
         let (stop, stopped) = tokio::sync::oneshot::channel();
         tokio::spawn(edge.serve(async move {

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 
 use onhand_origin::command::{Ask, Command};
 use onhand_wire::reservation::{Reservation, State};
-use proptest::test_runner::{RngAlgorithm, TestRng};
-use rand_core_free::Dice;
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -15,25 +14,18 @@ const SKUS: [&str; 3] = ["x", "y", "z"];
 const PLACES: [&str; 2] = ["a", "b"];
 const BATCHES: usize = 60;
 
-/// A seeded source of small numbers, over proptest's generator.
-mod rand_core_free {
-    use proptest::prelude::RngCore;
+struct Dice(StdRng);
 
-    pub(super) struct Dice(pub(super) proptest::test_runner::TestRng);
-
-    impl Dice {
-        pub(super) fn below(&mut self, sides: u32) -> u32 {
-            self.0.next_u32() % sides
-        }
+impl Dice {
+    fn below(&mut self, sides: u32) -> u32 {
+        self.0.random_range(0..sides)
     }
 }
 
 pub(crate) async fn random_commands_keep_the_invariants(shop: Shop) {
     let seed = std::env::var("ONHAND_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| Uuid::new_v4().as_u128() as u64);
     println!("ONHAND_SEED={seed}");
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let mut dice = Dice(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
+    let mut dice = Dice(StdRng::seed_from_u64(seed));
     for place in PLACES {
         shop.location(place, 1, json!({})).await;
         for name in SKUS {

@@ -16,7 +16,8 @@ pub struct Config {
     pub dir: String,
     /// What a view may take. Past it the call is cut off and the plain facts are shown. Whole
     /// milliseconds, rounded up, 2 ms at least: the clock ticks once a millisecond, and a call may
-    /// begin just before a tick, so it gets up to 1 ms less than this, never more.
+    /// begin just before a tick, so it gets up to 1 ms less than this. It gets more only where the
+    /// machine is so busy that the clock's own thread waits for a core.
     pub deadline: Span,
     /// The same for an allocation inside a batch, which holds its row locks meanwhile.
     pub batch_deadline: Span,

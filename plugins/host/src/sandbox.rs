@@ -10,7 +10,8 @@ use std::{
 
 use onhand_wire::setting::Span;
 use wasmtime::{
-    Engine, EngineWeak, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store, Trap,
+    Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store,
+    Trap,
 };
 
 use crate::{
@@ -25,8 +26,9 @@ const CONCURRENT: u32 = 64;
 /// A component has its own module and the small ones that wrap its imports, WASI adapters at most.
 const CORE_INSTANCES: u32 = 8;
 /// What a slot keeps of a call's memory, cleared, rather than give it back to the kernel: a call
-/// that touches no more costs no system call.
-const KEEP_RESIDENT: usize = 128 << 10;
+/// that touches no more meets no page faults.
+const KEEP_RESIDENT: usize = 1 << 20;
+const PAGE: usize = 64 << 10;
 const TICK: Duration = Duration::from_millis(1);
 
 pub(crate) struct Sandbox {
@@ -76,12 +78,20 @@ fn settings(memory: usize) -> wasmtime::Config {
         .max_memories_per_component(1)
         .max_memory_size(memory)
         .linear_memory_keep_resident(KEEP_RESIDENT)
-        .table_keep_resident(KEEP_RESIDENT);
+        .table_keep_resident(KEEP_RESIDENT)
+        // Clears the touched pages only, where the kernel can tell (Linux 6.7): 22 µs a call -> 11.
+        .pagemap_scan(Enabled::Auto);
     let mut config = wasmtime::Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .concurrency_support(false)
         .epoch_interruption(true)
+        // Bounds are checked by code, not by guard pages, so that a memory that has grown need not be
+        // protected again: 11 µs a call -> 6, and no slower where a rule computes much. No signal
+        // handlers and no 4 GiB of address space per slot, either.
+        .signals_based_traps(false)
+        .memory_reservation(memory.checked_next_multiple_of(PAGE).unwrap_or(memory) as u64)
+        .memory_guard_size(0)
         // A call is a pure function of its input, on every machine.
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true);

@@ -13,9 +13,12 @@ fn location(pickup: bool) -> Location {
     Location { id: "any".into(), region: None, priority: 0, coordinates: None, pickup }
 }
 
+/// Available, backorderable.
+type Units = (u32, u32);
+
 /// Two SKUs at every location.
-fn stock(units: &[((u32, u32), (u32, u32))]) -> Vec<SkuStock> {
-    let of = |sku: &str, units: Vec<(u32, u32)>| {
+fn stock(units: &[(Units, Units)]) -> Vec<SkuStock> {
+    let of = |sku: &str, units: Vec<Units>| {
         let offer = |(location, (available, backorderable))| Offer { location, available, backorderable };
         SkuStock { sku: sku.into(), offers: (0..).zip(units).map(offer).collect() }
     };

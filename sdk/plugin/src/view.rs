@@ -3,7 +3,9 @@
 use std::marker::PhantomData;
 
 use crate::bindings::view::exports::onhand::rules::view_rule::Guest;
-pub use crate::bindings::view::exports::onhand::rules::view_rule::{LocationStock, Presentation, Request, Shown, Stock};
+pub use crate::bindings::view::exports::onhand::rules::view_rule::{
+    LocationStock, Presentation, Request, Shown, Stock,
+};
 use crate::{Config, Error};
 
 /// Caps, hides, buffers or buckets what a channel sees.

@@ -75,6 +75,11 @@ impl Call {
         Self(self.0.json(&body))
     }
 
+    /// A body under the content type set by hand, or none.
+    pub fn body_only(self, body: impl Into<reqwest::Body>) -> Self {
+        Self(self.0.body(body))
+    }
+
     pub fn body(self, media_type: &str, body: impl Into<reqwest::Body>) -> Self {
         Self(self.0.header("content-type", media_type).body(body))
     }

@@ -43,6 +43,7 @@ mod tokens;
 mod world;
 
 mod client;
+pub mod drill;
 pub mod wait;
 
 pub use builder::Builder;

@@ -139,7 +139,7 @@ fn under_threads_a_reader_never_sees_a_version_fall() {
                 let shown = tiers.held("a").unwrap_or(seen);
                 assert!(shown >= seen, "went back from {seen} to {shown}");
                 seen = shown;
-                if shown % 7 == 0 {
+                if shown.is_multiple_of(7) {
                     tiers.l1.evict(&sku("a"));
                 }
             }

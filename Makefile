@@ -1,0 +1,44 @@
+# `make` alone tells what there is.
+.DEFAULT_GOAL := help
+.PHONY: help setup plugins run token test lint audit demo demo-faults bench
+
+TOKENS := target/dev-tokens.json
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Run one origin and one edge in a process, with demo data; no server needed
+	@mkdir -p target
+	@cargo build --bin onhand
+	@exec ./target/debug/onhand dev --print-tokens $(TOKENS)
+
+token: ## Print a storefront token of the running `make run`
+	@sed -n 's/.*"storefront":"\([^"]*\)".*/\1/p' $(TOKENS)
+
+test: setup lint plugins ## Install what is missing, then lint and test everything on real servers
+	cargo build --workspace --bins
+	cargo test --workspace
+
+setup: ## Install the servers and tools that the build and the tests need
+	@tests/setup.sh
+
+plugins: setup ## Build the example rules into target/plugins
+	@plugins/build.sh
+
+lint: ## Formatting and clippy, without warnings
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+audit: ## Licences, sources and bans of every dependency (advisories need the Internet)
+	cargo deny check bans licenses sources
+
+demo: setup ## Play a real order stream through 2 edges and 2 origins on real servers
+	cargo build --release -p onhand -p onhand-harness
+	./target/release/demo
+
+demo-faults: setup ## The same with an origin killed by -9 and Kafka stopped for ten seconds
+	cargo build --release -p onhand -p onhand-harness
+	./target/release/demo --faults
+
+bench: plugins ## Benchmarks of the functions: a rule's call beside the native function
+	cargo bench -p onhand-rules
