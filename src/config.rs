@@ -72,6 +72,11 @@ impl Default for Auth {
 
 impl Default for Kafka {
     fn default() -> Self {
-        Self { brokers: String::new(), topic: onhand_wire::event::STOCK_CHANGES.to_owned(), partitions: 8, replication: 1 }
+        Self {
+            brokers: String::new(),
+            topic: onhand_wire::event::STOCK_CHANGES.to_owned(),
+            partitions: 8,
+            replication: 1,
+        }
     }
 }

@@ -88,8 +88,8 @@ impl Default for BreakerConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisConfig {
-    /// `redis://HOST:PORT`; empty: no second tier.
-    pub url: String,
+    /// `redis://[:PASSWORD@]HOST:PORT`; empty: no second tier.
+    pub url: Secret,
     /// How long a read may take; beyond, it is a miss.
     pub timeout: Span,
     /// How long a SKU stays that no edge fills again.
@@ -98,7 +98,7 @@ pub struct RedisConfig {
 
 impl Default for RedisConfig {
     fn default() -> Self {
-        Self { url: String::new(), timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
+        Self { url: Secret::default(), timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
     }
 }
 

@@ -47,7 +47,13 @@ pub struct Batcher {
 }
 
 /// `committed` is told after each commit: it wakes the relay.
-pub fn batches(store: Arc<dyn Store>, rules: Rules, committed: Arc<Notify>, metrics: Metrics, queue: usize) -> (Batches, Batcher) {
+pub fn batches(
+    store: Arc<dyn Store>,
+    rules: Rules,
+    committed: Arc<Notify>,
+    metrics: Metrics,
+    queue: usize,
+) -> (Batches, Batcher) {
     let (sender, receiver) = mpsc::channel(queue);
     (Batches { queue: sender }, Batcher { queue: receiver, store, rules, committed, metrics })
 }
@@ -63,13 +69,19 @@ impl Batches {
         match tokio::time::timeout(patience, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(unavailable()),
-            Err(_) => Err(Problem::new(Code::DeadlineExceeded, "the write was not settled in time; the same key tells what became of it")),
+            Err(_) => Err(Problem::new(
+                Code::DeadlineExceeded,
+                "the write was not settled in time; the same key tells what became of it",
+            )),
         }
     }
 }
 
 fn unavailable() -> Problem {
-    Problem::new(Code::OriginUnavailable, "the database cannot be reached; nothing is lost, try again with the same key")
+    Problem::new(
+        Code::OriginUnavailable,
+        "the database cannot be reached; nothing is lost, try again with the same key",
+    )
 }
 
 impl Batcher {
@@ -95,7 +107,11 @@ impl Batcher {
                     }
                 }
                 Err(StoreError::Unreachable(cause)) => {
-                    tracing::warn!(cause, commands = part.len(), "the batch is tried again; its keys settle what was committed");
+                    tracing::warn!(
+                        cause,
+                        commands = part.len(),
+                        "the batch is tried again; its keys settle what was committed"
+                    );
                     parts.extend(Some(give_up_late(part)).filter(|left| !left.is_empty()));
                     tokio::time::sleep(AGAIN).await;
                 }
@@ -116,7 +132,8 @@ impl Batcher {
     async fn attempt(&self, part: &[Waiting]) -> Result<Vec<Outcome>, StoreError> {
         let asks: Vec<&Ask> = part.iter().map(|waiting| &waiting.ask).collect();
         let mut outcomes = Vec::new();
-        let committed_at = self.store.batch(needs(&asks), &mut |state| outcomes = decide_all(state, &asks, &self.rules)).await?;
+        let committed_at =
+            self.store.batch(needs(&asks), &mut |state| outcomes = decide_all(state, &asks, &self.rules)).await?;
         self.committed.notify_one();
         for outcome in outcomes.iter_mut().flatten() {
             outcome.committed_at = committed_at;
@@ -127,7 +144,8 @@ impl Batcher {
 }
 
 fn needs(asks: &[&Ask]) -> Needs {
-    let keys: BTreeSet<_> = asks.iter().filter(|ask| !ask.key.is_empty()).map(|ask| (ask.actor.clone(), ask.key.clone())).collect();
+    let keys: BTreeSet<_> =
+        asks.iter().filter(|ask| !ask.key.is_empty()).map(|ask| (ask.actor.clone(), ask.key.clone())).collect();
     Needs {
         skus: asks.iter().flat_map(|ask| ask.command.skus()).collect(),
         may_create: asks.iter().flat_map(|ask| ask.command.may_create()).collect(),
@@ -138,7 +156,8 @@ fn needs(asks: &[&Ask]) -> Needs {
 
 /// Answers those whose time is up; the others go on waiting.
 fn give_up_late(part: Vec<Waiting>) -> Vec<Waiting> {
-    let (late, left): (Vec<_>, Vec<_>) = part.into_iter().partition(|waiting| waiting.deadline <= Instant::now() + AGAIN);
+    let (late, left): (Vec<_>, Vec<_>) =
+        part.into_iter().partition(|waiting| waiting.deadline <= Instant::now() + AGAIN);
     for waiting in late {
         drop(waiting.reply.send(Err(unavailable())));
     }
@@ -149,7 +168,12 @@ fn give_up_late(part: Vec<Waiting>) -> Vec<Waiting> {
 fn refused(error: &StoreError, ask: &Ask) -> Problem {
     tracing::error!(%error, correlation_id = ask.correlation, command = ?ask.command, "a command failed in the database");
     match error {
-        StoreError::Locked(_) => Problem::new(Code::Overloaded, "the stock's rows are locked by other work; try again shortly"),
-        _ => Problem::new(Code::Internal, "the command could not be carried out; the log has the cause under this correlation id"),
+        StoreError::Locked(_) => {
+            Problem::new(Code::Overloaded, "the stock's rows are locked by other work; try again shortly")
+        }
+        _ => Problem::new(
+            Code::Internal,
+            "the command could not be carried out; the log has the cause under this correlation id",
+        ),
     }
 }

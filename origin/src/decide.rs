@@ -29,7 +29,8 @@ pub fn decide_all(state: &mut State, asks: &[&Ask], rules: &Rules) -> Vec<Outcom
 /// A dead hold never refuses a live buyer: its allocations on the locked SKUs go first.
 fn release_dead(state: &mut State) {
     for dead in std::mem::take(&mut state.dead) {
-        let why = Why { actor: "onhand", kind: "expire", reason: None, correlation: "", reservation: Some(dead.reservation) };
+        let why =
+            Why { actor: "onhand", kind: "expire", reason: None, correlation: "", reservation: Some(dead.reservation) };
         state.change_stock(&dead.sku, &dead.location, &why, |row| row.reserved -= dead.quantity);
         state.changes.released.push(dead);
     }

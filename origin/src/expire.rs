@@ -57,14 +57,20 @@ impl Sweeper {
         if let Some(problem) = closed.iter().find_map(|outcome| outcome.as_ref().err()) {
             tracing::warn!(detail = %problem.detail, "an expired hold could not be closed; it is tried again");
         }
-        let done: Vec<Uuid> = due.ids.iter().zip(&closed).filter(|(_, outcome)| outcome.is_ok()).map(|(id, _)| *id).collect();
+        let done: Vec<Uuid> =
+            due.ids.iter().zip(&closed).filter(|(_, outcome)| outcome.is_ok()).map(|(id, _)| *id).collect();
         self.metrics.expired(done.len());
         Ok((done, due.next))
     }
 }
 
-
 /// No key: closing twice changes nothing.
 fn expire(id: Uuid) -> Ask {
-    Ask { command: Command::Expire(id), actor: "onhand".to_owned(), key: String::new(), digest: [0; 32], correlation: format!("expire-{id}") }
+    Ask {
+        command: Command::Expire(id),
+        actor: "onhand".to_owned(),
+        key: String::new(),
+        digest: [0; 32],
+        correlation: format!("expire-{id}"),
+    }
 }

@@ -46,7 +46,10 @@ pub(crate) fn api(context: Arc<Context>) -> Router {
         .route("/v1/reservations/{id}/{verb}", post(reservations::verb))
         .route("/inventory/health", get(operations::inventory_health))
         .route("/inventory/products", get(catalogue::search))
-        .route("/inventory/products/{sku}", get(catalogue::read_item).put(catalogue::put_item).delete(catalogue::delete_item))
+        .route(
+            "/inventory/products/{sku}",
+            get(catalogue::read_item).put(catalogue::put_item).delete(catalogue::delete_item),
+        )
         .route("/inventory/products/{sku}/stock", put(stock::set))
         .route("/inventory/products/{sku}/adjustments", post(stock::adjust))
         .route("/inventory/products/{sku}/policy", put(stock::policy))

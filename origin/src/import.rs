@@ -100,7 +100,12 @@ pub struct Caller {
 }
 
 /// Applies a staged file through batches; stops at the first batch that cannot be settled.
-pub async fn apply(batches: &Batches, mut staged: Staged, options: Options, caller: &Caller) -> Result<Report, Problem> {
+pub async fn apply(
+    batches: &Batches,
+    mut staged: Staged,
+    options: Options,
+    caller: &Caller,
+) -> Result<Report, Problem> {
     let mut report = Report { read: staged.read, ..Report::default() };
     for error in &staged.errors {
         report.reject(error.row, error.problem.code.as_str(), &error.problem.detail);
@@ -139,10 +144,17 @@ fn ask(rows: Vec<ImportRow>, chunk: u64, caller: &Caller) -> Ask {
 }
 
 /// Which of a chunk's SKUs and locations do not exist.
-pub(crate) async fn check_known(store: &Arc<dyn Store>, rows: &[ImportRow], create: bool) -> Result<Vec<RowError>, Problem> {
+pub(crate) async fn check_known(
+    store: &Arc<dyn Store>,
+    rows: &[ImportRow],
+    create: bool,
+) -> Result<Vec<RowError>, Problem> {
     let unavailable = |error: crate::store::StoreError| {
         tracing::warn!(%error, "an import could not be checked");
-        Problem::new(onhand_wire::Code::OriginUnavailable, "the database cannot be reached; nothing was applied, try again")
+        Problem::new(
+            onhand_wire::Code::OriginUnavailable,
+            "the database cannot be reached; nothing was applied, try again",
+        )
     };
     let topology = store.load_topology().await.map_err(unavailable)?;
     let skus = rows.iter().map(|row| row.sku.clone()).collect();
@@ -171,6 +183,10 @@ pub(crate) fn check_quantity(quantity: i64, mode: Mode) -> Result<(), Problem> {
     if valid {
         return Ok(());
     }
-    let right = if mode == Mode::Set { format!("a whole number from 0 to {most}") } else { format!("a whole number from -{most} to {most}, not 0") };
+    let right = if mode == Mode::Set {
+        format!("a whole number from 0 to {most}")
+    } else {
+        format!("a whole number from -{most} to {most}, not 0")
+    };
     Err(Problem::field("quantity", right))
 }

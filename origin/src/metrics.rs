@@ -17,6 +17,7 @@ pub struct Metrics {
     rounds: IntCounter,
     round_failures: IntCounter,
     published: IntCounter,
+    publish_seconds: Histogram,
     round_seconds: Histogram,
     outbox: IntGauge,
     expired: IntCounter,
@@ -41,21 +42,26 @@ fn gauge(name: &str, help: &str) -> IntGauge {
 impl Metrics {
     pub fn new(registry: Registry) -> Self {
         let sizes = prometheus::exponential_buckets(1.0, 2.0, 10).expect("valid buckets");
-        let decisions = IntCounterVec::new(Opts::new("origin_decisions_total", "Commands decided, by outcome."), &["outcome"]);
+        let decisions =
+            IntCounterVec::new(Opts::new("origin_decisions_total", "Commands decided, by outcome."), &["outcome"]);
         let metrics = Self {
             batch_size: histogram("origin_batch_commands", "Commands in a batch.", sizes),
             batch_seconds: seconds("origin_batch_duration_seconds", "From a batch's first lock to its commit."),
             decisions: decisions.expect("a valid metric"),
             leading: gauge("origin_relay_leading", "1 while this replica's relay leads."),
-            rounds: counter("origin_relay_rounds_total", "Relay rounds that ended with a watermark."),
+            rounds: counter("origin_relay_watermarks_total", "Relay rounds that ended with a watermark."),
             round_failures: counter("origin_relay_failures_total", "Relay rounds that failed and were tried again."),
             published: counter("origin_relay_published_total", "Changes published to the feed."),
+            publish_seconds: seconds(
+                "origin_relay_publish_duration_seconds",
+                "From a round's T to the feed's last acknowledgement.",
+            ),
             round_seconds: seconds("origin_relay_round_duration_seconds", "From a round's T to its watermark."),
             outbox: gauge("origin_outbox_pending", "Changes that the last round found unpublished."),
             expired: counter("origin_expired_total", "Reservations closed by the sweeper."),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 10] = [
+        let all: [Box<dyn prometheus::core::Collector>; 11] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
             Box::new(metrics.decisions.clone()),
@@ -63,6 +69,7 @@ impl Metrics {
             Box::new(metrics.rounds.clone()),
             Box::new(metrics.round_failures.clone()),
             Box::new(metrics.published.clone()),
+            Box::new(metrics.publish_seconds.clone()),
             Box::new(metrics.round_seconds.clone()),
             Box::new(metrics.outbox.clone()),
             Box::new(metrics.expired.clone()),
@@ -97,9 +104,13 @@ impl Metrics {
         self.leading.set(leads.into());
     }
 
-    pub fn round(&self, published: usize, took: Duration) {
+    pub fn published(&self, changes: usize, took: Duration) {
+        self.published.inc_by(changes as u64);
+        self.publish_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn watermark(&self, took: Duration) {
         self.rounds.inc();
-        self.published.inc_by(published as u64);
         self.round_seconds.observe(took.as_secs_f64());
     }
 

@@ -162,7 +162,8 @@ impl RecordLine {
     }
 
     fn shown(&self, number: u32) -> Line {
-        let allocations = self.shares.iter().map(|share| Allocation { location: share.location.clone(), quantity: share.quantity });
+        let allocations =
+            self.shares.iter().map(|share| Allocation { location: share.location.clone(), quantity: share.quantity });
         Line {
             line: number,
             sku: self.sku.clone(),

@@ -4,6 +4,10 @@
 //! acknowledgement, deletes what it published, commits a heartbeat that stores T and renews the
 //! lease, and only then sends the watermark to every partition. Sequence order is not commit
 //! order, so there is no cursor; facts carry versions, so a repeat is harmless.
+//!
+//! Under load a round that follows its predecessor closely leaves heartbeat and watermark to a
+//! later one: facts go out at once, and nobody pays a commit and a record in every partition for
+//! a moment that the next watermark covers as well.
 
 mod kafka;
 mod memory;
@@ -29,6 +33,8 @@ use crate::{
 
 /// A round at least this often, changes or not.
 const BEAT: Duration = Duration::from_millis(100);
+/// A watermark no more often than this.
+const WATERMARK: Duration = Duration::from_millis(25);
 /// How long a relay leads after its last heartbeat.
 const LEASE: Duration = Duration::from_secs(1);
 
@@ -74,41 +80,40 @@ impl Relay {
     /// Runs until it is dropped.
     pub async fn run(self) {
         let holder = Uuid::new_v4();
-        let mut leads = false;
+        let mut last_watermark = None;
         loop {
-            match self.turn(holder, leads).await {
-                Ok(leading) => {
-                    if leading != leads {
-                        tracing::info!(leading, "the relay's lease changed hands");
-                    }
-                    leads = leading;
-                }
+            let leading = last_watermark.is_some();
+            match self.turn(holder, last_watermark).await {
+                Ok(watermark) => last_watermark = watermark,
                 Err(error) => {
                     tracing::warn!(%error, "a relay round failed; the outbox keeps what it had");
                     self.metrics.round_failed();
                     tokio::time::sleep(BEAT).await;
                 }
             }
+            let leads = last_watermark.is_some();
+            if leads != leading {
+                tracing::info!(leads, "the relay's lease changed hands");
+            }
             self.metrics.leading(leads);
             // Its own commits wake its own relay; others hear of them only when another leads.
             self.store.announce_commits(!leads);
+            let wait = last_watermark.filter(|last| last.elapsed() < WATERMARK).map_or(BEAT, |_| WATERMARK);
             tokio::select! {
                 () = self.committed.notified(), if leads => {}
                 () = self.store.changed_elsewhere(), if leads => {}
-                () = tokio::time::sleep(BEAT) => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }
 
-    /// A round if it leads, else a try for the lease. Answers whether it leads.
-    async fn turn(&self, holder: Uuid, leads: bool) -> Result<bool, RoundError> {
-        if !leads {
-            return Ok(self.store.heartbeat(holder, None, LEASE).await?.is_some());
-        }
-        self.round(holder).await
-    }
-
-    async fn round(&self, holder: Uuid) -> Result<bool, RoundError> {
+    /// A round if it leads, else a try for the lease. Answers when its last watermark went out, if it leads.
+    async fn turn(&self, holder: Uuid, last_watermark: Option<Instant>) -> Result<Option<Instant>, RoundError> {
+        let Some(last) = last_watermark else {
+            let led = self.store.heartbeat(holder, None, LEASE).await?;
+            // Long ago, so that the first round ends with one.
+            return Ok(led.map(|_| Instant::now().checked_sub(BEAT).unwrap_or_else(Instant::now)));
+        };
         let started = Instant::now();
         let partitions = self.feed.partitions().await?;
         let round = self.store.round().await?;
@@ -116,12 +121,16 @@ impl Relay {
         let records = round.pending.iter().map(|pending| record(&pending.change, pending.change.partition(partitions)));
         self.feed.publish(records.collect()).await?;
         self.store.published(&round.pending).await?;
+        self.metrics.published(round.pending.len(), started.elapsed());
+        if last.elapsed() < WATERMARK {
+            return Ok(Some(last));
+        }
         let Some(s) = self.store.heartbeat(holder, Some(round.t), LEASE).await? else {
-            return Ok(false);
+            return Ok(None);
         };
         self.feed.publish(watermarks(&round, s, partitions)).await?;
-        self.metrics.round(round.pending.len(), started.elapsed());
-        Ok(true)
+        self.metrics.watermark(started.elapsed());
+        Ok(Some(Instant::now()))
     }
 }
 

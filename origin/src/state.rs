@@ -6,8 +6,7 @@ use std::{
 };
 
 use onhand_wire::{
-    Channel, ChannelId, Fact, Item, Location, LocationId, Problem, Sku, Timestamp, Version,
-    request::Maintenance,
+    Channel, ChannelId, Fact, Item, Location, LocationId, Problem, Sku, Timestamp, Version, request::Maintenance,
 };
 use uuid::Uuid;
 
@@ -143,7 +142,13 @@ impl State {
     }
 
     /// Changes one row under its SKU's lock: next seq, ledger line, outbox.
-    pub fn change_stock(&mut self, sku: &Sku, location: &LocationId, why: &Why<'_>, change: impl FnOnce(&mut StockRow)) {
+    pub fn change_stock(
+        &mut self,
+        sku: &Sku,
+        location: &LocationId,
+        why: &Why<'_>,
+        change: impl FnOnce(&mut StockRow),
+    ) {
         let rows = self.stock.entry(sku.clone()).or_default();
         if !rows.contains_key(location) {
             self.changes.new_stock.insert((sku.clone(), location.clone()));

@@ -140,7 +140,13 @@ pub trait Store: Send + Sync {
     /// The reservation and the database's present moment.
     async fn reservation(&self, id: Uuid) -> Result<Option<(Record, Timestamp)>>;
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>>;
-    async fn ledger(&self, sku: &Sku, location: Option<&LocationId>, before: Option<i64>, limit: usize) -> Result<Vec<LedgerEntry>>;
+    async fn ledger(
+        &self,
+        sku: &Sku,
+        location: Option<&LocationId>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>>;
     async fn compare(&self) -> Result<Comparison>;
     async fn due(&self, limit: usize) -> Result<Due>;
     async fn drop_keys_older_than(&self, age: Duration) -> Result<u64>;

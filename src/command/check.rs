@@ -27,10 +27,13 @@ pub(super) async fn run(config: Config) -> Done {
     }
     if !config.kafka.brokers.is_empty() {
         let (brokers, topic) = (config.kafka.brokers.clone(), config.kafka.topic.clone());
-        tried.push(Tried("kafka", onhand_origin::relay::probe(&brokers, &topic).await.map_err(|error| error.to_string())));
+        tried.push(Tried(
+            "kafka",
+            onhand_origin::relay::probe(&brokers, &topic).await.map_err(|error| error.to_string()),
+        ));
     }
     if !config.edge.redis.url.is_empty() {
-        tried.push(Tried("edge.redis", redis(&config.edge.redis.url).await));
+        tried.push(Tried("edge.redis", redis(config.edge.redis.url.expose()).await));
     }
     if !config.edge.origin.token.is_empty() {
         for url in &config.edge.origin.urls {
@@ -76,7 +79,8 @@ async fn redis(url: &str) -> Result<String, String> {
 
 /// The edge's own token must open what the edge needs.
 async fn origin(url: &str, token: &str) -> Result<String, String> {
-    let request = reqwest::Client::new().get(format!("{url}/internal/api/topology")).bearer_auth(token).timeout(PATIENCE);
+    let request =
+        reqwest::Client::new().get(format!("{url}/internal/api/topology")).bearer_auth(token).timeout(PATIENCE);
     let answer = request.send().await.map_err(|error| format!("{url}: {error}"))?;
     match answer.status().as_u16() {
         200 => Ok(format!("{url} answers, the token is good")),

@@ -58,19 +58,28 @@ pub(super) async fn run(args: Args, mut config: Config) -> Done {
     let origin = Origin::bind_and_migrate(config.origin, feed, verifier.clone(), rules.clone()).await?;
     let (api, origin_management) = (origin.api(), origin.management());
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let serving = tokio::spawn(origin.serve(until(stopped.clone())));
+    let serving = tokio::spawn(origin.serve(shutdown::until(stopped.clone())));
 
     config.edge.origin.urls = vec![format!("http://{api}")];
     config.edge.origin.token = Secret::new(token::issue(&issuer, "dev-edge", Scope::Operator, TOKENS_VALID));
     let auth = Auth { verifier, public_reads: config.auth.public_reads };
-    let edge = Edge::bind(config.edge, onhand_edge::Feed::Memory(log), auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
+    let edge =
+        Edge::bind(config.edge, onhand_edge::Feed::Memory(log), auth, rules, env!("CARGO_PKG_VERSION").to_owned())
+            .await?;
     let (public, management) = (edge.public(), edge.management());
-    let answering = tokio::spawn(edge.serve(until(stopped)));
+    let ready = edge.ready();
+    let answering = tokio::spawn(edge.serve(shutdown::until(stopped)));
     if !args.empty {
         demo::load(api, &tokens.admin).await?;
     }
+    ready.await;
     tokens.write(args.print_tokens.as_deref())?;
-    announce(&[("edge public", public), ("edge management", management), ("origin api", api), ("origin management", origin_management)]);
+    announce(&[
+        ("edge public", public),
+        ("edge management", management),
+        ("origin api", api),
+        ("origin management", origin_management),
+    ]);
     tokens.announce();
     println!("ready: try  curl http://{public}/v1/availability/22423");
     shutdown::requested().await;
@@ -78,10 +87,6 @@ pub(super) async fn run(args: Args, mut config: Config) -> Done {
     answering.await??;
     serving.await?;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn until(mut stopped: tokio::sync::watch::Receiver<bool>) {
-    drop(stopped.wait_for(|stop| *stop).await);
 }
 
 fn announce(listeners: &[(&str, SocketAddr)]) {
@@ -96,7 +101,7 @@ impl Args {
         let at = |offset: u16| format!("127.0.0.1:{}", if self.port_base == 0 { 0 } else { self.port_base + offset });
         (config.edge.listen, config.edge.management) = (at(0), at(1));
         (config.origin.listen, config.origin.management) = (at(10), at(1010));
-        config.edge.redis.url = String::new();
+        config.edge.redis.url = Secret::default();
         config.origin.database.url = Secret::new(match &self.data {
             None => "sqlite::memory:".to_owned(),
             Some(dir) => {

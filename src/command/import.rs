@@ -46,7 +46,10 @@ pub(super) async fn run(args: Args) -> Done {
     let bar = bar(file.metadata().await?.len());
     let key = args.key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     eprintln!("idempotency key {key}: the same key again resumes this import if it breaks off");
-    let url = format!("{}/inventory/imports?mode={}&on_error={}&create={}", args.origin, args.mode, args.on_error, args.create);
+    let url = format!(
+        "{}/inventory/imports?mode={}&on_error={}&create={}",
+        args.origin, args.mode, args.on_error, args.create
+    );
     let body = reqwest::Body::wrap_stream(pieces(file, bar.clone()));
     let request = reqwest::Client::new().post(url).bearer_auth(&args.token).header("idempotency-key", key);
     let answer = request.header("content-type", media_type(&args.file)).body(body).send().await;
@@ -59,7 +62,12 @@ pub(super) async fn run(args: Args) -> Done {
     }
     println!("read {}, applied {}, rejected {}", report["read"], report["applied"], report["rejected"]);
     for error in report["errors"].as_array().into_iter().flatten() {
-        println!("line {}: {}: {}", error["row"], error["code"].as_str().unwrap_or(""), error["detail"].as_str().unwrap_or(""));
+        println!(
+            "line {}: {}: {}",
+            error["row"],
+            error["code"].as_str().unwrap_or(""),
+            error["detail"].as_str().unwrap_or("")
+        );
     }
     Ok(if report["rejected"] == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -69,7 +77,8 @@ fn media_type(file: &Path) -> &'static str {
 }
 
 fn bar(bytes: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}").expect("a valid template");
+    let style =
+        ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}").expect("a valid template");
     let bar = ProgressBar::new(bytes).with_style(style);
     if !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -78,7 +87,10 @@ fn bar(bytes: u64) -> ProgressBar {
 }
 
 /// The file as a stream, so that its length does not matter.
-fn pieces(file: File, bar: ProgressBar) -> impl futures_util::TryStream<Ok = Bytes, Error = std::io::Error> + Send + 'static {
+fn pieces(
+    file: File,
+    bar: ProgressBar,
+) -> impl futures_util::TryStream<Ok = Bytes, Error = std::io::Error> + Send + 'static {
     stream::try_unfold((file, bar), |(mut file, bar)| async move {
         let mut piece = vec![0; PIECE];
         let read = file.read(&mut piece).await?;

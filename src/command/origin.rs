@@ -15,7 +15,12 @@ pub(super) async fn run(config: Config) -> Done {
     let verifier = verifier(&config)?;
     let rules = Rules::load(&config.rules)?;
     let kafka = config.kafka;
-    let feed = Feed::Kafka { brokers: kafka.brokers, topic: kafka.topic, partitions: kafka.partitions, replication: kafka.replication };
+    let feed = Feed::Kafka {
+        brokers: kafka.brokers,
+        topic: kafka.topic,
+        partitions: kafka.partitions,
+        replication: kafka.replication,
+    };
     let origin = Origin::bind(config.origin, feed, verifier, rules).await?;
     println!("origin api http://{}", origin.api());
     println!("origin management http://{}", origin.management());

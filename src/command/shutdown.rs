@@ -12,3 +12,8 @@ pub(super) async fn requested() {
     }
     tracing::info!("stopping: no new calls, those under way are finished");
 }
+
+/// Resolves once `stopped` holds true, or its sender is gone.
+pub(super) async fn until(mut stopped: tokio::sync::watch::Receiver<bool>) {
+    drop(stopped.wait_for(|stop| *stop).await);
+}

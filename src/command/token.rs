@@ -58,10 +58,15 @@ impl Token {
                 let pair = new_pair();
                 write_new(&private, &pair.private, 0o600)?;
                 write_new(&public, &pair.public, 0o644)?;
-                println!("{} signs tokens: keep it safe\n{} verifies them: auth.key_file", private.display(), public.display());
+                println!(
+                    "{} signs tokens: keep it safe\n{} verifies them: auth.key_file",
+                    private.display(),
+                    public.display()
+                );
             }
             Self::Issue { key, subject, scope, ttl } => {
-                let pem = std::fs::read(&key).map_err(|error| format!("{}: {error}; `onhand token keygen` makes a key", key.display()))?;
+                let pem = std::fs::read(&key)
+                    .map_err(|error| format!("{}: {error}; `onhand token keygen` makes a key", key.display()))?;
                 println!("{}", issue(&Issuer::from_pem(&pem)?, &subject, scope, ttl));
             }
         }

@@ -63,7 +63,9 @@ impl Loading {
             let path = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
             match (value, find(&self.defaults, &path)) {
                 (Value::Table(inner), Some(Value::Table(_))) => self.table(inner, &path, source),
-                (_, Some(Value::Table(_))) => self.faults.push(format!("{path} ({source}): is a section, write [{path}]")),
+                (_, Some(Value::Table(_))) => {
+                    self.faults.push(format!("{path} ({source}): is a section, write [{path}]"))
+                }
                 (_, Some(_)) => self.set(&path, value.clone(), source),
                 (_, None) => self.unknown(&path, source),
             }
@@ -93,7 +95,8 @@ impl Loading {
     fn unknown(&mut self, path: &str, source: &str) {
         let mut known = Vec::new();
         leaves(&self.defaults, "", &mut known);
-        let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(a, path).total_cmp(&strsim::jaro_winkler(b, path)));
+        let nearest =
+            known.iter().max_by(|a, b| strsim::jaro_winkler(a, path).total_cmp(&strsim::jaro_winkler(b, path)));
         let hint = nearest.map_or_else(String::new, |nearest| format!("; the nearest is {nearest}"));
         self.faults.push(format!("{path} ({source}): there is no such key{hint}"));
     }
@@ -139,7 +142,9 @@ fn value(text: &str, like: &Value) -> Value {
         Value::Integer(_) => text.parse().map(Value::Integer).ok(),
         Value::Float(_) => text.parse().map(Value::Float).ok(),
         Value::Boolean(_) => text.parse().map(Value::Boolean).ok(),
-        Value::Array(_) => Some(Value::Array(text.split(',').filter(|part| !part.is_empty()).map(Value::from).collect())),
+        Value::Array(_) => {
+            Some(Value::Array(text.split(',').filter(|part| !part.is_empty()).map(Value::from).collect()))
+        }
         _ => None,
     };
     parsed.unwrap_or_else(|| Value::from(text))
@@ -172,11 +177,16 @@ mod tests {
     fn the_environment_comes_last_and_knows_other_names() {
         let mut loading = Loading { defaults: defaults(), merged: defaults(), faults: Vec::new() };
         loading.table(&"[edge]\nregion = \"a\"\n".parse().unwrap(), "", "test.toml");
-        let variables = [("ONHAND_EDGE__REGION", "b"), ("REDIS_ADDR", "cache:6379"), ("ONHAND_DATA", "x.csv"), ("ONHAND_EDGE__ORIGIN__URLS", "http://a,http://b")];
+        let variables = [
+            ("ONHAND_EDGE__REGION", "b"),
+            ("REDIS_ADDR", "cache:6379"),
+            ("ONHAND_DATA", "x.csv"),
+            ("ONHAND_EDGE__ORIGIN__URLS", "http://a,http://b"),
+        ];
         loading.environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = loading.end().unwrap();
         assert_eq!(config.edge.region, "b");
-        assert_eq!(config.edge.redis.url, "redis://cache:6379");
+        assert_eq!(config.edge.redis.url.expose(), "redis://cache:6379");
         assert_eq!(config.edge.origin.urls, ["http://a", "http://b"]);
     }
 

@@ -51,7 +51,8 @@ impl Dev {
     async fn end(mut self) {
         let pid = self.process.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
-        let status = tokio::time::timeout(Duration::from_secs(10), self.process.wait()).await.expect("it ends").unwrap();
+        let status =
+            tokio::time::timeout(Duration::from_secs(10), self.process.wait()).await.expect("it ends").unwrap();
         assert!(status.success(), "SIGTERM ends it with exit 0: {status}");
     }
 }
@@ -65,11 +66,15 @@ async fn readme_calls_work_as_printed() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let section = readme.split("## A first lookup and hold").nth(1).expect("the section is there");
     let script = section.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of calls");
-    let script = script.replace("http://localhost:8080", &dev.edge).replace("$(make -s token)", dev.tokens["storefront"].as_str().unwrap());
+    let script = script
+        .replace("http://localhost:8080", &dev.edge)
+        .replace("$(make -s token)", dev.tokens["storefront"].as_str().unwrap());
     let output = Command::new("bash").args(["-euo", "pipefail", "-c", &script]).output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    let available: Vec<i64> = said.split("\"sku\":\"22423\",\"available\":").skip(1)
+    let available: Vec<i64> = said
+        .split("\"sku\":\"22423\",\"available\":")
+        .skip(1)
         .map(|rest| rest.split(',').next().unwrap().parse().unwrap())
         .collect();
     let [before, held, after] = available[..] else { panic!("three lookups: {said}") };
@@ -97,7 +102,8 @@ async fn data_and_subjects_stay_over_restarts() {
     assert_eq!(again.headers().get("idempotent-replayed").unwrap(), "true", "the old token and key still count");
     let again: Value = again.json().await.unwrap();
     assert_eq!(again["id"], id["id"]);
-    let seen: Value = client.get(format!("{}/v1/availability/22720", second.edge)).send().await.unwrap().json().await.unwrap();
+    let seen: Value =
+        client.get(format!("{}/v1/availability/22720", second.edge)).send().await.unwrap().json().await.unwrap();
     assert_eq!(seen["available"], 1);
     second.end().await;
 }

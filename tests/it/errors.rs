@@ -53,7 +53,8 @@ impl Shop {
     /// Rows that any write would have changed.
     async fn rows(&self) -> Vec<i64> {
         let mut counts = Vec::new();
-        for table in ["ledger", "reservations", "allocations", "idempotency_keys", "products", "locations", "channels"] {
+        for table in ["ledger", "reservations", "allocations", "idempotency_keys", "products", "locations", "channels"]
+        {
             counts.push(self.world.sql(&format!("SELECT count(*) FROM {table}")).await[0].get(0));
         }
         counts
@@ -90,7 +91,12 @@ async fn reservations_name_what_is_wrong_and_write_nothing() {
         }
         check(&send(&client, POST, "/v1/reservations", good, &[]).await, 428, "idempotency_key_required", None);
         let key = "k".repeat(129);
-        check(&send(&client, POST, "/v1/reservations", good, &[("idempotency-key", &key)]).await, 400, "invalid_request", Some("Idempotency-Key"));
+        check(
+            &send(&client, POST, "/v1/reservations", good, &[("idempotency-key", &key)]).await,
+            400,
+            "invalid_request",
+            Some("Idempotency-Key"),
+        );
         let xml = [("idempotency-key", "k"), ("content-type", "text/xml")];
         check(&send(&client, POST, "/v1/reservations", good, &xml).await, 415, "unsupported_media_type", None);
         let large = format!("{{\"order_ref\":\"{}\"}}", "x".repeat(1 << 20));
@@ -152,7 +158,8 @@ async fn lookups_name_what_is_wrong() {
     check(&query(json!({"skus": []})).await, 400, "invalid_request", Some("skus"));
     check(&query(json!({"skus": vec!["x"; 501]})).await, 400, "invalid_request", Some("skus"));
     check(&query(json!({"skus": ["x"], "more": 1})).await, 400, "invalid_request", Some("more"));
-    let bound = edge.call("GET".parse().unwrap(), "/v1/availability/x").header("onhand-max-staleness", "soon").send().await;
+    let bound =
+        edge.call("GET".parse().unwrap(), "/v1/availability/x").header("onhand-max-staleness", "soon").send().await;
     check(&bound, 400, "invalid_request", Some("Onhand-Max-Staleness"));
 }
 
@@ -194,7 +201,8 @@ async fn each_scope_opens_what_it_may_and_nothing_more() {
     }
     let expired = shop.world.tokens.issue("late", "admin", "1s");
     tokio::time::sleep(std::time::Duration::from_secs(8)).await;
-    let reply = send(&shop.world.origin(0).client(&expired), PUT, "/inventory/locations/b", r#"{"name":"B"}"#, &[]).await;
+    let reply =
+        send(&shop.world.origin(0).client(&expired), PUT, "/inventory/locations/b", r#"{"name":"B"}"#, &[]).await;
     check(&reply, 401, "unauthenticated", None);
     assert_eq!(shop.rows().await, before, "nothing written");
 }
@@ -204,19 +212,96 @@ async fn stock_calls_name_what_is_wrong() {
     let shop = Shop::open().await;
     let admin = shop.world.origin(0).client(&shop.world.tokens.admin);
     let cases: &[(&str, &str, &str, u16, &str, Option<&str>)] = &[
-        (PUT, "/inventory/products/none/stock", r#"{"location":"a","quantity":1,"reason":"r"}"#, 404, "unknown_sku", None),
-        (PUT, "/inventory/products/x/stock", r#"{"location":"mars","quantity":1,"reason":"r"}"#, 404, "unknown_location", None),
-        (PUT, "/inventory/products/x/stock", r#"{"warehouseId":"a","quantity":1}"#, 400, "invalid_request", Some("reason")),
-        (PUT, "/inventory/products/x/stock", r#"{"warehouseId":"a","quantity":1.5,"reason":"r"}"#, 400, "invalid_request", Some("quantity")),
-        (PUT, "/inventory/products/x/stock", r#"{"location":"a","quantity":1,"reason":"r","expected_on_hand":3}"#, 409, "version_mismatch", None),
-        (POST, "/inventory/products/x/adjustments", r#"{"location":"a","delta":-11,"kind":"lost","reason":"r"}"#, 409, "insufficient_stock", None),
-        (POST, "/inventory/products/x/adjustments", r#"{"location":"a","delta":0,"kind":"lost","reason":"r"}"#, 400, "invalid_request", Some("delta")),
-        (POST, "/inventory/products/x/adjustments", r#"{"location":"a","delta":1,"kind":"magic","reason":"r"}"#, 400, "invalid_request", Some("kind")),
-        (POST, "/inventory/transfers", r#"{"sku":"x","from":"a","to":"a","quantity":1,"reason":"r"}"#, 400, "invalid_request", Some("to")),
+        (
+            PUT,
+            "/inventory/products/none/stock",
+            r#"{"location":"a","quantity":1,"reason":"r"}"#,
+            404,
+            "unknown_sku",
+            None,
+        ),
+        (
+            PUT,
+            "/inventory/products/x/stock",
+            r#"{"location":"mars","quantity":1,"reason":"r"}"#,
+            404,
+            "unknown_location",
+            None,
+        ),
+        (
+            PUT,
+            "/inventory/products/x/stock",
+            r#"{"warehouseId":"a","quantity":1}"#,
+            400,
+            "invalid_request",
+            Some("reason"),
+        ),
+        (
+            PUT,
+            "/inventory/products/x/stock",
+            r#"{"warehouseId":"a","quantity":1.5,"reason":"r"}"#,
+            400,
+            "invalid_request",
+            Some("quantity"),
+        ),
+        (
+            PUT,
+            "/inventory/products/x/stock",
+            r#"{"location":"a","quantity":1,"reason":"r","expected_on_hand":3}"#,
+            409,
+            "version_mismatch",
+            None,
+        ),
+        (
+            POST,
+            "/inventory/products/x/adjustments",
+            r#"{"location":"a","delta":-11,"kind":"lost","reason":"r"}"#,
+            409,
+            "insufficient_stock",
+            None,
+        ),
+        (
+            POST,
+            "/inventory/products/x/adjustments",
+            r#"{"location":"a","delta":0,"kind":"lost","reason":"r"}"#,
+            400,
+            "invalid_request",
+            Some("delta"),
+        ),
+        (
+            POST,
+            "/inventory/products/x/adjustments",
+            r#"{"location":"a","delta":1,"kind":"magic","reason":"r"}"#,
+            400,
+            "invalid_request",
+            Some("kind"),
+        ),
+        (
+            POST,
+            "/inventory/transfers",
+            r#"{"sku":"x","from":"a","to":"a","quantity":1,"reason":"r"}"#,
+            400,
+            "invalid_request",
+            Some("to"),
+        ),
         (PUT, "/inventory/channels/c", r#"{"locations":["mars"]}"#, 404, "unknown_location", None),
-        (PUT, "/inventory/channels/c", r#"{"locations":["a"],"allocation":"magic"}"#, 400, "invalid_request", Some("allocation")),
+        (
+            PUT,
+            "/inventory/channels/c",
+            r#"{"locations":["a"],"allocation":"magic"}"#,
+            400,
+            "invalid_request",
+            Some("allocation"),
+        ),
         (PUT, "/inventory/products/y", r#"{"name":""}"#, 400, "invalid_request", Some("name")),
-        (PUT, "/inventory/products/y", r#"{"name":"Y","price":{"amount":1,"currency":"pounds"}}"#, 400, "invalid_request", Some("price.currency")),
+        (
+            PUT,
+            "/inventory/products/y",
+            r#"{"name":"Y","price":{"amount":1,"currency":"pounds"}}"#,
+            400,
+            "invalid_request",
+            Some("price.currency"),
+        ),
         ("GET", "/inventory/products?limit=0", "", 400, "invalid_request", Some("limit")),
         ("GET", "/inventory/products?cursor=%21", "", 400, "invalid_request", Some("cursor")),
         ("GET", "/inventory/products/none/ledger", "", 404, "unknown_sku", None),
@@ -227,10 +312,20 @@ async fn stock_calls_name_what_is_wrong() {
         check(&send(&admin, method, path, body, &[]).await, *status, code, *field);
     }
     assert_eq!(shop.rows().await[0], before[0], "no ledger line");
-    admin.post("/inventory/admin/maintenance", json!({"maintenanceMode": true, "message": "back at 9"})).await.expect(200);
-    let refused = shop.world.edge(0).client(&shop.world.tokens.storefront)
-        .post("/v1/reservations", json!({"lines": [{"sku": "x", "quantity": 1}]})).await;
+    admin
+        .post("/inventory/admin/maintenance", json!({"maintenanceMode": true, "message": "back at 9"}))
+        .await
+        .expect(200);
+    let refused = shop
+        .world
+        .edge(0)
+        .client(&shop.world.tokens.storefront)
+        .post("/v1/reservations", json!({"lines": [{"sku": "x", "quantity": 1}]}))
+        .await;
     check(&refused, 503, "maintenance", None);
-    assert_eq!((refused.json()["message"].as_str(), refused.header("retry-after").is_some()), (Some("back at 9"), true));
+    assert_eq!(
+        (refused.json()["message"].as_str(), refused.header("retry-after").is_some()),
+        (Some("back at 9"), true)
+    );
     assert_eq!(shop.world.edge(0).anonymous().get("/v1/availability/x").await.status, 200, "reads go on");
 }

@@ -47,7 +47,10 @@ async fn an_answer_later_than_a_write_reflects_it() {
         let as_of = seen.header("onhand-as-of").expect("a moment").to_owned();
         let available = seen.json()["available"].as_i64().unwrap();
         // RFC 3339 in UTC with milliseconds: text order is time order.
-        assert!(as_of <= at || available <= 100 - held, "as of {as_of}, after {at}, shows {available} after {held} holds");
+        assert!(
+            as_of <= at || available <= 100 - held,
+            "as of {as_of}, after {at}, shows {available} after {held} holds"
+        );
         eventually!(there.get("/v1/availability/x").await.header("onhand-as-of").unwrap() > at.as_str());
         assert_eq!(there.get("/v1/availability/x").await.json()["available"], 100 - held);
     }
@@ -66,9 +69,13 @@ async fn names_from_real_shops_survive_every_tier() {
         shop.post("/v1/reservations", json!({"lines": [{"sku": name, "quantity": 2}]})).await.expect(201);
         assert_eq!(edge.get(&path).await.json()["available"], 5);
     }
-    let query = edge.post("/v1/availability/query", json!({"skus": ["é 100%", "none", "22423", "é 100%"]})).await.expect(200);
+    let query =
+        edge.post("/v1/availability/query", json!({"skus": ["é 100%", "none", "22423", "é 100%"]})).await.expect(200);
     let items: Vec<_> = query.json()["items"].as_array().unwrap().iter().map(|item| item["sku"].clone()).collect();
-    assert_eq!((items, query.json()["unknown"].clone()), (vec![json!("é 100%"), json!("22423"), json!("é 100%")], json!(["none"])));
+    assert_eq!(
+        (items, query.json()["unknown"].clone()),
+        (vec![json!("é 100%"), json!("22423"), json!("é 100%")], json!(["none"]))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,13 +84,20 @@ async fn an_import_lands_whole_or_not_at_all() {
     world.location("a", 0).await;
     let admin = world.origin(0).client(&world.tokens.admin);
     let send = async |query: &str, csv: &str| {
-        let call = admin.call("POST".parse().unwrap(), &format!("/inventory/imports?{query}")).body("text/csv", csv.to_owned());
+        let call = admin
+            .call("POST".parse().unwrap(), &format!("/inventory/imports?{query}"))
+            .body("text/csv", csv.to_owned());
         call.send().await.expect(200).json()
     };
     let csv = "sku,location,quantity,name\nA,a,5,Item A\nB,nowhere,1,Item B\nC,a,minus,Item C\n";
     let aborted = send("create=true", csv).await;
-    assert_eq!((&aborted["read"], &aborted["applied"], &aborted["rejected"]), (&json!(3), &json!(0), &json!(2)), "{aborted}");
-    let rows: Vec<_> = aborted["errors"].as_array().unwrap().iter().map(|error| error["row"].as_i64().unwrap()).collect();
+    assert_eq!(
+        (&aborted["read"], &aborted["applied"], &aborted["rejected"]),
+        (&json!(3), &json!(0), &json!(2)),
+        "{aborted}"
+    );
+    let rows: Vec<_> =
+        aborted["errors"].as_array().unwrap().iter().map(|error| error["row"].as_i64().unwrap()).collect();
     assert!(rows.contains(&3) && rows.contains(&4), "lines of the file: {aborted}");
     assert_eq!(world.edge(0).anonymous().get("/v1/availability/A").await.status, 404);
     let skipped = send("create=true&on_error=skip", csv).await;

@@ -56,7 +56,10 @@ async fn never_back(world: &World, wanted: &[&str], disturb: impl AsyncFn()) {
     }
     println!("answers by source: {seen:?}");
     for source in wanted {
-        assert!(seen.get(*source).is_some_and(|answers| *answers > 10), "too few answers from {source} to prove anything: {seen:?}");
+        assert!(
+            seen.get(*source).is_some_and(|answers| *answers > 10),
+            "too few answers from {source} to prove anything: {seen:?}"
+        );
     }
 }
 

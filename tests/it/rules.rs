@@ -32,7 +32,8 @@ fn folder(rules: &[(&str, &str, &str)]) -> tempfile::TempDir {
 
 async fn place(world: &World, id: &str, lat: f64, lon: f64) {
     let body = json!({"name": id, "lat": lat, "lon": lon});
-    let status = world.origin(0).client(&world.tokens.admin).put(&format!("/inventory/locations/{id}"), body).await.status;
+    let status =
+        world.origin(0).client(&world.tokens.admin).put(&format!("/inventory/locations/{id}"), body).await.status;
     assert!(status == 200 || status == 201);
 }
 
@@ -106,7 +107,11 @@ async fn typical(call: impl AsyncFn()) -> Duration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_view_rule_shapes_what_its_channel_sees() {
-    let rules = folder(&[("channel-buffer", "channel-buffer", "channels = [\"market\"]\n[config]\nhide_last = \"2\"\nbucket = \"10\"\n")]);
+    let rules = folder(&[(
+        "channel-buffer",
+        "channel-buffer",
+        "channels = [\"market\"]\n[config]\nhide_last = \"2\"\nbucket = \"10\"\n",
+    )]);
     let world = World::start().rules(rules.path()).ready().await;
     world.location("a", 0).await;
     world.channel("market", &["a"]).await;

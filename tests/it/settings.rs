@@ -19,7 +19,14 @@ fn check_names_three_faults_at_once_and_prints_no_secret() {
     let output = onhand().args(["check", "--config"]).arg(&file).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(!output.status.success());
-    for part in ["3 faults", "edge.listn", "the nearest is edge.listen", "origin.write_timeout", "edge.origin.token", "white space"] {
+    for part in [
+        "3 faults",
+        "edge.listn",
+        "the nearest is edge.listen",
+        "origin.write_timeout",
+        "edge.origin.token",
+        "white space",
+    ] {
         assert!(said.contains(part), "{part:?} is missing in: {said}");
     }
     assert!(!said.contains("s3cret"), "{said}");
@@ -30,7 +37,12 @@ fn the_effective_configuration_hides_secrets() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("onhand.toml");
     std::fs::write(&file, "[edge.origin]\ntoken = \"s3cret\"\n").unwrap();
-    let output = onhand().args(["check", "--dump-config", "--config"]).arg(&file).env("DATABASE_URL", "postgres://me:hidden@db/x").output().unwrap();
+    let output = onhand()
+        .args(["check", "--dump-config", "--config"])
+        .arg(&file)
+        .env("DATABASE_URL", "postgres://me:hidden@db/x")
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("live_ms") && said.contains("(hidden)"), "{said}");
     assert!(!said.contains("s3cret") && !said.contains("me:hidden"), "{said}");
@@ -46,7 +58,12 @@ fn a_missing_setting_says_what_to_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_tries_each_dependency() {
     let world = World::start().ready().await;
-    let output = onhand().arg("check").env("DATABASE_URL", world.database_url()).env("REDIS_ADDR", world.redis_url()).output().unwrap();
+    let output = onhand()
+        .arg("check")
+        .env("DATABASE_URL", world.database_url())
+        .env("REDIS_ADDR", world.redis_url())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("schema is up to date") && said.contains("answers"), "{said}");
     let output = onhand().arg("check").env("REDIS_ADDR", "127.0.0.1:1").output().unwrap();

@@ -103,7 +103,7 @@ fn second_tier(
     if config.redis.url.is_empty() {
         return Ok(None);
     }
-    let client = redis::Client::open(config.redis.url.as_str())?;
+    let client = redis::Client::open(config.redis.url.expose())?;
     let writer = L2Writer {
         brokers: brokers.clone(),
         topic: topic.clone(),

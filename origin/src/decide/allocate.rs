@@ -3,7 +3,10 @@
 use std::{cmp::Reverse, collections::HashMap};
 
 use onhand_rules::{AllocationInput, AskedLine, Candidate, Offer, Rules};
-use onhand_wire::{Channel, Location, LocationId, Sku, request::{Destination, Hold, HoldLine}};
+use onhand_wire::{
+    Channel, Location, LocationId, Sku,
+    request::{Destination, Hold, HoldLine},
+};
 
 use crate::{record::Share, state::State};
 
@@ -72,14 +75,15 @@ impl<'a> Plan<'a> {
 
     /// The serving locations in the strategy's order for one line.
     fn order(&self, strategy: &str, line: &HoldLine) -> Vec<&'a LocationId> {
-        let mut order: Vec<_> = self.serving.iter().copied().collect();
+        let mut order = self.serving.clone();
         let available = |location: &Location| self.left(&line.sku, &location.location).available;
         match strategy {
             "most_stock" => order.sort_by_key(|location| Reverse(available(location))),
             "fewest_splits" => {
                 // One that has it all, else the fullest first; places already used come before others.
                 let enough = |location: &Location| available(location) >= line.quantity.get();
-                let used = |location: &Location| self.shares.iter().flatten().any(|share| share.location == location.location);
+                let used =
+                    |location: &Location| self.shares.iter().flatten().any(|share| share.location == location.location);
                 order.sort_by_key(|location| {
                     let fullest = if enough(location) { 0 } else { available(location) };
                     (!enough(location), !used(location), Reverse(fullest))

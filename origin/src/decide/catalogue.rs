@@ -84,7 +84,12 @@ pub(super) fn put_location(state: &mut State, id: &LocationId, body: &PutLocatio
     Ok(done)
 }
 
-pub(super) fn put_channel(state: &mut State, id: &ChannelId, body: &PutChannel, rules: &Rules) -> Result<Done, Problem> {
+pub(super) fn put_channel(
+    state: &mut State,
+    id: &ChannelId,
+    body: &PutChannel,
+    rules: &Rules,
+) -> Result<Done, Problem> {
     for location in &body.locations {
         state.require_location(location)?;
     }

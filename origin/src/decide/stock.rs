@@ -18,7 +18,8 @@ type Key = (Sku, LocationId);
 
 /// Stock calls answer the new facts; one alone also stands at the top.
 fn done(state: &State, sku: &Sku, keys: &[Key]) -> Done {
-    let facts: Vec<Value> = keys.iter().filter_map(|(sku, location)| state.fact(sku, location)).map(|fact| shown(&fact)).collect();
+    let facts: Vec<Value> =
+        keys.iter().filter_map(|(sku, location)| state.fact(sku, location)).map(|fact| shown(&fact)).collect();
     let mut body = match facts.as_slice() {
         [one] => one.clone(),
         _ => json!({"sku": sku}),
@@ -131,7 +132,9 @@ pub(super) fn import(state: &mut State, ask: &Ask, rows: &[ImportRow]) -> Result
     for row in rows {
         match import_row(state, ask, row) {
             Ok(()) => drop(keys.insert((row.sku.clone(), row.location.clone()))),
-            Err(problem) => errors.push(json!({"row": row.row, "code": problem.code.as_str(), "detail": problem.detail})),
+            Err(problem) => {
+                errors.push(json!({"row": row.row, "code": problem.code.as_str(), "detail": problem.detail}))
+            }
         }
     }
     let body = json!({"applied": rows.len() - errors.len(), "errors": errors}).to_string();
@@ -167,7 +170,8 @@ fn import_item(state: &mut State, row: &ImportRow) {
         price: row.price.clone().or(held.as_ref().and_then(|item| item.price.clone())),
         active: held.as_ref().is_none_or(|item| item.active),
     };
-    let same = held.as_ref().is_some_and(|item| (&item.name, &item.brand, &item.price) == (&new.name, &new.brand, &new.price));
+    let same =
+        held.as_ref().is_some_and(|item| (&item.name, &item.brand, &item.price) == (&new.name, &new.brand, &new.price));
     if !same {
         state.put_item(catalogue::item(&row.sku, new));
     }

@@ -57,10 +57,12 @@ fn unchanged(state: &State, id: Uuid) -> Result<Done, Problem> {
     Ok(Done { status: 200, body, stocks: Vec::new() })
 }
 
-fn line_mut<'a>(record: &'a mut Record, index: usize, line: u32) -> Result<&'a mut RecordLine, Problem> {
+fn line_mut(record: &mut Record, index: usize, line: u32) -> Result<&mut RecordLine, Problem> {
     let most = record.lines.len() - 1;
     let found = record.lines.get_mut(line as usize);
-    found.ok_or_else(|| Problem::field(&format!("lines[{index}].line"), format!("a line of the reservation, 0 to {most}")))
+    found.ok_or_else(|| {
+        Problem::field(&format!("lines[{index}].line"), format!("a line of the reservation, 0 to {most}"))
+    })
 }
 
 pub(super) fn extend(state: &mut State, ask: &Ask, id: Uuid, body: &Extend) -> Result<Done, Problem> {

@@ -68,7 +68,8 @@ pub(super) async fn finish(mut request: Request, next: Next) -> Response {
 
 fn correlation(request: &Request) -> String {
     let given = request.headers().get(CORRELATION).and_then(|value| value.to_str().ok());
-    let usable = given.filter(|id| (1..=LONGEST_CORRELATION).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
+    let usable =
+        given.filter(|id| (1..=LONGEST_CORRELATION).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
     usable.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }
 
@@ -77,9 +78,12 @@ fn problem(response: &mut Response) -> Option<Problem> {
     if let Some(Fail(problem)) = response.extensions_mut().remove() {
         return Some(problem);
     }
-    let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+    let json =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
     match response.status() {
-        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::new(Code::MethodNotAllowed, "the Allow header lists the methods of this page")),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Some(Problem::new(Code::MethodNotAllowed, "the Allow header lists the methods of this page"))
+        }
         StatusCode::BAD_REQUEST if !json => Some(Problem::field("path", "not percent-encoded UTF-8")),
         _ => None,
     }

@@ -90,7 +90,9 @@ pub(super) async fn release_expired(State(context): Shared, request: Request) ->
     let (parts, _) = request.into_parts();
     context.judge(&parts, Scope::Operator)?;
     if let Some(message) = context.store.standing().await?.maintenance {
-        return Err(Problem::new(Code::Maintenance, "writes are paused for maintenance").with("message", message).into());
+        return Err(Problem::new(Code::Maintenance, "writes are paused for maintenance")
+            .with("message", message)
+            .into());
     }
     let (ids, _) = context.sweeper.sweep().await?;
     Ok(write::json(&json!({"released": ids.len(), "ids": ids})))

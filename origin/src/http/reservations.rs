@@ -28,7 +28,11 @@ pub(super) async fn read(State(context): Shared, Path(reservation): Path<String>
     Ok(json(&record.shown(now)))
 }
 
-pub(super) async fn verb(State(context): Shared, Path((reservation, verb)): Path<(String, String)>, request: Request) -> Reply {
+pub(super) async fn verb(
+    State(context): Shared,
+    Path((reservation, verb)): Path<(String, String)>,
+    request: Request,
+) -> Reply {
     if !["extend", "confirm", "cancel", "fulfil", "return"].contains(&verb.as_str()) {
         return Ok(fail::not_found().into_response());
     }

@@ -26,7 +26,10 @@ impl Context {
 
     /// Carries out what `command` makes of the body.
     pub(super) async fn write(
-        &self, request: Request, needed: Scope, command: impl FnOnce(&[u8]) -> Result<Command, Problem>,
+        &self,
+        request: Request,
+        needed: Scope,
+        command: impl FnOnce(&[u8]) -> Result<Command, Problem>,
     ) -> Reply {
         let (parts, body) = request.into_parts();
         let claims = self.judge(&parts, needed)?;
@@ -50,7 +53,8 @@ impl Context {
     fn patience(&self, headers: &HeaderMap) -> Result<Duration, Problem> {
         let Some(given) = headers.get(TIMEOUT_HEADER) else { return Ok(self.write_timeout) };
         let ms = given.to_str().ok().and_then(|text| text.parse().ok()).filter(|ms| (1..=600_000).contains(ms));
-        ms.map(Duration::from_millis).ok_or_else(|| Problem::field("Onhand-Timeout-Ms", "milliseconds from 1 to 600000"))
+        ms.map(Duration::from_millis)
+            .ok_or_else(|| Problem::field("Onhand-Timeout-Ms", "milliseconds from 1 to 600000"))
     }
 }
 
@@ -85,7 +89,8 @@ fn floors(answer: &Answer) -> Session {
     let items = answer.stocks.iter().filter_map(|stock| stock.item.as_ref());
     let items = items.map(|item| Floor { sku: item.sku.clone(), location: None, version: item.version });
     let facts = answer.stocks.iter().flat_map(|stock| &stock.facts);
-    let facts = facts.map(|fact| Floor { sku: fact.sku.clone(), location: Some(fact.location.clone()), version: fact.version });
+    let facts =
+        facts.map(|fact| Floor { sku: fact.sku.clone(), location: Some(fact.location.clone()), version: fact.version });
     // A replayed answer no longer knows what it changed: its moment speaks for every SKU.
     Session { at: answer.committed_at.rounded_up(), floors: items.chain(facts).collect(), all: answer.replayed }
 }

@@ -14,8 +14,18 @@ pub enum Format {
 }
 
 const REQUIRED: [&str; 3] = ["sku", "location", "quantity"];
-const COLUMNS: [&str; 10] =
-    ["sku", "location", "quantity", "name", "brand", "price", "currency", "safety_stock", "backorder_limit", "low_stock_at"];
+const COLUMNS: [&str; 10] = [
+    "sku",
+    "location",
+    "quantity",
+    "name",
+    "brand",
+    "price",
+    "currency",
+    "safety_stock",
+    "backorder_limit",
+    "low_stock_at",
+];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,12 +64,19 @@ impl<R: Read> Rows<R> {
         }
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::None).from_reader(file);
         let header = reader.headers().map_err(|error| Problem::field("header", error))?.clone();
-        let named = |column: &str| header.iter().any(|name| name == column || (column == "location" && name == "warehouseId"));
+        let named =
+            |column: &str| header.iter().any(|name| name == column || (column == "location" && name == "warehouseId"));
         if let Some(missing) = REQUIRED.into_iter().find(|column| !named(column)) {
-            return Err(Problem::field("header", format!("the column {missing} is missing; the first line names the columns")));
+            return Err(Problem::field(
+                "header",
+                format!("the column {missing} is missing; the first line names the columns"),
+            ));
         }
         if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name) && *name != "warehouseId") {
-            return Err(Problem::field("header", format!("no column is called {unknown:?}; there are {}", COLUMNS.join(", "))));
+            return Err(Problem::field(
+                "header",
+                format!("no column is called {unknown:?}; there are {}", COLUMNS.join(", ")),
+            ));
         }
         Ok(Self::Csv(Box::new(reader)))
     }

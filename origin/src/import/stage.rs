@@ -28,7 +28,9 @@ fn failed(error: impl std::fmt::Display) -> Problem {
 }
 
 /// Writes the stream to a temporary file, gone with its handle.
-pub async fn receive<E: std::fmt::Display>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) -> Result<File, Problem> {
+pub async fn receive<E: std::fmt::Display>(
+    mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+) -> Result<File, Problem> {
     let mut file = tempfile::tempfile().map_err(failed)?;
     let mut line = 0;
     while let Some(part) = body.next().await {

@@ -47,6 +47,7 @@ impl KafkaFeed {
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("linger.ms", "0")
+            .set("socket.nagle.disable", "true")
             .set("message.timeout.ms", ACKNOWLEDGED_WITHIN.as_millis().to_string())
             .set("reconnect.backoff.max.ms", "1000");
         let failed = |error: KafkaError| FeedError(error.to_string());
@@ -68,8 +69,11 @@ impl KafkaFeed {
     /// The topic's partitions, or 0 if it does not exist. librdkafka blocks here, so a thread waits.
     async fn look(&self) -> Result<i32, FeedError> {
         let (producer, topic) = (self.producer.clone(), self.topic.clone());
-        let found = tokio::task::spawn_blocking(move || producer.client().fetch_metadata(Some(&topic), ASK).map(|metadata| count(&metadata)));
-        let partitions = found.await.map_err(|error| FeedError(error.to_string()))?.map_err(|error| FeedError(error.to_string()))?;
+        let found = tokio::task::spawn_blocking(move || {
+            producer.client().fetch_metadata(Some(&topic), ASK).map(|metadata| count(&metadata))
+        });
+        let partitions =
+            found.await.map_err(|error| FeedError(error.to_string()))?.map_err(|error| FeedError(error.to_string()))?;
         if partitions > 0 {
             *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((partitions, Instant::now()));
         }
@@ -92,7 +96,8 @@ impl KafkaFeed {
 
     async fn send(&self, records: &[Record]) -> Result<(), FeedError> {
         let sends = records.iter().map(|record| async {
-            let message = FutureRecord::to(&self.topic).partition(record.partition).key(&record.key).payload(&record.value);
+            let message =
+                FutureRecord::to(&self.topic).partition(record.partition).key(&record.key).payload(&record.value);
             self.producer.send(message, ACKNOWLEDGED_WITHIN).await.map_err(|(error, _)| FeedError(error.to_string()))
         });
         try_join_all(sends).await.map(drop)

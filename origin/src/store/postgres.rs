@@ -26,7 +26,9 @@ use tokio_postgres::{Config, NoTls, error::SqlState};
 use uuid::Uuid;
 
 use self::session::{Purpose, Session};
-use super::{Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError};
+use super::{
+    Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError,
+};
 use crate::record::Record;
 
 mod embedded {
@@ -55,8 +57,12 @@ pub struct Postgres {
 impl Postgres {
     /// `url`: `postgres://user:password@host:port/database`. Connects when first used.
     pub fn new(url: &str, pool_size: usize, timeouts: Timeouts) -> Result<Self> {
-        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| StoreError::Refused(error.to_string()))?;
-        config.application_name("onhand-origin").connect_timeout(timeouts.connect).keepalives_idle(Duration::from_secs(10));
+        let mut config: Config =
+            url.parse().map_err(|error: tokio_postgres::Error| StoreError::Refused(error.to_string()))?;
+        config
+            .application_name("onhand-origin")
+            .connect_timeout(timeouts.connect)
+            .keepalives_idle(Duration::from_secs(10));
         let mut reading = config.clone();
         let statement = timeouts.statement.as_millis();
         reading.options(format!("-c statement_timeout={statement} -c default_transaction_read_only=on"));
@@ -164,7 +170,13 @@ impl Store for Postgres {
         read::products(&mut self.reader().await?, query).await
     }
 
-    async fn ledger(&self, sku: &Sku, location: Option<&LocationId>, before: Option<i64>, limit: usize) -> Result<Vec<LedgerEntry>> {
+    async fn ledger(
+        &self,
+        sku: &Sku,
+        location: Option<&LocationId>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>> {
         read::ledger(&mut self.reader().await?, sku, location, before, limit).await
     }
 
@@ -215,7 +227,8 @@ impl Postgres {
         }
         let patience = self.timeouts.statement + self.timeouts.connect;
         let done = tokio::time::timeout(patience, work(slot.as_ref().expect("just opened"))).await;
-        let done = done.unwrap_or_else(|_| Err(StoreError::Unreachable("the relay was not answered in time".to_owned())));
+        let done =
+            done.unwrap_or_else(|_| Err(StoreError::Unreachable("the relay was not answered in time".to_owned())));
         if done.is_err() {
             *slot = None;
         }

@@ -19,7 +19,9 @@ use onhand_wire::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
-use super::{Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError};
+use super::{
+    Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError,
+};
 use crate::record::Record;
 
 mod embedded {
@@ -129,7 +131,13 @@ impl Store for Sqlite {
         self.with(|connection| read::products(connection, query))
     }
 
-    async fn ledger(&self, sku: &Sku, location: Option<&LocationId>, before: Option<i64>, limit: usize) -> Result<Vec<LedgerEntry>> {
+    async fn ledger(
+        &self,
+        sku: &Sku,
+        location: Option<&LocationId>,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>> {
         self.with(|connection| read::ledger(connection, sku, location, before, limit))
     }
 

@@ -20,12 +20,16 @@ pub(crate) async fn a_row_changed_since_its_round_stays_in_the_outbox(shop: Shop
     stocked(&shop).await;
     shop.hold_one("x", 1).await.unwrap();
     let round = shop.store.round().await.unwrap();
-    let kinds: Vec<&str> = round.pending.iter().map(|pending| match pending.change {
-        Change::Fact(_) => "fact",
-        Change::Item(_) => "item",
-        Change::Location(_) => "location",
-        _ => "other",
-    }).collect();
+    let kinds: Vec<&str> = round
+        .pending
+        .iter()
+        .map(|pending| match pending.change {
+            Change::Fact(_) => "fact",
+            Change::Item(_) => "item",
+            Change::Location(_) => "location",
+            _ => "other",
+        })
+        .collect();
     assert_eq!(kinds, ["item", "fact", "location"], "one row a key, items before their facts");
     shop.hold_one("x", 1).await.unwrap();
     shop.store.published(&round.pending).await.unwrap();
@@ -56,8 +60,13 @@ pub(crate) async fn a_moment_covers_what_was_committed_before_it(shop: Shop) {
         let ask = shop.hold_ask(json!({"lines": [{"sku": "x", "quantity": 1}]}));
         let mut decided = Vec::new();
         let rules = onhand_rules::Rules::none();
-        let needs = onhand_origin::store::Needs { skus: ask.command.skus().into_iter().collect(), ..Default::default() };
-        let committed_at = shop.store.batch(needs, &mut |state| decided = onhand_origin::decide::decide_all(state, &[&ask], &rules)).await.unwrap();
+        let needs =
+            onhand_origin::store::Needs { skus: ask.command.skus().into_iter().collect(), ..Default::default() };
+        let committed_at = shop
+            .store
+            .batch(needs, &mut |state| decided = onhand_origin::decide::decide_all(state, &[&ask], &rules))
+            .await
+            .unwrap();
         let round = shop.store.round().await.unwrap();
         assert!(last <= committed_at && committed_at <= round.t);
         let fact = round.pending.iter().find_map(|pending| match &pending.change {

@@ -23,7 +23,10 @@ impl Dice {
 }
 
 pub(crate) async fn random_commands_keep_the_invariants(shop: Shop) {
-    let seed = std::env::var("ONHAND_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| Uuid::new_v4().as_u128() as u64);
+    let seed = std::env::var("ONHAND_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| Uuid::new_v4().as_u128() as u64);
     println!("ONHAND_SEED={seed}");
     let mut dice = Dice(StdRng::seed_from_u64(seed));
     for place in PLACES {
@@ -66,7 +69,8 @@ fn random(shop: &Shop, dice: &mut Dice, known: &HashMap<Uuid, Reservation>) -> A
         6 => shop.verb_ask(id, "fulfil", json!({"lines": [{"line": 0, "quantity": 1}]})),
         7 => shop.verb_ask(id, "return", json!({"lines": [{"line": 0, "quantity": 1}]})),
         8 => {
-            let body = json!({"location": place, "delta": i64::from(dice.below(11)) - 5, "kind": "found", "reason": "r"});
+            let body =
+                json!({"location": place, "delta": i64::from(dice.below(11)) - 5, "kind": "found", "reason": "r"});
             let command = serde_json::from_value(body.clone()).unwrap();
             shop.ask("/adjust", &body, Command::Adjust(sku(name), command))
         }
@@ -81,7 +85,9 @@ fn random(shop: &Shop, dice: &mut Dice, known: &HashMap<Uuid, Reservation>) -> A
 /// on_hand ≥ 0, and reserved = the sum of what open reservations still owe, by the answers alone.
 async fn invariant_1(shop: &Shop, known: &HashMap<Uuid, Reservation>) {
     for name in SKUS {
-        let owed: i64 = known.values().flat_map(|held| held.lines.iter().map(move |line| (held.state, line)))
+        let owed: i64 = known
+            .values()
+            .flat_map(|held| held.lines.iter().map(move |line| (held.state, line)))
             .filter(|(state, line)| line.sku.as_str() == name && matches!(state, State::Held | State::Confirmed))
             .map(|(_, line)| line.allocations.iter().map(|share| share.quantity).sum::<i64>() - line.fulfilled)
             .sum();

@@ -11,10 +11,7 @@ use onhand_origin::{
     store::{Needs, Store, postgres, sqlite::Sqlite},
 };
 use onhand_rules::Rules;
-use onhand_wire::{
-    Fact, LocationId, Problem, Sku, bulk::LoadFacts, request,
-    reservation::Reservation,
-};
+use onhand_wire::{Fact, LocationId, Problem, Sku, bulk::LoadFacts, request, reservation::Reservation};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -36,8 +36,12 @@ pub(crate) async fn counts_adjustments_and_transfers(shop: Shop) {
     let version = shop.fact("x", "a").await.version.to_string();
     let stale = json!({"location": "a", "quantity": 1, "reason": "r", "expected_version": "1.999"});
     let problem = attempt(&shop, set(stale)).await.unwrap_err();
-    assert_eq!((problem.code, &problem.members["version"], &problem.members["on_hand"]), (Code::VersionMismatch, &json!(version), &json!(10)));
-    let good = json!({"location": "a", "quantity": 12, "reason": "r", "expected_version": version, "expected_on_hand": 10});
+    assert_eq!(
+        (problem.code, &problem.members["version"], &problem.members["on_hand"]),
+        (Code::VersionMismatch, &json!(version), &json!(10))
+    );
+    let good =
+        json!({"location": "a", "quantity": 12, "reason": "r", "expected_version": version, "expected_on_hand": 10});
     assert_eq!(attempt(&shop, set(good)).await.unwrap()["facts"][0]["on_hand"], 12);
     assert_eq!(attempt(&shop, adjust(-13)).await.unwrap_err().code, Code::InsufficientStock);
     assert_eq!(attempt(&shop, adjust(-2)).await.unwrap()["on_hand"], 10);
@@ -88,7 +92,9 @@ pub(crate) async fn the_ledger_adds_up(shop: Shop) {
 
 pub(crate) async fn maintenance_stops_writes_only(shop: Shop) {
     stocked(&shop).await;
-    let on = |on: bool| Command::Maintain(serde_json::from_value(json!({"maintenanceMode": on, "message": "back at 9"})).unwrap());
+    let on = |on: bool| {
+        Command::Maintain(serde_json::from_value(json!({"maintenanceMode": on, "message": "back at 9"})).unwrap())
+    };
     shop.done(on(true)).await;
     let problem = shop.hold_one("x", 1).await.unwrap_err();
     assert_eq!((problem.code, &problem.members["message"]), (Code::Maintenance, &json!("back at 9")));

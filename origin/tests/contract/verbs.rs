@@ -28,7 +28,8 @@ pub(crate) async fn a_reservation_lives_to_its_end(shop: Shop) {
     assert_eq!((fact.on_hand, fact.reserved), (9, 3));
     let whole = shop.verb(held.id, "fulfil", json!({})).await.unwrap();
     assert_eq!((whole.state, whole.lines[0].fulfilled), (State::Fulfilled, 4));
-    let back = shop.verb(held.id, "return", json!({"lines": [{"line": 0, "quantity": 2}], "location": "b"})).await.unwrap();
+    let back =
+        shop.verb(held.id, "return", json!({"lines": [{"line": 0, "quantity": 2}], "location": "b"})).await.unwrap();
     assert_eq!((back.state, back.lines[0].returned), (State::Fulfilled, 2));
     assert_eq!(shop.fact("x", "b").await.on_hand, 2);
     let more = shop.verb(held.id, "return", json!({"lines": [{"line": 0, "quantity": 3}]})).await.unwrap_err();
@@ -62,10 +63,15 @@ pub(crate) async fn every_state_refuses_what_it_must(shop: Shop) {
             match shop.verb(held.id, verb, body.clone()).await {
                 Ok(_) => assert!(allowed.contains(verb), "{state} allowed {verb}"),
                 // Nothing has shipped yet: the state allows a return, the quantity does not.
-                Err(problem) if state == "confirmed" && *verb == "return" => assert_eq!(problem.code, Code::InsufficientStock),
+                Err(problem) if state == "confirmed" && *verb == "return" => {
+                    assert_eq!(problem.code, Code::InsufficientStock)
+                }
                 Err(problem) => {
                     assert!(!allowed.contains(verb), "{state} refused {verb}: {problem:?}");
-                    assert_eq!((problem.code, problem.members["state"].as_str()), (Code::ReservationState, Some(state)));
+                    assert_eq!(
+                        (problem.code, problem.members["state"].as_str()),
+                        (Code::ReservationState, Some(state))
+                    );
                 }
             }
         }

@@ -89,7 +89,9 @@ impl Verifier {
         let token = bearer(header).ok_or_else(|| unauthenticated("Authorization: send Bearer and a token"))?;
         let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)
             .map_err(|error| match error.kind() {
-                jsonwebtoken::errors::ErrorKind::ExpiredSignature => unauthenticated("Authorization: the token has expired"),
+                jsonwebtoken::errors::ErrorKind::ExpiredSignature => {
+                    unauthenticated("Authorization: the token has expired")
+                }
                 _ => unauthenticated("Authorization: the token is not valid here"),
             })?
             .claims;

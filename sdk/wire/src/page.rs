@@ -18,7 +18,9 @@ pub fn cursor(key: &str) -> String {
 
 pub fn read_cursor(cursor: &str) -> Result<String, Problem> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
-    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| Problem::field("cursor", "not a cursor of this list"))
+    bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| Problem::field("cursor", "not a cursor of this list"))
 }
 
 pub fn read_limit(limit: Option<&str>) -> Result<usize, Problem> {

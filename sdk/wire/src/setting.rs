@@ -28,9 +28,9 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)
             .map_err(|_| de::Error::custom(r#"a duration with its unit, in quotes, like "250ms" or "30s""#))?;
-        humantime::parse_duration(&text)
-            .map(Self)
-            .map_err(|_| de::Error::custom(format!(r#"{text:?} is no duration; write one with its unit, like "250ms" or "30s""#)))
+        humantime::parse_duration(&text).map(Self).map_err(|_| {
+            de::Error::custom(format!(r#"{text:?} is no duration; write one with its unit, like "250ms" or "30s""#))
+        })
     }
 }
 
@@ -60,8 +60,9 @@ impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)
             .map_err(|_| de::Error::custom(r#"a size with its unit, in quotes, like "64MiB""#))?;
-        Self::parse(&text)
-            .ok_or_else(|| de::Error::custom(format!(r#"{text:?} is no size; write one with its unit, like "64KiB" or "64MiB""#)))
+        Self::parse(&text).ok_or_else(|| {
+            de::Error::custom(format!(r#"{text:?} is no size; write one with its unit, like "64KiB" or "64MiB""#))
+        })
     }
 }
 
@@ -100,7 +101,9 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = String::deserialize(deserializer).map_err(|_| de::Error::custom("a secret is text in quotes"))?;
         if value.trim() != value {
-            return Err(de::Error::custom("the secret has stray white space around it (a trailing newline?); its value is not shown"));
+            return Err(de::Error::custom(
+                "the secret has stray white space around it (a trailing newline?); its value is not shown",
+            ));
         }
         Ok(Self(value))
     }

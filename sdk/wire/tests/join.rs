@@ -16,7 +16,7 @@ fn fact(location: u8, term: u16, seq: u64) -> Fact {
         restock_at: None,
         version: Version::new(term, seq),
         changed_at: Timestamp::from_micros((u64::from(term) * 1000 + seq) as i64),
-        deleted: seq % 5 == 0,
+        deleted: seq.is_multiple_of(5),
     }
 }
 
@@ -41,7 +41,9 @@ fn facts() -> impl Strategy<Value = Vec<Fact>> {
 fn stock() -> impl Strategy<Value = Stock> {
     (facts(), prop::option::of((1u16..3, 1u64..9))).prop_map(|(facts, held)| {
         let mut stock = Stock { item: held.map(|(term, seq)| item(term, seq)), facts: Vec::new() };
-        facts.into_iter().for_each(|fact| drop(stock.join_fact(fact)));
+        for fact in facts {
+            stock.join_fact(fact);
+        }
         stock
     })
 }
@@ -77,7 +79,9 @@ proptest! {
     fn order_and_repeats_do_not_matter(facts in facts(), again in any::<prop::sample::Index>()) {
         let gather = |facts: &mut dyn Iterator<Item = Fact>| {
             let mut stock = Stock::default();
-            facts.for_each(|fact| drop(stock.join_fact(fact)));
+            for fact in facts {
+                stock.join_fact(fact);
+            }
             stock
         };
         let once = gather(&mut facts.iter().cloned());

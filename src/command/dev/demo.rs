@@ -25,11 +25,15 @@ pub(super) async fn load(api: SocketAddr, admin: &str) -> Result<(), String> {
     for (id, body) in locations {
         send(call(Method::PUT, &format!("/inventory/locations/{id}")).json(&body)).await?;
     }
-    let channels = [("web-eu", json!({"locations": ["eu-1", "eu-2"], "allocation": "fewest_splits"})), ("web-us", json!({"locations": ["us-1"]}))];
+    let channels = [
+        ("web-eu", json!({"locations": ["eu-1", "eu-2"], "allocation": "fewest_splits"})),
+        ("web-us", json!({"locations": ["us-1"]})),
+    ];
     for (id, body) in channels {
         send(call(Method::PUT, &format!("/inventory/channels/{id}")).json(&body)).await?;
     }
-    let import = call(Method::POST, "/inventory/imports?mode=set&create=true").header("content-type", "text/csv").body(STOCK);
+    let import =
+        call(Method::POST, "/inventory/imports?mode=set&create=true").header("content-type", "text/csv").body(STOCK);
     let report = send(import).await?;
     if report["rejected"] == 0 { Ok(()) } else { Err(format!("demo data: {report}")) }
 }

@@ -40,7 +40,8 @@ pub(super) struct BatchSession {
 
 type Params<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
 
-const STANDING: &str = "SELECT s.term, s.topology, s.maintenance, coalesce(s.message, ''), greatest(clock_timestamp(), r.t)
+const STANDING: &str =
+    "SELECT s.term, s.topology, s.maintenance, coalesce(s.message, ''), greatest(clock_timestamp(), r.t)
     FROM origin_state s, relay r";
 
 /// Dead at the batch's moment or up to a second later; the decision tells which.
@@ -165,7 +166,8 @@ impl BatchSession {
             return Ok(());
         }
         let client = &self.session.client;
-        let (locations, channels) = (format!("SELECT {} FROM locations", row::LOCATION), format!("SELECT {} FROM channels", row::CHANNEL));
+        let (locations, channels) =
+            (format!("SELECT {} FROM locations", row::LOCATION), format!("SELECT {} FROM channels", row::CHANNEL));
         let (locations, channels) = try_join!(client.query(&locations, &[]), client.query(&channels, &[]))?;
         let mut topology = Topology { stamp, ..Topology::default() };
         for found in &locations {
@@ -209,7 +211,10 @@ fn fill(state: &mut State, items: &[Row], stock: &[Row], kept: &[Row], records: 
         state.stock.entry(sku).or_default().insert(location, held);
     }
     for found in kept {
-        let digest = found.get::<_, &[u8]>(2).try_into().map_err(|_| StoreError::Refused("a kept digest is not 32 bytes".to_owned()))?;
+        let digest = found
+            .get::<_, &[u8]>(2)
+            .try_into()
+            .map_err(|_| StoreError::Refused("a kept digest is not 32 bytes".to_owned()))?;
         let answer = Kept { digest, status: found.get::<_, i32>(3) as u16, body: found.get(4) };
         state.kept.insert((found.get(0), found.get(1)), answer);
     }

@@ -31,7 +31,9 @@ impl RelaySession {
             moment: client.prepare("SELECT greatest(clock_timestamp(), t) FROM relay").await?,
             term: client.prepare("SELECT term, good_since FROM origin_state").await?,
             items: client.prepare(&pending_sql(0, row::ITEM, "products", "t.sku = o.sku")).await?,
-            facts: client.prepare(&pending_sql(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location")).await?,
+            facts: client
+                .prepare(&pending_sql(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location"))
+                .await?,
             locations: client.prepare(&pending_sql(2, row::LOCATION, "locations", "t.location = o.location")).await?,
             channels: client.prepare(&pending_sql(3, row::CHANNEL, "channels", "t.channel = o.location")).await?,
             published: client.prepare(PUBLISHED).await?,
@@ -76,7 +78,12 @@ impl RelaySession {
     }
 
     /// A durable commit of T and the lease: what an isolated old primary cannot do.
-    pub(super) async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
+    pub(super) async fn heartbeat(
+        &self,
+        holder: Uuid,
+        t: Option<Timestamp>,
+        lease: Duration,
+    ) -> Result<Option<Timestamp>> {
         let client = &self.session.client;
         self.session.take_warning();
         let t: Option<DateTime<Utc>> = t.map(row::utc);
@@ -102,7 +109,8 @@ const PUBLISHED: &str = "DELETE FROM outbox o USING (
         FOR UPDATE OF o SKIP LOCKED
     ) AS gone WHERE o.kind = gone.kind AND o.sku = gone.sku AND o.location = gone.location";
 
-const HEARTBEAT: &str = "UPDATE relay SET holder = $1, t = greatest(t, $2), lease_until = clock_timestamp() + $3 * interval '1 microsecond'
+const HEARTBEAT: &str =
+    "UPDATE relay SET holder = $1, t = greatest(t, $2), lease_until = clock_timestamp() + $3 * interval '1 microsecond'
     WHERE holder IS NULL OR holder = $1 OR lease_until < clock_timestamp()
     RETURNING greatest(clock_timestamp(), t)";
 
@@ -110,7 +118,13 @@ fn pending(term: u16, items: &[Row], facts: &[Row], locations: &[Row], channels:
     let mut pending = Vec::with_capacity(items.len() + facts.len() + locations.len() + channels.len());
     for found in items {
         let item = row::item(found, term)?;
-        pending.push(Pending { kind: 0, sku: item.sku.to_string(), location: String::new(), seq: item.version.seq(), change: Change::Item(item) });
+        pending.push(Pending {
+            kind: 0,
+            sku: item.sku.to_string(),
+            location: String::new(),
+            seq: item.version.seq(),
+            change: Change::Item(item),
+        });
     }
     for found in facts {
         let (sku, location, held) = row::stock(found)?;

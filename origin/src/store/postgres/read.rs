@@ -29,8 +29,10 @@ async fn moment_and_term(client: &Object) -> Result<(Statement, Statement)> {
 /// The moment is read before the snapshot: every change acknowledged before it is in.
 pub(super) async fn load_facts(client: &mut Object, load: &LoadFacts) -> Result<LoadedFacts> {
     let skus: Vec<&str> = load.skus.iter().map(Sku::as_str).collect();
-    let items = client.prepare_cached(&format!("SELECT {} FROM products WHERE sku = ANY($1) AND seq > 0", row::ITEM)).await?;
-    let stock = client.prepare_cached(&format!("SELECT {} FROM inventory_items WHERE sku = ANY($1)", row::STOCK)).await?;
+    let items =
+        client.prepare_cached(&format!("SELECT {} FROM products WHERE sku = ANY($1) AND seq > 0", row::ITEM)).await?;
+    let stock =
+        client.prepare_cached(&format!("SELECT {} FROM inventory_items WHERE sku = ANY($1)", row::STOCK)).await?;
     let own = client.prepare_cached("SELECT sku, location, quantity FROM allocations WHERE reservation = $1").await?;
     let without = load.without.unwrap_or_default();
     let (moment, term) = moment_and_term(client).await?;
@@ -56,7 +58,8 @@ pub(super) async fn load_facts(client: &mut Object, load: &LoadFacts) -> Result<
     }
     for own in &own {
         let facts = found.get_mut(own.get::<_, &str>(0)).map(|stock| &mut stock.facts);
-        let fact = facts.and_then(|facts| facts.iter_mut().find(|fact| fact.location.as_str() == own.get::<_, &str>(1)));
+        let fact =
+            facts.and_then(|facts| facts.iter_mut().find(|fact| fact.location.as_str() == own.get::<_, &str>(1)));
         if let Some(fact) = fact {
             fact.reserved -= own.get::<_, i64>(2);
         }
@@ -67,7 +70,8 @@ pub(super) async fn load_facts(client: &mut Object, load: &LoadFacts) -> Result<
 }
 
 pub(super) async fn load_topology(client: &mut Object) -> Result<LoadedTopology> {
-    let (locations, channels) = (format!("SELECT {} FROM locations", row::LOCATION), format!("SELECT {} FROM channels", row::CHANNEL));
+    let (locations, channels) =
+        (format!("SELECT {} FROM locations", row::LOCATION), format!("SELECT {} FROM channels", row::CHANNEL));
     let (moment, term) = moment_and_term(client).await?;
     let (locations, channels) = (client.prepare_cached(&locations).await?, client.prepare_cached(&channels).await?);
     let (at, (), term, locations, channels, ()) = try_join!(
@@ -121,7 +125,11 @@ pub(super) async fn products(client: &mut Object, query: &ProductQuery) -> Resul
 }
 
 pub(super) async fn ledger(
-    client: &mut Object, sku: &Sku, location: Option<&LocationId>, before: Option<i64>, limit: usize,
+    client: &mut Object,
+    sku: &Sku,
+    location: Option<&LocationId>,
+    before: Option<i64>,
+    limit: usize,
 ) -> Result<Vec<LedgerEntry>> {
     let sql = "SELECT id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after,
             reservation, correlation
@@ -158,7 +166,8 @@ const LEDGER_AGAINST_ROWS: &str = "SELECT sku, location, coalesce(l.on_hand, 0):
     WHERE (coalesce(l.on_hand, 0), coalesce(l.reserved, 0)) <> (coalesce(i.on_hand, 0), coalesce(i.reserved, 0))";
 
 pub(super) async fn compare(client: &mut Object) -> Result<Comparison> {
-    let snapshot = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
+    let snapshot =
+        client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
     snapshot.batch_execute("SET LOCAL statement_timeout = '5min'").await?;
     let count = snapshot.query_one("SELECT count(*) FROM inventory_items", &[]).await?;
     let held = snapshot.query(RESERVATIONS_AGAINST_ROWS, &[]).await?;

@@ -11,8 +11,7 @@ use crate::{
 };
 
 pub(super) const ITEM: &str = "sku, name, brand, attributes::text, price, currency, active, deleted, seq, changed_at";
-pub(super) const STOCK: &str =
-    "sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted";
+pub(super) const STOCK: &str = "sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted";
 pub(super) const LOCATION: &str = "location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at";
 pub(super) const CHANNEL: &str = "channel, locations::text, allocation, seq, changed_at";
 

@@ -27,7 +27,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) async fn connect(config: &Config, purpose: Purpose, timeouts: Timeouts, elsewhere: Arc<Notify>) -> Result<Self> {
+    pub(super) async fn connect(
+        config: &Config,
+        purpose: Purpose,
+        timeouts: Timeouts,
+        elsewhere: Arc<Notify>,
+    ) -> Result<Self> {
         let (client, mut connection) = tokio::time::timeout(timeouts.connect, config.connect(NoTls))
             .await
             .map_err(|_| StoreError::Unreachable("connecting took too long".to_owned()))?

@@ -30,7 +30,8 @@ pub(super) struct Statements {
     maintain: Statement,
 }
 
-const ITEMS: &str = "INSERT INTO products (sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search)
+const ITEMS: &str =
+    "INSERT INTO products (sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search)
     SELECT sku, name, brand, attributes::json, price, currency, active, deleted, seq, at, search
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[], $8::boolean[],
         $9::bigint[], $10::timestamptz[], $11::text[])
@@ -45,7 +46,8 @@ const STOCK_ROWS: &str = "unnest($1::text[], $2::text[], $3::bigint[], $4::bigin
 
 const CLOSE: &str = "DELETE FROM allocations WHERE reservation = ANY($1)";
 
-const RELEASE: &str = "DELETE FROM allocations a USING unnest($1::uuid[], $2::integer[], $3::text[]) AS u (reservation, line, location)
+const RELEASE: &str =
+    "DELETE FROM allocations a USING unnest($1::uuid[], $2::integer[], $3::text[]) AS u (reservation, line, location)
     WHERE a.reservation = u.reservation AND a.line = u.line AND a.location = u.location";
 
 const ALLOCATE: &str = "INSERT INTO allocations (reservation, line, sku, location, quantity, expires_at)
@@ -63,7 +65,8 @@ const OUTBOX: &str = "INSERT INTO outbox (kind, sku, location, seq)
 const KEEP: &str = "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at)
     SELECT *, $6 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::integer[], $5::text[])";
 
-const LOCATION: &str = "INSERT INTO locations (location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at)
+const LOCATION: &str =
+    "INSERT INTO locations (location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     ON CONFLICT (location) DO UPDATE SET name = excluded.name, region = excluded.region, priority = excluded.priority,
         lat = excluded.lat, lon = excluded.lon, enabled = excluded.enabled, pickup = excluded.pickup,
@@ -126,10 +129,14 @@ impl Statements {
         push(!changes.items.is_empty(), &self.items, &|| items(state));
         push(!changes.new_stock.is_empty(), &self.new_stock, &|| stock(state, true));
         push(changes.stock.len() > changes.new_stock.len(), &self.stock, &|| stock(state, false));
-        push(!changes.new_reservations.is_empty(), &self.new_reservations, &|| reservations(state, &changes.new_reservations));
+        push(!changes.new_reservations.is_empty(), &self.new_reservations, &|| {
+            reservations(state, &changes.new_reservations)
+        });
         push(!changes.reservations.is_empty(), &self.reservations, &|| reservations(state, &changes.reservations));
         push(!changes.released.is_empty(), &self.release, &|| released(state));
-        push(!changes.reservations.is_empty(), &self.close, &|| boxed1(changes.reservations.iter().copied().collect::<Vec<_>>()));
+        push(!changes.reservations.is_empty(), &self.close, &|| {
+            boxed1(changes.reservations.iter().copied().collect::<Vec<_>>())
+        });
         push(has_open(state), &self.allocate, &|| allocations(state));
         push(!changes.ledger.is_empty(), &self.ledger, &|| ledger(state));
         push(!outbox_rows(state).is_empty(), &self.outbox, &|| outbox(state));
@@ -174,25 +181,50 @@ macro_rules! columns {
 }
 
 fn items(state: &State) -> Params {
-    columns!(state.changes.items.iter().map(|sku| &state.items[sku]), |item|
-        item.sku.to_string(), item.name.clone(), item.brand.clone(),
+    columns!(
+        state.changes.items.iter().map(|sku| &state.items[sku]),
+        |item| item.sku.to_string(),
+        item.name.clone(),
+        item.brand.clone(),
         serde_json::to_string(&item.attributes).expect("plain data encodes"),
-        item.price.as_ref().map(|price| price.amount), item.price.as_ref().map(|price| price.currency.clone()),
-        item.active, item.deleted, item.version.seq() as i64, utc(item.changed_at), search_text(item))
+        item.price.as_ref().map(|price| price.amount),
+        item.price.as_ref().map(|price| price.currency.clone()),
+        item.active,
+        item.deleted,
+        item.version.seq() as i64,
+        utc(item.changed_at),
+        search_text(item)
+    )
 }
 
 #[allow(unused_variables)] // each column's closure uses a part of the row
 fn stock(state: &State, new: bool) -> Params {
     let keys = state.changes.stock.iter().filter(|key| state.changes.new_stock.contains(*key) == new);
-    columns!(keys.map(|(sku, location)| (sku, location, &state.stock[sku][location])), |(sku, location, row)|
-        sku.to_string(), location.to_string(), row.on_hand, row.reserved, row.safety_stock, row.backorder_limit,
-        row.low_stock_at, row.restock_at.as_ref().map(|at| at.as_str().to_owned()), row.seq as i64, utc(row.changed_at), row.deleted)
+    columns!(
+        keys.map(|(sku, location)| (sku, location, &state.stock[sku][location])),
+        |(sku, location, row)| sku.to_string(),
+        location.to_string(),
+        row.on_hand,
+        row.reserved,
+        row.safety_stock,
+        row.backorder_limit,
+        row.low_stock_at,
+        row.restock_at.as_ref().map(|at| at.as_str().to_owned()),
+        row.seq as i64,
+        utc(row.changed_at),
+        row.deleted
+    )
 }
 
 fn reservations(state: &State, ids: &std::collections::BTreeSet<Uuid>) -> Params {
-    columns!(ids.iter().map(|id| &state.reservations[id]), |record|
-        record.id, record.state.as_str(), record.expires_at.map(utc), utc(record.created_at),
-        serde_json::to_string(record).expect("plain data encodes"))
+    columns!(
+        ids.iter().map(|id| &state.reservations[id]),
+        |record| record.id,
+        record.state.as_str(),
+        record.expires_at.map(utc),
+        utc(record.created_at),
+        serde_json::to_string(record).expect("plain data encodes")
+    )
 }
 
 fn released(state: &State) -> Params {
@@ -210,14 +242,33 @@ fn has_open(state: &State) -> bool {
 }
 
 fn allocations(state: &State) -> Params {
-    columns!(changed_records(state).flat_map(Record::open), |open|
-        open.reservation, open.line as i32, open.sku.to_string(), open.location.to_string(), open.quantity, open.expires_at.map(utc))
+    columns!(
+        changed_records(state).flat_map(Record::open),
+        |open| open.reservation,
+        open.line as i32,
+        open.sku.to_string(),
+        open.location.to_string(),
+        open.quantity,
+        open.expires_at.map(utc)
+    )
 }
 
 fn ledger(state: &State) -> Params {
-    let mut params = columns!(state.changes.ledger.iter(), |line|
-        line.actor.clone(), line.kind, line.reason.clone(), line.sku.to_string(), line.location.to_string(),
-        line.before.0, line.before.1, line.after.0, line.after.1, line.seq as i64, line.reservation, line.correlation.clone());
+    let mut params = columns!(
+        state.changes.ledger.iter(),
+        |line| line.actor.clone(),
+        line.kind,
+        line.reason.clone(),
+        line.sku.to_string(),
+        line.location.to_string(),
+        line.before.0,
+        line.before.1,
+        line.after.0,
+        line.after.1,
+        line.seq as i64,
+        line.reservation,
+        line.correlation.clone()
+    );
     params.insert(0, Box::new(utc(state.now)));
     params
 }
@@ -226,10 +277,19 @@ fn ledger(state: &State) -> Params {
 fn outbox_rows(state: &State) -> Vec<(i16, String, String, i64)> {
     let changes = &state.changes;
     let items = changes.items.iter().map(|sku| (0, sku.to_string(), String::new(), state.items[sku].version.seq()));
-    let facts = changes.stock.iter().map(|(sku, location)| (1, sku.to_string(), location.to_string(), state.stock[sku][location].seq));
-    let locations = changes.locations.values().map(|row| (2, String::new(), row.location.to_string(), row.version.seq()));
+    let facts = changes
+        .stock
+        .iter()
+        .map(|(sku, location)| (1, sku.to_string(), location.to_string(), state.stock[sku][location].seq));
+    let locations =
+        changes.locations.values().map(|row| (2, String::new(), row.location.to_string(), row.version.seq()));
     let channels = changes.channels.values().map(|row| (3, String::new(), row.channel.to_string(), row.version.seq()));
-    items.chain(facts).chain(locations).chain(channels).map(|(kind, sku, location, seq)| (kind, sku, location, seq as i64)).collect()
+    items
+        .chain(facts)
+        .chain(locations)
+        .chain(channels)
+        .map(|(kind, sku, location, seq)| (kind, sku, location, seq as i64))
+        .collect()
 }
 
 fn outbox(state: &State) -> Params {
@@ -238,8 +298,14 @@ fn outbox(state: &State) -> Params {
 
 #[allow(unused_variables)] // as above
 fn kept(state: &State) -> Params {
-    let mut params = columns!(state.changes.kept.iter(), |((subject, key), kept)|
-        subject.clone(), key.clone(), kept.digest.to_vec(), i32::from(kept.status), kept.body.clone());
+    let mut params = columns!(
+        state.changes.kept.iter(),
+        |((subject, key), kept)| subject.clone(),
+        key.clone(),
+        kept.digest.to_vec(),
+        i32::from(kept.status),
+        kept.body.clone()
+    );
     params.push(Box::new(utc(state.now)));
     params
 }
@@ -268,4 +334,3 @@ fn channel_row(row: &onhand_wire::Channel) -> Params {
         Box::new(utc(row.changed_at)),
     ]
 }
-

@@ -37,8 +37,8 @@ pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<St
         state.dead.extend(row::all(connection, sql, params![sku, state.now.micros()], dead)?);
     }
     for (subject, key) in needs.keys {
-        let mut statement =
-            connection.prepare_cached("SELECT digest, status, body FROM idempotency_keys WHERE subject = ?1 AND key = ?2")?;
+        let mut statement = connection
+            .prepare_cached("SELECT digest, status, body FROM idempotency_keys WHERE subject = ?1 AND key = ?2")?;
         let kept = |row: &rusqlite::Row<'_>| Ok(Kept { digest: row.get(0)?, status: row.get(1)?, body: row.get(2)? });
         if let Some(kept) = statement.query_one([&subject, &key], kept).optional()? {
             state.kept.insert((subject, key), kept);
@@ -95,8 +95,17 @@ fn items(connection: &Connection, state: &State) -> Result<()> {
         let (price, currency) = item.price.as_ref().map(|price| (price.amount, &price.currency)).unzip();
         let seq = item.version.seq() as i64;
         statement.execute(params![
-            sku.as_str(), item.name, item.brand, attributes, price, currency, item.active, item.deleted, seq,
-            item.changed_at.micros(), search_text(item)
+            sku.as_str(),
+            item.name,
+            item.brand,
+            attributes,
+            price,
+            currency,
+            item.active,
+            item.deleted,
+            seq,
+            item.changed_at.micros(),
+            search_text(item)
         ])?;
         outbox(connection, 0, sku.as_str(), "", seq)?;
     }
@@ -104,14 +113,26 @@ fn items(connection: &Connection, state: &State) -> Result<()> {
 }
 
 fn stock(connection: &Connection, state: &State) -> Result<()> {
-    let sql = format!("INSERT OR REPLACE INTO inventory_items ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", row::STOCK);
+    let sql = format!(
+        "INSERT OR REPLACE INTO inventory_items ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        row::STOCK
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     for (sku, location) in &state.changes.stock {
         let held = &state.stock[sku][location];
         let restock_at = held.restock_at.as_ref().map(|at| at.as_str());
         statement.execute(params![
-            sku.as_str(), location.as_str(), held.on_hand, held.reserved, held.safety_stock, held.backorder_limit,
-            held.low_stock_at, restock_at, held.seq as i64, held.changed_at.micros(), held.deleted
+            sku.as_str(),
+            location.as_str(),
+            held.on_hand,
+            held.reserved,
+            held.safety_stock,
+            held.backorder_limit,
+            held.low_stock_at,
+            restock_at,
+            held.seq as i64,
+            held.changed_at.micros(),
+            held.deleted
         ])?;
         outbox(connection, 1, sku.as_str(), location.as_str(), held.seq as i64)?;
     }
@@ -119,11 +140,22 @@ fn stock(connection: &Connection, state: &State) -> Result<()> {
 }
 
 fn topology_rows(connection: &Connection, state: &State) -> Result<()> {
-    let sql = format!("INSERT OR REPLACE INTO locations ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", row::LOCATION);
+    let sql = format!(
+        "INSERT OR REPLACE INTO locations ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        row::LOCATION
+    );
     for row in state.changes.locations.values() {
         let seq = row.version.seq() as i64;
         connection.prepare_cached(&sql)?.execute(params![
-            row.location.as_str(), row.name, row.region, row.priority, row.lat, row.lon, row.enabled, row.pickup, seq,
+            row.location.as_str(),
+            row.name,
+            row.region,
+            row.priority,
+            row.lat,
+            row.lon,
+            row.enabled,
+            row.pickup,
+            seq,
             row.changed_at.micros()
         ])?;
         outbox(connection, 2, "", row.location.as_str(), seq)?;
@@ -132,7 +164,13 @@ fn topology_rows(connection: &Connection, state: &State) -> Result<()> {
     for row in state.changes.channels.values() {
         let seq = row.version.seq() as i64;
         let locations = serde_json::to_string(&row.locations).expect("plain data encodes");
-        connection.prepare_cached(&sql)?.execute(params![row.channel.as_str(), locations, row.allocation, seq, row.changed_at.micros()])?;
+        connection.prepare_cached(&sql)?.execute(params![
+            row.channel.as_str(),
+            locations,
+            row.allocation,
+            seq,
+            row.changed_at.micros()
+        ])?;
         outbox(connection, 3, "", row.channel.as_str(), seq)?;
     }
     Ok(())
@@ -148,7 +186,11 @@ fn reservations(connection: &Connection, state: &State) -> Result<()> {
     let changes = &state.changes;
     for dead in &changes.released {
         let sql = "DELETE FROM allocations WHERE reservation = ?1 AND line = ?2 AND location = ?3";
-        connection.prepare_cached(sql)?.execute(params![dead.reservation.to_string(), dead.line, dead.location.as_str()])?;
+        connection.prepare_cached(sql)?.execute(params![
+            dead.reservation.to_string(),
+            dead.line,
+            dead.location.as_str()
+        ])?;
     }
     for id in changes.new_reservations.iter().chain(&changes.reservations) {
         reservation(connection, &state.reservations[id])?;
@@ -159,9 +201,16 @@ fn reservations(connection: &Connection, state: &State) -> Result<()> {
 fn reservation(connection: &Connection, record: &Record) -> Result<()> {
     let id = record.id.to_string();
     let body = serde_json::to_string(record).expect("plain data encodes");
-    let sql = "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql =
+        "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body) VALUES (?1, ?2, ?3, ?4, ?5)";
     let expires_at = record.expires_at.map(|at| at.micros());
-    connection.prepare_cached(sql)?.execute(params![id, record.state.as_str(), expires_at, record.created_at.micros(), body])?;
+    connection.prepare_cached(sql)?.execute(params![
+        id,
+        record.state.as_str(),
+        expires_at,
+        record.created_at.micros(),
+        body
+    ])?;
     connection.prepare_cached("DELETE FROM allocations WHERE reservation = ?1")?.execute([&id])?;
     if !matches!(record.state, reservation::State::Held | reservation::State::Confirmed) {
         return Ok(());
@@ -169,30 +218,51 @@ fn reservation(connection: &Connection, record: &Record) -> Result<()> {
     let sql = "INSERT INTO allocations (reservation, line, sku, location, quantity, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut statement = connection.prepare_cached(sql)?;
     for open in record.open() {
-        statement.execute(params![id, open.line, open.sku.as_str(), open.location.as_str(), open.quantity, expires_at])?;
+        statement.execute(params![
+            id,
+            open.line,
+            open.sku.as_str(),
+            open.location.as_str(),
+            open.quantity,
+            expires_at
+        ])?;
     }
     Ok(())
 }
 
 fn ledger(connection: &Connection, state: &State) -> Result<()> {
-    let sql = "INSERT INTO ledger (at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
+    let sql =
+        "INSERT INTO ledger (at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
             reserved_after, seq, reservation, correlation)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     let mut statement = connection.prepare_cached(sql)?;
     for line in &state.changes.ledger {
         statement.execute(params![
-            state.now.micros(), line.actor, line.kind, line.reason, line.sku.as_str(), line.location.as_str(), line.before.0,
-            line.before.1, line.after.0, line.after.1, line.seq as i64, line.reservation.map(|id| id.to_string()), line.correlation
+            state.now.micros(),
+            line.actor,
+            line.kind,
+            line.reason,
+            line.sku.as_str(),
+            line.location.as_str(),
+            line.before.0,
+            line.before.1,
+            line.after.0,
+            line.after.1,
+            line.seq as i64,
+            line.reservation.map(|id| id.to_string()),
+            line.correlation
         ])?;
     }
     Ok(())
 }
 
 fn keys(connection: &Connection, state: &State) -> Result<()> {
-    let sql = "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql =
+        "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut statement = connection.prepare_cached(sql)?;
     for ((subject, key), kept) in &state.changes.kept {
-        let written = statement.execute(params![subject, key, kept.digest, kept.status, kept.body, state.now.micros()])?;
+        let written =
+            statement.execute(params![subject, key, kept.digest, kept.status, kept.body, state.now.micros()])?;
         if written != 1 {
             return Err(StoreError::Refused("an idempotency key was not kept".to_owned()));
         }

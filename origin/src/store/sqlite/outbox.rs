@@ -23,11 +23,16 @@ pub(super) fn round_in_tx(connection: &Connection) -> Result<Round> {
         let change = Change::Fact(held.fact(&sku, &location, term));
         Ok(Pending { kind: 1, sku: sku.to_string(), location: location.to_string(), seq: held.seq, change })
     })?);
-    pending.extend(row::all(connection, &sql(2, row::LOCATION, "locations", "t.location = o.location"), [], |found| {
-        let held = row::location(found, term)?;
-        let (location, seq) = (held.location.to_string(), held.version.seq());
-        Ok(Pending { kind: 2, sku: String::new(), location, seq, change: Change::Location(held) })
-    })?);
+    pending.extend(row::all(
+        connection,
+        &sql(2, row::LOCATION, "locations", "t.location = o.location"),
+        [],
+        |found| {
+            let held = row::location(found, term)?;
+            let (location, seq) = (held.location.to_string(), held.version.seq());
+            Ok(Pending { kind: 2, sku: String::new(), location, seq, change: Change::Location(held) })
+        },
+    )?);
     pending.extend(row::all(connection, &sql(3, row::CHANNEL, "channels", "t.channel = o.location"), [], |found| {
         let held = row::channel(found, term)?;
         let (location, seq) = (held.channel.to_string(), held.version.seq());
@@ -50,7 +55,12 @@ pub(super) fn published_in_tx(connection: &Connection, pending: &[Pending]) -> R
     Ok(())
 }
 
-pub(super) fn heartbeat(connection: &Connection, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
+pub(super) fn heartbeat(
+    connection: &Connection,
+    holder: Uuid,
+    t: Option<Timestamp>,
+    lease: Duration,
+) -> Result<Option<Timestamp>> {
     let now = now_in_tx(connection)?;
     let sql = "UPDATE relay SET holder = ?1, t = max(t, ?2), lease_until = ?3
         WHERE holder IS NULL OR holder = ?1 OR lease_until < ?4 RETURNING t";

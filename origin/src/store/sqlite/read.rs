@@ -42,8 +42,10 @@ fn stock(connection: &Connection, sku: &Sku, without: Option<uuid::Uuid>, term: 
 pub(super) fn load_topology_in_tx(connection: &Connection) -> Result<LoadedTopology> {
     let at = now_in_tx(connection)?;
     let (term, good_since) = row::term(connection)?;
-    let locations = row::all(connection, &format!("SELECT {} FROM locations", row::LOCATION), [], |row| row::location(row, term))?;
-    let channels = row::all(connection, &format!("SELECT {} FROM channels", row::CHANNEL), [], |row| row::channel(row, term))?;
+    let locations =
+        row::all(connection, &format!("SELECT {} FROM locations", row::LOCATION), [], |row| row::location(row, term))?;
+    let channels =
+        row::all(connection, &format!("SELECT {} FROM channels", row::CHANNEL), [], |row| row::channel(row, term))?;
     Ok(LoadedTopology { at, term, good_since, locations, channels })
 }
 
@@ -75,7 +77,11 @@ pub(super) fn products(connection: &Connection, query: &ProductQuery) -> Result<
 }
 
 pub(super) fn ledger(
-    connection: &Connection, sku: &Sku, location: Option<&LocationId>, before: Option<i64>, limit: usize,
+    connection: &Connection,
+    sku: &Sku,
+    location: Option<&LocationId>,
+    before: Option<i64>,
+    limit: usize,
 ) -> Result<Vec<LedgerEntry>> {
     let sql = "SELECT id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after,
             reservation, correlation
@@ -132,7 +138,10 @@ pub(super) fn due(connection: &Connection, limit: usize) -> Result<Due> {
     let now = now_in_tx(connection)?;
     let sql = "SELECT id, expires_at FROM reservations WHERE state = 'held' ORDER BY expires_at LIMIT ?1";
     let rows = row::all(connection, sql, [limit as i64], |row| Ok((row::uuid(row, 0)?, row::time(row, 1)?)))?;
-    let next = rows.iter().find(|(_, deadline)| *deadline > now).map(|(_, deadline)| deadline.since(now).max(Duration::from_millis(1)));
+    let next = rows
+        .iter()
+        .find(|(_, deadline)| *deadline > now)
+        .map(|(_, deadline)| deadline.since(now).max(Duration::from_millis(1)));
     Ok(Due { ids: rows.into_iter().filter(|(_, deadline)| *deadline <= now).map(|(id, _)| id).collect(), next })
 }
 

@@ -11,8 +11,7 @@ use crate::{
 };
 
 pub(super) const ITEM: &str = "sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at";
-pub(super) const STOCK: &str =
-    "sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted";
+pub(super) const STOCK: &str = "sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted";
 pub(super) const LOCATION: &str = "location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at";
 pub(super) const CHANNEL: &str = "channel, locations, allocation, seq, changed_at";
 
@@ -117,7 +116,10 @@ pub(super) fn term(connection: &Connection) -> Result<(u16, u16)> {
 
 /// Every row of a query, read by `read`.
 pub(super) fn all<T>(
-    connection: &Connection, sql: &str, params: impl rusqlite::Params, mut read: impl FnMut(&Row<'_>) -> Result<T>,
+    connection: &Connection,
+    sql: &str,
+    params: impl rusqlite::Params,
+    mut read: impl FnMut(&Row<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
