@@ -1,5 +1,7 @@
 //! Parses, loads the configuration, calls a library's run(). No logic of its own.
 
+#![allow(clippy::print_stdout)] // this crate is the command: stdout is its answer
+
 mod command;
 mod config;
 mod logging;

@@ -137,10 +137,14 @@ impl Cache {
 
     /// Forgets both tiers; what lately came in stays, so that the node does not go back.
     pub(crate) async fn clear(&self) {
-        self.l1.clear();
+        self.clear_l1();
         if let Some(l2) = &self.l2 {
             l2.clear().await;
         }
+    }
+
+    pub(crate) fn clear_l1(&self) {
+        self.l1.clear();
     }
 
     pub(crate) fn sizes(&self) -> (u64, usize) {

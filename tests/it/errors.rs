@@ -19,8 +19,11 @@ async fn send(client: &Client, method: &str, path: &str, body: &str, headers: &[
     for (name, value) in headers {
         call = call.header(name, value);
     }
-    call.body_only(body).send().await
+    call.body_only(body.to_owned()).send().await
 }
+
+/// Method, path, body; status, code, and the field that is named.
+type Case = (&'static str, &'static str, &'static str, u16, &'static str, Option<&'static str>);
 
 /// The shape that every problem has.
 fn check(reply: &Reply, status: u16, code: &str, field: Option<&str>) {
@@ -211,7 +214,7 @@ async fn each_scope_opens_what_it_may_and_nothing_more() {
 async fn stock_calls_name_what_is_wrong() {
     let shop = Shop::open().await;
     let admin = shop.world.origin(0).client(&shop.world.tokens.admin);
-    let cases: &[(&str, &str, &str, u16, &str, Option<&str>)] = &[
+    let cases: &[Case] = &[
         (
             PUT,
             "/inventory/products/none/stock",

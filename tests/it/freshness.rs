@@ -36,7 +36,7 @@ async fn never_back(world: &World, wanted: &[&str], disturb: impl AsyncFn()) {
     world.location("a", 0).await;
     world.stock("hot", "a", 1_000_000).await;
     let edge = world.edge(0).anonymous();
-    eventually!(edge.get("/v1/availability/hot").await.status == 200);
+    eventually!(edge.get("/v1/availability/hot").await.json()["available"] == 1_000_000);
     let stop = Arc::new(AtomicBool::new(false));
     let watchers: Vec<_> = (0..3).map(|_| tokio::spawn(watch(edge.clone(), stop.clone()))).collect();
     // Through the other edge and straight at the origin, so that the watched one hears by the feed only.
@@ -63,8 +63,9 @@ async fn never_back(world: &World, wanted: &[&str], disturb: impl AsyncFn()) {
     }
 }
 
+/// Empties the watched edge's own tier.
 async fn clear(world: &World) {
-    let call = world.edge(0).management().call("POST".parse().unwrap(), "/actuator/caches/clearAll");
+    let call = world.edge(0).management().call("DELETE".parse().unwrap(), "/actuator/caches/l1");
     call.header("authorization", &format!("Bearer {}", world.tokens.operator)).send().await.expect(200);
 }
 

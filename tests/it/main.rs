@@ -1,5 +1,7 @@
 //! The whole, on real PostgreSQL, Redis and Kafka: one binary.
 
+#![allow(clippy::print_stdout)] // figures and seeds for whoever reads the run
+
 mod dev;
 mod errors;
 mod faults;

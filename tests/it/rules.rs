@@ -30,6 +30,13 @@ fn folder(rules: &[(&str, &str, &str)]) -> tempfile::TempDir {
     dir
 }
 
+/// A world whose rules have time: an unoptimised host on a busy machine is slow around the guest,
+/// and these tests are about what a rule decides.
+async fn patient(rules: &Path) -> World {
+    let world = World::start().rules(rules).env("ONHAND_RULES__DEADLINE", "500ms");
+    world.env("ONHAND_RULES__BATCH_DEADLINE", "500ms").ready().await
+}
+
 async fn place(world: &World, id: &str, lat: f64, lon: f64) {
     let body = json!({"name": id, "lat": lat, "lon": lon});
     let status =
@@ -45,7 +52,7 @@ async fn channel(world: &World, id: &str, locations: &[&str], allocation: &str) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_allocation_rule_decides_where_a_hold_goes() {
     let rules = folder(&[("nearest-allocation", "nearest-allocation", "")]);
-    let world = World::start().rules(rules.path()).ready().await;
+    let world = patient(rules.path()).await;
     place(&world, "rotterdam", 51.92, 4.48).await;
     place(&world, "lyon", 45.76, 4.84).await;
     channel(&world, "web", &["rotterdam", "lyon"], "nearest-allocation").await;
@@ -112,7 +119,7 @@ async fn the_view_rule_shapes_what_its_channel_sees() {
         "channel-buffer",
         "channels = [\"market\"]\n[config]\nhide_last = \"2\"\nbucket = \"10\"\n",
     )]);
-    let world = World::start().rules(rules.path()).ready().await;
+    let world = patient(rules.path()).await;
     world.location("a", 0).await;
     world.channel("market", &["a"]).await;
     world.channel("web", &["a"]).await;

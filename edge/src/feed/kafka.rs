@@ -70,6 +70,9 @@ pub(super) fn settings(brokers: &str, group: &str) -> ClientConfig {
     config
 }
 
+/// A topic just made may be known to the brokers' metadata a moment before its description is.
+const ID_TRIES: usize = 3;
+
 /// The next offset of each partition of the topic.
 fn ends(consumer: &BaseConsumer, topic: &str) -> KafkaResult<Vec<i64>> {
     (0..partitions(consumer, topic)?).map(|partition| Ok(consumer.fetch_watermarks(topic, partition, ASK)?.1)).collect()
@@ -100,7 +103,8 @@ impl Reader {
         stop: &Stop,
     ) -> KafkaResult<Self> {
         let consumer: BaseConsumer = settings(brokers, "onhand-edge").create()?;
-        let id = topic_id::fetch(&consumer, topic, ASK);
+        partitions(&consumer, topic)?; // a topic that is not there yet has no id either: it is waited for
+        let id = (0..ID_TRIES).find_map(|_| topic_id::fetch(&consumer, topic, ASK));
         let same_topic = id.is_none() || apply.position.topic_id().is_none_or(|known| Some(known) == id);
         let positions = match positions.filter(|_| same_topic) {
             Some(mut positions) => {

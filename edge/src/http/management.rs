@@ -13,6 +13,8 @@ pub(super) async fn route<B>(node: &Node, request: &Request<B>) -> Result<Reply,
     match request.uri().path() {
         "/actuator/caches/clearAll" if request.method() == Method::POST => clear_all(node, request).await,
         "/actuator/caches/clearAll" => Err(Failure::MethodNotAllowed("POST")),
+        "/actuator/caches/l1" if request.method() == Method::DELETE => clear_l1(node, request),
+        "/actuator/caches/l1" => Err(Failure::MethodNotAllowed("DELETE")),
         path if !get && is_read(path) => Err(Failure::MethodNotAllowed("GET, HEAD")),
         "/health" => Ok(health::report(node)),
         "/metrics" | "/actuator/prometheus" => Ok(reply(StatusCode::OK, METRICS, node.metrics.page(&node.gauges()))),
@@ -42,4 +44,12 @@ async fn clear_all<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failur
     node.cache.clear().await;
     tracing::info!("caches cleared by an operator");
     Ok(json(StatusCode::OK, r#"{"cleared":["l1","l2"]}"#))
+}
+
+/// This node's own tier only, as Spring's actuator evicts a cache by name.
+fn clear_l1<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failure> {
+    node.auth.needs(request.headers(), Scope::Operator)?;
+    node.cache.clear_l1();
+    tracing::info!("l1 cleared by an operator");
+    Ok(json(StatusCode::OK, r#"{"cleared":["l1"]}"#))
 }

@@ -58,7 +58,7 @@ fn random(shop: &Shop, dice: &mut Dice, known: &HashMap<Uuid, Reservation>) -> A
     ids.sort();
     let id = ids.get(dice.below(ids.len().max(1) as u32) as usize).copied().unwrap_or_default();
     match dice.below(10) {
-        0 | 1 | 2 => {
+        0..=2 => {
             let line = |dice: &mut Dice| json!({"sku": SKUS[dice.below(3) as usize], "quantity": 1 + dice.below(6)});
             let policy = if dice.below(2) == 0 { "all" } else { "partial" };
             shop.hold_ask(json!({"lines": [line(dice), line(dice)], "policy": policy}))
