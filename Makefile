@@ -40,5 +40,6 @@ demo-faults: setup ## The same with an origin killed by -9 and Kafka stopped for
 	cargo build --release -p onhand -p onhand-harness
 	./target/release/demo --faults
 
-bench: plugins ## Benchmarks of the functions: a rule's call beside the native function
+bench: plugins ## Benchmarks of the functions: deciding, the feed's records, a rule's call
+	cargo bench -p onhand --bench functions
 	cargo bench -p onhand-rules

@@ -13,9 +13,18 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) auth: Auth,
     pub(crate) kafka: Kafka,
+    pub(crate) http: onhand_edge::HttpConfig,
+    pub(crate) freshness: onhand_edge::FreshnessConfig,
     pub(crate) origin: onhand_origin::Config,
     pub(crate) edge: onhand_edge::Config,
     pub(crate) rules: onhand_rules::Config,
+}
+
+impl Config {
+    /// The edge's part, with the sections that stand beside it.
+    pub(crate) fn edge(&self) -> onhand_edge::Config {
+        onhand_edge::Config { http: self.http.clone(), freshness: self.freshness.clone(), ..self.edge.clone() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,7 +17,11 @@ pub struct Config {
     pub redis: RedisConfig,
     pub cache: CacheConfig,
     pub recent: RecentConfig,
+    /// A section of its own: `[freshness]`.
+    #[serde(skip)]
     pub freshness: FreshnessConfig,
+    /// A section of its own: `[http]`.
+    #[serde(skip)]
     pub http: HttpConfig,
     /// How long requests in flight may take to finish at shutdown; beyond, they are cut.
     pub drain: Span,

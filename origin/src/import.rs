@@ -9,7 +9,7 @@ mod stage;
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::{LocationId, Money, Problem, Quantity, Sku, limits, request::Policy};
+use onhand_wire::{LocationId, Money, Problem, Quantity, Sku, Timestamp, limits, request::Policy};
 use serde_json::{Value, json};
 
 pub use self::{
@@ -76,6 +76,10 @@ pub struct Report {
     pub applied: u64,
     pub rejected: u64,
     pub errors: Vec<Value>,
+    /// When the last batch was committed; none if nothing was applied.
+    pub committed_at: Option<Timestamp>,
+    /// Every batch was one that had been applied before, under the same key.
+    pub replayed: bool,
 }
 
 impl Report {
@@ -107,6 +111,7 @@ pub async fn apply(
     caller: &Caller,
 ) -> Result<Report, Problem> {
     let mut report = Report { read: staged.read, ..Report::default() };
+    let mut fresh = false;
     for error in &staged.errors {
         report.reject(error.row, error.problem.code.as_str(), &error.problem.detail);
     }
@@ -118,9 +123,12 @@ pub async fn apply(
     loop {
         let rows = staged.next_chunk(options);
         if rows.is_empty() {
+            report.replayed = report.committed_at.is_some() && !fresh;
             return Ok(report);
         }
         let answer = batches.ask(ask(rows, chunk, caller), PATIENCE).await?;
+        report.committed_at = Some(answer.committed_at);
+        fresh |= !answer.replayed;
         let applied: Value = serde_json::from_str(&answer.body).unwrap_or_default();
         report.applied += applied["applied"].as_u64().unwrap_or_default();
         for error in applied["errors"].as_array().into_iter().flatten() {

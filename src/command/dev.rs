@@ -53,6 +53,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> Done {
     let tokens = Tokens::issue(&issuer);
     let rules = Rules::load(&config.rules)?;
     let log = MemoryLog::new(PARTITIONS);
+    let mut edge = config.edge();
 
     let feed = onhand_origin::Feed::Memory(log.clone());
     let origin = Origin::bind_and_migrate(config.origin, feed, verifier.clone(), rules.clone()).await?;
@@ -60,12 +61,11 @@ pub(super) async fn run(args: Args, mut config: Config) -> Done {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let serving = tokio::spawn(origin.serve(shutdown::until(stopped.clone())));
 
-    config.edge.origin.urls = vec![format!("http://{api}")];
-    config.edge.origin.token = Secret::new(token::issue(&issuer, "dev-edge", Scope::Operator, TOKENS_VALID));
+    edge.origin.urls = vec![format!("http://{api}")];
+    edge.origin.token = Secret::new(token::issue(&issuer, "dev-edge", Scope::Operator, TOKENS_VALID));
     let auth = Auth { verifier, public_reads: config.auth.public_reads };
     let edge =
-        Edge::bind(config.edge, onhand_edge::Feed::Memory(log), auth, rules, env!("CARGO_PKG_VERSION").to_owned())
-            .await?;
+        Edge::bind(edge, onhand_edge::Feed::Memory(log), auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
     let (public, management) = (edge.public(), edge.management());
     let ready = edge.ready();
     let answering = tokio::spawn(edge.serve(shutdown::until(stopped)));

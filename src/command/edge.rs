@@ -16,9 +16,9 @@ pub(super) async fn run(config: Config) -> Done {
         "an operator token; `onhand token issue` makes one",
     )?;
     let auth = Auth { verifier: verifier(&config)?, public_reads: config.auth.public_reads };
-    let rules = Rules::load(&config.rules)?;
+    let (edge, rules) = (config.edge(), Rules::load(&config.rules)?);
     let feed = Feed::Kafka { brokers: config.kafka.brokers, topic: config.kafka.topic };
-    let edge = Edge::bind(config.edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
+    let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
     println!("edge public http://{}", edge.public());
     println!("edge management http://{}", edge.management());
     let ready = edge.ready();

@@ -181,11 +181,12 @@ mod tests {
             ("ONHAND_EDGE__REGION", "b"),
             ("REDIS_ADDR", "cache:6379"),
             ("ONHAND_DATA", "x.csv"),
+            ("ONHAND_FRESHNESS__LIVE_MS", "500"),
             ("ONHAND_EDGE__ORIGIN__URLS", "http://a,http://b"),
         ];
         loading.environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = loading.end().unwrap();
-        assert_eq!(config.edge.region, "b");
+        assert_eq!((config.edge.region.as_str(), config.edge().freshness.live_ms), ("b", 500));
         assert_eq!(config.edge.redis.url.expose(), "redis://cache:6379");
         assert_eq!(config.edge.origin.urls, ["http://a", "http://b"]);
     }

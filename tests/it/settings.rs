@@ -70,3 +70,10 @@ async fn check_tries_each_dependency() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success() && said.contains("FAULT"), "{said}");
 }
+
+#[test]
+fn the_example_has_no_unknown_key() {
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/onhand.toml");
+    let output = onhand().args(["check", "--dump-config", "--config"]).arg(example).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -4,9 +4,15 @@ use axum::{
     extract::{Request, State},
     http::request::Parts,
 };
-use onhand_wire::{Problem, auth::Scope, request::check_idempotency_key, request::unsupported_media_type};
+use onhand_wire::{
+    Problem,
+    auth::Scope,
+    request::{check_idempotency_key, unsupported_media_type},
+    session::Session,
+};
 
 use super::{Reply, Shared, body::media_type, params::Params, write};
+use crate::command::Answer;
 use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, receive};
 
 pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
@@ -30,7 +36,12 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let staged = Staged::check(file, format, options, &context.store).await?;
     let caller = Caller { actor: claims.sub, key, correlation: write::correlation(&parts) };
     let report = apply(&context.batches, staged, options, &caller).await?;
-    Ok(write::json(&report.shown()))
+    let Some(committed_at) = report.committed_at else { return Ok(write::json(&report.shown())) };
+    let (body, replayed) = (report.shown().to_string(), report.replayed);
+    let answer = Answer { status: 200, body, replayed, committed_at, stocks: Vec::new() };
+    // Too many facts to name: the moment speaks for every SKU.
+    let session = Session { at: committed_at.rounded_up(), all: true, ..Session::default() };
+    Ok(write::respond(answer, session, false, &caller.correlation))
 }
 
 fn options(parts: &Parts) -> Result<Options, Problem> {

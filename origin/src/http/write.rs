@@ -95,7 +95,7 @@ fn floors(answer: &Answer) -> Session {
     Session { at: answer.committed_at.rounded_up(), floors: items.chain(facts).collect(), all: answer.replayed }
 }
 
-fn respond(answer: Answer, brought: Session, written: bool, correlation: &str) -> Response {
+pub(super) fn respond(answer: Answer, brought: Session, written: bool, correlation: &str) -> Response {
     let session = brought.extended(floors(&answer));
     let as_of = answer.committed_at.rounded_up();
     if written {

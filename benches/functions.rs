@@ -1,0 +1,91 @@
+//! The functions on the hot paths, alone: deciding a batch, reading a record of the feed, joining.
+//! `make bench`. The whole path is measured by `onhand replay` (docs/benchmarks.md).
+
+use std::{collections::BTreeMap, hint::black_box};
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use onhand_origin::{
+    command::{Ask, Command, digest},
+    decide::decide_all,
+    record::StockRow,
+    state::{State, Topology},
+};
+use onhand_rules::Rules;
+use onhand_wire::{Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version, event::Change, request};
+use uuid::Uuid;
+
+const LOCATIONS: usize = 3;
+
+fn sku() -> Sku {
+    Sku::new("22423").unwrap()
+}
+
+fn place(index: usize) -> LocationId {
+    LocationId::new(&format!("eu-{index}")).unwrap()
+}
+
+fn location(index: usize) -> Location {
+    serde_json::from_value(serde_json::json!({"location": place(index), "version": "1.1"})).unwrap()
+}
+
+fn state() -> State {
+    let item: Item = serde_json::from_value(serde_json::json!({"sku": sku(), "version": "1.1"})).unwrap();
+    let locations = (0..LOCATIONS).map(|index| (place(index), location(index))).collect();
+    let row = StockRow { on_hand: 1_000_000, seq: 1, ..StockRow::default() };
+    let rows: BTreeMap<_, _> = (0..LOCATIONS).map(|index| (place(index), row.clone())).collect();
+    State {
+        term: 1,
+        topology: Topology { locations, ..Topology::default() }.into(),
+        items: [(sku(), item)].into(),
+        stock: [(sku(), rows)].into(),
+        ..State::default()
+    }
+}
+
+fn hold(number: usize) -> Ask {
+    let body = br#"{"lines":[{"sku":"22423","quantity":1}]}"#;
+    let command = Command::Hold(Uuid::from_u128(number as u128 + 1), request::read(body).unwrap());
+    let digest = digest("POST", "/v1/reservations", body);
+    Ask { command, actor: "bench".into(), key: number.to_string(), digest, correlation: String::new() }
+}
+
+fn decide(criterion: &mut Criterion) {
+    let rules = Rules::none();
+    let mut group = criterion.benchmark_group("decide holds of one hot SKU at 3 locations");
+    for size in [1, 64, 512] {
+        let asks: Vec<Ask> = (0..size).map(hold).collect();
+        let asks: Vec<&Ask> = asks.iter().collect();
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(size), &asks, |bencher, asks| {
+            bencher.iter_batched_ref(state, |state| black_box(decide_all(state, asks, &rules)), BatchSize::SmallInput);
+        });
+    }
+}
+
+fn fact(index: usize, seq: u64) -> Fact {
+    let row = StockRow { on_hand: 55, reserved: 5, seq, changed_at: Timestamp::from_micros(1), ..StockRow::default() };
+    row.fact(&sku(), &place(index), 1)
+}
+
+fn feed(criterion: &mut Criterion) {
+    let bytes = Change::Fact(fact(0, 1)).encode();
+    criterion.bench_function("decode a fact", |bencher| bencher.iter(|| Change::decode(black_box(&bytes)).unwrap()));
+    let change = Change::Fact(fact(0, 1));
+    criterion.bench_function("encode a fact", |bencher| bencher.iter(|| black_box(&change).encode()));
+    let mut stock = Stock::default();
+    for index in 0..LOCATIONS {
+        stock.join_fact(fact(index, 1));
+    }
+    let newer = fact(1, 2);
+    assert!(newer.version > Version::new(1, 1));
+    criterion.bench_function("join a newer fact", |bencher| {
+        bencher.iter_batched_ref(
+            || (stock.clone(), newer.clone()),
+            |(stock, newer)| stock.join_fact(newer.clone()),
+            BatchSize::SmallInput,
+        );
+    });
+}
+
+criterion_group!(functions, decide, feed);
+criterion_main!(functions);
