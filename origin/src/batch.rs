@@ -99,7 +99,7 @@ impl Batcher {
     /// Answers every command, running the batch again in smaller parts where one of them breaks it.
     async fn settle(&self, batch: Vec<Waiting>) {
         let mut parts = vec![batch];
-        while let Some(mut part) = parts.pop() {
+        while let Some(part) = parts.pop() {
             match self.attempt(&part).await {
                 Ok(outcomes) => {
                     for (waiting, outcome) in part.into_iter().zip(outcomes) {
@@ -116,6 +116,7 @@ impl Batcher {
                     tokio::time::sleep(AGAIN).await;
                 }
                 Err(error) if part.len() > 1 => {
+                    let mut part = give_up_late(part);
                     tracing::warn!(%error, commands = part.len(), "a command breaks its batch; it will fail alone");
                     let rest = part.split_off(part.len() / 2);
                     parts.extend([rest, part]);

@@ -43,6 +43,8 @@ pub struct Options {
     pub mode: Mode,
     pub on_error: OnError,
     pub create: bool,
+    /// Whether the caller may change items: name, brand, price.
+    pub items: bool,
 }
 
 /// One valid row.

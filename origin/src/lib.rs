@@ -57,6 +57,11 @@ pub enum StartError {
     Feed(#[from] relay::FeedError),
 }
 
+/// The batcher, the relay or the sweeper came to an end by itself.
+#[derive(Debug, thiserror::Error)]
+#[error("a background task of the origin ended: {0}")]
+pub struct BackgroundEnded(String);
+
 /// Opens the configured database; does not yet connect to PostgreSQL.
 pub fn open_store(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
     let url = database.url.expose();
@@ -143,7 +148,9 @@ impl Origin {
     }
 
     /// Serves until `shutdown`, then finishes what is under way, within the drain time.
-    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) {
+    ///
+    /// Fails when a background task ends: an origin that cannot decide or publish must be restarted.
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), BackgroundEnded> {
         let stop = Arc::new(tokio::sync::watch::Sender::new(false));
         let mut background = JoinSet::new();
         background.spawn(self.batcher.run());
@@ -152,13 +159,17 @@ impl Origin {
         let mut listeners = JoinSet::new();
         listeners.spawn(serve(self.api, http::api(self.context.clone()), stop.subscribe()));
         listeners.spawn(serve(self.management, http::management(self.context), stop.subscribe()));
-        shutdown.await;
+        let ended = tokio::select! {
+            () = shutdown => Ok(()),
+            Some(task) = background.join_next() => Err(BackgroundEnded(task.err().map(|error| error.to_string()).unwrap_or_default())),
+        };
         stop.send_replace(true);
         let drained = async { while listeners.join_next().await.is_some() {} };
         if tokio::time::timeout(self.drain, drained).await.is_err() {
             tracing::warn!("calls were still under way at the end of the drain time");
         }
         background.abort_all();
+        ended
     }
 }
 

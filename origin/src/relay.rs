@@ -35,6 +35,8 @@ use crate::{
 const BEAT: Duration = Duration::from_millis(100);
 /// A watermark no more often than this.
 const WATERMARK: Duration = Duration::from_millis(25);
+/// Changes published and deleted in one go.
+const PART: usize = 10_000;
 /// How long a relay leads after its last heartbeat.
 const LEASE: Duration = Duration::from_secs(1);
 
@@ -118,9 +120,12 @@ impl Relay {
         let partitions = self.feed.partitions().await?;
         let round = self.store.round().await?;
         self.metrics.outbox(round.pending.len());
-        let records = round.pending.iter().map(|pending| record(&pending.change, pending.change.partition(partitions)));
-        self.feed.publish(records.collect()).await?;
-        self.store.published(&round.pending).await?;
+        // In parts, so that an outbox of any length drains: what was acknowledged is not sent again.
+        for part in round.pending.chunks(PART) {
+            let records = part.iter().map(|pending| record(&pending.change, pending.change.partition(partitions)));
+            self.feed.publish(records.collect()).await?;
+            self.store.published(part).await?;
+        }
         self.metrics.published(round.pending.len(), started.elapsed());
         if last.elapsed() < WATERMARK {
             return Ok(Some(last));

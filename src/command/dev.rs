@@ -85,7 +85,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> Done {
     shutdown::requested().await;
     stop.send_replace(true);
     answering.await??;
-    serving.await?;
+    serving.await??;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn run(config: Config) -> Done {
     println!("origin api http://{}", origin.api());
     println!("origin management http://{}", origin.management());
     println!("ready: the origin serves");
-    origin.serve(shutdown::requested()).await;
+    origin.serve(shutdown::requested()).await?;
     Ok(ExitCode::SUCCESS)
 }
 

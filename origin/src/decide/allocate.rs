@@ -104,11 +104,13 @@ impl<'a> Plan<'a> {
 
     /// The first location that can serve every unnamed line from what is available.
     fn one_for_all(&self) -> Option<&'a LocationId> {
-        let mut asked = HashMap::<&Sku, i64>::new();
-        for line in self.hold.lines.iter().filter(|line| line.location.is_none()) {
-            *asked.entry(&line.sku).or_default() += line.quantity.get();
-        }
         let serves = |location: &&&Location| {
+            let mut asked = HashMap::<&Sku, i64>::new();
+            // Lines that name this location take from it, too.
+            let here = |line: &&HoldLine| line.location.as_ref().is_none_or(|named| *named == location.location);
+            for line in self.hold.lines.iter().filter(here) {
+                *asked.entry(&line.sku).or_default() += line.quantity.get();
+            }
             asked.iter().all(|(sku, quantity)| self.left(sku, &location.location).available >= *quantity)
         };
         self.serving.iter().find(serves).map(|location| &location.location)

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use onhand_wire::{
-    Code, LocationId, Problem, Sku,
+    Code, LocationId, Problem, Sku, limits,
     request::{Cancel, Confirm, Extend, Fulfil, Return},
     reservation::State as Stage,
 };
@@ -244,6 +244,16 @@ pub(super) fn give_back(state: &mut State, ask: &Ask, id: Uuid, body: &Return) -
     Ok(done(state, record, &keys))
 }
 
+/// On hand cannot go above what a quantity can be.
+fn check_room(state: &State, sku: &Sku, location: &LocationId, quantity: i64, index: usize) -> Result<(), Problem> {
+    let on_hand = state.row(sku, location).map_or(0, |row| row.on_hand);
+    if on_hand + quantity <= i64::from(limits::QUANTITY) {
+        return Ok(());
+    }
+    let right = format!("on hand at {location} cannot go above {}", limits::QUANTITY);
+    Err(Problem::field(&format!("lines[{index}].quantity"), right))
+}
+
 /// What comes back where: to the location named, else to where it was shipped from.
 fn returns(state: &State, record: &mut Record, body: &Return) -> Result<Vec<(Sku, LocationId, i64)>, Problem> {
     let mut returns = Vec::new();
@@ -265,6 +275,7 @@ fn returns(state: &State, record: &mut Record, body: &Return) -> Result<Vec<(Sku
             wanted -= quantity;
             if quantity > 0 {
                 let location = body.location.clone().unwrap_or_else(|| share.location.clone());
+                check_room(state, &line.sku, &location, quantity, index)?;
                 returns.push((line.sku.clone(), location, quantity));
             }
         }

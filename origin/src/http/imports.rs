@@ -18,7 +18,8 @@ use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, recei
 pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     let claims = context.judge(&parts, Scope::Operator)?;
-    let options = options(&parts)?;
+    let mut options = options(&parts)?;
+    options.items = context.judge(&parts, Scope::Admin).is_ok();
     if options.mode == Mode::Set || options.create {
         context.judge(&parts, Scope::Admin)?;
     }
@@ -50,6 +51,7 @@ fn options(parts: &Parts) -> Result<Options, Problem> {
         mode: params.word("mode", &[("set", Mode::Set), ("adjust", Mode::Adjust)], Mode::Set)?,
         on_error: params.word("on_error", &[("abort", OnError::Abort), ("skip", OnError::Skip)], OnError::Abort)?,
         create: params.word("create", &[("false", false), ("true", true)], false)?,
+        items: false,
     };
     params.end()?;
     Ok(options)

@@ -138,6 +138,10 @@ fn next_ndjson<R: Read>(reader: &mut BufReader<R>, line: &mut u64) -> Option<(u6
 
 fn check(raw: Raw, row: u64, options: Options) -> Result<ImportRow, Problem> {
     check_quantity(raw.quantity, options.mode)?;
+    if !options.items && (raw.name.is_some() || raw.brand.is_some() || raw.price.is_some()) {
+        let detail = "name, brand, price: items are changed with scope admin only; leave these columns out";
+        return Err(Problem::new(onhand_wire::Code::Forbidden, detail));
+    }
     let named = |field: &'static str, text: Option<String>| match text.filter(|text| !text.is_empty()) {
         Some(text) => onhand_wire::request::check_text(field, &text).map(|()| Some(text)),
         None => Ok(None),

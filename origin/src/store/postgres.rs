@@ -105,7 +105,10 @@ fn sort(error: &tokio_postgres::Error) -> StoreError {
         SqlState::QUERY_CANCELED => StoreError::Locked(message),
         _ => match refusal.code().code().get(..2) {
             // Connection, resources, operator intervention: the server's trouble, not the statement's.
-            Some("08" | "53" | "57" | "58" | "XX") => StoreError::Unreachable(message),
+            // So are a server that is not ours to write to yet, and one that does not let us in.
+            Some("08" | "25" | "28" | "3D" | "53" | "57" | "58" | "XX") => StoreError::Unreachable(message),
+            // Another replica keeps the same key: run again, the key is then read.
+            _ if refusal.constraint() == Some("idempotency_keys_pkey") => StoreError::Unreachable(message),
             _ => StoreError::Refused(message),
         },
     }
@@ -137,15 +140,11 @@ impl Store for Postgres {
     async fn batch(&self, needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp> {
         let mut slot = self.batches.lock().await;
         if slot.as_ref().is_none_or(batch::BatchSession::is_closed) {
-            *slot = Some(batch::BatchSession::open(self.connect(Purpose::Batch).await?).await?);
+            let open = async { batch::BatchSession::open(self.connect(Purpose::Batch).await?).await };
+            *slot = Some(self.within(open).await?);
         }
         let session = slot.as_mut().expect("just opened");
-        // The server's own limit comes first; this one is for a server that does not answer at all.
-        let patience = self.timeouts.statement + self.timeouts.connect;
-        let done = match tokio::time::timeout(patience, session.run(needs, decide)).await {
-            Ok(done) => done,
-            Err(_) => Err(StoreError::Unreachable("the batch was not answered in time".to_owned())),
-        };
+        let done = self.within(session.run(needs, decide)).await;
         if matches!(done, Err(StoreError::Unreachable(_))) {
             *slot = None;
         } else if done.is_ok() && self.announce.load(Ordering::Relaxed) {
@@ -189,8 +188,11 @@ impl Store for Postgres {
     }
 
     async fn drop_keys_older_than(&self, age: Duration) -> Result<u64> {
-        let session = self.connect(Purpose::Migration).await?;
-        Ok(outbox::drop_keys(&session.client, age).await?)
+        let dropping = async {
+            let session = self.connect(Purpose::Migration).await?;
+            Ok(outbox::drop_keys(&session.client, age).await?)
+        };
+        self.within(dropping).await
     }
 
     async fn standing(&self) -> Result<Standing> {
@@ -219,16 +221,21 @@ impl Store for Postgres {
 }
 
 impl Postgres {
+    /// The server's own limits come first; this one is for a server that does not answer at all.
+    async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let patience = self.timeouts.statement + self.timeouts.connect;
+        let done = tokio::time::timeout(patience, work).await;
+        done.unwrap_or_else(|_| Err(StoreError::Unreachable("no answer in time".to_owned())))
+    }
+
     /// Runs on the relay's session, opened anew after any trouble.
     async fn with_relay<T>(&self, work: impl AsyncFnOnce(&outbox::RelaySession) -> Result<T>) -> Result<T> {
         let mut slot = self.relay.lock().await;
         if slot.as_ref().is_none_or(outbox::RelaySession::is_closed) {
-            *slot = Some(outbox::RelaySession::open(self.connect(Purpose::Relay).await?).await?);
+            let open = async { outbox::RelaySession::open(self.connect(Purpose::Relay).await?).await };
+            *slot = Some(self.within(open).await?);
         }
-        let patience = self.timeouts.statement + self.timeouts.connect;
-        let done = tokio::time::timeout(patience, work(slot.as_ref().expect("just opened"))).await;
-        let done =
-            done.unwrap_or_else(|_| Err(StoreError::Unreachable("the relay was not answered in time".to_owned())));
+        let done = self.within(work(slot.as_ref().expect("just opened"))).await;
         if done.is_err() {
             *slot = None;
         }

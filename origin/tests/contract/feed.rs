@@ -88,3 +88,16 @@ pub(crate) async fn own_holds_can_be_left_out(shop: Shop) {
     assert_eq!(loaded.stocks[1].facts[0].reserved, 1);
     assert_eq!(loaded.stocks[1], loaded.stocks[2], "in the order asked, twice if asked twice");
 }
+
+/// The database's moment never falls below the stored T, even where that is ahead of its clock: a
+/// hold that is dead by it must give its stock back before its record is closed.
+pub(crate) async fn a_hold_dead_by_the_stored_moment_is_released(shop: Shop) {
+    stocked(&shop).await;
+    let held = shop.hold(json!({"lines": [{"sku": "x", "quantity": 4}], "ttl_s": 60})).await.unwrap();
+    let t = shop.store.round().await.unwrap().t.plus(Duration::from_secs(3600));
+    shop.store.heartbeat(Uuid::new_v4(), Some(t), LEASE).await.unwrap().unwrap();
+    assert_eq!(shop.store.due(10).await.unwrap().ids, [held.id]);
+    shop.verb(held.id, "expire", json!({})).await.unwrap();
+    assert_eq!(shop.fact("x", "a").await.reserved, 0);
+    shop.agrees().await;
+}

@@ -133,3 +133,16 @@ pub(crate) async fn unknown_names_are_told(shop: Shop) {
         assert_eq!(shop.hold(body.clone()).await.unwrap_err().code, code, "{body}");
     }
 }
+
+/// Counting only the lines that name no location would send both to `a`, and refuse the second.
+pub(crate) async fn fewest_splits_counts_lines_that_name_a_location(shop: Shop) {
+    shop.location("a", 1, json!({})).await;
+    shop.location("b", 2, json!({})).await;
+    shop.count("x", "a", 10).await;
+    shop.count("x", "b", 10).await;
+    let body = serde_json::from_value(json!({"locations": ["a", "b"], "allocation": "fewest_splits"})).unwrap();
+    shop.done(onhand_origin::command::Command::PutChannel("web".parse().unwrap(), body)).await;
+    let lines = json!([{"sku": "x", "quantity": 5, "location": "a"}, {"sku": "x", "quantity": 8}]);
+    let held = shop.hold(json!({"lines": lines, "channel": "web"})).await.unwrap();
+    assert_eq!((shares(&held, 0), shares(&held, 1)), (vec![("a", 5)], vec![("b", 8)]));
+}

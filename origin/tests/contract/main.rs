@@ -41,6 +41,8 @@ on_both!(
     holds::the_same_sku_on_two_lines_is_taken_once,
     holds::all_available_is_used_before_any_backorder,
     holds::unknown_names_are_told,
+    holds::fewest_splits_counts_lines_that_name_a_location,
+    feed::a_hold_dead_by_the_stored_moment_is_released,
     verbs::a_reservation_lives_to_its_end,
     verbs::every_state_refuses_what_it_must,
     verbs::a_part_confirmed_gives_the_rest_back_from_the_last,

@@ -105,7 +105,7 @@ impl RelaySession {
 const PUBLISHED: &str = "DELETE FROM outbox o USING (
         SELECT o.kind, o.sku, o.location FROM outbox o
         JOIN unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[]) AS p (kind, sku, location, seq)
-            ON o.kind = p.kind AND o.sku = p.sku AND o.location = p.location AND o.seq = p.seq
+            ON o.kind = p.kind AND o.sku = p.sku AND o.location = p.location AND o.seq <= p.seq
         FOR UPDATE OF o SKIP LOCKED
     ) AS gone WHERE o.kind = gone.kind AND o.sku = gone.sku AND o.location = gone.location";
 

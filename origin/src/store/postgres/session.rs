@@ -51,7 +51,12 @@ impl Session {
             }
         });
         client.batch_execute(&settings(purpose, timeouts)).await?;
-        Ok(Self { client, warned })
+        let session = Self { client, warned };
+        // A new batch session commits once before it reads: what it then sees, the standby has.
+        if purpose == Purpose::Batch && session.take_warning() {
+            return Err(StoreError::Unreachable("the first COMMIT answered with a warning".to_owned()));
+        }
+        Ok(session)
     }
 
     /// Whether the server has warned since this was last asked: a COMMIT that warns (a

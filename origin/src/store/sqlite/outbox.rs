@@ -47,7 +47,7 @@ fn sql(kind: u8, columns: &str, table: &str, on: &str) -> String {
 }
 
 pub(super) fn published_in_tx(connection: &Connection, pending: &[Pending]) -> Result<()> {
-    let sql = "DELETE FROM outbox WHERE kind = ?1 AND sku = ?2 AND location = ?3 AND seq = ?4";
+    let sql = "DELETE FROM outbox WHERE kind = ?1 AND sku = ?2 AND location = ?3 AND seq <= ?4";
     let mut statement = connection.prepare_cached(sql)?;
     for row in pending {
         statement.execute(params![row.kind, row.sku, row.location, row.seq as i64])?;
