@@ -144,7 +144,7 @@ impl Store for Postgres {
             *slot = Some(self.within(open).await?);
         }
         let session = slot.as_mut().expect("just opened");
-        let done = self.within(session.run(needs, decide)).await;
+        let done = self.within(Box::pin(session.run(needs, decide))).await;
         if matches!(done, Err(StoreError::Unreachable(_))) {
             *slot = None;
         } else if done.is_ok() && self.announce.load(Ordering::Relaxed) {
