@@ -33,6 +33,7 @@ async fn postgres_restarted_under_an_edge_loses_nothing() {
     world.stock("x", "a", 10).await;
     let shop = world.edge(0).client(&world.tokens.storefront);
     let hold = json!({"lines": [{"sku": "x", "quantity": 1}]});
+    eventually!(shop.get("/v1/availability/x").await.json()["available"] == 10);
     shop.post("/v1/reservations", hold.clone()).await.expect(201);
     assert_eq!(shop.get("/v1/availability/x").await.json()["available"], 9);
     world.postgres().kill();
