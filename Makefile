@@ -8,6 +8,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Run one origin and one edge in a process, with demo data; no server needed
+	@tests/setup.sh build
 	@mkdir -p target
 	@cargo build --bin onhand
 	@exec ./target/debug/onhand dev --print-tokens $(TOKENS)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the build and the tests need and is missing; where it may not, prints the one
-# command that would. Quick when all is there.
+# command that would. Quick when all is there. `tests/setup.sh build`: only what the build needs.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -21,14 +21,16 @@ builds_wasm() {
 have g++ || need g++
 have make || need make
 have pkg-config || need pkg-config
-builds_wasm || need rustc-web cargo-web rust-web-src lld
 
-# To run: the servers that the harness starts.
-have setpriv || need util-linux
-have redis-server || need redis-server
-have postgres || any /usr/lib/postgresql/*/bin/postgres || need postgresql
-have java || need default-jre-headless
-kafka_there || have mvn || need maven
+if [ "${1:-}" != build ]; then
+  builds_wasm || need rustc-web cargo-web rust-web-src lld
+  # To run: the servers that the harness starts.
+  have setpriv || need util-linux
+  have redis-server || need redis-server
+  have postgres || any /usr/lib/postgresql/*/bin/postgres || need postgresql
+  have java || need default-jre-headless
+  kafka_there || have mvn || need maven
+fi
 
 if [ -n "$packages" ]; then
   install="apt-get install -y --no-install-recommends$packages"
@@ -46,6 +48,8 @@ if [ -n "$packages" ]; then
   # The package lists of a fresh machine or image may be empty or old.
   $install >/dev/null 2>&1 || { apt-get update -qq && $install; }
 fi
+
+[ "${1:-}" = build ] && exit 0
 
 # One fetch of 43 MB; into a directory of its own first, so that a broken one leaves nothing half there.
 if ! kafka_there; then
