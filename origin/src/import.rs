@@ -88,13 +88,18 @@ impl Report {
     fn reject(&mut self, row: u64, code: &str, detail: &str) {
         self.rejected += 1;
         if self.errors.len() < limits::IMPORT_ERRORS {
-            self.errors.push(json!({"row": row, "code": code, "detail": detail}));
+            self.errors.push(shown(row, code, detail));
         }
     }
 
     pub fn shown(&self) -> Value {
         json!({"read": self.read, "applied": self.applied, "rejected": self.rejected, "errors": self.errors})
     }
+}
+
+/// A rejected row as the caller sees it.
+fn shown(row: u64, code: &str, detail: &str) -> Value {
+    json!({"row": row, "code": code, "detail": detail})
 }
 
 /// Who imports, for keys and the ledger.
@@ -112,12 +117,10 @@ pub async fn apply(
     options: Options,
     caller: &Caller,
 ) -> Result<Report, Problem> {
-    let mut report = Report { read: staged.read, ..Report::default() };
+    let errors = staged.errors.iter().map(|error| shown(error.row, error.problem.code.as_str(), &error.problem.detail));
+    let mut report =
+        Report { read: staged.read, rejected: staged.rejected, errors: errors.collect(), ..Report::default() };
     let mut fresh = false;
-    for error in &staged.errors {
-        report.reject(error.row, error.problem.code.as_str(), &error.problem.detail);
-    }
-    report.rejected = staged.rejected;
     if staged.rejected > 0 && options.on_error == OnError::Abort {
         return Ok(report);
     }

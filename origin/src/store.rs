@@ -1,6 +1,7 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
 pub mod postgres;
+mod sql;
 pub mod sqlite;
 
 use std::{collections::BTreeSet, time::Duration};

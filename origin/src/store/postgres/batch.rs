@@ -68,7 +68,7 @@ impl Statements {
             kept: client.prepare(kept).await?,
             reservations: client.prepare(reservations).await?,
             dead: client.prepare(DEAD).await?,
-            moment: client.prepare("SELECT greatest(clock_timestamp(), t) FROM relay").await?,
+            moment: client.prepare(row::MOMENT).await?,
         })
     }
 }

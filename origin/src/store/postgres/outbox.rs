@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Row, Statement, types::ToSql};
 use uuid::Uuid;
 
 use super::{row, session::Session};
-use crate::store::{Pending, Result, Round, StoreError};
+use crate::store::{Pending, Result, Round, StoreError, sql};
 
 /// The relay's session. Its statements are prepared, because only those are sent at once and in order.
 pub(super) struct RelaySession {
@@ -28,14 +28,14 @@ impl RelaySession {
     pub(super) async fn open(session: Session) -> Result<Self> {
         let client = &session.client;
         Ok(Self {
-            moment: client.prepare("SELECT greatest(clock_timestamp(), t) FROM relay").await?,
+            moment: client.prepare(row::MOMENT).await?,
             term: client.prepare("SELECT term, good_since FROM origin_state").await?,
-            items: client.prepare(&pending_sql(0, row::ITEM, "products", "t.sku = o.sku")).await?,
+            items: client.prepare(&sql::pending(0, row::ITEM, "products", "t.sku = o.sku")).await?,
             facts: client
-                .prepare(&pending_sql(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location"))
+                .prepare(&sql::pending(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location"))
                 .await?,
-            locations: client.prepare(&pending_sql(2, row::LOCATION, "locations", "t.location = o.location")).await?,
-            channels: client.prepare(&pending_sql(3, row::CHANNEL, "channels", "t.channel = o.location")).await?,
+            locations: client.prepare(&sql::pending(2, row::LOCATION, "locations", "t.location = o.location")).await?,
+            channels: client.prepare(&sql::pending(3, row::CHANNEL, "channels", "t.channel = o.location")).await?,
             published: client.prepare(PUBLISHED).await?,
             heartbeat: client.prepare(HEARTBEAT).await?,
             session,
@@ -142,13 +142,6 @@ fn pending(term: u16, items: &[Row], facts: &[Row], locations: &[Row], channels:
         pending.push(Pending { kind: 3, sku: String::new(), location, seq, change: Change::Channel(held) });
     }
     Ok(pending)
-}
-
-/// Every outbox row of one kind with the latest state of its key; never SKIP LOCKED: a skipped
-/// row would make the watermark a lie.
-fn pending_sql(kind: u8, columns: &str, table: &str, on: &str) -> String {
-    let columns = columns.split(", ").map(|column| format!("t.{column}")).collect::<Vec<_>>().join(", ");
-    format!("SELECT {columns} FROM outbox o JOIN {table} t ON {on} WHERE o.kind = {kind}")
 }
 
 pub(super) async fn drop_keys(client: &Client, age: Duration) -> std::result::Result<u64, tokio_postgres::Error> {

@@ -14,16 +14,18 @@ use uuid::Uuid;
 use super::row;
 use crate::{
     record::Record,
-    store::{Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix},
+    store::{
+        Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix,
+        sql::{LEDGER_AGAINST_ROWS, RESERVATIONS_AGAINST_ROWS},
+    },
 };
 
-const MOMENT: &str = "SELECT greatest(clock_timestamp(), t) FROM relay";
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const TERM: &str = "SELECT term, good_since FROM origin_state";
 
 /// Only what is prepared is sent at once: a pipeline of texts would execute in another order.
 async fn moment_and_term(client: &Object) -> Result<(Statement, Statement)> {
-    Ok((client.prepare_cached(MOMENT).await?, client.prepare_cached(TERM).await?))
+    Ok((client.prepare_cached(row::MOMENT).await?, client.prepare_cached(TERM).await?))
 }
 
 /// The moment is read before the snapshot: every change acknowledged before it is in.
@@ -151,19 +153,6 @@ pub(super) async fn ledger(
     };
     Ok(rows.iter().map(entry).collect())
 }
-
-const RESERVATIONS_AGAINST_ROWS: &str = "SELECT sku, location, coalesce(i.on_hand, 0), coalesce(a.held, 0)::bigint,
-        coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
-    FROM inventory_items i FULL JOIN (SELECT sku, location, sum(quantity) AS held FROM allocations GROUP BY sku, location) a
-        USING (sku, location)
-    WHERE coalesce(a.held, 0) <> coalesce(i.reserved, 0)";
-
-const LEDGER_AGAINST_ROWS: &str = "SELECT sku, location, coalesce(l.on_hand, 0)::bigint, coalesce(l.reserved, 0)::bigint,
-        coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
-    FROM inventory_items i FULL JOIN (
-        SELECT sku, location, sum(on_hand_after - on_hand_before) AS on_hand, sum(reserved_after - reserved_before) AS reserved
-        FROM ledger GROUP BY sku, location) l USING (sku, location)
-    WHERE (coalesce(l.on_hand, 0), coalesce(l.reserved, 0)) <> (coalesce(i.on_hand, 0), coalesce(i.reserved, 0))";
 
 pub(super) async fn compare(client: &mut Object) -> Result<Comparison> {
     let snapshot =

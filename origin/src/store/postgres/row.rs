@@ -10,9 +10,11 @@ use crate::{
     store::{Result, StoreError},
 };
 
+pub(super) use crate::store::sql::{LOCATION, STOCK};
+
+/// The database's clock, held so that it never falls below the stored T.
+pub(super) const MOMENT: &str = "SELECT greatest(clock_timestamp(), t) FROM relay";
 pub(super) const ITEM: &str = "sku, name, brand, attributes::text, price, currency, active, deleted, seq, changed_at";
-pub(super) const STOCK: &str = "sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted";
-pub(super) const LOCATION: &str = "location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at";
 pub(super) const CHANNEL: &str = "channel, locations::text, allocation, seq, changed_at";
 
 pub(super) fn utc(moment: Timestamp) -> DateTime<Utc> {

@@ -1,13 +1,12 @@
 //! What a batch writes: one set-based statement a table, rows in key order.
 
 use futures_util::future::BoxFuture;
-use onhand_wire::reservation;
 use tokio_postgres::{Client, Statement, types::ToSql};
 use uuid::Uuid;
 
 use super::row::utc;
 use crate::{
-    record::Record,
+    record::OpenAllocation,
     state::State,
     store::{Result, search_text},
 };
@@ -120,6 +119,7 @@ impl Statements {
     /// The batch's writes in order; each is sent when first polled.
     pub(super) fn all<'a>(&'a self, client: &'a Client, state: &'a State) -> Vec<BoxFuture<'a, Result<()>>> {
         let changes = &state.changes;
+        let (open, pending) = (open_allocations(state), outbox_rows(state));
         let mut writes: Vec<(&Statement, Params)> = Vec::new();
         let mut push = |wanted: bool, statement: &'a Statement, params: &dyn Fn() -> Params| {
             if wanted {
@@ -137,9 +137,9 @@ impl Statements {
         push(!changes.reservations.is_empty(), &self.close, &|| {
             boxed1(changes.reservations.iter().copied().collect::<Vec<_>>())
         });
-        push(has_open(state), &self.allocate, &|| allocations(state));
+        push(!open.is_empty(), &self.allocate, &|| allocations(&open));
         push(!changes.ledger.is_empty(), &self.ledger, &|| ledger(state));
-        push(!outbox_rows(state).is_empty(), &self.outbox, &|| outbox(state));
+        push(!pending.is_empty(), &self.outbox, &|| outbox(&pending));
         push(!changes.kept.is_empty(), &self.keep, &|| kept(state));
         for location in changes.locations.values() {
             push(true, &self.location, &|| location_row(location));
@@ -231,19 +231,15 @@ fn released(state: &State) -> Params {
     columns!(state.changes.released.iter(), |dead| dead.reservation, dead.line as i32, dead.location.to_string())
 }
 
-fn changed_records(state: &State) -> impl Iterator<Item = &Record> {
+/// What the batch's new and changed reservations hold now.
+fn open_allocations(state: &State) -> Vec<OpenAllocation> {
     let ids = state.changes.new_reservations.iter().chain(&state.changes.reservations);
-    let open = |record: &&Record| matches!(record.state, reservation::State::Held | reservation::State::Confirmed);
-    ids.map(|id| &state.reservations[id]).filter(open)
+    ids.flat_map(|id| state.reservations[id].open()).collect()
 }
 
-fn has_open(state: &State) -> bool {
-    changed_records(state).any(|record| !record.open().is_empty())
-}
-
-fn allocations(state: &State) -> Params {
+fn allocations(open: &[OpenAllocation]) -> Params {
     columns!(
-        changed_records(state).flat_map(Record::open),
+        open.iter(),
         |open| open.reservation,
         open.line as i32,
         open.sku.to_string(),
@@ -273,8 +269,11 @@ fn ledger(state: &State) -> Params {
     params
 }
 
-/// Kind, SKU, location, seq: in the outbox's key order.
-fn outbox_rows(state: &State) -> Vec<(i16, String, String, i64)> {
+/// Kind, SKU, location, seq.
+type OutboxRow = (i16, String, String, i64);
+
+/// In the outbox's key order.
+fn outbox_rows(state: &State) -> Vec<OutboxRow> {
     let changes = &state.changes;
     let items = changes.items.iter().map(|sku| (0, sku.to_string(), String::new(), state.items[sku].version.seq()));
     let facts = changes
@@ -292,8 +291,8 @@ fn outbox_rows(state: &State) -> Vec<(i16, String, String, i64)> {
         .collect()
 }
 
-fn outbox(state: &State) -> Params {
-    columns!(outbox_rows(state), |row| row.0, row.1.clone(), row.2.clone(), row.3)
+fn outbox(rows: &[OutboxRow]) -> Params {
+    columns!(rows, |row| row.0, row.1.clone(), row.2.clone(), row.3)
 }
 
 #[allow(unused_variables)] // as above

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use onhand_wire::reservation;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{now_in_tx, row};
@@ -212,9 +211,6 @@ fn reservation(connection: &Connection, record: &Record) -> Result<()> {
         body
     ])?;
     connection.prepare_cached("DELETE FROM allocations WHERE reservation = ?1")?.execute([&id])?;
-    if !matches!(record.state, reservation::State::Held | reservation::State::Confirmed) {
-        return Ok(());
-    }
     let sql = "INSERT INTO allocations (reservation, line, sku, location, quantity, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut statement = connection.prepare_cached(sql)?;
     for open in record.open() {

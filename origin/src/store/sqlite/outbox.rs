@@ -7,17 +7,17 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::{now_in_tx, row};
-use crate::store::{Pending, Result, Round};
+use crate::store::{Pending, Result, Round, sql};
 
 pub(super) fn round_in_tx(connection: &Connection) -> Result<Round> {
     let t = now_in_tx(connection)?;
     let (term, good_since) = row::term(connection)?;
-    let mut pending = row::all(connection, &sql(0, row::ITEM, "products", "t.sku = o.sku"), [], |found| {
+    let mut pending = row::all(connection, &sql::pending(0, row::ITEM, "products", "t.sku = o.sku"), [], |found| {
         let item = row::item(found, term)?;
         let (sku, seq) = (item.sku.to_string(), item.version.seq());
         Ok(Pending { kind: 0, sku, location: String::new(), seq, change: Change::Item(item) })
     })?;
-    let facts = sql(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location");
+    let facts = sql::pending(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location");
     pending.extend(row::all(connection, &facts, [], |found| {
         let (sku, location, held) = row::stock(found)?;
         let change = Change::Fact(held.fact(&sku, &location, term));
@@ -25,7 +25,7 @@ pub(super) fn round_in_tx(connection: &Connection) -> Result<Round> {
     })?);
     pending.extend(row::all(
         connection,
-        &sql(2, row::LOCATION, "locations", "t.location = o.location"),
+        &sql::pending(2, row::LOCATION, "locations", "t.location = o.location"),
         [],
         |found| {
             let held = row::location(found, term)?;
@@ -33,17 +33,17 @@ pub(super) fn round_in_tx(connection: &Connection) -> Result<Round> {
             Ok(Pending { kind: 2, sku: String::new(), location, seq, change: Change::Location(held) })
         },
     )?);
-    pending.extend(row::all(connection, &sql(3, row::CHANNEL, "channels", "t.channel = o.location"), [], |found| {
-        let held = row::channel(found, term)?;
-        let (location, seq) = (held.channel.to_string(), held.version.seq());
-        Ok(Pending { kind: 3, sku: String::new(), location, seq, change: Change::Channel(held) })
-    })?);
+    pending.extend(row::all(
+        connection,
+        &sql::pending(3, row::CHANNEL, "channels", "t.channel = o.location"),
+        [],
+        |found| {
+            let held = row::channel(found, term)?;
+            let (location, seq) = (held.channel.to_string(), held.version.seq());
+            Ok(Pending { kind: 3, sku: String::new(), location, seq, change: Change::Channel(held) })
+        },
+    )?);
     Ok(Round { t, term, good_since, pending })
-}
-
-fn sql(kind: u8, columns: &str, table: &str, on: &str) -> String {
-    let columns = columns.split(", ").map(|column| format!("t.{column}")).collect::<Vec<_>>().join(", ");
-    format!("SELECT {columns} FROM outbox o JOIN {table} t ON {on} WHERE o.kind = {kind}")
 }
 
 pub(super) fn published_in_tx(connection: &Connection, pending: &[Pending]) -> Result<()> {

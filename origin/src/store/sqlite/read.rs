@@ -9,7 +9,10 @@ use onhand_wire::{
 use rusqlite::{Connection, params, params_from_iter, types::Value};
 
 use super::{now_in_tx, row};
-use crate::store::{Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix};
+use crate::store::{
+    Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix,
+    sql::{LEDGER_AGAINST_ROWS, RESERVATIONS_AGAINST_ROWS},
+};
 
 pub(super) fn load_facts_in_tx(connection: &Connection, load: &LoadFacts) -> Result<LoadedFacts> {
     let at = now_in_tx(connection)?;
@@ -103,19 +106,6 @@ pub(super) fn ledger(
         })
     })
 }
-
-const RESERVATIONS_AGAINST_ROWS: &str = "SELECT sku, location, coalesce(i.on_hand, 0), coalesce(a.held, 0),
-        coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
-    FROM inventory_items i FULL JOIN (SELECT sku, location, sum(quantity) AS held FROM allocations GROUP BY sku, location) a
-        USING (sku, location)
-    WHERE coalesce(a.held, 0) <> coalesce(i.reserved, 0)";
-
-const LEDGER_AGAINST_ROWS: &str = "SELECT sku, location, coalesce(l.on_hand, 0), coalesce(l.reserved, 0),
-        coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
-    FROM inventory_items i FULL JOIN (
-        SELECT sku, location, sum(on_hand_after - on_hand_before) AS on_hand, sum(reserved_after - reserved_before) AS reserved
-        FROM ledger GROUP BY sku, location) l USING (sku, location)
-    WHERE (coalesce(l.on_hand, 0), coalesce(l.reserved, 0)) <> (coalesce(i.on_hand, 0), coalesce(i.reserved, 0))";
 
 pub(super) fn compare(connection: &Connection) -> Result<Comparison> {
     let checked = connection.query_one("SELECT count(*) FROM inventory_items", [], |row| row.get(0))?;

@@ -10,9 +10,9 @@ use crate::{
     store::{Result, StoreError},
 };
 
+pub(super) use crate::store::sql::{LOCATION, STOCK};
+
 pub(super) const ITEM: &str = "sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at";
-pub(super) const STOCK: &str = "sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted";
-pub(super) const LOCATION: &str = "location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at";
 pub(super) const CHANNEL: &str = "channel, locations, allocation, seq, changed_at";
 
 fn corrupt(what: &str, error: impl std::fmt::Display) -> StoreError {
