@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins run token test lint audit demo demo-faults bench
+.PHONY: help setup plugins run token test lint audit demo demo-faults bench bench-holds
 
 TOKENS := target/dev-tokens.json
 
@@ -44,3 +44,7 @@ demo-faults: setup ## The same with an origin killed by -9 and Kafka stopped for
 bench: plugins ## Benchmarks of the functions: deciding, the feed's records, a rule's call
 	cargo bench -p onhand --bench functions
 	cargo bench -p onhand-rules
+
+bench-holds: setup ## Holds over HTTP beside a hand-written PostgreSQL transaction, in one go
+	cargo build --release -p onhand
+	cargo bench -p onhand --bench holds

@@ -9,7 +9,7 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::{Sku, Stock, Timestamp, session::Session};
+use onhand_wire::{Sku, Stock, Timestamp, Version, session::Session};
 
 pub(crate) use l1::Entry;
 use l1::L1;
@@ -43,9 +43,11 @@ pub(crate) struct Need {
 impl Need {
     /// Whether the session's floors are reached: by the entry, or by the moment after which every
     /// answer reflects them anyway.
-    fn met_by(&self, sku: &str, stock: &Stock) -> bool {
+    /// Floors of a lost history are void.
+    fn met_by(&self, sku: &str, stock: &Stock, good_since: u16) -> bool {
         let Some(session) = self.session.as_ref().filter(|session| self.as_of < session.at) else { return true };
-        let mut floors = session.floors.iter().filter(|floor| floor.sku.as_str() == sku);
+        let counts = |version: Version| version.term() >= good_since;
+        let mut floors = session.floors.iter().filter(|floor| floor.sku.as_str() == sku && counts(floor.version));
         !session.all
             && floors.all(|floor| {
                 let held = match &floor.location {
@@ -74,7 +76,7 @@ impl Cache {
 
     /// L1, if it holds the SKU and will do; else whether only the origin will.
     pub(crate) fn hit(&self, sku: &str, need: &Need) -> Result<Loaded, bool> {
-        self.held(sku, need).map(|entry| Loaded { entry, tier: Tier::L1, at: None })
+        self.held(sku, need).map(|entry| Loaded { entry, tier: Tier::L1, at: None, superseded: false })
     }
 
     /// L2, then the origin; straight to the origin, and later than now, if `fresh`.
@@ -101,11 +103,26 @@ impl Cache {
         let (mut cached, mut fresh) = (cached.into_iter(), fresh.into_iter());
         let stopped = || Err(LoadError::Stopped);
         let one = |held| match held {
-            Ok(entry) => Ok(Loaded { entry, tier: Tier::L1, at: None }),
+            Ok(entry) => Ok(Loaded { entry, tier: Tier::L1, at: None, superseded: false }),
             Err(false) => cached.next().unwrap_or_else(stopped),
             Err(true) => fresh.next().unwrap_or_else(stopped),
         };
-        held.into_iter().map(one).collect()
+        let found: Vec<_> = held.into_iter().map(one).collect();
+        let instead = |(sku, found): (&Sku, Result<Loaded, LoadError>)| {
+            found.or_else(|error| self.superseded(sku.as_str(), need, error))
+        };
+        skus.iter().zip(found).map(instead).collect()
+    }
+
+    /// What is held of a lost history, while the origin cannot tell what came in its place.
+    pub(crate) fn superseded(&self, sku: &str, need: &Need, error: LoadError) -> Result<Loaded, LoadError> {
+        let lost = self.l1.get(sku).filter(|entry| !self.l1.counts(entry));
+        match lost {
+            Some(entry) if !need.origin && matches!(error, LoadError::Origin(_)) => {
+                Ok(Loaded { entry, tier: Tier::L1, at: None, superseded: true })
+            }
+            _ => Err(error),
+        }
     }
 
     /// The entry if it is there and will do; else whether only the origin will.
@@ -113,10 +130,11 @@ impl Cache {
         if need.origin {
             return Err(true);
         }
+        let good_since = self.l1.good_since();
         let Some(entry) = self.l1.get(sku) else {
-            return Err(!need.met_by(sku, &Stock::default()));
+            return Err(!need.met_by(sku, &Stock::default(), good_since));
         };
-        if !need.met_by(sku, &entry.stock) {
+        if !entry.stock.is_since(good_since) || !need.met_by(sku, &entry.stock, good_since) {
             return Err(true);
         }
         if !entry.stock.known() && entry.asked.elapsed() >= self.unknown_ttl {
@@ -163,6 +181,12 @@ impl Intake {
     pub(crate) fn apply(&self, partition: i32, offset: i64, news: News) {
         self.recent.feed(partition, offset, news.clone());
         self.l1.feed(news);
+    }
+
+    /// What is held of earlier terms counts no more. `recent` first: it keeps them from coming back.
+    pub(crate) fn begin_history(&self, good_since: u16, positions: &[i64]) {
+        self.recent.begin_history(good_since, positions);
+        self.l1.begin_history(good_since);
     }
 
     /// The log was lost: nothing held counts, and reading goes on at `positions`.

@@ -11,7 +11,7 @@ mod l2_writer;
 
 use std::sync::{
     Arc, PoisonError, RwLock,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicU16, Ordering},
 };
 
 use onhand_wire::memory_log::MemoryLog;
@@ -47,6 +47,9 @@ impl Stop {
 pub(crate) struct Position {
     next: RwLock<Vec<AtomicI64>>,
     topic_id: RwLock<Option<Arc<str>>>,
+    /// The topic and the history that its records count for; nothing before the first watermark.
+    log: RwLock<Option<Arc<str>>>,
+    good_since: AtomicU16,
     /// Whether the feed's servers answer.
     connected: AtomicBool,
 }
@@ -63,6 +66,22 @@ impl Position {
             .ok()
             .and_then(|index| next.get(index))
             .map_or(-1, |next| next.load(Ordering::Acquire))
+    }
+
+    /// What the second tier's contents belong to: another topic's, or a lost history's, count for nothing.
+    pub(crate) fn log_id(&self) -> Option<Arc<str>> {
+        self.log.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_good_since(&self, term: u16) {
+        self.good_since.store(term, Ordering::Release);
+        self.name_log();
+    }
+
+    fn name_log(&self) {
+        let good_since = self.good_since.load(Ordering::Acquire);
+        let log = self.topic_id().filter(|_| good_since > 0).map(|topic| format!("{topic}.{good_since}").into());
+        *self.log.write().unwrap_or_else(PoisonError::into_inner) = log;
     }
 
     pub(crate) fn topic_id(&self) -> Option<Arc<str>> {
@@ -96,6 +115,7 @@ impl Position {
 
     fn set_topic_id(&self, id: Option<Arc<str>>) {
         *self.topic_id.write().unwrap_or_else(PoisonError::into_inner) = id;
+        self.name_log();
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) struct Freshness {
     terms: ArcSwap<Terms>,
 }
 
-/// What watermarks say of terms. Acted on by a later issue; kept from the start.
+/// What watermarks say of terms.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) term: u16,
@@ -122,6 +122,13 @@ impl Freshness {
 
     pub(crate) fn terms(&self) -> Terms {
         **self.terms.load()
+    }
+
+    /// The oldest term whose facts still count, if this watermark is the first to say so: what is
+    /// held from before is of a history that was lost.
+    pub(crate) fn begins_history(&self, mark: &Watermark) -> Option<u16> {
+        let known = self.terms();
+        (mark.term >= known.term && mark.good_since > known.good_since).then_some(mark.good_since)
     }
 
     /// Applies a watermark, after every record before it in its partition. One of a lower term than

@@ -4,7 +4,7 @@
 //! was lost is made again, at the next origin of the region.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -88,6 +88,8 @@ pub(crate) struct Origin {
     timeout: Duration,
     breaker: Breaker,
     reachable: AtomicBool,
+    /// The highest term seen: an origin that answers under a lower one is cut off from the present.
+    term: AtomicU16,
 }
 
 impl Origin {
@@ -110,6 +112,7 @@ impl Origin {
             timeout: config.timeout.0,
             breaker: Breaker::new(config.breaker),
             reachable: AtomicBool::new(true),
+            term: AtomicU16::new(0),
         })
     }
 
@@ -131,11 +134,32 @@ impl Origin {
         let load = LoadFacts { skus: skus.to_vec(), without };
         let body = rmp_serde::to_vec_named(&load).expect("plain data encodes");
         let loaded: LoadedFacts = self.load(Method::POST, "/internal/api/facts", body).await?;
+        self.judge_term(loaded.term)?;
         if loaded.stocks.len() == skus.len() { Ok(loaded) } else { Err(OriginError::Unreadable) }
     }
 
     pub(crate) async fn topology(&self) -> Result<LoadedTopology, OriginError> {
-        self.load(Method::GET, "/internal/api/topology", Vec::new()).await
+        let loaded: LoadedTopology = self.load(Method::GET, "/internal/api/topology", Vec::new()).await?;
+        self.judge_term(loaded.term)?;
+        Ok(loaded)
+    }
+
+    /// The feed speaks of this term.
+    pub(crate) fn saw_term(&self, term: u16) {
+        self.term.fetch_max(term, Ordering::AcqRel);
+    }
+
+    /// Facts of a lower term than known are refused; the next call goes to another origin.
+    fn judge_term(&self, term: u16) -> Result<(), OriginError> {
+        let known = self.term.fetch_max(term, Ordering::AcqRel);
+        if term >= known {
+            return Ok(());
+        }
+        tracing::warn!(term, known, "an origin answers under a lower term: trying another");
+        self.preferred
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |index| Some((index + 1) % self.urls.len()))
+            .ok();
+        Err(OriginError::Unreachable)
     }
 
     async fn load<T: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> Result<T, OriginError> {

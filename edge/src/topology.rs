@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU16, Ordering},
     },
 };
 
@@ -64,6 +64,21 @@ impl Snapshot {
         next.ranks = ranks(&next.locations);
         changed.then_some(next)
     }
+
+    /// Without rows of earlier terms, if there are any.
+    fn since(&self, term: u16) -> Option<Self> {
+        let mut next = Self {
+            version: self.version + 1,
+            locations: self.locations.clone(),
+            channels: self.channels.clone(),
+            ranks: HashMap::new(),
+        };
+        next.locations.retain(|_, location| location.version.term() >= term);
+        next.channels.retain(|_, channel| channel.version.term() >= term);
+        next.ranks = ranks(&next.locations);
+        let same = (next.locations.len(), next.channels.len()) == (self.locations.len(), self.channels.len());
+        (!same).then_some(next)
+    }
 }
 
 fn ranks(locations: &HashMap<LocationId, Location>) -> HashMap<LocationId, usize> {
@@ -77,6 +92,8 @@ fn ranks(locations: &HashMap<LocationId, Location>) -> HashMap<LocationId, usize
 pub(crate) struct Topology {
     now: ArcSwap<Snapshot>,
     writing: Mutex<()>,
+    /// Rows of earlier terms are of a lost history.
+    good_since: AtomicU16,
     /// Every change acknowledged before this moment is in, by the last load.
     loaded_at: AtomicI64,
 }
@@ -104,7 +121,19 @@ impl Topology {
         self.loaded_at.fetch_max(loaded.at.micros(), Ordering::AcqRel);
     }
 
-    fn join(&self, locations: Vec<Location>, channels: Vec<Channel>) {
+    /// Leaves out rows of earlier terms, now and from now on.
+    pub(crate) fn forget_before(&self, term: u16) {
+        self.good_since.store(term, Ordering::Release);
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = self.now.load().since(term) {
+            self.now.store(Arc::new(next));
+        }
+    }
+
+    fn join(&self, mut locations: Vec<Location>, mut channels: Vec<Channel>) {
+        let good_since = self.good_since.load(Ordering::Acquire);
+        locations.retain(|location| location.version.term() >= good_since);
+        channels.retain(|channel| channel.version.term() >= good_since);
         let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(next) = self.now.load().joined(locations, channels) {
             self.now.store(Arc::new(next));

@@ -3,9 +3,14 @@
 //! No timer when idle: the first command starts a batch at once. A hot SKU pays one commit for
 //! all the holds that waited for the one before.
 
+mod aside;
+
 use std::{
     collections::BTreeSet,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,11 +18,14 @@ use onhand_rules::Rules;
 use onhand_wire::{Code, Problem};
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use self::aside::Aside;
 use crate::{
     command::{Ask, Outcome},
     decide::decide_all,
     metrics::Metrics,
+    relay::Feed,
     store::{Needs, Store, StoreError},
+    terms,
 };
 
 /// Most commands in one batch: beyond, a batch's own time would show in its callers' tails.
@@ -35,27 +43,35 @@ struct Waiting {
 #[derive(Clone)]
 pub struct Batches {
     queue: mpsc::Sender<Waiting>,
+    /// Whether the last batch found the database.
+    reachable: Arc<AtomicBool>,
 }
 
 /// The task's own side.
 pub struct Batcher {
     queue: mpsc::Receiver<Waiting>,
-    store: Arc<dyn Store>,
-    rules: Rules,
-    committed: Arc<Notify>,
-    metrics: Metrics,
+    reachable: Arc<AtomicBool>,
+    aside: Aside,
+    work: Work,
 }
 
-/// `committed` is told after each commit: it wakes the relay.
-pub fn batches(
-    store: Arc<dyn Store>,
-    rules: Rules,
-    committed: Arc<Notify>,
-    metrics: Metrics,
-    queue: usize,
-) -> (Batches, Batcher) {
+/// What batches need.
+pub struct Work {
+    pub store: Arc<dyn Store>,
+    /// Looked at where a term may have to be raised.
+    pub feed: Arc<dyn Feed>,
+    pub rules: Rules,
+    /// Told after each commit: it wakes the relay.
+    pub committed: Arc<Notify>,
+    pub metrics: Metrics,
+}
+
+/// `queue`: commands that may wait for their batch.
+pub fn batches(work: Work, queue: usize) -> (Batches, Batcher) {
     let (sender, receiver) = mpsc::channel(queue);
-    (Batches { queue: sender }, Batcher { queue: receiver, store, rules, committed, metrics })
+    let reachable = Arc::new(AtomicBool::new(true));
+    let batcher = Batcher { queue: receiver, reachable: reachable.clone(), aside: Aside::default(), work };
+    (Batches { queue: sender, reachable }, batcher)
 }
 
 impl Batches {
@@ -69,6 +85,7 @@ impl Batches {
         match tokio::time::timeout(patience, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(unavailable()),
+            Err(_) if !self.reachable.load(Ordering::Relaxed) => Err(unavailable()),
             Err(_) => Err(Problem::new(
                 Code::DeadlineExceeded,
                 "the write was not settled in time; the same key tells what became of it",
@@ -88,48 +105,105 @@ impl Batcher {
     /// Runs until every [`Batches`] is gone and the queue is empty.
     pub async fn run(mut self) {
         let mut gathered = Vec::with_capacity(MOST);
-        while self.queue.recv_many(&mut gathered, MOST).await > 0 {
-            self.metrics.batch_size(gathered.len());
+        while self.gather(&mut gathered).await {
+            let mut batch = std::mem::take(&mut gathered);
+            // Whose caller has gone away is not carried out any more.
+            batch.retain(|waiting| !waiting.reply.is_closed());
+            if !self.aside.is_empty() {
+                batch = self.aside.look(&self.work.store, batch).await;
+            }
+            self.work.metrics.set_aside(self.aside.len());
+            if batch.is_empty() {
+                continue;
+            }
+            self.work.metrics.batch_size(batch.len());
             let started = Instant::now();
-            self.settle(std::mem::take(&mut gathered)).await;
-            self.metrics.batch_duration(started.elapsed());
+            self.settle(batch).await;
+            self.work.metrics.batch_duration(started.elapsed());
         }
     }
 
+    /// What waits; while something is set aside, it is looked after even if nothing comes.
+    async fn gather(&mut self, gathered: &mut Vec<Waiting>) -> bool {
+        let waiting = self.queue.recv_many(gathered, MOST);
+        if self.aside.is_empty() {
+            return waiting.await > 0;
+        }
+        tokio::time::timeout(aside::LOOK, waiting).await.is_ok_and(|more| more > 0) || !self.aside.is_empty()
+    }
+
     /// Answers every command, running the batch again in smaller parts where one of them breaks it.
-    async fn settle(&self, batch: Vec<Waiting>) {
+    async fn settle(&mut self, batch: Vec<Waiting>) {
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
-            match self.attempt(&part).await {
+            let attempt = self.work.attempt(&part).await;
+            self.reachable.store(!matches!(attempt, Err(StoreError::Unreachable(_))), Ordering::Relaxed);
+            match attempt {
                 Ok(outcomes) => {
                     for (waiting, outcome) in part.into_iter().zip(outcomes) {
                         drop(waiting.reply.send(outcome));
                     }
                 }
-                Err(StoreError::Unreachable(cause)) => {
-                    tracing::warn!(
-                        cause,
-                        commands = part.len(),
-                        "the batch is tried again; its keys settle what was committed"
-                    );
-                    parts.extend(Some(give_up_late(part)).filter(|left| !left.is_empty()));
-                    tokio::time::sleep(AGAIN).await;
-                }
-                Err(error) if part.len() > 1 => {
-                    let mut part = give_up_late(part);
-                    tracing::warn!(%error, commands = part.len(), "a command breaks its batch; it will fail alone");
-                    let rest = part.split_off(part.len() / 2);
-                    parts.extend([rest, part]);
-                }
-                Err(error) => {
-                    for waiting in part {
-                        drop(waiting.reply.send(Err(refused(&error, &waiting.ask))));
-                    }
-                }
+                Err(error) => parts.extend(self.recover(error, part).await),
             }
         }
     }
 
+    /// What is to be tried again, after a batch of which nothing is known to be written.
+    async fn recover(&mut self, error: StoreError, part: Vec<Waiting>) -> Vec<Vec<Waiting>> {
+        match error {
+            StoreError::AnotherCopy => {
+                if let Err(error) = terms::settle(&self.work.store, &self.work.feed).await {
+                    tracing::warn!(%error, "the term could not be settled; trying again");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                some(give_up_late(part))
+            }
+            StoreError::Unreachable(cause) => {
+                let commands = part.len();
+                tracing::warn!(cause, commands, "the batch is tried again; its keys settle what was committed");
+                let left = give_up_late(part);
+                tokio::time::sleep(AGAIN).await;
+                some(left)
+            }
+            StoreError::Locked(_) => {
+                let before = part.len();
+                match self.aside.take_locked(&self.work.store, part).await {
+                    Ok(rest) if rest.len() < before => {
+                        tracing::warn!(
+                            set_aside = before - rest.len(),
+                            "rows stay locked; what needs them waits aside"
+                        );
+                        some(rest)
+                    }
+                    Ok(rest) => halve_or_refuse(&error, rest),
+                    Err((_, part)) => some(give_up_late(part)),
+                }
+            }
+            StoreError::Refused(_) => halve_or_refuse(&error, part),
+        }
+    }
+}
+
+fn some(part: Vec<Waiting>) -> Vec<Vec<Waiting>> {
+    if part.is_empty() { Vec::new() } else { vec![part] }
+}
+
+/// A command that breaks its batch fails alone.
+fn halve_or_refuse(error: &StoreError, part: Vec<Waiting>) -> Vec<Vec<Waiting>> {
+    if part.len() > 1 {
+        let mut part = give_up_late(part);
+        tracing::warn!(%error, commands = part.len(), "a command breaks its batch; it will fail alone");
+        let rest = part.split_off(part.len() / 2);
+        return [rest, part].into_iter().filter(|part| !part.is_empty()).collect();
+    }
+    for waiting in part {
+        drop(waiting.reply.send(Err(refused(error, &waiting.ask))));
+    }
+    Vec::new()
+}
+
+impl Work {
     async fn attempt(&self, part: &[Waiting]) -> Result<Vec<Outcome>, StoreError> {
         let asks: Vec<&Ask> = part.iter().map(|waiting| &waiting.ask).collect();
         let mut outcomes = Vec::new();
@@ -169,9 +243,7 @@ fn give_up_late(part: Vec<Waiting>) -> Vec<Waiting> {
 fn refused(error: &StoreError, ask: &Ask) -> Problem {
     tracing::error!(%error, correlation_id = ask.correlation, command = ?ask.command, "a command failed in the database");
     match error {
-        StoreError::Locked(_) => {
-            Problem::new(Code::Overloaded, "the stock's rows are locked by other work; try again shortly")
-        }
+        StoreError::Locked(_) => aside::still_locked(),
         _ => Problem::new(
             Code::Internal,
             "the command could not be carried out; the log has the cause under this correlation id",

@@ -21,6 +21,7 @@ pub mod record;
 pub mod state;
 pub mod decide;
 pub mod store;
+mod terms;
 pub mod relay;
 mod expire;
 mod import;
@@ -130,7 +131,14 @@ impl Origin {
         }
         let metrics = Metrics::new(registry);
         let committed = Arc::new(Notify::new());
-        let (batches, batcher) = batch::batches(store.clone(), rules, committed.clone(), metrics.clone(), config.queue);
+        let work = batch::Work {
+            store: store.clone(),
+            feed: feed.clone(),
+            rules,
+            committed: committed.clone(),
+            metrics: metrics.clone(),
+        };
+        let (batches, batcher) = batch::batches(work, config.queue);
         let relay = Relay { store: store.clone(), feed: feed.clone(), committed, metrics: metrics.clone() };
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone() };
         let write_timeout = config.write_timeout.0;

@@ -12,6 +12,7 @@ pub struct Metrics {
     registry: Registry,
     batch_size: Histogram,
     batch_seconds: Histogram,
+    aside: IntGauge,
     decisions: IntCounterVec,
     leading: IntGauge,
     rounds: IntCounter,
@@ -47,6 +48,7 @@ impl Metrics {
         let metrics = Self {
             batch_size: histogram("origin_batch_commands", "Commands in a batch.", sizes),
             batch_seconds: seconds("origin_batch_duration_seconds", "From a batch's first lock to its commit."),
+            aside: gauge("origin_commands_aside", "Commands that wait for rows which others hold."),
             decisions: decisions.expect("a valid metric"),
             leading: gauge("origin_relay_leading", "1 while this replica's relay leads."),
             rounds: counter("origin_relay_watermarks_total", "Relay rounds that ended with a watermark."),
@@ -61,9 +63,10 @@ impl Metrics {
             expired: counter("origin_expired_total", "Reservations closed by the sweeper."),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 11] = [
+        let all: [Box<dyn prometheus::core::Collector>; 12] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
+            Box::new(metrics.aside.clone()),
             Box::new(metrics.decisions.clone()),
             Box::new(metrics.leading.clone()),
             Box::new(metrics.rounds.clone()),
@@ -86,6 +89,10 @@ impl Metrics {
 
     pub fn batch_duration(&self, took: Duration) {
         self.batch_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn set_aside(&self, commands: usize) {
+        self.aside.set(commands as i64);
     }
 
     pub fn decided(&self, outcomes: &[Outcome]) {

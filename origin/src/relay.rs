@@ -9,6 +9,7 @@
 //! later one: facts go out at once, and nobody pays a commit and a record in every partition for
 //! a moment that the next watermark covers as well.
 
+mod end;
 mod kafka;
 mod memory;
 
@@ -28,7 +29,8 @@ pub use self::{
 };
 use crate::{
     metrics::Metrics,
-    store::{Round, Store, StoreError},
+    store::{FeedEnd, Round, Store, StoreError},
+    terms,
 };
 
 /// A round at least this often, changes or not.
@@ -45,6 +47,8 @@ const LEASE: Duration = Duration::from_secs(1);
 pub trait Feed: Send + Sync {
     /// Partitions of the topic; connects, and makes the topic, where that is still to be done.
     async fn partitions(&self) -> Result<i32, FeedError>;
+    /// What the last watermark says; looks at every partition.
+    async fn end(&self) -> Result<FeedEnd, FeedError>;
     /// Resolves when every record is acknowledged.
     async fn publish(&self, records: Vec<Record>) -> Result<(), FeedError>;
     /// Whether the last attempt worked; `None` when there is nothing outside to reach.
@@ -83,9 +87,10 @@ impl Relay {
     pub async fn run(self) {
         let holder = Uuid::new_v4();
         let mut last_watermark = None;
+        let mut settled = false;
         loop {
             let leading = last_watermark.is_some();
-            match self.turn(holder, last_watermark).await {
+            match self.turn(holder, last_watermark, &mut settled).await {
                 Ok(watermark) => last_watermark = watermark,
                 Err(error) => {
                     tracing::warn!(%error, "a relay round failed; the outbox keeps what it had");
@@ -110,7 +115,12 @@ impl Relay {
     }
 
     /// A round if it leads, else a try for the lease. Answers when its last watermark went out, if it leads.
-    async fn turn(&self, holder: Uuid, last_watermark: Option<Instant>) -> Result<Option<Instant>, RoundError> {
+    async fn turn(
+        &self,
+        holder: Uuid,
+        last_watermark: Option<Instant>,
+        settled: &mut bool,
+    ) -> Result<Option<Instant>, RoundError> {
         let Some(last) = last_watermark else {
             let led = self.store.heartbeat(holder, None, LEASE).await?;
             // Long ago, so that the first round ends with one.
@@ -118,7 +128,18 @@ impl Relay {
         };
         let started = Instant::now();
         let partitions = self.feed.partitions().await?;
-        let round = self.store.round().await?;
+        if !*settled {
+            // Once, before the first record: the feed may know of more than this copy of the database.
+            terms::settle(&self.store, &self.feed).await?;
+            *settled = true;
+        }
+        let round = match self.store.round().await {
+            Err(StoreError::AnotherCopy) => {
+                *settled = false;
+                return Ok(Some(last));
+            }
+            round => round?,
+        };
         self.metrics.outbox(round.pending.len());
         // In parts, so that an outbox of any length drains: what was acknowledged is not sent again.
         for part in round.pending.chunks(PART) {

@@ -85,6 +85,8 @@ pub struct Changes {
     pub ledger: Vec<LedgerLine>,
     pub kept: BTreeMap<(String, String), Kept>,
     pub maintenance: Option<Maintenance>,
+    /// Whether commits wait for a synchronous standby, where that is not what is written down.
+    pub lossless: Option<bool>,
 }
 
 impl Changes {
@@ -98,6 +100,7 @@ impl Changes {
             && self.released.is_empty()
             && self.kept.is_empty()
             && self.maintenance.is_none()
+            && self.lossless.is_none()
     }
 }
 

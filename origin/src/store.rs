@@ -4,7 +4,10 @@ pub mod postgres;
 mod sql;
 pub mod sqlite;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use onhand_wire::{
@@ -36,6 +39,10 @@ pub enum StoreError {
     /// Rows stayed locked past the lock timeout; nothing was written.
     #[error("rows stayed locked: {0}")]
     Locked(String),
+    /// This is not the copy of the database that the term was given to (a promoted standby, a
+    /// restored backup): the term is to be raised before anything is written. Nothing was.
+    #[error("this is another copy of the database")]
+    AnotherCopy,
     /// The database refused what was written; nothing was.
     #[error("the database refused: {0}")]
     Refused(String),
@@ -51,6 +58,19 @@ pub struct Pending {
     pub location: String,
     pub seq: u64,
     pub change: Change,
+}
+
+/// What the feed's end says of the history that it was written from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedEnd {
+    /// Its last watermark: the highest term, then the latest T.
+    At {
+        term: u16,
+        t: Timestamp,
+    },
+    /// Nobody has written a watermark yet.
+    Empty,
+    Unreachable,
 }
 
 /// What a relay round reads, in one snapshot taken after `t`.
@@ -133,8 +153,18 @@ pub trait Store: Send + Sync {
     /// Fails with what to do when the schema is older or newer than this code.
     async fn check_schema(&self) -> Result<()>;
 
+    /// Raises the term if this is another copy of the database than the one that the term was given
+    /// to, or if the feed knows of more than the database does; the present term.
+    async fn settle_term(&self, feed: FeedEnd) -> Result<u16>;
+
     /// lock → read → `decide` (pure) → write → commit; answers the moment after the commit.
     async fn batch(&self, needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp>;
+
+    /// Which of these SKUs somebody else holds the rows of, now.
+    async fn locked(&self, skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>>;
+
+    /// The SKUs of each reservation; they never change.
+    async fn skus_of(&self, reservations: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeSet<Sku>>>;
 
     async fn load_facts(&self, load: &LoadFacts) -> Result<LoadedFacts>;
     async fn load_topology(&self) -> Result<LoadedTopology>;

@@ -9,7 +9,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -47,16 +47,32 @@ pub(crate) struct L1 {
     /// Entries of an earlier one count for nothing: moka may insert what a closure decided on before
     /// the restart after it has been emptied.
     generation: AtomicU64,
+    /// Entries that hold anything of an earlier term are of a lost history.
+    good_since: AtomicU16,
 }
 
 impl L1 {
     pub(crate) fn new(entries: u64, recent: Arc<Recent>) -> Self {
-        Self { moka: Cache::new(entries), recent, generation: AtomicU64::new(0) }
+        Self { moka: Cache::new(entries), recent, generation: AtomicU64::new(0), good_since: AtomicU16::new(0) }
     }
 
     pub(crate) fn get(&self, sku: &str) -> Option<Arc<Entry>> {
         let generation = self.generation();
         self.moka.get(sku).filter(|entry| entry.generation == generation)
+    }
+
+    /// Whether all that the entry holds is of the history that counts.
+    pub(crate) fn counts(&self, entry: &Entry) -> bool {
+        entry.stock.is_since(self.good_since())
+    }
+
+    pub(crate) fn good_since(&self) -> u16 {
+        self.good_since.load(Ordering::Acquire)
+    }
+
+    /// Entries of earlier terms stay, for as long as nothing better can be had.
+    pub(crate) fn begin_history(&self, good_since: u16) {
+        self.good_since.store(good_since, Ordering::Release);
     }
 
     fn generation(&self) -> u64 {
@@ -78,6 +94,7 @@ impl L1 {
             let held = held.map(|held| held.into_value()).filter(|held| held.generation == generation);
             if let Some(held) = &held {
                 stock.join(held.stock.clone());
+                stock.forget_before(self.good_since());
             }
             let unchanged = held.filter(|held| held.stock == stock && stock.known());
             let put = unchanged.is_none();

@@ -126,7 +126,7 @@ impl L2 {
     /// The misses of one moment, in one round trip, in the order asked.
     pub(crate) async fn read(&self, skus: &[Sku], as_of: Timestamp) -> Vec<Option<Read>> {
         let none = || skus.iter().map(|_| None).collect();
-        let Some(topic) = self.position.topic_id() else { return none() };
+        let Some(topic) = self.position.log_id() else { return none() };
         let partitions = self.position.partitions();
         let placed: Vec<i32> = skus.iter().map(|sku| partition::of(sku.as_str(), partitions)).collect();
         let mut offsets: BTreeMap<i32, Option<i64>> = placed.iter().map(|placed| (*placed, None)).collect();
@@ -179,7 +179,7 @@ impl L2 {
     }
 
     async fn fill_some(&self, skus: &[Sku], l1: &L1) {
-        let Some(topic) = self.position.topic_id() else { return };
+        let Some(topic) = self.position.log_id() else { return };
         let mut pipeline = redis::pipe();
         let added = skus.iter().filter(|sku| self.add_fill(&mut pipeline, sku, &topic, l1)).count();
         if added == 0 {

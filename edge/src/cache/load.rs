@@ -51,6 +51,8 @@ pub(crate) struct Loaded {
     pub(crate) tier: Tier,
     /// Every change acknowledged before it is in; only the origin can say.
     pub(crate) at: Option<Timestamp>,
+    /// Of a lost history, for want of anything better: shown as stale.
+    pub(crate) superseded: bool,
 }
 
 /// A load that failed.
@@ -210,7 +212,7 @@ async fn from_l2(deps: &Deps, skus: &[Sku]) -> Vec<Option<Loaded>> {
     let until = deps.freshness.database_clock(Instant::now());
     let fill = |sku: &Sku, read: Read| {
         let entry = deps.l1.fill(sku, read.stock, read.source, until).ok()?;
-        Some(Loaded { entry, tier: Tier::L2, at: None })
+        Some(Loaded { entry, tier: Tier::L2, at: None, superseded: false })
     };
     skus.iter().zip(reads).map(|(sku, read)| fill(sku, read?)).collect()
 }
@@ -235,7 +237,7 @@ async fn from_origin(deps: &Deps, skus: Vec<Sku>, outcomes: &mut Vec<(Sku, Outco
                 if let Some(l2) = deps.l2.as_ref().filter(|_| entry.stock.known()) {
                     l2.fill(&sku);
                 }
-                outcomes.push((sku, Ok(Loaded { entry, tier: Tier::Origin, at: Some(loaded.at) })));
+                outcomes.push((sku, Ok(Loaded { entry, tier: Tier::Origin, at: Some(loaded.at), superseded: false })));
             }
             Err(TooOld) => again.push(sku),
         }

@@ -33,6 +33,13 @@ impl News {
         }
     }
 
+    fn term(&self) -> u16 {
+        match self {
+            Self::Fact(fact) => fact.version.term(),
+            Self::Item(item) => item.version.term(),
+        }
+    }
+
     pub(crate) fn join_into(self, stock: &mut Stock) -> bool {
         match self {
             Self::Fact(fact) => stock.join_fact(fact),
@@ -76,6 +83,8 @@ struct Inner {
     complete_from: Vec<i64>,
     /// Loaded facts that the feed had not passed were pushed out: no read of L2 until it has.
     lost_until: Timestamp,
+    /// Facts of earlier terms are of a lost history: they stay out.
+    good_since: u16,
 }
 
 pub(crate) struct Recent {
@@ -104,6 +113,9 @@ impl Recent {
     /// A record of the feed. The caller then applies it to L1, and only then moves its position on.
     pub(crate) fn feed(&self, partition: i32, offset: i64, news: News) {
         let mut inner = self.lock();
+        if news.term() < inner.good_since {
+            return;
+        }
         let sku = news.sku().clone();
         let held = inner.touch(&sku);
         news.join_into(&mut held.stock);
@@ -157,8 +169,15 @@ impl Recent {
             complete_since: tick,
             complete_from: positions.to_vec(),
             lost_until: inner.lost_until.max(lost),
+            good_since: inner.good_since,
             ..Inner::default()
         };
+    }
+
+    /// Facts of earlier terms count no more; loads under way are made again.
+    pub(crate) fn begin_history(&self, good_since: u16, positions: &[i64]) {
+        self.lock().good_since = good_since;
+        self.clear(positions);
     }
 
     /// New partitions are read from here.
@@ -186,7 +205,8 @@ impl Inner {
         held
     }
 
-    fn enter_loaded(&mut self, sku: &Sku, stock: Stock, until: Timestamp) {
+    fn enter_loaded(&mut self, sku: &Sku, mut stock: Stock, until: Timestamp) {
+        stock.forget_before(self.good_since);
         let held = self.touch(sku);
         held.stock.join(stock);
         let first = held.loaded_until.is_none();

@@ -73,9 +73,9 @@ impl Apply {
     }
 
     /// Applies one record; the position moves on only after it.
-    pub(super) fn record(&mut self, partition: i32, offset: i64, value: &[u8]) {
+    pub(super) fn record(&mut self, partition: i32, offset: i64, value: &[u8], stop: &Stop) {
         match Change::decode(value) {
-            Ok(change) => self.change(partition, offset, change),
+            Ok(change) => self.change(partition, offset, change, stop),
             Err(error) => {
                 self.metrics.feed_undecodable();
                 if self.logged.insert(partition) {
@@ -87,7 +87,7 @@ impl Apply {
         self.metrics.feed_record();
     }
 
-    fn change(&mut self, partition: i32, offset: i64, change: Change) {
+    fn change(&mut self, partition: i32, offset: i64, change: Change, stop: &Stop) {
         match change {
             Change::Fact(fact) => {
                 self.metrics.propagation(wall_clock().since(fact.changed_at));
@@ -96,12 +96,29 @@ impl Apply {
             Change::Item(item) => self.intake.apply(partition, offset, News::Item(item)),
             Change::Location(location) => self.topology.join_location(location),
             Change::Channel(channel) => self.topology.join_channel(channel),
-            Change::Watermark(mark) => self.watermark(partition, &mark),
+            Change::Watermark(mark) => self.watermark(partition, &mark, stop),
         }
     }
 
-    fn watermark(&self, partition: i32, mark: &Watermark) {
+    /// Facts of earlier terms may be of changes that the database never got: they count no more, in
+    /// no tier, and `as_of` waits until locations and channels are of this history, too.
+    fn begin_history(&self, good_since: u16, stop: &Stop) {
+        let first = self.freshness.terms().good_since == 0;
+        self.position.set_good_since(good_since);
+        self.intake.begin_history(good_since, &self.position.all());
+        if !first {
+            tracing::warn!(good_since, "a new term: what is held from before it counts no more");
+            self.load_topology(stop);
+        }
+        self.topology.forget_before(good_since);
+    }
+
+    fn watermark(&self, partition: i32, mark: &Watermark, stop: &Stop) {
         let Ok(index) = usize::try_from(partition) else { return };
+        self.origin.saw_term(mark.term);
+        if let Some(good_since) = self.freshness.begins_history(mark) {
+            self.begin_history(good_since, stop);
+        }
         self.freshness.watermark(index, mark, Instant::now());
         let Some(as_of) = self.freshness.as_of() else { return };
         self.intake.recent.passed(as_of.t);

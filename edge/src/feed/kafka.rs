@@ -138,7 +138,7 @@ impl Reader {
                     if offset != apply.position.next_offset(partition) {
                         return End::Lost;
                     }
-                    apply.record(partition, offset, message.payload().unwrap_or_default());
+                    apply.record(partition, offset, message.payload().unwrap_or_default(), stop);
                     self.progress = Instant::now();
                     apply.position.set_connected(true);
                     if apply.freshness.named() > apply.position.partitions() as usize {

@@ -68,11 +68,11 @@ impl L2Writer {
     fn run(self, stop: &Stop) {
         let mut failures = 0_u64;
         while !stop.stopped() {
-            let Some(topic_id) = self.position.topic_id() else {
+            let Some(log_id) = self.position.log_id() else {
                 std::thread::sleep(RETRY);
                 continue;
             };
-            if let Err(error) = self.write(topic_id, stop) {
+            if let Err(error) = self.write(log_id, stop) {
                 if failures.is_multiple_of(20) {
                     tracing::warn!(%error, "the second tier is not being written; trying again");
                 }
@@ -83,14 +83,14 @@ impl L2Writer {
     }
 
     /// Writes until Redis or Kafka fails, or the feed turns to another topic.
-    fn write(&self, topic_id: Arc<str>, stop: &Stop) -> Result<(), Failed> {
-        let place = Place { topic: self.topic.clone(), topic_id: topic_id.clone(), redis: Mutex::new(self.connect()?) };
+    fn write(&self, log_id: Arc<str>, stop: &Stop) -> Result<(), Failed> {
+        let place = Place { topic: self.topic.clone(), log_id: log_id.clone(), redis: Mutex::new(self.connect()?) };
         let mut config = kafka::settings(&self.brokers, &format!("onhand-l2-{}", self.region));
         config.set("session.timeout.ms", "10000").set("heartbeat.interval.ms", "2000");
         let context = Writing { place, at: Mutex::default(), assigned: AtomicU64::new(0), failed: Mutex::default() };
         let consumer: BaseConsumer<Writing> = config.create_with_context(context)?;
         consumer.subscribe(&[&self.topic])?;
-        while !stop.stopped() && self.position.topic_id().as_ref() == Some(&topic_id) {
+        while !stop.stopped() && self.position.log_id().as_ref() == Some(&log_id) {
             let batches = gather(&consumer);
             let context = consumer.context();
             if let Some(failed) = context.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -256,7 +256,7 @@ impl Writing {
         let found: Vec<Option<String>> = pipeline.query(&mut redis)?;
         let mut others = Vec::new();
         for ((partition, next), found) in sent.into_iter().zip(found) {
-            if found.as_deref() == Some(&l2::encode_offset(&self.place.topic_id, next)) {
+            if found.as_deref() == Some(&l2::encode_offset(&self.place.log_id, next)) {
                 at.insert(partition, next);
             } else {
                 others.push(partition);
@@ -276,7 +276,7 @@ impl Writing {
 /// Where a partition's writer stands, in Redis.
 struct Place {
     topic: String,
-    topic_id: Arc<str>,
+    log_id: Arc<str>,
     redis: Mutex<Connection>,
 }
 
@@ -287,7 +287,7 @@ impl Place {
         batch.from(expected).for_each(|record| {
             command.arg(l2::key(partition, &record.sku));
         });
-        command.arg(l2::encode_offset(&self.topic_id, expected)).arg(l2::encode_offset(&self.topic_id, batch.next));
+        command.arg(l2::encode_offset(&self.log_id, expected)).arg(l2::encode_offset(&self.log_id, batch.next));
         batch.from(expected).for_each(|record| {
             command.arg(&record.field).arg(&record.value);
         });
@@ -301,13 +301,13 @@ impl Place {
             let (low, high) = bounds(consumer, &self.topic, partition)?;
             let held: Option<String> = redis::cmd("GET").arg(l2::offset_key(partition)).query(&mut *redis)?;
             let held = held.as_deref().and_then(l2::decode_offset);
-            if let Some((_, offset)) = held.filter(|(id, at)| *id == &*self.topic_id && (low..=high).contains(at)) {
+            if let Some((_, offset)) = held.filter(|(id, at)| *id == &*self.log_id && (low..=high).contains(at)) {
                 return Ok(offset);
             }
             tracing::info!(partition, ?held, low, high, "clearing the second tier's partition");
             clear(&mut redis, partition)?;
             // Not over another writer's: edges may have filled on the strength of it.
-            let place = l2::encode_offset(&self.topic_id, high);
+            let place = l2::encode_offset(&self.log_id, high);
             redis::cmd("SET").arg(l2::offset_key(partition)).arg(place).arg("NX").exec(&mut *redis)?;
         }
     }

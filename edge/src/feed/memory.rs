@@ -15,7 +15,7 @@ pub(super) fn read(log: &MemoryLog, mut apply: Apply, stop: &Stop) {
     while !stop.stopped() {
         match log.poll(&mut positions, WAIT) {
             Ok(records) => {
-                records.iter().for_each(|record| apply.record(record.partition, record.offset, &record.value))
+                records.iter().for_each(|record| apply.record(record.partition, record.offset, &record.value, stop))
             }
             Err(gone) => {
                 tracing::warn!(%gone, "reading on from the end");

@@ -62,9 +62,13 @@ impl Moment {
         headers.insert("onhand-source", HeaderValue::from_static(tier.as_str()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         if self.mode == Mode::Stale && tier != Tier::Origin {
-            headers.insert("onhand-stale", HeaderValue::from_static("true"));
+            mark_stale(reply);
         }
     }
+}
+
+pub(super) fn mark_stale(reply: &mut Reply) {
+    reply.headers_mut().insert("onhand-stale", HeaderValue::from_static("true"));
 }
 
 fn max_staleness(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
@@ -100,13 +104,19 @@ pub(super) async fn get(node: &Node, asked: &Asked, segment: &str) -> Result<Rep
         Some(reservation) => without(node, &checked(&name)?, reservation).await?,
         None => match node.cache.hit(&name, &moment.need) {
             Ok(hit) => hit,
-            Err(fresh) => node.cache.load(checked(&name)?, fresh).await?,
+            Err(fresh) => {
+                let loaded = node.cache.load(checked(&name)?, fresh).await;
+                loaded.or_else(|error| node.cache.superseded(&name, &moment.need, error))?
+            }
         },
     };
     let unknown = || Problem::new(Code::UnknownSku, format!("sku: there is no {name}"));
     let body = view::rendered(&loaded.entry, ask, &snapshot, &node.rules).ok_or_else(unknown)?;
     let mut reply = shown(headers, body);
     moment.show(&mut reply, moment.earned(node, loaded.at), loaded.tier);
+    if loaded.superseded {
+        mark_stale(&mut reply);
+    }
     node.metrics.looked_up(loaded.tier);
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
@@ -116,7 +126,7 @@ pub(super) async fn get(node: &Node, asked: &Asked, segment: &str) -> Result<Rep
 async fn without(node: &Node, sku: &Sku, reservation: uuid::Uuid) -> Result<Loaded, Failure> {
     let loaded = node.origin.facts(std::slice::from_ref(sku), Some(reservation)).await.map_err(LoadError::from)?;
     let stock = loaded.stocks.into_iter().next().unwrap_or_else(Stock::default);
-    Ok(Loaded { entry: Arc::new(Entry::alone(stock)), tier: Tier::Origin, at: Some(loaded.at) })
+    Ok(Loaded { entry: Arc::new(Entry::alone(stock)), tier: Tier::Origin, at: Some(loaded.at), superseded: false })
 }
 
 /// The body, or nothing where the caller has it.

@@ -8,7 +8,12 @@ use onhand_wire::{
     request::{self, AvailabilityQuery},
 };
 
-use super::{Asked, Failure, Reply, ask::Query, availability::Moment, body};
+use super::{
+    Asked, Failure, Reply,
+    ask::Query,
+    availability::{Moment, mark_stale},
+    body,
+};
 use crate::{
     cache::{Loaded, Tier},
     node::Node,
@@ -55,6 +60,9 @@ fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, moment: &
     body.push(b'}');
     let mut reply = super::json(StatusCode::OK, body);
     moment.show(&mut reply, earned(node, moment, loaded), worst(loaded));
+    if loaded.iter().any(|loaded| loaded.superseded) {
+        mark_stale(&mut reply);
+    }
     reply
 }
 

@@ -19,6 +19,7 @@ use rdkafka::{
 };
 
 use super::{Feed, FeedError, Record};
+use crate::store::FeedEnd;
 
 /// A record that is not acknowledged by then fails its round, which is then made again.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
@@ -29,6 +30,7 @@ const ASK: Duration = Duration::from_secs(5);
 pub struct KafkaFeed {
     producer: FutureProducer,
     admin: AdminClient<DefaultClientContext>,
+    brokers: String,
     topic: String,
     /// For a topic that has to be made.
     new_partitions: i32,
@@ -54,6 +56,7 @@ impl KafkaFeed {
         Ok(Self {
             producer: config.create().map_err(failed)?,
             admin: config.create().map_err(failed)?,
+            brokers: brokers.to_owned(),
             topic: topic.to_owned(),
             new_partitions,
             new_replication,
@@ -138,6 +141,18 @@ impl Feed for KafkaFeed {
                 Err(error)
             }
         }
+    }
+
+    async fn end(&self) -> Result<FeedEnd, FeedError> {
+        let failed = |error: &dyn std::fmt::Display| FeedError(error.to_string());
+        let partitions = self.look().await?;
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers).set("client.id", "onhand-origin-end");
+        config.set("group.id", "onhand-origin-end").set("enable.auto.commit", "false");
+        config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+        let topic = self.topic.clone();
+        let read = tokio::task::spawn_blocking(move || super::end::read(&config, &topic, partitions)).await;
+        read.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 
     async fn publish(&self, records: Vec<Record>) -> Result<(), FeedError> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use onhand_wire::memory_log::MemoryLog;
 
 use super::{Feed, FeedError, Record};
+use crate::store::FeedEnd;
 
 pub struct MemoryFeed(pub MemoryLog);
 
@@ -11,6 +12,11 @@ pub struct MemoryFeed(pub MemoryLog);
 impl Feed for MemoryFeed {
     async fn partitions(&self) -> Result<i32, FeedError> {
         Ok(self.0.partitions())
+    }
+
+    /// It begins and ends with the process, as the database of a `dev` in memory does.
+    async fn end(&self) -> Result<FeedEnd, FeedError> {
+        Ok(FeedEnd::Empty)
     }
 
     async fn publish(&self, records: Vec<Record>) -> Result<(), FeedError> {

@@ -5,9 +5,11 @@ mod outbox;
 mod read;
 mod row;
 mod session;
+mod terms;
 mod write;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -16,18 +18,19 @@ use std::{
 };
 
 use async_trait::async_trait;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use onhand_wire::{
     Item, LocationId, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use tokio::sync::{Mutex, Notify};
-use tokio_postgres::{Config, NoTls, error::SqlState};
+use tokio_postgres::{Config, NoTls, config::TargetSessionAttrs, error::SqlState};
 use uuid::Uuid;
 
 use self::session::{Purpose, Session};
 use super::{
-    Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError,
+    Comparison, Decide, Due, FeedEnd, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store,
+    StoreError,
 };
 use crate::record::Record;
 
@@ -62,16 +65,19 @@ impl Postgres {
         config
             .application_name("onhand-origin")
             .connect_timeout(timeouts.connect)
-            .keepalives_idle(Duration::from_secs(10));
+            .keepalives_idle(Duration::from_secs(10))
+            // Of several hosts the one that takes writes: what a standby shows may be old.
+            .target_session_attrs(TargetSessionAttrs::ReadWrite);
         let mut reading = config.clone();
         let statement = timeouts.statement.as_millis();
-        reading.options(format!("-c statement_timeout={statement} -c default_transaction_read_only=on"));
+        reading.options(format!("-c statement_timeout={statement}"));
         let manager = Manager::from_config(reading, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let reads = Pool::builder(manager)
             .max_size(pool_size)
             .wait_timeout(Some(timeouts.statement))
             .create_timeout(Some(timeouts.connect))
             .runtime(deadpool_postgres::Runtime::Tokio1)
+            .post_create(Hook::async_fn(|client, _| Box::pin(read_only(client))))
             .build()
             .map_err(|error| StoreError::Refused(error.to_string()))?;
         Ok(Self {
@@ -94,6 +100,12 @@ impl Postgres {
     }
 }
 
+/// Set after connecting: a server that starts sessions read-only is taken for a standby.
+async fn read_only(client: &mut ClientWrapper) -> std::result::Result<(), HookError> {
+    let set = client.batch_execute("SET default_transaction_read_only = on").await;
+    set.map_err(HookError::Backend)
+}
+
 /// Sorts what went wrong into what may be done about it.
 fn sort(error: &tokio_postgres::Error) -> StoreError {
     let Some(refusal) = error.as_db_error() else {
@@ -106,7 +118,7 @@ fn sort(error: &tokio_postgres::Error) -> StoreError {
         _ => match refusal.code().code().get(..2) {
             // Connection, resources, operator intervention: the server's trouble, not the statement's.
             // So are a server that is not ours to write to yet, and one that does not let us in.
-            Some("08" | "25" | "28" | "3D" | "53" | "57" | "58" | "XX") => StoreError::Unreachable(message),
+            Some("08" | "25" | "28" | "3D" | "53" | "55" | "57" | "58" | "XX") => StoreError::Unreachable(message),
             // Another replica keeps the same key: run again, the key is then read.
             _ if refusal.constraint() == Some("idempotency_keys_pkey") => StoreError::Unreachable(message),
             _ => StoreError::Refused(message),
@@ -137,6 +149,23 @@ impl Store for Postgres {
         super::sqlite::judge_schema(newest, applied)
     }
 
+    async fn settle_term(&self, feed: FeedEnd) -> Result<u16> {
+        let settling = async { terms::settle(&self.connect(Purpose::Batch).await?, feed).await };
+        self.within(settling).await
+    }
+
+    async fn locked(&self, skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>> {
+        let looking = async {
+            let session = self.connect(Purpose::Batch).await?;
+            batch::locked(&session.client, skus).await
+        };
+        self.within(looking).await
+    }
+
+    async fn skus_of(&self, reservations: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeSet<Sku>>> {
+        read::skus_of(&mut self.reader().await?, reservations).await
+    }
+
     async fn batch(&self, needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp> {
         let mut slot = self.batches.lock().await;
         if slot.as_ref().is_none_or(batch::BatchSession::is_closed) {
@@ -145,7 +174,7 @@ impl Store for Postgres {
         }
         let session = slot.as_mut().expect("just opened");
         let done = self.within(Box::pin(session.run(needs, decide))).await;
-        if matches!(done, Err(StoreError::Unreachable(_))) {
+        if matches!(done, Err(StoreError::Unreachable(_) | StoreError::AnotherCopy)) {
             *slot = None;
         } else if done.is_ok() && self.announce.load(Ordering::Relaxed) {
             session.announce();

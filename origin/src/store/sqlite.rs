@@ -6,6 +6,7 @@ mod read;
 mod row;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -20,7 +21,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
 use super::{
-    Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError,
+    Comparison, Decide, Due, FeedEnd, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store,
+    StoreError,
 };
 use crate::record::Record;
 
@@ -92,6 +94,23 @@ impl Store for Sqlite {
             let applied = embedded::migrations::runner().get_last_applied_migration(connection);
             let applied = applied.map_err(|error| StoreError::Refused(error.to_string()))?.map(|m| m.version());
             judge_schema(newest, applied)
+        })
+    }
+
+    /// One file, one process: there is no other copy.
+    async fn settle_term(&self, _feed: FeedEnd) -> Result<u16> {
+        self.with(|connection| Ok(row::term(connection)?.0))
+    }
+
+    /// One connection: nobody else holds anything.
+    async fn locked(&self, _skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>> {
+        Ok(BTreeSet::new())
+    }
+
+    async fn skus_of(&self, reservations: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeSet<Sku>>> {
+        self.with(|connection| {
+            let found = reservations.iter().filter_map(|id| row::record(connection, *id).transpose());
+            found.map(|record| record.map(|record| (record.id, record.skus().cloned().collect()))).collect()
         })
     }
 

@@ -45,6 +45,7 @@ impl Shop {
     async fn over(store: Arc<dyn Store>) -> Self {
         store.migrate().await.unwrap();
         store.check_schema().await.unwrap();
+        store.settle_term(onhand_origin::store::FeedEnd::Empty).await.unwrap();
         assert!(store.migrate().await.unwrap().is_empty(), "a second migration has nothing to do");
         Self { store, keys: AtomicU64::new(0) }
     }

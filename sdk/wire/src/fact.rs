@@ -93,6 +93,18 @@ impl Stock {
         Some(&self.facts[index])
     }
 
+    /// Whether all of it is from this term or a later one.
+    pub fn is_since(&self, term: u16) -> bool {
+        self.item.as_ref().is_none_or(|item| item.version.term() >= term)
+            && self.facts.iter().all(|fact| fact.version.term() >= term)
+    }
+
+    /// Leaves out what is from before this term.
+    pub fn forget_before(&mut self, term: u16) {
+        self.item.take_if(|item| item.version.term() < term);
+        self.facts.retain(|fact| fact.version.term() >= term);
+    }
+
     /// Joins one fact in; true if anything changed.
     pub fn join_fact(&mut self, fact: Fact) -> bool {
         match self.facts.binary_search_by(|held| held.location.cmp(&fact.location)) {

@@ -1,6 +1,11 @@
 //! PostgreSQL: `initdb`, then `postgres`, as an unprivileged user, since it refuses root.
 
-use std::{fs, os::unix::fs::chown, path::Path, process::Command};
+use std::{
+    fs,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{
     Error, find,
@@ -14,6 +19,7 @@ use crate::{
 pub struct Postgres {
     process: Process,
     port: Port,
+    home: PathBuf,
 }
 
 impl std::ops::Deref for Postgres {
@@ -44,7 +50,16 @@ impl Postgres {
         let recipe = recipe(&home, scratch.path(), port.number, user)?;
         let process = Process::new(recipe, shared, Box::new(probe));
         process.start_blocking()?;
-        Ok(Self { process, port })
+        Ok(Self { process, port, home })
+    }
+
+    /// The directory of its Unix socket.
+    pub fn socket(&self) -> &Path {
+        &self.home
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port.number
     }
 
     pub fn url(&self, database: &str) -> String {

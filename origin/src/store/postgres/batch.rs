@@ -4,14 +4,14 @@
 //! so is everything after it. The lock is the row of `products`, one a SKU, taken in SKU order,
 //! so two replicas cannot deadlock; whoever holds it owns the SKU's stock rows at all locations.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::{TryFutureExt, future::try_join_all, try_join};
 use onhand_wire::{Sku, Timestamp};
 use tokio_postgres::{Client, Row, Statement, types::ToSql};
 use uuid::Uuid;
 
-use super::{row, session::Session, write};
+use super::{row, session::Session, terms::SYNCED, write};
 use crate::{
     record::{OpenAllocation, Record},
     state::{Kept, State, Topology},
@@ -27,7 +27,7 @@ struct Statements {
     kept: Statement,
     reservations: Statement,
     dead: Statement,
-    moment: Statement,
+    after: Statement,
 }
 
 pub(super) struct BatchSession {
@@ -36,13 +36,24 @@ pub(super) struct BatchSession {
     writes: write::Statements,
     topology: Arc<Topology>,
     term: u16,
+    /// Whether commits wait for a synchronous standby, as the batch under way found it.
+    synced: bool,
 }
 
 type Params<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
 
-const STANDING: &str =
-    "SELECT s.term, s.topology, s.maintenance, coalesce(s.message, ''), greatest(clock_timestamp(), r.t)
-    FROM origin_state s, relay r";
+fn standing() -> String {
+    format!(
+        "SELECT s.term, s.topology, s.maintenance, coalesce(s.message, ''), greatest(clock_timestamp(), r.t),
+            s.system_id, s.timeline, s.lossless, {SYNCED}
+        FROM origin_state s, relay r"
+    )
+}
+
+/// After the commit: its moment, and whether it still had to wait for a standby.
+fn after() -> String {
+    format!("SELECT greatest(clock_timestamp(), t), {SYNCED} FROM relay")
+}
 
 /// Dead at the batch's moment or up to a second later; the decision tells which.
 const DEAD: &str = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations
@@ -63,12 +74,12 @@ impl Statements {
         Ok(Self {
             make: client.prepare(MAKE).await?,
             lock: client.prepare(&lock).await?,
-            standing: client.prepare(STANDING).await?,
+            standing: client.prepare(&standing()).await?,
             stock: client.prepare(&stock).await?,
             kept: client.prepare(kept).await?,
             reservations: client.prepare(reservations).await?,
             dead: client.prepare(DEAD).await?,
-            moment: client.prepare(row::MOMENT).await?,
+            after: client.prepare(&after()).await?,
         })
     }
 }
@@ -77,7 +88,7 @@ impl BatchSession {
     pub(super) async fn open(session: Session) -> Result<Self> {
         let statements = Statements::prepare(&session.client).await?;
         let writes = write::Statements::prepare(&session.client).await?;
-        Ok(Self { session, statements, writes, topology: Arc::default(), term: 0 })
+        Ok(Self { session, statements, writes, topology: Arc::default(), term: 0, synced: false })
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -147,7 +158,10 @@ impl BatchSession {
             client.query(&with.reservations, &ids),
             client.query(&with.dead, &skus),
         )?;
+        self.judge_copy(&standing)?;
         self.refresh_topology(&standing).await?;
+        let (lossless, synced) = (standing.get::<_, bool>(7), standing.get::<_, bool>(8));
+        self.synced = synced;
         let mut state = State {
             now: row::time(&standing, 4),
             term: self.term,
@@ -155,8 +169,16 @@ impl BatchSession {
             maintenance: standing.get::<_, bool>(2).then(|| standing.get(3)),
             ..State::default()
         };
+        state.changes.lossless = (lossless != synced).then_some(synced);
         fill(&mut state, &items, &stock, &kept, &records, &dead)?;
         Ok(state)
+    }
+
+    /// Each batch looks: nothing is written under a term that was given to another copy.
+    fn judge_copy(&self, standing: &Row) -> Result<()> {
+        let own = &self.session.identity;
+        let named = standing.get::<_, Option<&str>>(5).zip(standing.get::<_, Option<i64>>(6));
+        if named == Some((&own.system_id, own.timeline)) { Ok(()) } else { Err(StoreError::AnotherCopy) }
     }
 
     /// Locations and channels are kept over batches for as long as their stamp stands.
@@ -188,13 +210,27 @@ impl BatchSession {
         let client = &self.session.client;
         let writes = self.writes.all(client, state);
         let commit = client.batch_execute("COMMIT").map_err(StoreError::from);
-        let moment = client.query_one(&self.statements.moment, &[]).map_err(StoreError::from);
-        let (_, (), moment) = try_join!(try_join_all(writes), commit, moment)?;
+        let after = client.query_one(&self.statements.after, &[]).map_err(StoreError::from);
+        let (_, (), after) = try_join!(try_join_all(writes), commit, after)?;
         if self.session.take_warning() {
             return Err(StoreError::Unreachable("COMMIT answered with a warning".to_owned()));
         }
-        Ok(row::time(&moment, 0))
+        if self.synced && !after.get::<_, bool>(1) {
+            // The standby was given up while the COMMIT waited: the next batch says so first.
+            return Err(StoreError::Unreachable("commits no longer wait for a standby".to_owned()));
+        }
+        Ok(row::time(&after, 0))
     }
+}
+
+/// Which SKUs' rows cannot be locked at once.
+pub(super) async fn locked(client: &Client, skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>> {
+    let skus: Vec<&str> = skus.iter().map(Sku::as_str).collect();
+    let sql = "WITH free AS (SELECT sku, '' AS location FROM products WHERE sku = ANY($1) FOR UPDATE SKIP LOCKED),
+            free_rows AS (SELECT sku, location FROM inventory_items WHERE sku = ANY($1) FOR UPDATE SKIP LOCKED)
+        SELECT sku FROM (SELECT sku, '' AS location FROM products WHERE sku = ANY($1) EXCEPT SELECT * FROM free) p
+        UNION SELECT sku FROM (SELECT sku, location FROM inventory_items WHERE sku = ANY($1) EXCEPT SELECT * FROM free_rows) i";
+    client.query(sql, &[&skus]).await?.iter().map(|found| row::sku(found.get(0))).collect()
 }
 
 fn record(found: &Row) -> Result<Record> {

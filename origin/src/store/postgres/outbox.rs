@@ -29,7 +29,7 @@ impl RelaySession {
         let client = &session.client;
         Ok(Self {
             moment: client.prepare(row::MOMENT).await?,
-            term: client.prepare("SELECT term, good_since FROM origin_state").await?,
+            term: client.prepare("SELECT term, good_since, system_id, timeline FROM origin_state").await?,
             items: client.prepare(&sql::pending(0, row::ITEM, "products", "t.sku = o.sku")).await?,
             facts: client
                 .prepare(&sql::pending(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location"))
@@ -59,6 +59,11 @@ impl RelaySession {
             client.query(&self.channels, &[]),
             client.batch_execute("COMMIT"),
         )?;
+        let own = &self.session.identity;
+        let named = term.get::<_, Option<&str>>(2).zip(term.get::<_, Option<i64>>(3));
+        if named != Some((&own.system_id, own.timeline)) {
+            return Err(StoreError::AnotherCopy);
+        }
         let (t, term, good_since) = (row::time(&t, 0), term.get::<_, i32>(0) as u16, term.get::<_, i32>(1) as u16);
         let pending = pending(term, &items, &facts, &locations, &channels)?;
         Ok(Round { t, term, good_since, pending })

@@ -1,6 +1,9 @@
 //! Reads of the HTTP pages, each in one snapshot.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use deadpool_postgres::Object;
 use futures_util::try_join;
@@ -95,6 +98,13 @@ pub(super) async fn reservation(client: &mut Object, id: Uuid) -> Result<Option<
     let sql = client.prepare_cached(sql).await?;
     let found = client.query_opt(&sql, &[&id]).await?;
     found.map(|found| Ok((row::json("a reservation", found.get(0))?, row::time(&found, 1)))).transpose()
+}
+
+pub(super) async fn skus_of(client: &mut Object, ids: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeSet<Sku>>> {
+    let sql = client.prepare_cached("SELECT body::text FROM reservations WHERE id = ANY($1)").await?;
+    let found = client.query(&sql, &[&ids]).await?;
+    let records = found.iter().map(|found| row::json::<Record>("a reservation", found.get(0)));
+    records.map(|record| record.map(|record| (record.id, record.skus().cloned().collect()))).collect()
 }
 
 pub(super) async fn products(client: &mut Object, query: &ProductQuery) -> Result<Vec<Item>> {

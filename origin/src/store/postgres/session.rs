@@ -11,7 +11,10 @@ use std::{
 use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, error::Severity};
 
-use super::{Timeouts, sort};
+use super::{
+    Timeouts, sort,
+    terms::{self, Identity},
+};
 use crate::store::{Result, StoreError};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(super) enum Purpose {
 
 pub(super) struct Session {
     pub(super) client: Client,
+    /// The server is this copy for as long as the connection lasts.
+    pub(super) identity: Identity,
     warned: Arc<AtomicBool>,
 }
 
@@ -51,7 +56,8 @@ impl Session {
             }
         });
         client.batch_execute(&settings(purpose, timeouts)).await?;
-        let session = Self { client, warned };
+        let identity = terms::identity(&client).await?;
+        let session = Self { client, identity, warned };
         // A new batch session commits once before it reads: what it then sees, the standby has.
         if purpose == Purpose::Batch && session.take_warning() {
             return Err(StoreError::Unreachable("the first COMMIT answered with a warning".to_owned()));

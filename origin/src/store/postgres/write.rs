@@ -27,6 +27,8 @@ pub(super) struct Statements {
     channel: Statement,
     stamp: Statement,
     maintain: Statement,
+    lossless: Statement,
+    touch: Statement,
 }
 
 const ITEMS: &str =
@@ -113,6 +115,8 @@ impl Statements {
             channel: client.prepare(CHANNEL).await?,
             stamp: client.prepare("UPDATE origin_state SET topology = topology + 1").await?,
             maintain: client.prepare("UPDATE origin_state SET maintenance = $1, message = $2").await?,
+            lossless: client.prepare("UPDATE origin_state SET lossless = $1").await?,
+            touch: client.prepare("UPDATE origin_state SET connects = connects + 1").await?,
         })
     }
 
@@ -151,6 +155,11 @@ impl Statements {
         if let Some(maintenance) = &changes.maintenance {
             push(true, &self.maintain, &|| boxed2(maintenance.maintenance_mode, maintenance.message.clone()));
         }
+        if let Some(lossless) = changes.lossless {
+            push(true, &self.lossless, &|| boxed1(lossless));
+        }
+        // A replayed answer commits a write, too: it must not acknowledge what a lost standby never had.
+        push(changes.is_empty(), &self.touch, &Params::new);
         writes.into_iter().map(|(statement, params)| send(client, statement, params)).collect()
     }
 }

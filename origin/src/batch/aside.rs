@@ -1,0 +1,110 @@
+//! Commands whose rows somebody else holds: they wait here, not in everybody's way.
+//!
+//! A row that is locked by hand, or by a job that went wrong, stays locked for longer than a batch
+//! may wait. The commands that need it are set aside until it is free or their time is up, and so
+//! are those that come for it meanwhile; all others go on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use onhand_wire::{Code, Problem, Sku};
+use uuid::Uuid;
+
+use super::Waiting;
+use crate::store::{Store, StoreError};
+
+/// How often it is looked whether the rows are free.
+pub(super) const LOOK: Duration = Duration::from_millis(50);
+
+#[derive(Default)]
+pub(super) struct Aside {
+    waiting: Vec<(Waiting, BTreeSet<Sku>)>,
+    /// What was held by others when last looked at.
+    locked: BTreeSet<Sku>,
+}
+
+/// What each command names; a verb's SKUs are its reservation's.
+struct Named(BTreeMap<Uuid, BTreeSet<Sku>>);
+
+impl Named {
+    async fn read(store: &Arc<dyn Store>, commands: &[Waiting]) -> Result<Self, StoreError> {
+        let verbs: Vec<Uuid> = commands.iter().filter_map(|waiting| waiting.ask.command.reservation()).collect();
+        if verbs.is_empty() {
+            return Ok(Self(BTreeMap::new()));
+        }
+        store.skus_of(&verbs).await.map(Self)
+    }
+
+    fn by(&self, waiting: &Waiting) -> BTreeSet<Sku> {
+        let mut skus: BTreeSet<Sku> = waiting.ask.command.skus().into_iter().collect();
+        if let Some(id) = waiting.ask.command.reservation() {
+            skus.extend(self.0.get(&id).into_iter().flatten().cloned());
+        }
+        skus
+    }
+}
+
+impl Aside {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// A batch ran into rows that stayed locked: sets aside what needs them, and gives the rest back.
+    pub(super) async fn take_locked(
+        &mut self,
+        store: &Arc<dyn Store>,
+        batch: Vec<Waiting>,
+    ) -> Result<Vec<Waiting>, (StoreError, Vec<Waiting>)> {
+        let named = match Named::read(store, &batch).await {
+            Ok(named) => named,
+            Err(error) => return Err((error, batch)),
+        };
+        let skus = batch.iter().flat_map(|waiting| named.by(waiting)).collect();
+        match store.locked(&skus).await {
+            Ok(locked) => self.locked.extend(locked),
+            Err(error) => return Err((error, batch)),
+        }
+        Ok(self.divide(batch, &named))
+    }
+
+    /// Before a batch: what became free comes along, and what needs a locked row waits.
+    pub(super) async fn look(&mut self, store: &Arc<dyn Store>, gathered: Vec<Waiting>) -> Vec<Waiting> {
+        let skus = self.waiting.iter().flat_map(|(_, skus)| skus.iter().cloned()).collect();
+        let (Ok(locked), Ok(named)) = (store.locked(&skus).await, Named::read(store, &gathered).await) else {
+            return gathered; // the batch itself will find out
+        };
+        self.locked = locked;
+        let mut batch = self.divide(gathered, &named);
+        let now = Instant::now();
+        for (waiting, skus) in std::mem::take(&mut self.waiting) {
+            if skus.is_disjoint(&self.locked) {
+                batch.push(waiting);
+            } else if waiting.deadline <= now + LOOK {
+                drop(waiting.reply.send(Err(still_locked())));
+            } else {
+                self.waiting.push((waiting, skus));
+            }
+        }
+        batch
+    }
+
+    fn divide(&mut self, batch: Vec<Waiting>, named: &Named) -> Vec<Waiting> {
+        let mut free = Vec::with_capacity(batch.len());
+        for waiting in batch {
+            let skus = named.by(&waiting);
+            if skus.is_disjoint(&self.locked) { free.push(waiting) } else { self.waiting.push((waiting, skus)) }
+        }
+        free
+    }
+}
+
+pub(super) fn still_locked() -> Problem {
+    Problem::new(Code::Overloaded, "the stock's rows are locked by other work; try again shortly")
+}

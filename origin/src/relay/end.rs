@@ -1,0 +1,81 @@
+//! The feed's end: which history it was last written from.
+
+use std::time::{Duration, Instant};
+
+use onhand_wire::event::Change;
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+};
+
+use crate::store::FeedEnd;
+
+const ASK: Duration = Duration::from_secs(3);
+/// Records looked at from each partition's end; ten times as many where no watermark is among them.
+const TAIL: i64 = 200;
+
+/// The highest term and T of the last watermarks. Blocks.
+pub(super) fn read(config: &ClientConfig, topic: &str, partitions: i32) -> Result<FeedEnd, KafkaError> {
+    let consumer: BaseConsumer = config.create()?;
+    let mut highest = FeedEnd::Empty;
+    for partition in 0..partitions {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, ASK)?;
+        let mut tail = TAIL;
+        while low < high {
+            let from = (high - tail).max(low);
+            let found = watermark(&consumer, topic, partition, from, high)?;
+            highest = higher(highest, found);
+            if found != FeedEnd::Empty || from == low {
+                break;
+            }
+            tail *= 10;
+        }
+    }
+    Ok(highest)
+}
+
+fn higher(one: FeedEnd, other: FeedEnd) -> FeedEnd {
+    match (one, other) {
+        (FeedEnd::At { term, t }, FeedEnd::At { term: other_term, t: other_t })
+            if (other_term, other_t) < (term, t) =>
+        {
+            one
+        }
+        (_, FeedEnd::At { .. }) => other,
+        _ => one,
+    }
+}
+
+/// The highest watermark between two offsets; compaction may have left gaps, also at the end.
+fn watermark(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partition: i32,
+    from: i64,
+    high: i64,
+) -> Result<FeedEnd, KafkaError> {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(from))?;
+    consumer.assign(&list)?;
+    let mut found = FeedEnd::Empty;
+    let until = Instant::now() + ASK;
+    loop {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(message)) => {
+                if let Some(Ok(Change::Watermark(mark))) = message.payload().map(Change::decode) {
+                    found = higher(found, FeedEnd::At { term: mark.term, t: mark.t });
+                }
+                if message.offset() + 1 >= high {
+                    return Ok(found);
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(found),
+            Some(Err(error)) => return Err(error),
+            None if Instant::now() > until => {
+                return Err(KafkaError::MessageConsumption(rdkafka::types::RDKafkaErrorCode::OperationTimedOut));
+            }
+            None => {}
+        }
+    }
+}
