@@ -27,6 +27,9 @@ struct Args {
     /// Seconds of each round
     #[arg(long, default_value_t = 6)]
     seconds: u64,
+    /// Seconds of load on each side before anything is measured
+    #[arg(long, default_value_t = 10)]
+    warm_up: u64,
     /// Callers at a time, several with commas
     #[arg(long, value_delimiter = ',', default_values_t = [16, 64])]
     callers: Vec<usize>,
@@ -60,6 +63,12 @@ async fn run(args: &Args) {
     let world = World::start().edges(0).origins(1).dedicated().ready().await;
     seed::stock(&world, args.skus).await;
     let peer = Peer::new(&world, args.skus).await;
+    // The broker's and the server's own warming up belongs to nobody's figures.
+    let warm = Load { callers: 32, skus: args.skus, seconds: args.warm_up };
+    if args.warm_up > 0 {
+        drop(caller::run(&world, &warm).await);
+        drop(peer.run(&warm).await);
+    }
     let mut report = Report::default();
     for shape in ["hot", "uniform"] {
         if args.only.as_ref().is_some_and(|only| only != shape) {

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::{Error, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site};
+use crate::{Error, Postgres, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site};
 
 /// What a world shall have.
 #[must_use = "a world starts with .ready().await"]
@@ -17,6 +17,7 @@ pub struct Builder {
     origins: usize,
     idle_origins: usize,
     dedicated: bool,
+    standby: bool,
     rules: String,
     region: Option<String>,
     partitions: i32,
@@ -31,6 +32,7 @@ impl Default for Builder {
             origins: 1,
             idle_origins: 0,
             dedicated: false,
+            standby: false,
             rules: String::new(),
             region: None,
             partitions: 8,
@@ -58,6 +60,11 @@ impl Builder {
     /// Servers of its own, which the test may kill.
     pub fn dedicated(self) -> Self {
         Self { dedicated: true, ..self }
+    }
+
+    /// A streaming standby of the database, which origins know of; on servers of its own.
+    pub fn standby(self) -> Self {
+        Self { standby: true, dedicated: true, ..self }
     }
 
     /// A directory of rules, for origins and edges.
@@ -98,7 +105,8 @@ impl Builder {
         let tokens = Tokens::mint(&binary, &scratch)?;
         let name = format!("w{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
         let redis_database = redis_database();
-        let shared = self.shared(&servers, &tokens, &name, redis_database);
+        let standby = if self.standby { Some(servers.postgres.standby_in(&scratch)?) } else { None };
+        let shared = self.shared(&servers, standby.as_ref(), &tokens, &name, redis_database);
         servers.postgres.sql("postgres", &format!("CREATE DATABASE {name}")).await;
         let site =
             Site { config: &shared, binary: &binary, scratch: &scratch, env: &self.env, http: crate::client::http() };
@@ -112,6 +120,7 @@ impl Builder {
             origins,
             edges,
             servers,
+            standby,
             name,
             redis_database,
             topic: shared.topic,
@@ -121,12 +130,19 @@ impl Builder {
         Ok(world)
     }
 
-    fn shared(&self, servers: &Arc<Servers>, tokens: &Tokens, name: &str, redis_database: u32) -> config::Shared {
+    fn shared(
+        &self,
+        servers: &Arc<Servers>,
+        standby: Option<&Postgres>,
+        tokens: &Tokens,
+        name: &str,
+        redis_database: u32,
+    ) -> config::Shared {
         // On servers of its own a world may have the names that everybody has.
         let suffix = |separator: &str| if self.dedicated { String::new() } else { format!("{separator}{name}") };
         config::Shared {
             key_file: tokens.public_key().to_string_lossy().into_owned(),
-            database_url: servers.postgres.url(name),
+            database_url: servers.postgres.url_with(standby, name),
             redis_url: servers.redis.url(redis_database),
             brokers: servers.kafka.brokers(),
             topic: format!("onhand.stock-changes{}", suffix(".")),

@@ -32,6 +32,7 @@ mod postgres;
 mod process;
 mod redis;
 mod servers;
+mod standby;
 
 mod binary;
 mod builder;

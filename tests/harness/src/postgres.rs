@@ -38,19 +38,7 @@ impl Postgres {
             chown(&home, Some(uid), Some(gid)).map_err(Error::file("cannot hand over", &home))?;
         }
         initdb(&home, user)?;
-        let port = Port::reserve();
-        let ready = find::postgres("pg_isready")?;
-        let number = port.number.to_string();
-        let probe = move |_: &Path| {
-            let answer = Command::new(&ready)
-                .args(["-q", "-h", "127.0.0.1", "-U", "onhand", "-d", "postgres", "-p", &number])
-                .status();
-            answer.is_ok_and(|status| status.success())
-        };
-        let recipe = recipe(&home, scratch.path(), port.number, user)?;
-        let process = Process::new(recipe, shared, Box::new(probe));
-        process.start_blocking()?;
-        Ok(Self { process, port, home })
+        serve("postgres", &home, scratch.path(), user, shared)
     }
 
     /// The directory of its Unix socket.
@@ -64,6 +52,12 @@ impl Postgres {
 
     pub fn url(&self, database: &str) -> String {
         format!("postgres://onhand@127.0.0.1:{}/{database}", self.port.number)
+    }
+
+    /// The same for two servers, of which one takes writes.
+    pub(crate) fn url_with(&self, standby: Option<&Self>, database: &str) -> String {
+        let Some(standby) = standby else { return self.url(database) };
+        format!("postgres://onhand@127.0.0.1:{},127.0.0.1:{}/{database}", self.port.number, standby.port.number)
     }
 
     /// Runs statements in a database of this server; panics with the server's message.
@@ -81,6 +75,23 @@ impl Postgres {
     }
 }
 
+/// Starts a server on the data in `home`.
+pub(crate) fn serve(name: &str, home: &Path, logs: &Path, user: Option<User>, shared: bool) -> Result<Postgres, Error> {
+    let port = Port::reserve();
+    let ready = find::postgres("pg_isready")?;
+    let number = port.number.to_string();
+    let probe = move |_: &Path| {
+        let answer = Command::new(&ready)
+            .args(["-q", "-h", "127.0.0.1", "-U", "onhand", "-d", "postgres", "-p", &number])
+            .status();
+        answer.is_ok_and(|status| status.success())
+    };
+    let recipe = recipe(name, home, logs, port.number, user)?;
+    let process = Process::new(recipe, shared, Box::new(probe));
+    process.start_blocking()?;
+    Ok(Postgres { process, port, home: home.to_owned() })
+}
+
 fn initdb(home: &Path, user: Option<User>) -> Result<(), Error> {
     let mut command = spawn::bound(user);
     command.arg(find::postgres("initdb")?).current_dir("/");
@@ -93,7 +104,7 @@ fn initdb(home: &Path, user: Option<User>) -> Result<(), Error> {
     Err(Error::Failed { program: "initdb".to_owned(), status: done.status.to_string(), output })
 }
 
-fn recipe(home: &Path, logs: &Path, port: u16, user: Option<User>) -> Result<Recipe, Error> {
+fn recipe(name: &str, home: &Path, logs: &Path, port: u16, user: Option<User>) -> Result<Recipe, Error> {
     // fsync stays on: what it costs is part of every figure.
     let settings = [
         "fsync=on".to_owned(),
@@ -107,12 +118,12 @@ fn recipe(home: &Path, logs: &Path, port: u16, user: Option<User>) -> Result<Rec
     let data = home.join("data");
     let mut args = vec!["-D".into(), data.into_os_string()];
     args.extend(settings.into_iter().flat_map(|setting| ["-c".into(), setting.into()]));
-    let name = "postgres".to_owned();
+    let name = name.to_owned();
     Ok(Recipe { name, program: find::postgres("postgres")?, args, env: vec![], user, logs: logs.to_owned() })
 }
 
 /// Whom to run as: ourselves, or `postgres` or `nobody` when we are root.
-fn unprivileged() -> Result<Option<User>, Error> {
+pub(crate) fn unprivileged() -> Result<Option<User>, Error> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }

@@ -180,15 +180,18 @@ impl Process {
         fs::read_to_string(self.out_path()).unwrap_or_default()
     }
 
+    /// All of its log, of all runs.
+    pub fn log(&self) -> String {
+        fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
     /// The last lines of its output and log.
     pub fn log_tail(&self, lines: usize) -> String {
         let tail = |text: String| {
             let from = text.lines().count().saturating_sub(lines);
             text.lines().skip(from).map(|line| format!("  {line}\n")).collect::<String>()
         };
-        let log =
-            fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        format!("--- {} ---\n{}{}", self.name(), tail(self.output()), tail(log))
+        format!("--- {} ---\n{}{}", self.name(), tail(self.output()), tail(self.log()))
     }
 
     fn out_path(&self) -> PathBuf {

@@ -14,6 +14,7 @@ pub struct World {
     pub(crate) binary: PathBuf,
     pub(crate) origins: Vec<Node>,
     pub(crate) edges: Vec<Node>,
+    pub(crate) standby: Option<Postgres>,
     pub(crate) servers: Arc<Servers>,
     pub(crate) name: String,
     pub(crate) redis_database: u32,
@@ -48,6 +49,16 @@ impl World {
     /// May be killed only in a `dedicated` world.
     pub fn postgres(&self) -> &Postgres {
         &self.servers.postgres
+    }
+
+    /// Panics in a world without one.
+    pub fn standby(&self) -> &Postgres {
+        self.standby.as_ref().expect("World::start().standby()")
+    }
+
+    /// The name of its database.
+    pub fn database(&self) -> &str {
+        &self.name
     }
 
     /// May be killed only in a `dedicated` world.

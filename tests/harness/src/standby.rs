@@ -1,0 +1,69 @@
+//! A streaming standby of a world's PostgreSQL, to be promoted.
+
+use std::{os::unix::fs::chown, time::Duration};
+
+use crate::{
+    Error, Postgres, eventually, find,
+    postgres::{serve, unprivileged},
+    scratch::Scratch,
+    spawn,
+};
+
+/// How long the servers may take to agree.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Postgres {
+    /// A second server that follows this one, from a copy of it.
+    pub(crate) fn standby_in(&self, scratch: &Scratch) -> Result<Self, Error> {
+        let home = scratch.dir("standby")?;
+        let user = unprivileged()?;
+        if let Some(spawn::User { uid, gid }) = user {
+            chown(&home, Some(uid), Some(gid)).map_err(Error::file("cannot hand over", &home))?;
+        }
+        let mut command = spawn::bound(user);
+        command.arg(find::postgres("pg_basebackup")?).current_dir("/");
+        command.args([
+            "--host=127.0.0.1",
+            "--username=onhand",
+            "--write-recovery-conf",
+            "--checkpoint=fast",
+            "--no-sync",
+        ]);
+        command.arg(format!("--port={}", self.port())).arg("-D").arg(home.join("data"));
+        let done = command.output().map_err(Error::file("cannot run pg_basebackup for", &home))?;
+        if !done.status.success() {
+            let output = String::from_utf8_lossy(&done.stderr).into_owned();
+            return Err(Error::Failed { program: "pg_basebackup".to_owned(), status: done.status.to_string(), output });
+        }
+        serve("standby", &home, scratch.path(), user, false)
+    }
+
+    /// Waits until the standby has all that this server has written.
+    pub async fn wait_for_standby(&self, standby: &Self) {
+        let sql = "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn = pg_current_wal_lsn()";
+        eventually!(PATIENCE, !self.sql("postgres", sql).await.is_empty());
+        assert!(standby.is_running());
+    }
+
+    /// Whether each commit waits for the standby from now on.
+    pub async fn synchronous(&self, on: bool) {
+        let names = if on { "*" } else { "" };
+        self.sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'")).await;
+        self.sql("postgres", "SELECT pg_reload_conf()").await;
+        let sql = format!("SELECT 1 WHERE current_setting('synchronous_standby_names') = '{names}'");
+        eventually!(PATIENCE, !self.sql("postgres", &sql).await.is_empty());
+    }
+
+    /// The standby gets nothing more.
+    pub async fn stop_following(&self) {
+        self.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''").await;
+        self.sql("postgres", "SELECT pg_reload_conf()").await;
+        eventually!(PATIENCE, self.sql("postgres", "SELECT 1 FROM pg_stat_wal_receiver").await.is_empty());
+    }
+
+    /// It becomes a server that takes writes.
+    pub async fn promote(&self) {
+        let promoted = self.sql("postgres", "SELECT pg_promote(true, 30)").await;
+        assert!(promoted[0].get::<_, bool>(0), "the standby was not promoted\n{}", self.log_tail(30));
+    }
+}
