@@ -171,7 +171,9 @@ impl Origin {
         if tokio::time::timeout(self.drain, drained).await.is_err() {
             tracing::warn!("calls were still under way at the end of the drain time");
         }
-        background.abort_all();
+        // Awaited: a task that is polled while the runtime shuts down panics.
+        listeners.shutdown().await;
+        background.shutdown().await;
         ended
     }
 }
