@@ -73,7 +73,7 @@ impl Connection {
     }
 
     /// Reads until the server ends the connection, by either way.
-    async fn to_the_end(&mut self) -> String {
+    async fn until_cut(&mut self) -> String {
         let mut read = Vec::new();
         let ended = tokio::time::timeout(NEVER, self.0.read_to_end(&mut read)).await.expect("the server ends it");
         drop(ended);
@@ -86,19 +86,19 @@ impl Connection {
 async fn slow_heads_and_bodies_are_cut() {
     let dev = Dev::start(&[("ONHAND_HTTP__HEADER_TIMEOUT", "300ms"), ("ONHAND_HTTP__IDLE_TIMEOUT", "1h")]).await;
     let mut silent = dev.connect().await;
-    assert_eq!(silent.to_the_end().await, "");
+    assert_eq!(silent.until_cut().await, "");
     let mut slow = dev.connect().await;
     slow.send("GET /inventory/health HTTP/1.1\r\nhost:").await;
-    assert!(!slow.to_the_end().await.contains("200"));
+    assert!(!slow.until_cut().await.contains("200"));
     let mut later = dev.connect().await;
     later.send(HEALTH).await;
     assert!(later.until("}").await.contains("200 OK"));
     later.send("GET /inventory").await;
-    assert!(!later.to_the_end().await.contains("200"), "a second head is held to its time too");
+    assert!(!later.until_cut().await.contains("200"), "a second head is held to its time too");
     let mut body = dev.connect().await;
     let head = "PUT /inventory/products/x/stock HTTP/1.1\r\nhost: x\r\ncontent-type: application/json";
     body.send(&format!("{head}\r\ncontent-length: 50\r\nauthorization: Bearer {}\r\n\r\n{{", dev.admin)).await;
-    let answer = body.to_the_end().await;
+    let answer = body.until_cut().await;
     assert!(answer.starts_with("HTTP/1.1 504") && answer.contains("deadline_exceeded"), "{answer}");
 }
 
@@ -120,7 +120,7 @@ async fn an_import_may_be_slow_but_must_go_on() {
     stalled.send(&dev.import()).await;
     stalled.until("100 Continue").await;
     stalled.send(&chunk("sku,location,quantity\nx,a,6\n")).await;
-    let answer = stalled.to_the_end().await;
+    let answer = stalled.until_cut().await;
     assert!(answer.contains("HTTP/1.1 504") && answer.contains("nothing was applied"), "{answer}");
 }
 
@@ -133,12 +133,12 @@ async fn large_heads_are_refused_and_idle_connections_closed() {
     for headers in [format!("x-big: {}\r\n", "y".repeat(70_000)), many] {
         let mut greedy = dev.connect().await;
         let _refused_early = greedy.0.write_all(HEALTH.replace("host", &format!("{headers}host")).as_bytes()).await;
-        let answer = greedy.to_the_end().await;
+        let answer = greedy.until_cut().await;
         assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     }
     other.send("host: x\r\n\r\n").await;
     assert!(other.until("}").await.contains("200 OK"), "others go on");
-    assert_eq!(other.to_the_end().await, "", "idle for too long");
+    assert_eq!(other.until_cut().await, "", "idle for too long");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,7 +150,7 @@ async fn a_caller_that_has_closed_its_side_gets_its_answer() {
     let head = format!("{head}\r\ncontent-length: {}\r\nauthorization: Bearer {}\r\n\r\n", body.len(), dev.admin);
     half.send(&format!("{head}{body}")).await;
     half.0.shutdown().await.unwrap();
-    let answer = half.to_the_end().await;
+    let answer = half.until_cut().await;
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
 }
 
@@ -167,10 +167,10 @@ async fn sigterm_finishes_a_write_under_way_and_nothing_more() {
     dev.process.terminate().await;
     let address = dev.process.address(API);
     eventually!(TcpStream::connect(&address).await.is_err());
-    assert_eq!((unused.to_the_end().await, idle.to_the_end().await), (String::new(), String::new()));
+    assert_eq!((unused.until_cut().await, idle.until_cut().await), (String::new(), String::new()));
     write.send(&chunk("x,a,5\n")).await;
     write.send("0\r\n\r\n").await;
-    let answer = write.to_the_end().await;
+    let answer = write.until_cut().await;
     assert!(answer.contains("200 OK") && answer.contains(r#""applied":1"#), "{answer}");
     dev.process.ended(NEVER).await;
 }
@@ -182,7 +182,7 @@ async fn a_call_that_outlives_the_drain_is_cut() {
     write.send(&dev.import()).await;
     write.until("100 Continue").await;
     dev.process.terminate().await;
-    assert_eq!(write.to_the_end().await, "");
+    assert_eq!(write.until_cut().await, "");
     dev.process.ended(NEVER).await;
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn serve(stream: TcpStream, pages: Router, config: Arc<HttpConf
     let mut stopping = false;
     loop {
         tokio::select! {
-            // First, so that a request that has arrived is read before the connection is called unused.
+            // In this order: a request that has arrived is read before the connection is told to end.
             biased;
             served = connection.as_mut() => {
                 if let Err(error) = served {
@@ -61,9 +61,6 @@ pub(super) async fn serve(stream: TcpStream, pages: Router, config: Arc<HttpConf
                 return;
             }
             () = told(&mut stop), if !stopping => {
-                if phase.is_unused() {
-                    return;
-                }
                 connection.as_mut().graceful_shutdown();
                 stopping = true;
             }

@@ -18,9 +18,8 @@ use tokio::{
     net::TcpStream,
 };
 
-const UNUSED: u64 = 0;
 const IDLE: u64 = 1;
-/// Part of a request's head has arrived.
+/// The connection is new, or part of a request's head has arrived.
 const HEAD: u64 = 2;
 /// From a request's head to its answer's last byte.
 const BUSY: u64 = 3;
@@ -38,7 +37,7 @@ pub(super) struct Phase {
 
 impl Phase {
     pub(super) fn new() -> Self {
-        Self { born: Instant::now(), state: AtomicU64::new(UNUSED), blocked: AtomicU64::new(FREE) }
+        Self { born: Instant::now(), state: AtomicU64::new(HEAD), blocked: AtomicU64::new(FREE) }
     }
 
     fn ms(&self) -> u64 {
@@ -58,16 +57,9 @@ impl Phase {
         self.set(BUSY);
     }
 
-    pub(super) fn is_unused(&self) -> bool {
-        self.phase() == UNUSED
-    }
-
     fn arrived(&self) {
-        match self.phase() {
-            // The head's time began with the connection.
-            UNUSED => self.state.store(HEAD, Ordering::Relaxed),
-            IDLE => self.set(HEAD),
-            _ => {}
+        if self.phase() == IDLE {
+            self.set(HEAD);
         }
     }
 
@@ -91,7 +83,7 @@ impl Phase {
             let blocked = self.blocked.load(Ordering::Relaxed);
             let until = match state & 3 {
                 _ if blocked != FREE => Duration::from_millis(blocked) + idle,
-                UNUSED | HEAD => since + head,
+                HEAD => since + head,
                 IDLE => since + idle,
                 _ => now + head,
             };
