@@ -211,7 +211,6 @@ fn refused(kind: &ErrorKind) -> Problem {
         ErrorKind::InvalidAudience => "Authorization: the token is for another audience",
         ErrorKind::MissingRequiredClaim(name) if name == "iss" => "Authorization: the token names no issuer (iss)",
         ErrorKind::MissingRequiredClaim(name) if name == "aud" => "Authorization: the token names no audience (aud)",
-        ErrorKind::MissingRequiredClaim(name) if name == "exp" => "Authorization: the token has no end (exp)",
         _ => "Authorization: the token is not valid here",
     })
 }

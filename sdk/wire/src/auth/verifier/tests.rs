@@ -62,7 +62,7 @@ fn times_are_kept_within_the_leeway() {
     assert_eq!(code(&verifier, &issue(timed(now() + 60, now()))), Ok(()));
     assert!(code(&verifier, &issue(timed(now() - 10, 0))).unwrap_err().contains("expired"));
     assert!(code(&verifier, &issue(timed(now() + 600, now() + 60))).unwrap_err().contains("not valid yet"));
-    assert!(code(&verifier, &issue(json!({"sub": "me", "scope": "admin"}))).unwrap_err().contains("no end"));
+    assert!(code(&verifier, &issue(json!({"sub": "me", "scope": "admin"}))).is_err(), "a token has an end");
     assert!(code(&verifier, &issue(json!({"sub": "", "scope": "admin", "exp": now() + 60}))).is_err());
 }
 
