@@ -1,9 +1,14 @@
-//! The functions on the hot paths, alone: deciding a batch, reading a record of the feed, joining.
+//! The functions on the hot paths, alone: deciding a batch, reading a record of the feed, joining,
+//! judging a token.
 //! `make bench`. The whole path is measured by `onhand replay` (docs/benchmarks.md).
 
 use std::{collections::BTreeMap, hint::black_box};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
+};
 use onhand_origin::{
     command::{Ask, Command, digest},
     decide::decide_all,
@@ -11,7 +16,12 @@ use onhand_origin::{
     state::{State, Topology},
 };
 use onhand_rules::Rules;
-use onhand_wire::{Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version, event::Change, request};
+use onhand_wire::{
+    Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version,
+    auth::{Claims, Expected, Issuer, KeySet, Scope, Verifier},
+    event::Change,
+    request,
+};
 use uuid::Uuid;
 
 const LOCATIONS: usize = 3;
@@ -87,5 +97,24 @@ fn feed(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(functions, decide, feed);
+/// What every write pays at the edge and at the origin.
+fn tokens(criterion: &mut Criterion) {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let issuer = Issuer::from_pem(key.to_pkcs8_pem(LineEnding::LF).unwrap().as_bytes()).unwrap();
+    let claims = Claims { sub: "bench".into(), scope: Scope::Storefront, exp: u64::from(u32::MAX), iat: 0 };
+    let header = format!("Bearer {}", issuer.issue(&claims));
+    let public = key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
+    let verifier = |room| {
+        let keys = KeySet::from_pem(public.as_bytes()).unwrap();
+        Verifier::remembering(room, keys, &Expected::default())
+    };
+    let mut group = criterion.benchmark_group("judge a token");
+    for (name, verifier) in [("verified each time", verifier(0)), ("remembered", verifier(10_000))] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| verifier.judge(Some(black_box(header.as_bytes())), Scope::Storefront).unwrap());
+        });
+    }
+}
+
+criterion_group!(functions, decide, feed, tokens);
 criterion_main!(functions);

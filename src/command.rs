@@ -108,7 +108,25 @@ impl Command {
     }
 }
 
-/// A key that this command cannot do without.
-fn require(key: &str, value: &str, why: &str) -> Result<(), String> {
-    if value.is_empty() { Err(format!("{key} is not set: {why}")) } else { Ok(()) }
+/// What a command cannot do without; all that is missing is told at once.
+#[derive(Default)]
+struct Needs(Vec<String>);
+
+impl Needs {
+    fn set(mut self, key: &str, value: &str, why: &str) -> Self {
+        if value.is_empty() {
+            self.0.push(format!("{key} is not set: {why}"));
+        }
+        self
+    }
+
+    /// Where the keys are that tokens are judged with.
+    fn keys(mut self, auth: &config::Auth) -> Self {
+        self.0.extend(auth.source().err());
+        self
+    }
+
+    fn met(self) -> Result<(), config::Faults> {
+        config::Faults::none_of(self.0)
+    }
 }

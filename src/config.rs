@@ -1,11 +1,15 @@
 //! One TOML file, every key overridable by environment.
 
+mod auth;
 mod load;
 mod names;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::load::{Faults, load};
+pub(crate) use self::{
+    auth::{Auth, KeySource},
+    load::{Faults, load},
+};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -13,7 +17,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) auth: Auth,
     pub(crate) kafka: Kafka,
-    pub(crate) http: onhand_edge::HttpConfig,
+    pub(crate) http: onhand_wire::setting::HttpConfig,
     pub(crate) freshness: onhand_edge::FreshnessConfig,
     pub(crate) origin: onhand_origin::Config,
     pub(crate) edge: onhand_edge::Config,
@@ -21,9 +25,19 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// What is wrong with values that each are well-formed.
+    fn faults(&self) -> Vec<String> {
+        self.auth.faults().into_iter().chain(self.http.faults()).collect()
+    }
+
     /// The edge's part, with the sections that stand beside it.
     pub(crate) fn edge(&self) -> onhand_edge::Config {
         onhand_edge::Config { http: self.http.clone(), freshness: self.freshness.clone(), ..self.edge.clone() }
+    }
+
+    /// The origin's part, likewise.
+    pub(crate) fn origin(&self) -> onhand_origin::Config {
+        onhand_origin::Config { http: self.http.clone(), ..self.origin.clone() }
     }
 }
 
@@ -47,15 +61,6 @@ pub(crate) struct Log {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Auth {
-    /// Ed25519 public key in PEM; tokens signed with its private half are accepted.
-    pub(crate) key_file: String,
-    /// Whether lookups need no token.
-    pub(crate) public_reads: bool,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
 pub(crate) struct Kafka {
     /// `HOST:PORT`, several with commas.
     pub(crate) brokers: String,
@@ -70,12 +75,6 @@ pub(crate) struct Kafka {
 impl Default for Log {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: Format::Auto }
-    }
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self { key_file: String::new(), public_reads: true }
     }
 }
 

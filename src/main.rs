@@ -4,6 +4,7 @@
 
 mod command;
 mod config;
+mod keys;
 mod logging;
 mod replay;
 

@@ -1,6 +1,6 @@
 //! Every key of `[edge]`, with its unit and what happens beyond the value.
 
-use onhand_wire::setting::{Secret, Span};
+use onhand_wire::setting::{HttpConfig, Secret, Span};
 use serde::{Deserialize, Serialize};
 
 /// One regional node.
@@ -150,23 +150,5 @@ pub struct FreshnessConfig {
 impl Default for FreshnessConfig {
     fn default() -> Self {
         Self { live_ms: 1000, stale_if_error_s: 300 }
-    }
-}
-
-/// Limits of the HTTP listeners.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HttpConfig {
-    /// Web origins that may read answers (`https://shop.example`), or `*`; empty: none.
-    pub cors_origins: Vec<String>,
-    /// How long a request's head, and then its body, may take to arrive; beyond, the connection is closed.
-    pub header_timeout: Span,
-    /// How long a connection may stay open between requests; beyond, it is closed.
-    pub idle_timeout: Span,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self { cors_origins: Vec::new(), header_timeout: Span::s(10), idle_timeout: Span::s(75) }
     }
 }

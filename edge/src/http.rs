@@ -11,7 +11,10 @@ mod correlation;
 pub(crate) mod cors;
 mod error;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -75,6 +78,7 @@ fn routes() -> &'static Router<Route> {
 /// The public listener.
 pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply {
     let correlation = Correlation::of(&request);
+    let (method, started) = (request.method().clone(), Instant::now());
     let cors = node.cors.judge(request.headers());
     if let Some(preflight) = cors.preflight(&request) {
         return preflight;
@@ -82,6 +86,9 @@ pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply
     let answered = route(&node, Asked { request, correlation: correlation.clone() }).await;
     let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node.metrics));
     correlation.show(&mut reply);
+    let (status, took_ms) = (reply.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
+    let (correlation_id, traceparent) = (correlation.as_str(), correlation.trace());
+    tracing::debug!(%method, status, took_ms, correlation_id, traceparent, "call");
     cors.allow(&mut reply);
     reply
 }

@@ -36,6 +36,9 @@ pub(crate) struct Metrics {
     l2_written: IntCounter,
     feed_records: IntCounter,
     feed_undecodable: IntCounter,
+    auth_keys: IntGauge,
+    auth_failing: IntGauge,
+    auth_refresh_failures: IntGauge,
 }
 
 /// What is read off the node when the page is asked for.
@@ -45,6 +48,7 @@ pub(crate) struct Gauges {
     pub(crate) l1_entries: u64,
     pub(crate) recent_entries: usize,
     pub(crate) breaker: i64,
+    pub(crate) auth: onhand_wire::auth::Standing,
 }
 
 struct Registering(Registry);
@@ -101,6 +105,9 @@ impl Metrics {
             l2_written: r.counter("edge_l2_written_total", "Changes written to L2 by this node's writer"),
             feed_records: r.counter("edge_feed_records_total", "Records read from the change feed"),
             feed_undecodable: r.counter("edge_feed_undecodable_total", "Records that could not be decoded"),
+            auth_keys: r.gauge("edge_auth_keys", "Public keys that tokens are judged with"),
+            auth_failing: r.gauge("edge_auth_refresh_failing", "1 while the keys cannot be looked at again"),
+            auth_refresh_failures: r.gauge("edge_auth_refresh_failures", "Looks at the keys that failed, since start"),
             registry: r.0,
         }
     }
@@ -170,6 +177,9 @@ impl Metrics {
         self.l1_entries.set(i64::try_from(gauges.l1_entries).unwrap_or(i64::MAX));
         self.recent_entries.set(i64::try_from(gauges.recent_entries).unwrap_or(i64::MAX));
         self.origin_breaker.set(gauges.breaker);
+        self.auth_keys.set(i64::try_from(gauges.auth.keys).unwrap_or(i64::MAX));
+        self.auth_failing.set(gauges.auth.failing.into());
+        self.auth_refresh_failures.set(i64::try_from(gauges.auth.failed_refreshes).unwrap_or(i64::MAX));
         let mut page = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut page) {
             tracing::error!(%error, "the metrics page cannot be written");

@@ -79,6 +79,7 @@ impl Node {
             l1_entries,
             recent_entries,
             breaker: self.origin.breaker().as_number(),
+            auth: self.auth.verifier.standing(),
         }
     }
 

@@ -71,7 +71,7 @@ impl Edge {
         let management = listen("edge.management", &config.management).await?;
         let local = |listener: &TcpListener| listener.local_addr();
         let addresses = (local(&public)?, local(&management)?);
-        let limits = Limits { head: config.http.header_timeout.0, idle: config.http.idle_timeout.0 };
+        let limits = Limits::of(&config.http);
         let drain = config.drain.0;
         let (node, background) = start::start(&config, feed, auth, rules, build.into())?;
         let ready = node.ready.clone();

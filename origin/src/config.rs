@@ -1,6 +1,6 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
-use onhand_wire::setting::{Secret, Span};
+use onhand_wire::setting::{HttpConfig, Secret, Span};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Config {
     pub write_timeout: Span,
     /// After SIGTERM: how long calls under way may still take.
     pub drain: Span,
+    /// A section of its own: `[http]`.
+    #[serde(skip)]
+    pub http: HttpConfig,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +48,7 @@ impl Default for Config {
             queue: 10_000,
             write_timeout: Span::s(5),
             drain: Span::s(30),
+            http: HttpConfig::default(),
         }
     }
 }

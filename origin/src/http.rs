@@ -3,9 +3,11 @@
 mod body;
 mod bulk;
 mod catalogue;
+mod cors;
 mod fail;
 mod imports;
 mod operations;
+mod pace;
 mod params;
 mod reservations;
 mod stock;
@@ -19,7 +21,7 @@ use axum::{
     middleware,
     routing::{get, post, put},
 };
-use onhand_wire::auth::Verifier;
+use onhand_wire::{auth::Verifier, setting::HttpConfig};
 
 use crate::{batch::Batches, expire::Sweeper, metrics::Metrics, relay::Feed, store::Store};
 
@@ -39,7 +41,7 @@ type Shared = axum::extract::State<Arc<Context>>;
 /// A problem is written by [`fail::finish`], which knows the call's correlation id.
 type Reply = Result<axum::response::Response, fail::Fail>;
 
-pub(crate) fn api(context: Arc<Context>) -> Router {
+pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
     Router::new()
         .route("/v1/reservations", post(reservations::create))
         .route("/v1/reservations/{id}", get(reservations::read))
@@ -65,7 +67,9 @@ pub(crate) fn api(context: Arc<Context>) -> Router {
         .route("/internal/api/inventory/release-expired-reservations", post(operations::release_expired))
         .fallback(async || fail::not_found())
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
         .layer(middleware::from_fn(fail::finish))
+        .layer(cors::layer(&limits.cors_origins))
         .with_state(context)
 }
 

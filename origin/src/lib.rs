@@ -15,6 +15,7 @@
 
 mod config;
 mod http;
+mod serve;
 pub mod command;
 pub mod batch;
 pub mod record;
@@ -29,9 +30,8 @@ pub mod metrics;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
 use onhand_rules::Rules;
-use onhand_wire::{auth::Verifier, memory_log::MemoryLog};
+use onhand_wire::{auth::Verifier, memory_log::MemoryLog, setting::HttpConfig};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
 pub use self::config::{Config, Database};
@@ -87,6 +87,7 @@ pub struct Origin {
     context: Arc<http::Context>,
     batcher: batch::Batcher,
     relay: Relay,
+    http: Arc<HttpConfig>,
     drain: Duration,
 }
 
@@ -144,7 +145,8 @@ impl Origin {
         let write_timeout = config.write_timeout.0;
         let context =
             http::Context { store, batches, sweeper, feed, verifier, metrics, region: config.region, write_timeout };
-        Ok(Self { api, management, context: Arc::new(context), batcher, relay, drain: config.drain.0 })
+        let (context, http) = (Arc::new(context), Arc::new(config.http));
+        Ok(Self { api, management, context, batcher, relay, http, drain: config.drain.0 })
     }
 
     pub fn api(&self) -> SocketAddr {
@@ -165,8 +167,9 @@ impl Origin {
         background.spawn(self.relay.run());
         background.spawn(self.context.sweeper.clone().run());
         let mut listeners = JoinSet::new();
-        listeners.spawn(serve(self.api, http::api(self.context.clone()), stop.subscribe()));
-        listeners.spawn(serve(self.management, http::management(self.context), stop.subscribe()));
+        let (api, management) = (http::api(self.context.clone(), &self.http), http::management(self.context));
+        listeners.spawn(serve::serve(self.api, api, self.http.clone(), stop.subscribe()));
+        listeners.spawn(serve::serve(self.management, management, self.http, stop.subscribe()));
         let ended = tokio::select! {
             () = shutdown => Ok(()),
             Some(task) = background.join_next() => Err(BackgroundEnded(task.err().map(|error| error.to_string()).unwrap_or_default())),
@@ -176,7 +179,9 @@ impl Origin {
         if tokio::time::timeout(self.drain, drained).await.is_err() {
             tracing::warn!("calls were still under way at the end of the drain time");
         }
-        background.abort_all();
+        // Awaited: a task that is polled while the runtime shuts down panics.
+        listeners.shutdown().await;
+        background.shutdown().await;
         ended
     }
 }
@@ -187,13 +192,4 @@ async fn listen(listener: &'static str, address: &str) -> Result<TcpListener, St
         address: address.to_owned(),
         cause,
     })
-}
-
-async fn serve(listener: TcpListener, pages: axum::Router, mut stop: tokio::sync::watch::Receiver<bool>) {
-    let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
-    // Without it, small answers wait for the caller's delayed acknowledgement: 40 ms.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    if let Err(error) = axum::serve(listener, pages).with_graceful_shutdown(stopped).await {
-        tracing::error!(%error, "a listener ended");
-    }
 }

@@ -22,6 +22,9 @@ pub struct Metrics {
     round_seconds: Histogram,
     outbox: IntGauge,
     expired: IntCounter,
+    auth_keys: IntGauge,
+    auth_failing: IntGauge,
+    auth_refresh_failures: IntGauge,
 }
 
 fn histogram(name: &str, help: &str, buckets: Vec<f64>) -> Histogram {
@@ -61,9 +64,12 @@ impl Metrics {
             round_seconds: seconds("origin_relay_round_duration_seconds", "From a round's T to its watermark."),
             outbox: gauge("origin_outbox_pending", "Changes that the last round found unpublished."),
             expired: counter("origin_expired_total", "Reservations closed by the sweeper."),
+            auth_keys: gauge("origin_auth_keys", "Public keys that tokens are judged with."),
+            auth_failing: gauge("origin_auth_refresh_failing", "1 while the keys cannot be looked at again."),
+            auth_refresh_failures: gauge("origin_auth_refresh_failures", "Looks at the keys that failed, since start."),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 12] = [
+        let all: [Box<dyn prometheus::core::Collector>; 15] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
             Box::new(metrics.aside.clone()),
@@ -76,6 +82,9 @@ impl Metrics {
             Box::new(metrics.round_seconds.clone()),
             Box::new(metrics.outbox.clone()),
             Box::new(metrics.expired.clone()),
+            Box::new(metrics.auth_keys.clone()),
+            Box::new(metrics.auth_failing.clone()),
+            Box::new(metrics.auth_refresh_failures.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector).expect("each metric is registered once");
@@ -131,6 +140,12 @@ impl Metrics {
 
     pub fn expired(&self, reservations: usize) {
         self.expired.inc_by(reservations as u64);
+    }
+
+    pub fn auth(&self, standing: onhand_wire::auth::Standing) {
+        self.auth_keys.set(i64::try_from(standing.keys).unwrap_or(i64::MAX));
+        self.auth_failing.set(standing.failing.into());
+        self.auth_refresh_failures.set(i64::try_from(standing.failed_refreshes).unwrap_or(i64::MAX));
     }
 
     /// The page in Prometheus' text format.

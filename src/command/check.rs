@@ -5,8 +5,8 @@ use std::{process::ExitCode, time::Duration};
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use onhand_rules::Rules;
 
-use super::{Done, origin::verifier};
-use crate::config::Config;
+use super::Done;
+use crate::{config::Config, keys};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -15,9 +15,7 @@ struct Tried(&'static str, Result<String, String>);
 
 pub(super) async fn run(config: Config) -> Done {
     let mut tried = vec![Tried("configuration", Ok("valid".to_owned()))];
-    if !config.auth.key_file.is_empty() {
-        tried.push(Tried("auth.key_file", verifier(&config).map(|_| "an Ed25519 public key".to_owned())));
-    }
+    tried.push(Tried("auth", keys::probe(&config.auth).await));
     if !config.rules.dir.is_empty() {
         let rules = Rules::load(&config.rules).map(|rules| format!("{} loaded", rules.names().len()));
         tried.push(Tried("rules.dir", rules.map_err(|error| error.to_string())));

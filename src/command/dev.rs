@@ -53,10 +53,10 @@ pub(super) async fn run(args: Args, mut config: Config) -> Done {
     let tokens = Tokens::issue(&issuer);
     let rules = Rules::load(&config.rules)?;
     let log = MemoryLog::new(PARTITIONS);
-    let mut edge = config.edge();
+    let (mut edge, origin) = (config.edge(), config.origin());
 
     let feed = onhand_origin::Feed::Memory(log.clone());
-    let origin = Origin::bind_and_migrate(config.origin, feed, verifier.clone(), rules.clone()).await?;
+    let origin = Origin::bind_and_migrate(origin, feed, verifier.clone(), rules.clone()).await?;
     let (api, origin_management) = (origin.api(), origin.management());
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let serving = tokio::spawn(origin.serve(shutdown::until(stopped.clone())));

@@ -5,17 +5,17 @@ use std::process::ExitCode;
 use onhand_edge::{Auth, Edge, Feed};
 use onhand_rules::Rules;
 
-use super::{Done, origin::verifier, require, shutdown};
-use crate::config::Config;
+use super::{Done, Needs, shutdown};
+use crate::{config::Config, keys};
 
 pub(super) async fn run(config: Config) -> Done {
-    require("kafka.brokers", &config.kafka.brokers, "name the brokers of the change feed, or set KAFKA_ADDR")?;
-    require(
-        "edge.origin.token",
-        config.edge.origin.token.expose(),
-        "an operator token; `onhand token issue` makes one",
-    )?;
-    let auth = Auth { verifier: verifier(&config)?, public_reads: config.auth.public_reads };
+    let token = config.edge.origin.token.expose();
+    Needs::default()
+        .set("kafka.brokers", &config.kafka.brokers, "name the brokers of the change feed, or set KAFKA_ADDR")
+        .set("edge.origin.token", token, "an operator token; `onhand token issue` makes one")
+        .keys(&config.auth)
+        .met()?;
+    let auth = Auth { verifier: keys::verifier(&config.auth).await?, public_reads: config.auth.public_reads };
     let (edge, rules) = (config.edge(), Rules::load(&config.rules)?);
     let feed = Feed::Kafka { brokers: config.kafka.brokers, topic: config.kafka.topic };
     let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;

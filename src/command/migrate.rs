@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use super::{Done, require};
+use super::{Done, Needs};
 use crate::config::Config;
 
 pub(super) async fn run(config: Config) -> Done {
     let database = config.origin.database;
-    require("origin.database.url", database.url.expose(), "name the database to migrate, or set DATABASE_URL")?;
+    Needs::default()
+        .set("origin.database.url", database.url.expose(), "name the database to migrate, or set DATABASE_URL")
+        .met()?;
     let applied = onhand_origin::open_store(&database)?.migrate().await?;
     for migration in &applied {
         println!("applied {migration}");

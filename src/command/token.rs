@@ -15,7 +15,7 @@ use ed25519_dalek::{
     pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
 use onhand_wire::{
-    auth::{Claims, Issuer, Scope},
+    auth::{Claims, Issuer, Scope, jwk},
     setting::Span,
 };
 
@@ -24,10 +24,22 @@ use super::Done;
 #[derive(Subcommand)]
 pub(crate) enum Token {
     /// Make an Ed25519 key pair: PREFIX.key.pem signs (keep it safe), PREFIX.pub.pem verifies (auth.key_file)
+    ///
+    /// To change keys without a restart, verify with a set instead: see `onhand token jwks`.
     Keygen {
         /// Path and start of both file names; existing files are not overwritten
         #[arg(long, value_name = "PREFIX", default_value = "onhand")]
         out: PathBuf,
+    },
+    /// Print a JSON Web Key Set of public keys, for auth.jwks_file or an issuer's URL
+    ///
+    /// A key's kid is its thumbprint (RFC 7638); `onhand token issue --kid` names it in a token. To change
+    /// keys: add the new one, wait for auth.refresh, sign with it, and take the old one out when its last
+    /// token has ended. Write the file beside the old one and move it over it.
+    Jwks {
+        /// Public keys in PEM, as `onhand token keygen` makes them
+        #[arg(value_name = "KEY.pub.pem", required = true)]
+        keys: Vec<PathBuf>,
     },
     /// Sign a token and print it
     Issue {
@@ -43,6 +55,15 @@ pub(crate) enum Token {
         /// How long it is valid, with its unit, such as 1h or 90d
         #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_ttl)]
         ttl: Span,
+        /// Whom it is for (aud); needed where auth.audience is set
+        #[arg(long, value_name = "NAME")]
+        audience: Option<String>,
+        /// Who signs it (iss); needed where auth.issuer is set
+        #[arg(long, value_name = "NAME")]
+        issuer: Option<String>,
+        /// The key's name in the JWKS; without it, every key of the set is tried
+        #[arg(long, value_name = "NAME")]
+        kid: Option<String>,
     },
 }
 
@@ -64,14 +85,26 @@ impl Token {
                     public.display()
                 );
             }
-            Self::Issue { key, subject, scope, ttl } => {
+            Self::Jwks { keys } => {
+                let keys = keys.iter().map(|file| public(file)).collect::<Result<Vec<_>, _>>()?;
+                println!("{}", serde_json::to_string_pretty(&serde_json::json!({"keys": keys}))?);
+            }
+            Self::Issue { key, subject, scope, ttl, audience, issuer, kid } => {
                 let pem = std::fs::read(&key)
                     .map_err(|error| format!("{}: {error}; `onhand token keygen` makes a key", key.display()))?;
-                println!("{}", issue(&Issuer::from_pem(&pem)?, &subject, scope, ttl));
+                let signer = Issuer::from_pem(&pem).map_err(|error| format!("{}: {error}", key.display()))?;
+                let signer = signer.with_kid(kid).with_name(issuer).with_audience(audience);
+                println!("{}", issue(&signer, &subject, scope, ttl));
             }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A public key's file as a key of a JWKS.
+fn public(file: &Path) -> Result<serde_json::Value, String> {
+    let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    jwk(&pem).map_err(|error| format!("{}: {error}", file.display()))
 }
 
 pub(super) struct Pair {

@@ -10,6 +10,13 @@ use super::{Config, names};
 #[derive(Debug)]
 pub(crate) struct Faults(Vec<String>);
 
+impl Faults {
+    /// Fails if there are any.
+    pub(crate) fn none_of(faults: Vec<String>) -> Result<(), Self> {
+        if faults.is_empty() { Ok(()) } else { Err(Self(faults)) }
+    }
+}
+
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults = if self.0.len() == 1 { "fault" } else { "faults" };
@@ -102,10 +109,10 @@ impl Loading {
     }
 
     fn end(self) -> Result<Config, Faults> {
-        if !self.faults.is_empty() {
-            return Err(Faults(self.faults));
-        }
-        self.merged.try_into().map_err(|error| Faults(vec![error.message().to_owned()]))
+        let Self { merged, mut faults, .. } = self;
+        let config: Config = merged.try_into().map_err(|error| Faults(vec![error.message().to_owned()]))?;
+        faults.extend(config.faults());
+        Faults::none_of(faults).map(|()| config)
     }
 }
 

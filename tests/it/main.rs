@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout)] // figures and seeds for whoever reads the run
 
+mod auth;
 mod dev;
 mod errors;
 mod faults;
@@ -11,5 +12,7 @@ mod freshness;
 mod last_unit;
 mod layers;
 mod promotion;
+mod onhand;
+mod origin_http;
 mod rules;
 mod settings;

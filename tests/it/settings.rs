@@ -58,8 +58,12 @@ fn a_missing_setting_says_what_to_do() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_tries_each_dependency() {
     let world = World::start().ready().await;
+    let keys = tempfile::tempdir().unwrap();
+    let prefix = keys.path().join("k");
+    assert!(onhand().args(["token", "keygen", "--out"]).arg(&prefix).status().unwrap().success());
     let output = onhand()
         .arg("check")
+        .env("ONHAND_AUTH__KEY_FILE", prefix.with_extension("pub.pem"))
         .env("DATABASE_URL", world.database_url())
         .env("REDIS_ADDR", world.redis_url())
         .output()

@@ -1,38 +1,54 @@
-//! `X-Correlation-Id`: taken or made, echoed, passed on.
+//! `X-Correlation-Id`: taken or made, echoed, logged, passed on. `traceparent` likewise, but never made.
 
 use std::sync::{
     OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 
-use http::{HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Request};
+use onhand_wire::trace::is_traceparent;
 use uuid::Uuid;
 
 use super::Reply;
 
-pub(super) const HEADER: &str = "x-correlation-id";
+const HEADER: &str = "x-correlation-id";
 /// Longest id that is taken, in visible ASCII characters.
 const CHARS: usize = 128;
 
+pub(super) const TRACEPARENT: &str = "traceparent";
+
 #[derive(Clone)]
-pub(super) struct Correlation(HeaderValue);
+pub(super) struct Correlation {
+    id: HeaderValue,
+    trace: Option<HeaderValue>,
+}
 
 impl Correlation {
     pub(super) fn of<B>(request: &Request<B>) -> Self {
         let sent = request.headers().get(HEADER).filter(|id| usable(id.as_bytes()));
-        Self(sent.cloned().unwrap_or_else(made))
+        let trace = request.headers().get(TRACEPARENT).filter(|trace| is_traceparent(trace.as_bytes()));
+        Self { id: sent.cloned().unwrap_or_else(made), trace: trace.cloned() }
     }
 
     pub(super) fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
+        self.id.to_str().unwrap_or_default()
     }
 
-    pub(super) fn header(&self) -> HeaderValue {
-        self.0.clone()
+    /// The caller's trace, for the log.
+    pub(super) fn trace(&self) -> Option<&str> {
+        self.trace.as_ref().and_then(|trace| trace.to_str().ok())
+    }
+
+    /// Into a call of the origin.
+    pub(super) fn pass(&self, headers: &mut HeaderMap) {
+        headers.insert(HEADER, self.id.clone());
+        if let Some(trace) = &self.trace {
+            headers.insert(TRACEPARENT, trace.clone());
+        }
     }
 
     pub(super) fn show(&self, reply: &mut Reply) {
-        reply.headers_mut().insert(HEADER, self.0.clone());
+        self.pass(reply.headers_mut());
     }
 }
 

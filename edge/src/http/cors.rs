@@ -6,7 +6,7 @@ use http_body_util::Full;
 
 use super::Reply;
 
-const EXPOSED: &str = "ETag, Location, Retry-After, X-Correlation-Id, Onhand-As-Of, Onhand-Source, Onhand-Stale, \
+const EXPOSED: &str = "ETag, Location, Retry-After, X-Correlation-Id, traceparent, Onhand-As-Of, Onhand-Source, Onhand-Stale, \
     Onhand-Session, Idempotent-Replayed, RateLimit, RateLimit-Policy";
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 const HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Correlation-Id, traceparent, \

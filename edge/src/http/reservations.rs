@@ -15,7 +15,7 @@ use onhand_wire::{
 };
 use uuid::Uuid;
 
-use super::{Asked, Failure, Reply, availability, body, correlation, correlation::Correlation, not_found, reply};
+use super::{Asked, Failure, Reply, availability, body, correlation::Correlation, not_found, reply};
 use crate::{
     freshness::AsOf,
     node::Node,
@@ -23,7 +23,6 @@ use crate::{
 };
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const TRACEPARENT: &str = "traceparent";
 /// The longest that a caller may make a call last.
 const LONGEST: Duration = Duration::from_secs(60);
 /// Headers of the origin's own answers that are passed on.
@@ -144,12 +143,10 @@ fn key(headers: &HeaderMap, required: bool) -> Result<HeaderValue, Problem> {
 
 fn forwarded(from: &HeaderMap, correlation: &Correlation) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for name in [header::AUTHORIZATION.as_str(), TRACEPARENT] {
-        if let Some(value) = from.get(name) {
-            headers.insert(HeaderName::from_static(name), value.clone());
-        }
+    if let Some(value) = from.get(header::AUTHORIZATION) {
+        headers.insert(header::AUTHORIZATION, value.clone());
     }
-    headers.insert(correlation::HEADER, correlation.header());
+    correlation.pass(&mut headers);
     headers
 }
 

@@ -22,6 +22,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
+use onhand_wire::setting::HttpConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -31,11 +32,38 @@ use crate::{http::Reply, node::Node};
 
 /// Pause after a failed accept: usually no file handle is free.
 const PAUSE: Duration = Duration::from_millis(50);
+/// hyper's own limit.
+const HYPERS_HEADERS: usize = 100;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) head: Duration,
     pub(super) idle: Duration,
+    head_bytes: usize,
+    headers: usize,
+}
+
+impl Limits {
+    pub(super) fn of(config: &HttpConfig) -> Self {
+        Self {
+            head: config.header_timeout.0,
+            idle: config.idle_timeout.0,
+            head_bytes: usize::try_from(config.max_header_size.0).unwrap_or(usize::MAX),
+            headers: config.max_headers,
+        }
+    }
+}
+
+/// How hyper reads a connection's requests.
+fn builder(limits: Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.idle.max(limits.head));
+    builder.max_header_size(limits.head_bytes);
+    // Named only where it differs: hyper then allocates for each request.
+    if limits.headers != HYPERS_HEADERS {
+        builder.max_headers(limits.headers);
+    }
+    builder
 }
 
 /// Accepts for ever; dropped to stop.
@@ -80,10 +108,7 @@ where
         }
     });
     let io = TokioIo::new(Watched { stream, phase: phase.clone() });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.idle.max(limits.head))
-        .serve_connection(io, service);
+    let connection = builder(limits).serve_connection(io, service);
     let connection = pin!(watcher.watch(connection));
     tokio::select! {
         served = connection => {

@@ -32,7 +32,7 @@ async fn a_hold_shows_before_its_caller_hears_and_its_session_holds_elsewhere() 
     let headers = [
         ("authorization", token.as_str()),
         ("idempotency-key", "k1"),
-        ("traceparent", "00-1"),
+        ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
         ("x-correlation-id", "c1"),
     ];
     let reply = world.post("/v1/reservations", &headers, HOLD).await;
@@ -47,7 +47,7 @@ async fn a_hold_shows_before_its_caller_hears_and_its_session_holds_elsewhere() 
     );
     assert_eq!(
         (sent("traceparent").as_str(), sent("x-correlation-id").as_str(), sent("authorization")),
-        ("00-1", "c1", token)
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "c1", token)
     );
     assert!(sent("onhand-timeout-ms").parse::<u64>().unwrap() <= 1000);
 

@@ -7,12 +7,14 @@ use axum::{
 use http_body_util::BodyExt;
 use onhand_wire::{Code, Problem, limits, request::unsupported_media_type};
 
+use super::pace;
+
 /// The whole body, up to 1 MiB. Up to 8 MiB more is read and dropped, so that the caller sees the 413.
 pub(super) async fn read(mut body: Body) -> Result<Bytes, Problem> {
     let mut kept = Vec::new();
     let mut dropped = 0;
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::field("body", "it broke off"))?;
+        let frame = frame.map_err(|error| broke_off(&error))?;
         let Some(part) = frame.data_ref() else { continue };
         if dropped == 0 && kept.len() + part.len() <= limits::BODY_BYTES {
             kept.extend_from_slice(part);
@@ -28,6 +30,14 @@ pub(super) async fn read(mut body: Body) -> Result<Bytes, Problem> {
     }
     let detail = format!("body: at most {} bytes", limits::BODY_BYTES);
     Err(Problem::new(Code::TooLarge, detail).with("limit", limits::BODY_BYTES))
+}
+
+/// Why a body came to no end.
+pub(super) fn broke_off(error: &axum::Error) -> Problem {
+    if pace::is_late(error) {
+        return Problem::new(Code::DeadlineExceeded, "body: it did not arrive in time; nothing was applied");
+    }
+    Problem::field("body", "it broke off; nothing was applied")
 }
 
 /// The media type without its parameters, in lower case; empty when there is none.

@@ -46,11 +46,12 @@ pub(super) fn not_found() -> Fail {
 pub(super) struct Correlation(pub(super) String);
 
 const CORRELATION: &str = "x-correlation-id";
+const TRACEPARENT: &str = "traceparent";
 const LONGEST_CORRELATION: usize = 128;
 
 /// Gives every call its correlation id, writes its problem, and logs how it ended.
 pub(super) async fn finish(mut request: Request, next: Next) -> Response {
-    let correlation = correlation(&request);
+    let (correlation, trace) = (correlation(&request), trace(&request));
     request.extensions_mut().insert(Correlation(correlation.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let started = std::time::Instant::now();
@@ -59,7 +60,11 @@ pub(super) async fn finish(mut request: Request, next: Next) -> Response {
         write(&mut response, &problem, &correlation);
     }
     let took_ms = started.elapsed().as_secs_f64() * 1000.0;
-    tracing::debug!(%method, path, status = response.status().as_u16(), took_ms, correlation_id = correlation, "call");
+    let (status, traceparent) = (response.status().as_u16(), trace.as_ref().and_then(|trace| trace.to_str().ok()));
+    tracing::debug!(%method, path, status, took_ms, correlation_id = correlation, traceparent, "call");
+    if let Some(trace) = trace {
+        response.headers_mut().insert(TRACEPARENT, trace);
+    }
     if let Ok(value) = HeaderValue::from_str(&correlation) {
         response.headers_mut().insert(CORRELATION, value);
     }
@@ -71,6 +76,12 @@ fn correlation(request: &Request) -> String {
     let usable =
         given.filter(|id| (1..=LONGEST_CORRELATION).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
     usable.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// The caller's `traceparent`, if it is one.
+fn trace(request: &Request) -> Option<HeaderValue> {
+    let given = request.headers().get(TRACEPARENT)?;
+    onhand_wire::trace::is_traceparent(given.as_bytes()).then(|| given.clone())
 }
 
 /// A handler's own problem, or what a refusal by the router comes to.
@@ -96,5 +107,8 @@ fn write(response: &mut Response, problem: &Problem, correlation: &str) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(seconds) = problem.code.retry_after_s() {
         headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if problem.code == Code::Unauthenticated {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
 }

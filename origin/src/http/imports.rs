@@ -4,6 +4,7 @@ use axum::{
     extract::{Request, State},
     http::request::Parts,
 };
+use futures_util::TryStreamExt;
 use onhand_wire::{
     Problem,
     auth::Scope,
@@ -11,7 +12,12 @@ use onhand_wire::{
     session::Session,
 };
 
-use super::{Reply, Shared, body::media_type, params::Params, write};
+use super::{
+    Reply, Shared,
+    body::{broke_off, media_type},
+    params::Params,
+    write,
+};
 use crate::command::Answer;
 use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, receive};
 
@@ -33,7 +39,7 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     if let Some(message) = context.store.standing().await?.maintenance {
         return Err(crate::decide::maintenance(&message).into());
     }
-    let file = receive(body.into_data_stream()).await?;
+    let file = receive(body.into_data_stream().map_err(|error| broke_off(&error))).await?;
     let staged = Staged::check(file, format, options, &context.store).await?;
     let caller = Caller { actor: claims.sub, key, correlation: write::correlation(&parts) };
     let report = apply(&context.batches, staged, options, &caller).await?;

@@ -58,6 +58,7 @@ pub(super) async fn liveness() -> Response {
 }
 
 pub(super) async fn metrics(State(context): Shared) -> Response {
+    context.metrics.auth(context.verifier.standing());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], context.metrics.page()).into_response()
 }
 

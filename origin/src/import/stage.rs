@@ -28,13 +28,11 @@ fn failed(error: impl std::fmt::Display) -> Problem {
 }
 
 /// Writes the stream to a temporary file, gone with its handle.
-pub async fn receive<E: std::fmt::Display>(
-    mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
-) -> Result<File, Problem> {
+pub async fn receive(mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin) -> Result<File, Problem> {
     let mut file = tempfile::tempfile().map_err(failed)?;
     let mut line = 0;
     while let Some(part) = body.next().await {
-        let part = part.map_err(|_| Problem::field("body", "it broke off; nothing was applied"))?;
+        let part = part?;
         for piece in part.split_inclusive(|byte| *byte == b'\n') {
             line += piece.len();
             if line > limits::IMPORT_ROW_BYTES {

@@ -26,6 +26,7 @@ pub mod page;
 
 pub mod session;
 pub mod auth;
+pub mod trace;
 pub mod setting;
 
 pub use fact::{Fact, Join, Stock};

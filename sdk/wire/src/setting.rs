@@ -1,8 +1,12 @@
 //! Types of configuration values: each carries its unit and says what would be right.
 
+mod http;
+
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub use self::http::HttpConfig;
 
 /// A duration with its unit: `"250ms"`, `"30s"`, `"1m"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,49 @@
+//! Accepts connections until it is told to stop, then finishes what is under way.
+
+mod connection;
+mod phase;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use onhand_wire::setting::HttpConfig;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+/// Pause after a failed accept: usually no file handle is free.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Resolves once `stop` holds true and every connection has ended. It has no deadline of its own:
+/// whoever drops it cuts the connections that are left.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    pages: Router,
+    config: Arc<HttpConfig>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    let watched = stop.clone();
+    loop {
+        tokio::select! {
+            () = told(&mut stop) => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    // With Nagle, small answers wait for the caller's delayed acknowledgement: 40 ms.
+                    let _without_nagle = stream.set_nodelay(true);
+                    connections.spawn(connection::serve(stream, pages.clone(), config.clone(), watched.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Resolves once `stop` holds true, or its sender is gone.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}

@@ -1,0 +1,64 @@
+//! `[http]`: the limits of every HTTP listener, of edge and origin alike.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Size, Span};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Web origins that may read answers (`https://shop.example`), or `*`; empty: none.
+    pub cors_origins: Vec<String>,
+    /// How long a request's head, and then its body, may take to arrive; beyond, the connection is
+    /// closed. An import's body may take any time.
+    pub header_timeout: Span,
+    /// How long a connection may stay open between requests; beyond, it is closed. At the origin
+    /// also how long an import may send nothing, and how long an answer may find no taker.
+    pub idle_timeout: Span,
+    /// Largest head of a request, 8KiB or more; beyond, 431.
+    pub max_header_size: Size,
+    /// Most headers of a request; beyond, 431.
+    pub max_headers: usize,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            cors_origins: Vec::new(),
+            header_timeout: Span::s(10),
+            idle_timeout: Span::s(75),
+            max_header_size: Size(64 << 10),
+            max_headers: 100,
+        }
+    }
+}
+
+const LEAST_HEADER_SIZE: Size = Size(8 << 10);
+
+impl HttpConfig {
+    /// What is wrong with it, key by key.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for origin in self.cors_origins.iter().filter(|origin| !is_web_origin(origin)) {
+            faults.push(format!("http.cors_origins: {origin:?} is neither * nor like \"https://shop.example\""));
+        }
+        for (key, span) in [("header_timeout", self.header_timeout), ("idle_timeout", self.idle_timeout)] {
+            if span.0.is_zero() {
+                faults.push(format!("http.{key}: must be longer than nothing"));
+            }
+        }
+        if self.max_header_size < LEAST_HEADER_SIZE {
+            faults.push("http.max_header_size: must be 8KiB or more".to_owned());
+        }
+        if self.max_headers == 0 {
+            faults.push("http.max_headers: must be 1 or more".to_owned());
+        }
+        faults
+    }
+}
+
+/// As a browser sends it: a scheme, a host, perhaps a port, no slash at the end.
+fn is_web_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    text == "*" || host.is_some_and(|host| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/'))
+}
