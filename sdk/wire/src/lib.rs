@@ -27,6 +27,8 @@ pub mod page;
 pub mod session;
 pub mod auth;
 pub mod setting;
+#[cfg(feature = "openapi")]
+pub mod schema;
 
 pub use fact::{Fact, Join, Stock};
 pub use name::{ChannelId, InvalidName, LocationId, Sku};

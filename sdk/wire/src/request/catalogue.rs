@@ -8,16 +8,22 @@ use super::{
     Check,
     limit::{check_degrees, check_optional_text, check_required_text, check_text},
 };
+#[cfg(feature = "openapi")]
+use crate::schema;
 use crate::{LocationId, Money, Problem, limits};
 
 /// `PUT /inventory/products/{sku}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PutItem {
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::text))]
     pub name: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub brand: Option<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::attributes))]
     pub attributes: BTreeMap<String, String>,
     #[serde(default)]
     pub price: Option<Money>,
@@ -42,16 +48,22 @@ impl Check for PutItem {
 
 /// `PUT /inventory/locations/{id}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PutLocation {
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::text))]
     pub name: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub region: Option<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::priority))]
     pub priority: i32,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::latitude))]
     pub lat: Option<f64>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::longitude))]
     pub lon: Option<f64>,
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -70,10 +82,13 @@ impl Check for PutLocation {
 
 /// `PUT /inventory/channels/{id}`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PutChannel {
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::channel_locations))]
     pub locations: Vec<LocationId>,
     #[serde(default = "priority")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::allocation))]
     pub allocation: String,
 }
 

@@ -4,14 +4,18 @@ use serde::Deserialize;
 
 use super::{Check, limit::check_optional_text};
 use crate::Problem;
+#[cfg(feature = "openapi")]
+use crate::schema;
 
 /// `POST /inventory/admin/maintenance`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Maintenance {
     #[serde(rename = "maintenanceMode")]
     pub maintenance_mode: bool,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub message: Option<String>,
 }
 

@@ -6,19 +6,26 @@ use super::{
     Check,
     limit::{check_count, check_degrees, check_optional_text, check_positive},
 };
+#[cfg(feature = "openapi")]
+use crate::schema;
 use crate::{ChannelId, LocationId, Problem, Quantity, Sku, limits};
 
 /// Where the goods go; rules and the `nearest` strategy use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Destination {
     /// ISO 3166-1, two capital letters.
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::country))]
     pub country: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub postcode: Option<String>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::latitude))]
     pub lat: Option<f64>,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::longitude))]
     pub lon: Option<f64>,
 }
 
@@ -34,10 +41,12 @@ impl Destination {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HoldLine {
     pub sku: Sku,
     /// 1 or more.
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::positive))]
     pub quantity: Quantity,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<LocationId>,
@@ -45,6 +54,7 @@ pub struct HoldLine {
 
 /// Whether a hold is all or nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HoldPolicy {
     #[default]
@@ -54,8 +64,10 @@ pub enum HoldPolicy {
 
 /// `POST /v1/reservations`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::hold_lines))]
     pub lines: Vec<HoldLine>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
@@ -63,8 +75,10 @@ pub struct Hold {
     pub destination: Option<Destination>,
     /// Seconds, 1 to 2,678,400.
     #[serde(default = "ttl_default")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::ttl_s_default))]
     pub ttl_s: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub order_ref: Option<String>,
     #[serde(default)]
     pub policy: HoldPolicy,

@@ -6,18 +6,23 @@ use super::{
     Check,
     limit::{check_optional_text, check_positive, check_required_text},
 };
+#[cfg(feature = "openapi")]
+use crate::schema;
 use crate::{LocationId, Problem, Quantity, RestockAt, Sku, limits};
 
 /// `PUT /inventory/products/{sku}/stock`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetStock {
     /// Also accepted as `warehouseId`, where a runbook says so.
     #[serde(alias = "warehouseId")]
     pub location: LocationId,
     pub quantity: Quantity,
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::text))]
     pub reason: String,
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub expected_version: Option<String>,
     #[serde(default)]
     pub expected_on_hand: Option<Quantity>,
@@ -32,6 +37,7 @@ impl Check for SetStock {
 
 /// Why stock changed without being counted or sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AdjustmentKind {
     Received,
@@ -55,13 +61,16 @@ impl AdjustmentKind {
 
 /// `POST /inventory/products/{sku}/adjustments`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Adjust {
     #[serde(alias = "warehouseId")]
     pub location: LocationId,
     /// Whole units, −1,000,000,000 to 1,000,000,000, not 0.
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::delta))]
     pub delta: i64,
     pub kind: AdjustmentKind,
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::text))]
     pub reason: String,
 }
 
@@ -77,13 +86,16 @@ impl Check for Adjust {
 
 /// `POST /inventory/transfers`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
     pub sku: Sku,
     pub from: LocationId,
     pub to: LocationId,
     /// 1 or more.
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::positive))]
     pub quantity: Quantity,
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::text))]
     pub reason: String,
 }
 
@@ -106,6 +118,7 @@ fn merge<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Res
 
 /// `PUT /inventory/products/{sku}/policy`: merged into one location's policy, or all of the SKU's.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     #[serde(default, alias = "warehouseId")]
@@ -117,6 +130,7 @@ pub struct Policy {
     #[serde(default)]
     pub low_stock_at: Option<Quantity>,
     #[serde(default, deserialize_with = "merge")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_restock_at))]
     pub restock_at: Merge<RestockAt>,
 }
 

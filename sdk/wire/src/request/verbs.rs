@@ -7,13 +7,17 @@ use super::{
     limit::{check_count, check_lines_once, check_optional_text, check_positive},
     reservations::check_ttl,
 };
+#[cfg(feature = "openapi")]
+use crate::schema;
 use crate::{LocationId, Problem, Quantity, limits};
 
 /// `POST …/extend`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Extend {
     /// Seconds from now, 1 to 2,678,400.
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::ttl_s))]
     pub ttl_s: u32,
 }
 
@@ -25,17 +29,21 @@ impl Check for Extend {
 
 /// Some of a reservation's line.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LineQuantity {
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::line))]
     pub line: u32,
     pub quantity: Quantity,
 }
 
 /// `POST …/confirm`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::confirmed_lines))]
     pub lines: Option<Vec<LineQuantity>>,
 }
 
@@ -49,9 +57,11 @@ impl Check for Confirm {
 
 /// `POST …/cancel`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub reason: Option<String>,
 }
 
@@ -62,10 +72,13 @@ impl Check for Cancel {
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FulfilLine {
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::line))]
     pub line: u32,
     /// 1 or more.
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::positive))]
     pub quantity: Quantity,
     #[serde(default)]
     pub location: Option<LocationId>,
@@ -73,9 +86,11 @@ pub struct FulfilLine {
 
 /// `POST …/fulfil`; without lines, all that is left ships.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Fulfil {
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::fulfilled_lines))]
     pub lines: Option<Vec<FulfilLine>>,
 }
 
@@ -92,8 +107,10 @@ impl Check for Fulfil {
 
 /// `POST …/return`: shipped goods back on hand.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Return {
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::returned_lines))]
     pub lines: Vec<LineQuantity>,
     #[serde(default)]
     pub location: Option<LocationId>,
