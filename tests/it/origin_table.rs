@@ -59,7 +59,17 @@ impl Table {
     /// Everything that a write could change.
     async fn rows(&self) -> Vec<String> {
         let state = "(SELECT term, topology, maintenance, message FROM origin_state)";
-        let all = ["products", "inventory_items", "reservations", "allocations", "ledger", "locations", "channels", "idempotency_keys", state];
+        let all = [
+            "products",
+            "inventory_items",
+            "reservations",
+            "allocations",
+            "ledger",
+            "locations",
+            "channels",
+            "idempotency_keys",
+            state,
+        ];
         let mut dump = Vec::new();
         for table in all {
             let rows = format!("SELECT coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '') FROM {table} t");
@@ -71,7 +81,10 @@ impl Table {
     /// A reservation of two, taken through these verbs.
     async fn reservation(&self, verbs: &[&str]) -> String {
         let hold = json!({"lines": [{"sku": "22423", "quantity": 2}], "ttl_s": 86400});
-        let id = self.admin().post("/v1/reservations", hold).await.expect(201).json()["id"].as_str().expect("an id").to_owned();
+        let id = self.admin().post("/v1/reservations", hold).await.expect(201).json()["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
         for verb in verbs {
             self.admin().post(&format!("/v1/reservations/{id}/{verb}"), json!({})).await.expect(200);
         }
@@ -154,7 +167,8 @@ async fn what_is_malformed_is_refused_and_writes_nothing() {
         let other = Operation { method: "PATCH".to_owned(), ..operation.clone() };
         let reply = other.call(&admin).await;
         check(operation, &reply, 405, "method_not_allowed");
-        let allowed: BTreeSet<&str> = reply.header("allow").expect("Allow").split(',').filter(|method| *method != "HEAD").collect();
+        let allowed: BTreeSet<&str> =
+            reply.header("allow").expect("Allow").split(',').filter(|method| *method != "HEAD").collect();
         let same_path = table.operations.iter().filter(|same| same.path == operation.path);
         assert_eq!(allowed, same_path.map(|same| same.method.as_str()).collect(), "{}", operation.path);
     }
@@ -169,14 +183,22 @@ async fn a_used_key_and_maintenance_stop_every_write() {
     admin.call("POST".parse().unwrap(), "/v1/reservations").key("used").json(hold).send().await.expect(201);
     // An import's keys are its parts'.
     let import = table.operation("importStock");
-    import.send(&admin, Some("text/csv"), b"sku,location,quantity\n22423,eu-1,56\n".to_vec(), Some("used")).await.expect(200);
+    import
+        .send(&admin, Some("text/csv"), b"sku,location,quantity\n22423,eu-1,56\n".to_vec(), Some("used"))
+        .await
+        .expect(200);
     let before = table.rows().await;
     for operation in table.giving("idempotency_key_reused") {
         let reply = operation.send(&admin, operation.media.as_deref(), operation.bytes(), Some("used")).await;
         check(operation, &reply, 422, "idempotency_key_reused");
     }
     assert_eq!(table.rows().await, before, "nothing written");
-    let switch = async |on: bool| admin.post("/inventory/admin/maintenance", json!({"maintenanceMode": on, "message": "back at 9"})).await.expect(200);
+    let switch = async |on: bool| {
+        admin
+            .post("/inventory/admin/maintenance", json!({"maintenanceMode": on, "message": "back at 9"}))
+            .await
+            .expect(200)
+    };
     switch(true).await;
     let before = table.rows().await;
     for operation in table.giving("maintenance") {
@@ -234,7 +256,8 @@ async fn every_documented_code_can_be_provoked() {
     provoked.seen.insert((create.id.clone(), "idempotency_key_required".to_owned()));
 
     let others = table.operations.iter().flat_map(|operation| {
-        let codes = operation.codes.iter().filter(|code| !FAULTS.contains(&code.as_str()) && !ALIKE.contains(&code.as_str()));
+        let codes =
+            operation.codes.iter().filter(|code| !FAULTS.contains(&code.as_str()) && !ALIKE.contains(&code.as_str()));
         codes.map(|code| (operation.id.clone(), code.clone()))
     });
     assert_eq!(others.collect::<BTreeSet<_>>(), provoked.seen, "documented (left) against provoked (right)");
@@ -250,15 +273,20 @@ async fn unknown(provoked: &mut Provoked<'_>) {
     provoked.by("createReservation", "unknown_sku", 404, held(json!({"sku": "none", "quantity": 1}))).await;
     let mars = json!({"sku": "22423", "quantity": 1, "location": "mars"});
     provoked.by("createReservation", "unknown_location", 404, held(mars)).await;
-    provoked.by("createReservation", "unknown_channel", 404, |operation| changed(operation, "channel", json!("none"))).await;
+    provoked
+        .by("createReservation", "unknown_channel", 404, |operation| changed(operation, "channel", json!("none")))
+        .await;
     for id in ["setStock", "adjustStock", "setPolicy"] {
-        let body = provoked.by(id, "unknown_location", 404, |operation| changed(operation, "location", json!("mars"))).await;
+        let body =
+            provoked.by(id, "unknown_location", 404, |operation| changed(operation, "location", json!("mars"))).await;
         assert_eq!(body["location"], "mars");
     }
     provoked.by("transferStock", "unknown_location", 404, |operation| changed(operation, "to", json!("mars"))).await;
     provoked.by("getLocation", "unknown_location", 404, |operation| operation.with_path("mars")).await;
     provoked.by("getChannel", "unknown_channel", 404, |operation| operation.with_path("none")).await;
-    provoked.by("putChannel", "unknown_location", 404, |operation| operation.with_body(json!({"locations": ["mars"]}))).await;
+    provoked
+        .by("putChannel", "unknown_location", 404, |operation| operation.with_body(json!({"locations": ["mars"]})))
+        .await;
 
     for id in ["getReservation"].iter().chain(&VERBS) {
         provoked.by(id, "not_found", 404, Operation::clone).await;
@@ -279,7 +307,9 @@ async fn conflicts(provoked: &mut Provoked<'_>) {
     let hold = json!({"lines": [{"sku": "22423", "quantity": many}]});
     let body = provoked.by("createReservation", "insufficient_stock", 409, |operation| operation.with_body(hold)).await;
     assert_eq!(body["lines"], json!([{"line": 0, "sku": "22423", "requested": many, "available": 85}]));
-    for (id, states) in [("confirmReservation", &[][..]), ("fulfilReservation", &["confirm"]), ("returnReservation", &["confirm"])] {
+    for (id, states) in
+        [("confirmReservation", &[][..]), ("fulfilReservation", &["confirm"]), ("returnReservation", &["confirm"])]
+    {
         let reservation = provoked.table.reservation(states).await;
         let much = |operation: &Operation| operation.with_path(&reservation).with_body(line(many));
         let body = provoked.by(id, "insufficient_stock", 409, much).await;
@@ -288,9 +318,13 @@ async fn conflicts(provoked: &mut Provoked<'_>) {
     let adjust = |operation: &Operation| changed(operation, "delta", json!(-i64::from(many)));
     let body = provoked.by("adjustStock", "insufficient_stock", 409, adjust).await;
     assert_eq!(body["lines"][0]["requested"], many, "{body}");
-    let body = provoked.by("transferStock", "insufficient_stock", 409, |operation| changed(operation, "quantity", json!(many))).await;
+    let body = provoked
+        .by("transferStock", "insufficient_stock", 409, |operation| changed(operation, "quantity", json!(many)))
+        .await;
     assert_eq!(body["lines"][0]["requested"], many, "{body}");
-    let body = provoked.by("setStock", "version_mismatch", 409, |operation| changed(operation, "expected_on_hand", json!(many))).await;
+    let body = provoked
+        .by("setStock", "version_mismatch", 409, |operation| changed(operation, "expected_on_hand", json!(many)))
+        .await;
     assert!(body["version"].is_string() && body["on_hand"] == 57, "{body}");
     let body = provoked.by("deleteItem", "in_use", 409, Operation::clone).await;
     assert!(body["reserved"].as_i64() > Some(0), "{body}");
@@ -328,7 +362,11 @@ async fn every_example_works() {
     let admin = table.admin();
     let (held, confirmed) = (table.reservation(&[]).await, table.reservation(&["confirm"]).await);
     let shipped = table.reservation(&["confirm", "fulfil"]).await;
-    table.admin().put("/inventory/products/22423/stock", json!({"location": "eu-1", "quantity": 57, "reason": "seed"})).await.expect(200);
+    table
+        .admin()
+        .put("/inventory/products/22423/stock", json!({"location": "eu-1", "quantity": 57, "reason": "seed"}))
+        .await
+        .expect(200);
     // Deleting comes last, after what needs the item; so does maintenance.
     let last = |operation: &&Operation| matches!(operation.id.as_str(), "deleteItem" | "setMaintenance");
     let first = |operation: &&Operation| operation.id == "setStock";

@@ -15,6 +15,10 @@ LOCATIONS = ["eu-1", "eu-2", "us-1"]
 CHANNELS = ["web-eu", "web-us"]
 KNOWN = {"sku": SKUS, "location": LOCATIONS, "from": LOCATIONS, "to": LOCATIONS, "channel": CHANNELS}
 
+# Opaque to the document: an empty session, and the cursors of an item and of a ledger line.
+SESSION = "gqJhdACmZmxvb3JzkA"
+CURSORS = {"/inventory/products": "MjI0MjM", "/inventory/products/{sku}/ledger": "MTc"}
+
 # Valid by the schema, refused by a rule that it cannot express: what the detail says.
 BEYOND_SCHEMA = (
     "bytes of text without control characters",  # bytes, not characters
@@ -26,8 +30,6 @@ BEYOND_SCHEMA = (
     "a line of the reservation",
     "confirm at least one unit",
     "allocation: one of",  # the names of loaded rules
-    "Onhand-Session: not a token of this service",
-    "cursor: not a cursor of this list",
     "header: ",  # a CSV file's first line
     "given twice",
 )
@@ -35,12 +37,12 @@ BEYOND_SCHEMA = (
 
 @schemathesis.serializer("application/msgpack")
 def pack(_context, value):
-    return {"data": msgpack.packb(value)}
+    return msgpack.packb(value)
 
 
 @schemathesis.serializer("text/csv", "application/x-ndjson")
 def text(_context, value):
-    return {"data": value.encode("utf-8", "replace") if isinstance(value, str) else repr(value).encode()}
+    return value.encode("utf-8", "replace") if isinstance(value, str) else repr(value).encode()
 
 
 @schemathesis.deserializer("application/msgpack")
@@ -70,6 +72,11 @@ def map_case(_context, case):
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
         return case
     case.body = with_known_names(case.body)
+    for name in case.headers or {}:
+        if name.lower() == "onhand-session":
+            case.headers[name] = SESSION
+    if case.query and "cursor" in case.query:
+        case.query = {**case.query, "cursor": CURSORS[case.path]}
     # Items that others need are not deleted.
     if case.path_parameters and "sku" in case.path_parameters and case.method.upper() != "DELETE":
         case.path_parameters = {**case.path_parameters, "sku": chosen("sku", case.path_parameters["sku"])}
@@ -78,10 +85,14 @@ def map_case(_context, case):
 
 @schemathesis.hook
 def filter_failure(_context, failure, case, response):
-    if failure.code != "ST202":
-        return True
-    try:
-        detail = response.json()["detail"]
-    except Exception:
-        return True
-    return not any(rule in detail for rule in BEYOND_SCHEMA)
+    if failure.code == "ST201":  # schema-violating request accepted
+        # Headers that nobody knows are nobody's business, and a file's bad rows are told in a 200.
+        unknown_header = "in header - object with unexpected properties" in failure.message
+        return not unknown_header and not (case.path == "/inventory/imports" and "in body" in failure.message)
+    if failure.code == "ST202":  # schema-valid request rejected
+        try:
+            detail = response.json()["detail"]
+        except (ValueError, KeyError):
+            return True
+        return not any(rule in detail for rule in BEYOND_SCHEMA)
+    return True

@@ -91,7 +91,9 @@ fn attributes(params: &mut Params) -> Result<Vec<(String, String)>, Problem> {
 fn price(params: &mut Params, name: &str) -> Result<Option<i64>, Problem> {
     let Some(text) = params.take(name)? else { return Ok(None) };
     let price = text.parse().ok().filter(|price| (0..=limits::AMOUNT).contains(price));
-    price.map(Some).ok_or_else(|| Problem::field(name, format!("a whole number of minor units from 0 to {}", limits::AMOUNT)))
+    price
+        .map(Some)
+        .ok_or_else(|| Problem::field(name, format!("a whole number of minor units from 0 to {}", limits::AMOUNT)))
 }
 
 fn location_id(text: &str) -> Result<LocationId, Problem> {

@@ -78,7 +78,8 @@ impl Operation {
     }
 
     pub(super) fn address(&self) -> String {
-        let path = self.at.iter().fold(self.path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
+        let path =
+            self.at.iter().fold(self.path.clone(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
         path + &self.query
     }
 

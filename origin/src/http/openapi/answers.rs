@@ -6,7 +6,7 @@ use onhand_wire::{Fact, Item, LocationId, Sku, Version, reservation};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::store::Difference;
+use crate::store::{Difference, LedgerEntry};
 
 /// RFC 9457. Besides the common members, a code has its own.
 #[derive(ToSchema)]
@@ -90,6 +90,20 @@ pub(super) struct ItemWithStock {
     #[serde(flatten)]
     item: Item,
     stock: Vec<ShownFact>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ItemPage {
+    items: Vec<Item>,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct LedgerPage {
+    items: Vec<LedgerEntry>,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
 }
 
 #[derive(ToSchema)]

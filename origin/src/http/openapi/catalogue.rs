@@ -4,7 +4,6 @@ use onhand_wire::{
     Channel, ChannelId, Code, Item, Location, LocationId, Sku,
     auth::Scope,
     limits,
-    page::Page,
     request::{PutChannel, PutItem, PutLocation},
     schema,
 };
@@ -20,7 +19,7 @@ use utoipa::{
 };
 
 use super::{
-    answers::{DeletedItem, ItemWithStock},
+    answers::{DeletedItem, ItemPage, ItemWithStock},
     call::{Call, call},
     examples,
 };
@@ -72,7 +71,7 @@ fn search() -> Call {
         .query("min_price", "", price())
         .query("max_price", "", price());
     let page = json!({"items": [examples::item()], "next_cursor": "MjI0MjM"});
-    limit(cursor(call)).answers::<Page<Item>>(200, "A page, by SKU.", page).refuses(&[Code::InvalidRequest])
+    limit(cursor(call)).answers::<ItemPage>(200, "A page, by SKU.", page).refuses(&[Code::InvalidRequest])
 }
 
 fn on_item(method: utoipa::openapi::HttpMethod, id: &'static str) -> Call {

@@ -3,7 +3,6 @@
 use onhand_wire::{
     Code, LocationId, Sku,
     auth::Scope,
-    page::Page,
     request::{Adjust, Policy, SetStock, Transfer},
 };
 use serde_json::json;
@@ -14,13 +13,12 @@ use utoipa::openapi::{
 };
 
 use super::{
-    answers::{ImportReport, StockAnswer},
+    answers::{ImportReport, LedgerPage, StockAnswer},
     call::{Call, call},
     catalogue::{cursor, limit, reference},
     examples::{fact, one_fact},
     headers,
 };
-use crate::store::LedgerEntry;
 
 const TAG: &str = "stock";
 
@@ -81,7 +79,7 @@ fn ledger() -> Call {
     let call = sku(call(TAG, Get, "/inventory/products/{sku}/ledger", "readLedger").needs(Scope::Operator));
     let call = call.says("Every change of an item's stock", "Newest first, holds included.");
     let call = call.query("location", "Only this location's.", reference::<LocationId>());
-    limit(cursor(call)).answers::<Page<LedgerEntry>>(200, "A page.", example).refuses(&[Code::InvalidRequest])
+    limit(cursor(call)).answers::<LedgerPage>(200, "A page.", example).refuses(&[Code::InvalidRequest])
 }
 
 fn word(words: &[&str], default: &str) -> Object {
