@@ -33,7 +33,8 @@ pub(super) fn operations(document: &Value) -> Vec<Operation> {
 fn read(path: &str, method: &str, operation: &Value) -> Operation {
     let responses = operation["responses"].as_object().expect("responses").values();
     let codes = responses.flat_map(|response| response["x-codes"].as_array().into_iter().flatten());
-    let content = operation["requestBody"]["content"].as_object().and_then(|content| content.iter().next());
+    // Of an import's two, CSV: its header can be malformed.
+    let content = operation["requestBody"]["content"].as_object().and_then(|content| content.iter().last());
     let known = |name: &str| match (name, path.split('/').nth(2)) {
         ("sku", _) => "22423",
         (_, Some("locations")) => "eu-1",
@@ -101,6 +102,8 @@ impl Operation {
 
     pub(super) async fn send(&self, client: &Client, media: Option<&str>, body: Vec<u8>, key: Option<&str>) -> Reply {
         let mut call = client.call(self.method.parse().expect("a method"), &self.address());
+        // A refusal may leave the body unread, and the server then closes: no call on what another left.
+        call = call.header("connection", "close");
         if let Some(media) = media {
             call = call.header("content-type", media);
         }
