@@ -3,14 +3,14 @@
 #
 # Starts `onhand dev` unless ONHAND_URL (an origin's API) and ONHAND_TOKEN (scope admin) are given;
 # that origin should have the demo data, or most calls end at unknown_sku. It writes what it likes.
-# SCHEMATHESIS_SEED repeats a run; SCHEMATHESIS_EXAMPLES (10) is the number of examples of each
+# SCHEMATHESIS_SEED repeats a run; SCHEMATHESIS_EXAMPLES (30: two to four minutes) is the number of examples of each
 # operation and phase. Further arguments go to schemathesis.
 set -eu
 cd "$(dirname "$0")/.."
 
 venv=target/schemathesis
 seed=${SCHEMATHESIS_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
-examples=${SCHEMATHESIS_EXAMPLES:-10}
+examples=${SCHEMATHESIS_EXAMPLES:-30}
 
 if ! cmp -s tests/schemathesis/requirements.txt $venv/installed.txt; then
   python3 -m venv $venv

@@ -21,6 +21,7 @@ CURSORS = {"/inventory/products": "MjI0MjM", "/inventory/products/{sku}/ledger":
 
 # Valid by the schema, refused by a rule that it cannot express: what the detail says.
 BEYOND_SCHEMA = (
+    "invalid type: floating point",  # 5.0 is an integer there; here whole numbers are written whole
     "bytes of text without control characters",  # bytes, not characters
     "a SKU has 1 to 64 bytes",
     "is named twice",
@@ -67,6 +68,15 @@ def with_known_names(value):
     return value
 
 
+RESERVATIONS = []
+
+
+@schemathesis.hook
+def after_call(_context, case, response):
+    if case.path == "/v1/reservations" and response.status_code == 201:
+        RESERVATIONS.append(response.json()["id"])
+
+
 @schemathesis.hook
 def map_case(_context, case):
     if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
@@ -77,6 +87,11 @@ def map_case(_context, case):
             case.headers[name] = SESSION
     if case.query and "cursor" in case.query:
         case.query = {**case.query, "cursor": CURSORS[case.path]}
+    # Verbs meet reservations that are there, the last few again and again.
+    if case.path.startswith("/v1/reservations/{id}") and RESERVATIONS:
+        recent = RESERVATIONS[-5:]
+        mark = zlib.crc32(str(case.path_parameters["id"]).encode())
+        case.path_parameters = {**case.path_parameters, "id": recent[mark % len(recent)]}
     # Items that others need are not deleted.
     if case.path_parameters and "sku" in case.path_parameters and case.method.upper() != "DELETE":
         case.path_parameters = {**case.path_parameters, "sku": chosen("sku", case.path_parameters["sku"])}
@@ -88,7 +103,9 @@ def filter_failure(_context, failure, case, response):
     if failure.code == "ST201":  # schema-violating request accepted
         # Headers that nobody knows are nobody's business, and a file's bad rows are told in a 200.
         unknown_header = "in header - object with unexpected properties" in failure.message
-        return not unknown_header and not (case.path == "/inventory/imports" and "in body" in failure.message)
+        # A negative case that came out valid is none.
+        valid = "positive test case" in failure.message
+        return not unknown_header and not valid and not (case.path == "/inventory/imports" and "in body" in failure.message)
     if failure.code == "ST202":  # schema-valid request rejected
         try:
             detail = response.json()["detail"]

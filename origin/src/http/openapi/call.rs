@@ -7,7 +7,6 @@ use utoipa::{
     openapi::{
         Content, HttpMethod, Ref, RefOr, Required, Response, Schema,
         extensions::ExtensionsBuilder,
-        link::Link,
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::{RequestBody, RequestBodyBuilder},
         security::SecurityRequirement,
@@ -177,15 +176,6 @@ impl Call {
         response.content.insert(media.to_owned(), content.build());
         response.headers = headers::of(self.writes && status < 300, None);
         self.answers.push((status, response));
-        self
-    }
-
-    /// Where the last answer leads: a path parameter of another operation.
-    pub(super) fn leads_to(mut self, id: &str, parameter: &str, value: &str) -> Self {
-        let link = Link::builder().operation_id(id).parameter(parameter, value).build();
-        if let Some((_, response)) = self.answers.last_mut() {
-            response.links.insert(id.to_owned(), link.into());
-        }
         self
     }
 

@@ -39,8 +39,6 @@ fn create() -> Call {
          backorder. At its deadline a hold counts for nothing, swept or not.",
     );
     let call = call.body::<Hold>(example).answers::<Reservation>(201, "Held.", reservation("held"));
-    let verbs = ["getReservation", "extendReservation", "confirmReservation", "cancelReservation"];
-    let call = verbs.iter().fold(call, |call, id| call.leads_to(id, "id", "$response.body#/id"));
     call.refuses(&[Code::UnknownSku, Code::UnknownLocation, Code::UnknownChannel, Code::InsufficientStock])
 }
 
@@ -72,8 +70,6 @@ fn confirm() -> Call {
     );
     let call = call.optional_body::<Confirm>(json!({"lines": [{"line": 0, "quantity": 2}]}));
     let call = call.answers::<Reservation>(200, "Confirmed.", reservation("confirmed"));
-    let next = ["fulfilReservation", "returnReservation"];
-    let call = next.iter().fold(call, |call, id| call.leads_to(id, "id", "$response.body#/id"));
     call.refuses(&[Code::InsufficientStock])
 }
 

@@ -66,7 +66,7 @@ fn every_reference_leads_somewhere() {
 }
 
 #[test]
-fn operation_ids_are_unique_and_links_know_them() {
+fn operation_ids_are_unique() {
     let document = serde_json::to_value(document()).expect("JSON");
     let operations = document["paths"]
         .as_object()
@@ -77,9 +77,4 @@ fn operation_ids_are_unique_and_links_know_them() {
     let ids: BTreeSet<&str> =
         operations.iter().map(|operation| operation["operationId"].as_str().expect("an id")).collect();
     assert_eq!(ids.len(), operations.len());
-    let responses =
-        operations.iter().flat_map(|operation| operation["responses"].as_object().expect("responses").values());
-    for link in responses.filter_map(|response| response["links"].as_object()).flat_map(|links| links.keys()) {
-        assert!(ids.contains(link.as_str()), "{link}");
-    }
 }
