@@ -34,7 +34,7 @@ fn read(path: &str, method: &str, operation: &Value) -> Operation {
     let responses = operation["responses"].as_object().expect("responses").values();
     let codes = responses.flat_map(|response| response["x-codes"].as_array().into_iter().flatten());
     // Of an import's two, CSV: its header can be malformed.
-    let content = operation["requestBody"]["content"].as_object().and_then(|content| content.iter().last());
+    let content = operation["requestBody"]["content"].as_object().and_then(|content| content.iter().next_back());
     let known = |name: &str| match (name, path.split('/').nth(2)) {
         ("sku", _) => "22423",
         (_, Some("locations")) => "eu-1",
