@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins run token test lint audit demo demo-faults bench bench-holds
+.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds
 
 TOKENS := target/dev-tokens.json
 
@@ -29,6 +29,11 @@ plugins: setup ## Build the example rules into target/plugins
 lint: ## Formatting and clippy, without warnings
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+
+schemathesis: ## Fuzz the origin's API against its OpenAPI document; SCHEMATHESIS_SEED repeats a run
+	@tests/setup.sh build
+	cargo build --bin onhand
+	@tests/schemathesis.sh
 
 audit: ## Licences, sources and bans of every dependency (advisories need the Internet)
 	cargo deny check bans licenses sources

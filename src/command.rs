@@ -6,6 +6,7 @@ mod dev;
 mod edge;
 mod import;
 mod migrate;
+mod openapi;
 mod origin;
 mod shutdown;
 mod token;
@@ -64,6 +65,8 @@ enum Command {
     Import(import::Args),
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
+    /// Print the OpenAPI document of the origin's API, as it serves it at /openapi.json
+    Openapi,
     /// Print a shell's completions, such as `onhand completions bash`
     Completions(completions::Args),
 }
@@ -103,6 +106,7 @@ impl Command {
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
+            Self::Openapi => openapi::run(),
             Self::Completions(args) => Ok(args.run()),
         }
     }

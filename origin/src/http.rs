@@ -6,6 +6,7 @@ mod catalogue;
 mod cors;
 mod fail;
 mod imports;
+pub(crate) mod openapi;
 mod operations;
 mod pace;
 mod params;
@@ -41,11 +42,17 @@ type Shared = axum::extract::State<Arc<Context>>;
 /// A problem is written by [`fail::finish`], which knows the call's correlation id.
 type Reply = Result<axum::response::Response, fail::Fail>;
 
-pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
+/// Each is documented in [`openapi`].
+fn routes() -> Router<Arc<Context>> {
     Router::new()
+        .route("/openapi.json", get(openapi::page))
         .route("/v1/reservations", post(reservations::create))
         .route("/v1/reservations/{id}", get(reservations::read))
-        .route("/v1/reservations/{id}/{verb}", post(reservations::verb))
+        .route("/v1/reservations/{id}/extend", post(reservations::extend))
+        .route("/v1/reservations/{id}/confirm", post(reservations::confirm))
+        .route("/v1/reservations/{id}/cancel", post(reservations::cancel))
+        .route("/v1/reservations/{id}/fulfil", post(reservations::fulfil))
+        .route("/v1/reservations/{id}/return", post(reservations::give_back))
         .route("/inventory/health", get(operations::inventory_health))
         .route("/inventory/products", get(catalogue::search))
         .route(
@@ -65,6 +72,10 @@ pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
         .route("/internal/api/topology", get(bulk::topology))
         .route("/internal/api/inventory/reconcile", post(operations::reconcile))
         .route("/internal/api/inventory/release-expired-reservations", post(operations::release_expired))
+}
+
+pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
+    routes()
         .fallback(async || fail::not_found())
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))

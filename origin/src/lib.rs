@@ -34,7 +34,10 @@ use onhand_rules::Rules;
 use onhand_wire::{auth::Verifier, memory_log::MemoryLog, setting::HttpConfig};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
-pub use self::config::{Config, Database};
+pub use self::{
+    config::{Config, Database},
+    http::openapi::document as openapi,
+};
 use self::{
     expire::Sweeper,
     metrics::Metrics,

@@ -102,7 +102,7 @@ pub struct ProductQuery {
     pub limit: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct LedgerEntry {
     pub id: i64,
     pub time: Timestamp,
@@ -117,14 +117,14 @@ pub struct LedgerEntry {
     pub correlation: String,
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Level {
     pub on_hand: i64,
     pub reserved: i64,
 }
 
 /// A row that is not what other rows say it should be.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
     /// `reservations` (open allocations against `reserved`) or `ledger` (its sums against the row).
     pub comparison: &'static str,

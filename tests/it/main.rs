@@ -14,5 +14,6 @@ mod layers;
 mod promotion;
 mod onhand;
 mod origin_http;
+mod origin_table;
 mod rules;
 mod settings;

@@ -5,8 +5,9 @@ use onhand_wire::{
     ChannelId, LocationId, Problem, Stock,
     auth::Scope,
     bulk::LoadFacts,
+    limits,
     page::{Page, cursor, read_cursor, read_limit},
-    request::read,
+    request::{check_text, read},
 };
 use serde_json::json;
 
@@ -57,11 +58,11 @@ pub(super) async fn search(State(context): Shared, request: Request) -> Reply {
 }
 
 fn query(mut params: Params) -> Result<ProductQuery, Problem> {
-    let words = params.take("q")?.unwrap_or_default().to_lowercase();
+    let words = text(&mut params, "q")?.unwrap_or_default().to_lowercase();
     let query = ProductQuery {
         words: words.split_whitespace().map(str::to_owned).collect(),
-        brand: params.take("brand")?,
-        attributes: params.take_prefixed("attr."),
+        brand: text(&mut params, "brand")?,
+        attributes: attributes(&mut params)?,
         min_price: price(&mut params, "min_price")?,
         max_price: price(&mut params, "max_price")?,
         limit: read_limit(params.take("limit")?.as_deref())?,
@@ -71,10 +72,28 @@ fn query(mut params: Params) -> Result<ProductQuery, Problem> {
     Ok(query)
 }
 
+/// Control characters are in no name, and PostgreSQL takes no NUL.
+fn text(params: &mut Params, name: &str) -> Result<Option<String>, Problem> {
+    let text = params.take(name)?;
+    text.as_deref().map_or(Ok(()), |text| check_text(name, text))?;
+    Ok(text)
+}
+
+fn attributes(params: &mut Params) -> Result<Vec<(String, String)>, Problem> {
+    let attributes = params.take_prefixed("attr.");
+    for (name, value) in &attributes {
+        check_text("attr", name)?;
+        check_text(&format!("attr.{name}"), value)?;
+    }
+    Ok(attributes)
+}
+
 fn price(params: &mut Params, name: &str) -> Result<Option<i64>, Problem> {
     let Some(text) = params.take(name)? else { return Ok(None) };
-    let price = text.parse().ok().filter(|price| *price >= 0);
-    price.map(Some).ok_or_else(|| Problem::field(name, "a whole number of minor units, 0 or more"))
+    let price = text.parse().ok().filter(|price| (0..=limits::AMOUNT).contains(price));
+    price
+        .map(Some)
+        .ok_or_else(|| Problem::field(name, format!("a whole number of minor units from 0 to {}", limits::AMOUNT)))
 }
 
 fn location_id(text: &str) -> Result<LocationId, Problem> {

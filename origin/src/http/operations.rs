@@ -16,8 +16,8 @@ use serde_json::json;
 use super::{Context, Reply, Shared, body, write};
 use crate::command::Command;
 
-#[derive(Debug, Serialize)]
-struct Health {
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct Health {
     status: &'static str,
     database: bool,
     /// Null when the feed is inside the process.
@@ -66,10 +66,12 @@ pub(super) async fn maintenance(State(context): Shared, request: Request) -> Rep
     context.write(request, Scope::Admin, |body| Ok(Command::Maintain(read(body)?))).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Reconcile {
+pub(super) struct Reconcile {
+    /// Only `report`.
     #[serde(default)]
+    #[schema(pattern = "^report$")]
     mode: Option<String>,
 }
 

@@ -1,13 +1,10 @@
 //! Reservations, exactly as an edge serves them.
 
-use axum::{
-    extract::{Path, Request, State},
-    response::IntoResponse,
-};
+use axum::extract::{Path, Request, State};
 use onhand_wire::{Code, Problem, auth::Scope, request::read as read_body};
 use uuid::Uuid;
 
-use super::{Reply, Shared, fail, write::json};
+use super::{Reply, Shared, write::json};
 use crate::command::Command;
 
 pub(super) async fn create(State(context): Shared, request: Request) -> Reply {
@@ -28,23 +25,17 @@ pub(super) async fn read(State(context): Shared, Path(reservation): Path<String>
     Ok(json(&record.shown(now)))
 }
 
-pub(super) async fn verb(
-    State(context): Shared,
-    Path((reservation, verb)): Path<(String, String)>,
-    request: Request,
-) -> Reply {
-    if !["extend", "confirm", "cancel", "fulfil", "return"].contains(&verb.as_str()) {
-        return Ok(fail::not_found().into_response());
-    }
-    let command = |body: &[u8]| {
-        let id = id(&reservation)?;
-        Ok(match verb.as_str() {
-            "extend" => Command::Extend(id, read_body(body)?),
-            "confirm" => Command::Confirm(id, read_body(body)?),
-            "cancel" => Command::Cancel(id, read_body(body)?),
-            "fulfil" => Command::Fulfil(id, read_body(body)?),
-            _ => Command::Return(id, read_body(body)?),
-        })
+macro_rules! verb {
+    ($name:ident, $command:ident) => {
+        pub(super) async fn $name(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
+            let command = |body: &[u8]| Ok(Command::$command(id(&reservation)?, read_body(body)?));
+            context.write(request, Scope::Storefront, command).await
+        }
     };
-    context.write(request, Scope::Storefront, command).await
 }
+
+verb!(extend, Extend);
+verb!(confirm, Confirm);
+verb!(cancel, Cancel);
+verb!(fulfil, Fulfil);
+verb!(give_back, Return);

@@ -16,11 +16,14 @@ pub const LOAD_SKUS: usize = 1000;
 
 /// `POST /internal/api/facts`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LoadFacts {
     /// At most [`LOAD_SKUS`].
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::load_skus))]
     pub skus: Vec<Sku>,
     /// Leaves this reservation's own holds out of `reserved`; such facts must not be cached.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::binary_id))]
     pub without: Option<Uuid>,
 }
 

@@ -10,6 +10,7 @@ use crate::{Item, LocationId, RestockAt, Sku, Timestamp, Version};
 
 /// The state of one SKU at one location at one version. Quantities are whole units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Fact {
     pub sku: Sku,
     pub location: LocationId,

@@ -28,6 +28,8 @@ pub mod session;
 pub mod auth;
 pub mod trace;
 pub mod setting;
+#[cfg(feature = "openapi")]
+pub mod schema;
 
 pub use fact::{Fact, Join, Stock};
 pub use name::{ChannelId, InvalidName, LocationId, Sku};

@@ -20,6 +20,8 @@ pub const TTL_DEFAULT_S: u32 = 600;
 pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
 /// Longest free text (a reason, a name, an order reference), in bytes of UTF-8.
 pub const TEXT_BYTES: usize = 512;
+/// Largest price, in minor units.
+pub const AMOUNT: i64 = 1_000_000_000_000;
 /// Most attributes on an item.
 pub const ATTRIBUTES: usize = 64;
 /// Largest body that is read, in bytes (imports are streamed and have no limit).

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::limits;
+#[cfg(feature = "openapi")]
+use crate::schema;
 
 /// Whole units, 0 to 1,000,000,000.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -64,19 +66,22 @@ impl<'de> Deserialize<'de> for Quantity {
 
 /// An amount in minor units (pence, cents) of an ISO 4217 currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// Minor units, 0 or more.
     #[serde(deserialize_with = "not_negative")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::amount))]
     pub amount: i64,
     /// Three capital letters.
     #[serde(deserialize_with = "currency_code")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::currency))]
     pub currency: String,
 }
 
 fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     let amount = i64::deserialize(deserializer)?;
-    if (0..=1_000_000_000_000).contains(&amount) {
+    if (0..=limits::AMOUNT).contains(&amount) {
         return Ok(amount);
     }
     Err(de::Error::custom("an amount is a whole number of minor units from 0 to 1000000000000"))

@@ -7,6 +7,7 @@ use crate::{ChannelId, LocationId, Sku, Timestamp};
 
 /// held → confirmed → fulfilled, or cancelled, or expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     Held,
@@ -30,6 +31,7 @@ impl State {
 
 /// What one location gives to a line. Whole units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Allocation {
     pub location: LocationId,
     pub quantity: i64,
@@ -37,6 +39,7 @@ pub struct Allocation {
 
 /// One line. Whole units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Line {
     pub line: u32,
     pub sku: Sku,
@@ -51,6 +54,7 @@ pub struct Line {
 
 /// A hold with a deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reservation {
     pub id: Uuid,
     pub state: State,

@@ -8,6 +8,7 @@ use crate::{ChannelId, Join, LocationId, Money, Sku, Timestamp, Version};
 
 /// What a SKU is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Item {
     pub sku: Sku,
     #[serde(default)]
@@ -29,6 +30,7 @@ pub struct Item {
 
 /// A warehouse or store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Location {
     pub location: LocationId,
     #[serde(default)]
@@ -57,6 +59,7 @@ pub struct Location {
 
 /// A storefront and the locations that serve it, in serving order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Channel {
     pub channel: ChannelId,
     #[serde(default)]

@@ -1,0 +1,152 @@
+//! The shapes of answers that are put together where they are given.
+
+#![allow(dead_code, reason = "only their schemas are used")]
+
+use onhand_wire::{Fact, Item, LocationId, Sku, Version, reservation};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::store::{Difference, LedgerEntry};
+
+/// RFC 9457. Besides the common members, a code has its own.
+#[derive(ToSchema)]
+pub(super) struct Problem {
+    /// `urn:onhand:error:` and the code.
+    r#type: String,
+    title: String,
+    status: u16,
+    /// Names the field and what would be right.
+    detail: String,
+    code: String,
+    retry: Retry,
+    correlation_id: String,
+    /// invalid_request: the member, parameter or header at fault.
+    field: Option<String>,
+    /// insufficient_stock: every short line.
+    lines: Option<Vec<Short>>,
+    /// reservation_state: the present one.
+    state: Option<reservation::State>,
+    /// version_mismatch: the present one; empty where there is no stock row.
+    version: Option<String>,
+    /// version_mismatch.
+    on_hand: Option<i64>,
+    /// in_use: units in open reservations.
+    reserved: Option<i64>,
+    /// too_large: the most, in bytes.
+    limit: Option<u64>,
+    /// maintenance: what the operator says.
+    message: Option<String>,
+    /// unknown_sku.
+    sku: Option<String>,
+    /// unknown_location.
+    location: Option<String>,
+    /// unknown_channel.
+    channel: Option<String>,
+}
+
+/// Whether the same call may be made again, and with which key.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Retry {
+    Never,
+    SameKey,
+    Later,
+}
+
+/// A line that is short; what is available includes backorder.
+#[derive(ToSchema)]
+struct Short {
+    line: u32,
+    sku: Sku,
+    requested: i64,
+    available: i64,
+}
+
+/// A fact with what follows from it.
+#[derive(ToSchema)]
+pub(super) struct ShownFact {
+    #[serde(flatten)]
+    fact: Fact,
+    available: i64,
+    /// What may be held beyond `available`.
+    backorderable: i64,
+}
+
+/// The new facts; one alone also stands at the top, member by member.
+#[derive(ToSchema)]
+pub(super) struct StockAnswer {
+    sku: Sku,
+    facts: Vec<ShownFact>,
+    location: Option<LocationId>,
+    on_hand: Option<i64>,
+    reserved: Option<i64>,
+    available: Option<i64>,
+    version: Option<Version>,
+}
+
+/// An item, and what is where.
+#[derive(ToSchema)]
+pub(super) struct ItemWithStock {
+    #[serde(flatten)]
+    item: Item,
+    stock: Vec<ShownFact>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ItemPage {
+    items: Vec<Item>,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct LedgerPage {
+    items: Vec<LedgerEntry>,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct DeletedItem {
+    sku: Sku,
+    deleted: bool,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ImportReport {
+    read: u64,
+    applied: u64,
+    rejected: u64,
+    /// The first 100.
+    #[schema(max_items = 100)]
+    errors: Vec<RowError>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct RowError {
+    /// The line in the file.
+    row: u64,
+    code: String,
+    detail: String,
+}
+
+#[derive(ToSchema)]
+pub(super) struct MaintenanceAnswer {
+    #[serde(rename = "maintenanceMode")]
+    maintenance_mode: bool,
+    message: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ReconcileReport {
+    mode: String,
+    /// Stock rows looked at.
+    checked: i64,
+    differences: Vec<Difference>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct Released {
+    released: u64,
+    ids: Vec<Uuid>,
+}

@@ -1,0 +1,97 @@
+//! Reservations.
+
+use onhand_wire::{
+    Code,
+    auth::Scope,
+    request::{Cancel, Confirm, Extend, Fulfil, Hold, Return},
+    reservation::Reservation,
+};
+use serde_json::json;
+use utoipa::openapi::{
+    HttpMethod::{Get, Post},
+    KnownFormat, ObjectBuilder, SchemaFormat,
+    schema::Type,
+};
+
+use super::{
+    call::{Call, call},
+    examples::reservation,
+};
+
+const TAG: &str = "reservations";
+
+pub(super) fn calls() -> Vec<Call> {
+    vec![create(), read(), extend(), confirm(), cancel(), fulfil(), give_back()]
+}
+
+fn on_reservation(call: Call) -> Call {
+    let id = ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    call.path_of("id", "The reservation's; a malformed one is not_found.", id).refuses(&[Code::NotFound])
+}
+
+fn create() -> Call {
+    let example = json!({"lines": [{"sku": "22423", "quantity": 2}], "ttl_s": 600, "order_ref": "order-1001"});
+    let call = call(TAG, Post, "/v1/reservations", "createReservation").writes(Scope::Storefront).key_required();
+    let call = call.says(
+        "Hold stock",
+        "With policy `all`, every line in full or nothing is written and every short line is named; with `partial`, \
+         what can be held is held, and nothing at all is insufficient_stock. All available stock is used before any \
+         backorder. At its deadline a hold counts for nothing, swept or not.",
+    );
+    let call = call.body::<Hold>(example).answers::<Reservation>(201, "Held.", reservation("held"));
+    call.refuses(&[Code::UnknownSku, Code::UnknownLocation, Code::UnknownChannel, Code::InsufficientStock])
+}
+
+fn read() -> Call {
+    let call = call(TAG, Get, "/v1/reservations/{id}", "getReservation").needs(Scope::Storefront);
+    let call = on_reservation(call).says("A reservation", "");
+    let call = call.answers::<Reservation>(200, "The reservation as it is now.", reservation("held"));
+    call.refuses(&[Code::InvalidRequest])
+}
+
+/// What the verbs share.
+fn verb(path: &'static str, id: &'static str) -> Call {
+    on_reservation(call(TAG, Post, path, id).writes(Scope::Storefront)).refuses(&[Code::ReservationState])
+}
+
+fn extend() -> Call {
+    verb("/v1/reservations/{id}/extend", "extendReservation")
+        .says("Move a hold's deadline", "From now; a held one only.")
+        .body::<Extend>(json!({"ttl_s": 900}))
+        .answers::<Reservation>(200, "Extended.", reservation("held"))
+}
+
+fn confirm() -> Call {
+    let call = verb("/v1/reservations/{id}/confirm", "confirmReservation");
+    let call = call.says(
+        "Confirm a hold",
+        "A line left out is confirmed whole; less than held gives the rest back. The same call again answers 200 \
+         unchanged.",
+    );
+    let call = call.optional_body::<Confirm>(json!({"lines": [{"line": 0, "quantity": 2}]}));
+    let call = call.answers::<Reservation>(200, "Confirmed.", reservation("confirmed"));
+    call.refuses(&[Code::InsufficientStock])
+}
+
+fn cancel() -> Call {
+    verb("/v1/reservations/{id}/cancel", "cancelReservation")
+        .says("Cancel", "What isn't shipped is given back.")
+        .optional_body::<Cancel>(json!({"reason": "changed their mind"}))
+        .answers::<Reservation>(200, "Cancelled.", reservation("cancelled"))
+}
+
+fn fulfil() -> Call {
+    verb("/v1/reservations/{id}/fulfil", "fulfilReservation")
+        .says("Ship", "On hand and reserved both fall; never more than is on hand. Repeatable until all is shipped.")
+        .optional_body::<Fulfil>(json!({"lines": [{"line": 0, "quantity": 2, "location": "eu-1"}]}))
+        .answers::<Reservation>(200, "Shipped.", reservation("fulfilled"))
+        .refuses(&[Code::UnknownLocation, Code::InsufficientStock])
+}
+
+fn give_back() -> Call {
+    verb("/v1/reservations/{id}/return", "returnReservation")
+        .says("Take shipped goods back", "On hand rises where they were shipped from, or at the location named.")
+        .body::<Return>(json!({"lines": [{"line": 0, "quantity": 1}], "location": "eu-1"}))
+        .answers::<Reservation>(200, "Returned.", reservation("fulfilled"))
+        .refuses(&[Code::UnknownSku, Code::UnknownLocation, Code::InsufficientStock])
+}

@@ -1,0 +1,35 @@
+//! Bodies that are wrong in one way each.
+
+use serde::de::DeserializeOwned;
+
+use super::*;
+use crate::Code;
+
+fn field_of<T: DeserializeOwned + Check + std::fmt::Debug>(body: &str) -> String {
+    let problem = read::<T>(body.as_bytes()).unwrap_err();
+    assert_eq!(problem.code, Code::InvalidRequest);
+    problem.members["field"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_fault_names_its_field() {
+    assert_eq!(field_of::<Hold>(r#"{"lines":[],"x":1}"#), "x");
+    assert_eq!(field_of::<Hold>("{}"), "lines");
+    assert_eq!(field_of::<Hold>(r#"{"lines":[]}"#), "lines");
+    assert_eq!(field_of::<Hold>(r#"{"lines":[{"sku":"a"}]}"#), "lines[0].quantity");
+    assert_eq!(field_of::<Hold>(r#"{"lines":[{"sku":"a","quantity":0}]}"#), "lines[0].quantity");
+    assert_eq!(field_of::<Hold>(r#"{"lines":[{"sku":" a","quantity":1}]}"#), "lines[0].sku");
+    assert_eq!(field_of::<Hold>(r#"{"lines":[{"sku":"a","quantity":1.5}]}"#), "lines[0].quantity");
+    assert_eq!(field_of::<Hold>(r#"{"lines":[{"sku":"a","quantity":1}],"ttl_s":0}"#), "ttl_s");
+    assert_eq!(field_of::<Hold>("nonsense"), "body");
+    assert_eq!(field_of::<Hold>("[]"), "body");
+    assert_eq!(field_of::<SetStock>(r#"{"location":"-","quantity":1,"reason":"r"}"#), "location");
+}
+
+#[test]
+fn a_policy_tells_cleared_from_absent() {
+    let policy: Policy = read(br#"{"restock_at":null}"#).unwrap();
+    assert_eq!(policy.restock_at, Some(None));
+    let policy: Policy = read(b"").unwrap();
+    assert_eq!(policy.restock_at, None);
+}
