@@ -1,9 +1,13 @@
 //! One named function for each metric. Handles of labelled ones are kept.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    proto::MetricFamily,
 };
 
 use crate::cache::Tier;
@@ -36,6 +40,9 @@ pub(crate) struct Metrics {
     l2_written: IntCounter,
     feed_records: IntCounter,
     feed_undecodable: IntCounter,
+    cache_gets: IntCounterVec,
+    /// One reading at a time: the counters above are added up anew for each.
+    gathering: Mutex<()>,
 }
 
 /// What is read off the node when the page is asked for.
@@ -101,6 +108,8 @@ impl Metrics {
             l2_written: r.counter("edge_l2_written_total", "Changes written to L2 by this node's writer"),
             feed_records: r.counter("edge_feed_records_total", "Records read from the change feed"),
             feed_undecodable: r.counter("edge_feed_undecodable_total", "Records that could not be decoded"),
+            cache_gets: r.counters("cache_gets_total", "Lookups of a cache, by what they found", &["cache", "result"]),
+            gathering: Mutex::default(),
             registry: r.0,
         }
     }
@@ -163,15 +172,37 @@ impl Metrics {
         self.feed_undecodable.inc();
     }
 
-    /// The page that Prometheus reads.
-    pub(crate) fn page(&self, gauges: &Gauges) -> Vec<u8> {
+    /// What the tiers counted, under the name that Spring has for it: the request path counts once.
+    fn count_cache_gets(&self) {
+        let [l1, l2, origin] = [Tier::L1, Tier::L2, Tier::Origin].map(|tier| self.lookups[tier as usize].get());
+        let all = [
+            (["l1", "hit"], l1),
+            (["l1", "miss"], l2 + origin),
+            (["l2", "hit"], self.l2_hits.get()),
+            (["l2", "miss"], self.l2_misses.get()),
+        ];
+        for (labels, count) in all {
+            let counter = self.cache_gets.with_label_values(&labels);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+    }
+
+    /// Everything, as it is now.
+    pub(crate) fn gather(&self, gauges: &Gauges) -> Vec<MetricFamily> {
+        let _alone = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
+        self.count_cache_gets();
         self.as_of_age.set(gauges.as_of_age.as_secs_f64());
         self.mode.set(gauges.mode);
         self.l1_entries.set(i64::try_from(gauges.l1_entries).unwrap_or(i64::MAX));
         self.recent_entries.set(i64::try_from(gauges.recent_entries).unwrap_or(i64::MAX));
         self.origin_breaker.set(gauges.breaker);
+        self.registry.gather()
+    }
+
+    /// The page that Prometheus reads.
+    pub(crate) fn page(&self, gauges: &Gauges) -> Vec<u8> {
         let mut page = Vec::new();
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut page) {
+        if let Err(error) = TextEncoder::new().encode(&self.gather(gauges), &mut page) {
             tracing::error!(%error, "the metrics page cannot be written");
         }
         page

@@ -1,7 +1,12 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
+mod runbook;
+
 use onhand_wire::setting::{Secret, Span};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use self::runbook::{Reservations, Restock, Warehouse, Webhook};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -19,6 +24,9 @@ pub struct Config {
     pub write_timeout: Span,
     /// After SIGTERM: how long calls under way may still take.
     pub drain: Span,
+    pub reservations: Reservations,
+    pub warehouse: Warehouse,
+    pub restock: Restock,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +43,14 @@ pub struct Database {
     pub lock_timeout: Span,
 }
 
+impl Config {
+    /// Tells two configurations apart; secrets are left out, so it may be shown.
+    pub fn fingerprint(&self) -> String {
+        let text = serde_json::to_string(self).expect("plain data encodes");
+        Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -45,6 +61,9 @@ impl Default for Config {
             queue: 10_000,
             write_timeout: Span::s(5),
             drain: Span::s(30),
+            reservations: Reservations::default(),
+            warehouse: Warehouse::default(),
+            restock: Restock::default(),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! One named function for each thing that is measured.
 
+mod runbook;
+
 use std::time::Duration;
 
 use onhand_wire::Code;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
+use self::runbook::Runbook;
 use crate::command::Outcome;
 
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
+    runbook: Runbook,
     batch_size: Histogram,
     batch_seconds: Histogram,
     decisions: IntCounterVec,
@@ -59,6 +63,7 @@ impl Metrics {
             round_seconds: seconds("origin_relay_round_duration_seconds", "From a round's T to its watermark."),
             outbox: gauge("origin_outbox_pending", "Changes that the last round found unpublished."),
             expired: counter("origin_expired_total", "Reservations closed by the sweeper."),
+            runbook: Runbook::new(&registry),
             registry,
         };
         let all: [Box<dyn prometheus::core::Collector>; 11] = [
@@ -126,8 +131,13 @@ impl Metrics {
         self.expired.inc_by(reservations as u64);
     }
 
+    /// Everything, as it is now.
+    pub fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.registry.gather()
+    }
+
     /// The page in Prometheus' text format.
     pub fn page(&self) -> String {
-        prometheus::TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+        prometheus::TextEncoder::new().encode_to_string(&self.gather()).unwrap_or_default()
     }
 }

@@ -1,14 +1,15 @@
 //! `onhand edge`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use onhand_edge::{Auth, Edge, Feed};
 use onhand_rules::Rules;
+use onhand_wire::actuator::Loggers;
 
 use super::{Done, origin::verifier, require, shutdown};
 use crate::config::Config;
 
-pub(super) async fn run(config: Config) -> Done {
+pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     require("kafka.brokers", &config.kafka.brokers, "name the brokers of the change feed, or set KAFKA_ADDR")?;
     require(
         "edge.origin.token",
@@ -18,7 +19,7 @@ pub(super) async fn run(config: Config) -> Done {
     let auth = Auth { verifier: verifier(&config)?, public_reads: config.auth.public_reads };
     let (edge, rules) = (config.edge(), Rules::load(&config.rules)?);
     let feed = Feed::Kafka { brokers: config.kafka.brokers, topic: config.kafka.topic };
-    let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
+    let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?.with_loggers(loggers);
     println!("edge public http://{}", edge.public());
     println!("edge management http://{}", edge.management());
     let ready = edge.ready();

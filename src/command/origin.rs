@@ -4,12 +4,12 @@ use std::{process::ExitCode, sync::Arc};
 
 use onhand_origin::{Feed, Origin};
 use onhand_rules::Rules;
-use onhand_wire::auth::Verifier;
+use onhand_wire::{actuator::Loggers, auth::Verifier};
 
 use super::{Done, require, shutdown};
 use crate::config::Config;
 
-pub(super) async fn run(config: Config) -> Done {
+pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     require("origin.database.url", config.origin.database.url.expose(), "name the database, or set DATABASE_URL")?;
     require("kafka.brokers", &config.kafka.brokers, "name the brokers of the change feed, or set KAFKA_ADDR")?;
     let verifier = verifier(&config)?;
@@ -21,7 +21,7 @@ pub(super) async fn run(config: Config) -> Done {
         partitions: kafka.partitions,
         replication: kafka.replication,
     };
-    let origin = Origin::bind(config.origin, feed, verifier, rules).await?;
+    let origin = Origin::bind(config.origin, feed, verifier, rules).await?.with_loggers(loggers);
     println!("origin api http://{}", origin.api());
     println!("origin management http://{}", origin.management());
     println!("ready: the origin serves");

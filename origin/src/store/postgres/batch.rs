@@ -156,6 +156,9 @@ impl BatchSession {
             ..State::default()
         };
         fill(&mut state, &items, &stock, &kept, &records, &dead)?;
+        if !needs.reconcile.is_empty() {
+            state.books = super::runbook::books(&self.session.client, &needs.reconcile).await?;
+        }
         Ok(state)
     }
 
