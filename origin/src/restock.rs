@@ -16,7 +16,7 @@ mod webhook;
 use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures_util::{StreamExt, stream};
+use futures_util::future::{join_all, try_join_all};
 use onhand_wire::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -34,10 +34,11 @@ use crate::{
 
 /// The target that is not a webhook.
 pub const TOPIC: &str = "topic";
-/// Crossings made out, and deliveries taken, in one go.
+/// Crossings made out in one go.
 const MOST: usize = 200;
-/// Deliveries under way at once.
+/// Deliveries to one target under way at once.
 const AT_ONCE: usize = 16;
+const MARGIN: Duration = Duration::from_secs(5);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// What was given up can be looked at for this long.
@@ -49,8 +50,6 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(100);
 pub struct Sent {
     /// Acknowledged.
     pub sent: usize,
-    /// To be tried again.
-    pub again: usize,
     pub given_up: usize,
 }
 
@@ -95,29 +94,36 @@ impl Restocker {
         Ok(())
     }
 
-    /// Sends all that is due now.
+    /// Sends all that is due now, to every target at once: a silent one delays only its own.
     pub async fn look(&self) -> Result<Sent, StoreError> {
         let _alone = self.looking.lock().await;
         let targets = self.targets();
-        let mut told = false;
+        while self.store.tell(&targets, MOST).await? > 0 {}
+        let given_up = self.store.give_up_others(&targets, self.config.give_up_after.0).await?;
+        if given_up > 0 {
+            tracing::error!(given_up, "restock notifications of targets that are configured away are given up");
+        }
+        let looks = try_join_all(targets.iter().map(|target| self.deliver(target))).await?;
+        self.store.forget_notifications(FAILED_KEPT).await?;
+        Ok(Sent {
+            sent: looks.iter().map(|look| look.sent).sum(),
+            given_up: looks.iter().map(|look| look.given_up).sum::<usize>() + given_up,
+        })
+    }
+
+    /// In small parts, so that the lease may be short; ends where a whole part failed, until the next look.
+    async fn deliver(&self, target: &str) -> Result<Sent, StoreError> {
         let mut all = Sent::default();
-        while self.store.tell(&targets, MOST).await? > 0 {
-            told = true;
-        }
         loop {
-            let taken = self.store.take_deliveries(MOST, self.lease()).await?;
-            if taken.is_empty() {
-                break;
-            }
-            let attempts: Vec<(Delivery, Attempt)> =
-                stream::iter(taken).map(|delivery| self.attempt(delivery)).buffer_unordered(AT_ONCE).collect().await;
+            let taken = self.store.take_deliveries(target, AT_ONCE, self.lease()).await?;
+            let attempts = join_all(taken.into_iter().map(|delivery| self.attempt(delivery))).await;
             self.store.settle_deliveries(&attempts).await?;
+            let before = all.sent;
             self.count(&attempts, &mut all);
+            if all.sent == before {
+                return Ok(all);
+            }
         }
-        if told || all.sent + all.given_up > 0 {
-            self.store.forget_notifications(FAILED_KEPT).await?;
-        }
-        Ok(all)
     }
 
     pub async fn undelivered(&self) -> Result<Undelivered, StoreError> {
@@ -129,10 +135,9 @@ impl Restocker {
         topic.into_iter().chain(self.config.webhooks.iter().map(|webhook| webhook.url.clone())).collect()
     }
 
-    /// Long enough for all that was taken, even if every target is silent.
+    /// Longer than one attempt takes at most.
     fn lease(&self) -> Duration {
-        let rounds = u32::try_from(MOST.div_ceil(AT_ONCE)).unwrap_or(u32::MAX);
-        (self.config.webhook_timeout.0.max(topic::ACKNOWLEDGED_WITHIN) + SHORTEST_PAUSE) * rounds
+        self.config.webhook_timeout.0.max(topic::ACKNOWLEDGED_WITHIN) + MARGIN
     }
 
     async fn attempt(&self, delivery: Delivery) -> (Delivery, Attempt) {
@@ -146,12 +151,11 @@ impl Restocker {
         (delivery, attempt)
     }
 
-    /// Again after a pause, unless its time is up or its target is configured away.
+    /// Again after a pause, unless its time is up.
     fn failed(&self, delivery: &Delivery, error: &str) -> Attempt {
         let (id, target, attempts) = (delivery.notification, webhook::shown(&delivery.target), delivery.attempts);
-        let gone = !self.targets().contains(&delivery.target);
         let now = Timestamp::from(chrono::Utc::now());
-        if gone || now.since(delivery.since) >= self.config.give_up_after.0 {
+        if now.since(delivery.since) >= self.config.give_up_after.0 {
             tracing::error!(%id, target, attempts, error, "a restock notification is given up");
             return Attempt::GivenUp;
         }
@@ -166,10 +170,7 @@ impl Restocker {
                     all.sent += 1;
                     "sent"
                 }
-                Attempt::Again(_) => {
-                    all.again += 1;
-                    "again"
-                }
+                Attempt::Again(_) => "again",
                 Attempt::GivenUp => {
                     all.given_up += 1;
                     "given_up"

@@ -78,8 +78,10 @@ pub trait Runbook: Send + Sync {
 
     /// Makes out a delivery to each target for up to `limit` crossings that have none yet; how many crossings.
     async fn tell(&self, targets: &[String], limit: usize) -> Result<usize>;
-    /// Takes deliveries that are due; nobody else gets them for as long as `lease`.
-    async fn take_deliveries(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>>;
+    /// Takes a target's deliveries that are due; nobody else gets them for as long as `lease`.
+    async fn take_deliveries(&self, target: &str, limit: usize, lease: Duration) -> Result<Vec<Delivery>>;
+    /// Gives up what is older than `age` and of none of these targets: they are configured away. How many.
+    async fn give_up_others(&self, targets: &[String], age: Duration) -> Result<usize>;
     async fn settle_deliveries(&self, attempts: &[(Delivery, Attempt)]) -> Result<()>;
     /// Forgets notifications whose deliveries are all acknowledged, and what failed longer than `kept` ago.
     async fn forget_notifications(&self, kept: Duration) -> Result<()>;

@@ -58,7 +58,11 @@ pub(crate) async fn what_is_low_is_listed_since_it_crossed(shop: Shop) {
 async fn told(shop: &Shop, targets: &[&str]) -> Vec<Delivery> {
     let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
     while shop.store.tell(&targets, 2).await.unwrap() > 0 {}
-    shop.store.take_deliveries(100, LEASE).await.unwrap()
+    let mut taken = Vec::new();
+    for target in &targets {
+        taken.extend(shop.store.take_deliveries(target, 100, LEASE).await.unwrap());
+    }
+    taken
 }
 
 fn events(deliveries: &[Delivery]) -> Vec<(&str, &str, i64)> {
@@ -87,6 +91,9 @@ pub(crate) async fn a_crossing_is_told_once_to_each_target(shop: Shop) {
     let again = told(&shop, &["topic", "hook"]).await;
     assert_eq!((again.len(), &again[0].target, again[0].attempts), (1, &first[1].target, 2));
     assert_eq!(again[0].notification, first[0].notification, "the same id in every attempt");
+    let both = ["topic".to_owned(), "hook".to_owned()];
+    assert_eq!(shop.store.give_up_others(&both, Duration::ZERO).await.unwrap(), 0);
+    assert_eq!(shop.store.give_up_others(&[], LEASE).await.unwrap(), 0, "another replica may still know the target");
     shop.store.settle_deliveries(&[(again[0].clone(), Attempt::GivenUp)]).await.unwrap();
     let left = shop.store.undelivered().await.unwrap();
     assert_eq!((left.pending, left.failed), (0, 1));

@@ -83,7 +83,7 @@ async fn log_levels_change_while_it_runs() {
         assert_eq!(all["loggers"][module]["effectiveLevel"], "DEBUG", "{all}");
         assert_eq!(all["loggers"]["ROOT"]["configuredLevel"], "INFO", "{all}");
         if module == "onhand_origin" {
-            eventually!(node.output().contains("DEBUG"));
+            eventually!(node.log_tail(200).contains("DEBUG"));
         }
         post(node, Some(operator), &path, json!({"configuredLevel": null})).await.expect(204);
         assert_eq!(get(node, &path).await, unchanged);

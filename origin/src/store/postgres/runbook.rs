@@ -52,7 +52,7 @@ const TELL: &str = "WITH told AS (
 
 const TAKE: &str = "WITH taken AS (
         UPDATE restock_deliveries d SET attempts = d.attempts + 1, due = clock_timestamp() + $2 * interval '1 microsecond'
-        FROM (SELECT notification, target FROM restock_deliveries WHERE NOT failed AND due <= clock_timestamp()
+        FROM (SELECT notification, target FROM restock_deliveries WHERE NOT failed AND target = $3 AND due <= clock_timestamp()
             ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED) AS next
         WHERE d.notification = next.notification AND d.target = next.target
         RETURNING d.notification, d.target, d.attempts, d.since)
@@ -66,6 +66,9 @@ const ACKNOWLEDGED: &str =
 const AGAIN: &str = "UPDATE restock_deliveries d SET due = clock_timestamp() + u.micros * interval '1 microsecond', failed = u.failed
     FROM unnest($1::uuid[], $2::text[], $3::double precision[], $4::boolean[]) AS u (notification, target, micros, failed)
     WHERE d.notification = u.notification AND d.target = u.target";
+
+const GIVE_UP_OTHERS: &str = "UPDATE restock_deliveries SET failed = true, due = clock_timestamp()
+    WHERE NOT failed AND target <> ALL($1) AND since <= clock_timestamp() - $2 * interval '1 microsecond' RETURNING target";
 
 const FORGET: &str = "WITH old AS (
         DELETE FROM restock_deliveries WHERE failed AND due < clock_timestamp() - $1 * interval '1 microsecond'
@@ -157,9 +160,13 @@ impl Runbook for Postgres {
         Ok(rows.first().map_or(0, |found| found.get::<_, i64>(0)) as usize)
     }
 
-    async fn take_deliveries(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
-        let rows = self.write(TAKE, &[&(limit as i64), &micros(lease)]).await?;
+    async fn take_deliveries(&self, target: &str, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+        let rows = self.write(TAKE, &[&(limit as i64), &micros(lease), &target]).await?;
         Ok(rows.iter().map(delivery).collect())
+    }
+
+    async fn give_up_others(&self, targets: &[String], age: Duration) -> Result<usize> {
+        Ok(self.write(GIVE_UP_OTHERS, &[&targets, &micros(age)]).await?.len())
     }
 
     async fn settle_deliveries(&self, attempts: &[(Delivery, Attempt)]) -> Result<()> {

@@ -33,7 +33,7 @@ const STUCK: &str = "SELECT body FROM reservations WHERE id > ?1 AND (state = 'h
 const TAKE: &str = "SELECT d.notification, d.target, d.attempts + 1, d.since, n.event, n.sku, n.location, n.at, n.seq,
         n.available, n.threshold
     FROM restock_deliveries d JOIN restock_notifications n ON n.id = d.notification
-    WHERE NOT d.failed AND d.due <= ?1 ORDER BY d.due LIMIT ?2";
+    WHERE NOT d.failed AND d.target = ?3 AND d.due <= ?1 ORDER BY d.due LIMIT ?2";
 
 fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
@@ -123,17 +123,27 @@ impl Runbook for Sqlite {
         })
     }
 
-    async fn take_deliveries(&self, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
+    async fn take_deliveries(&self, target: &str, limit: usize, lease: Duration) -> Result<Vec<Delivery>> {
         self.with(|connection| {
             let tx = begin(connection)?;
             let now = now_in_tx(&tx)?.micros();
-            let taken = row::all(&tx, TAKE, params![now, limit as i64], delivery)?;
+            let taken = row::all(&tx, TAKE, params![now, limit as i64, target], delivery)?;
             for delivery in &taken {
                 let sql = "UPDATE restock_deliveries SET attempts = attempts + 1, due = ?3 WHERE notification = ?1 AND target = ?2";
                 tx.execute(sql, params![id(delivery), delivery.target, now + micros(lease)])?;
             }
             tx.commit()?;
             Ok(taken)
+        })
+    }
+
+    async fn give_up_others(&self, targets: &[String], age: Duration) -> Result<usize> {
+        self.with(|connection| {
+            let now = now_in_tx(connection)?.micros();
+            let sql = "UPDATE restock_deliveries SET failed = 1, due = ?2
+                WHERE NOT failed AND since <= ?3 AND target NOT IN (SELECT value FROM json_each(?1))";
+            let targets = serde_json::to_string(targets).expect("plain data encodes");
+            Ok(connection.execute(sql, params![targets, now, now - micros(age)])?)
         })
     }
 
