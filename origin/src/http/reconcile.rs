@@ -39,7 +39,7 @@ pub(super) async fn reconcile(State(context): Shared, request: Request) -> Reply
     let ask = match asked.mode {
         Mode::Report => None,
         Mode::Apply => match context.begin(&parts, claims, &body).await? {
-            Begun::Fresh(ask) => Some(ask),
+            Begun::Fresh(ask) => Some(*ask),
             Begun::Before(answer) => return Ok(whole::respond(answer, "")),
         },
     };

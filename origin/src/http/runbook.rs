@@ -109,7 +109,7 @@ pub(super) async fn operator(
 /// Sweeps now, all that is due.
 pub(super) async fn release_expired(State(context): Shared, request: Request) -> Reply {
     let ask = match begin(&context, request).await? {
-        Begun::Fresh(ask) => ask,
+        Begun::Fresh(ask) => *ask,
         Begun::Before(answer) => return Ok(whole::respond(answer, "")),
     };
     let swept = context.sweeper.sweep_all().await?;
@@ -120,7 +120,7 @@ pub(super) async fn release_expired(State(context): Shared, request: Request) ->
 /// Sends restock notifications that are due, now.
 pub(super) async fn restock(State(context): Shared, request: Request) -> Reply {
     let ask = match begin(&context, request).await? {
-        Begun::Fresh(ask) => ask,
+        Begun::Fresh(ask) => *ask,
         Begun::Before(answer) => return Ok(whole::respond(answer, "")),
     };
     let sent = context.restocker.look().await?;

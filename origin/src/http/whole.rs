@@ -9,7 +9,7 @@ use crate::command::{Answer, Ask, Command, digest};
 
 /// A call that is under way, or was done before under the same key.
 pub(super) enum Begun {
-    Fresh(Ask),
+    Fresh(Box<Ask>),
     Before(Answer),
 }
 
@@ -28,11 +28,11 @@ impl Context {
             correlation: write::correlation(parts),
         };
         if ask.key.is_empty() {
-            return Ok(Begun::Fresh(ask));
+            return Ok(Begun::Fresh(Box::new(ask)));
         }
         match self.batches.ask(ask.clone(), self.write_timeout).await {
             Ok(answer) => Ok(Begun::Before(answer)),
-            Err(Problem { code: Code::NotFound, .. }) => Ok(Begun::Fresh(ask)),
+            Err(Problem { code: Code::NotFound, .. }) => Ok(Begun::Fresh(Box::new(ask))),
             Err(problem) => Err(problem.into()),
         }
     }

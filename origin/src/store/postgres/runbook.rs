@@ -31,13 +31,13 @@ const LOW: &str =
     WHERE (l.sku, l.location) > ($1, $2) ORDER BY l.sku, l.location LIMIT $3";
 
 /// Created before it was confirmed: the index on created_at leaves few to look into.
-const STUCK: &str = "WITH now AS (SELECT greatest(clock_timestamp(), t) AS now FROM relay)
+const STUCK: &str = "WITH now AS (SELECT greatest(clock_timestamp(), t) AS now FROM relay),
+        since AS (SELECT now - $1 * interval '1 microsecond' AS since FROM now)
     SELECT id, body::text FROM (
-        SELECT id, body FROM reservations, now WHERE state = 'held' AND expires_at <= now.now
+        SELECT id, body FROM reservations WHERE state = 'held' AND expires_at <= (SELECT now FROM now)
         UNION ALL
-        SELECT id, body FROM reservations, now WHERE state = 'confirmed'
-            AND created_at <= now.now - $1 * interval '1 microsecond'
-            AND coalesce((body->>'confirmed_at')::timestamptz, created_at) <= now.now - $1 * interval '1 microsecond'
+        SELECT id, body FROM reservations WHERE state = 'confirmed' AND created_at <= (SELECT since FROM since)
+            AND coalesce((body->>'confirmed_at')::timestamptz, created_at) <= (SELECT since FROM since)
     ) stuck WHERE id > $2 ORDER BY id LIMIT $3";
 
 /// One statement: a crossing is either untold or has its deliveries.
