@@ -11,9 +11,11 @@ mod origin;
 mod shutdown;
 mod token;
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{error::Error, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
+
+use onhand_wire::actuator::Loggers;
 
 use crate::{
     config::{self, Config},
@@ -88,10 +90,10 @@ impl Global {
     }
 
     /// The configuration, with logging started as it says.
-    fn start(&self) -> Result<Config, config::Faults> {
+    fn start(&self) -> Result<(Config, Arc<dyn Loggers>), config::Faults> {
         let config = self.load()?;
-        logging::start(&config.log);
-        Ok(config)
+        let loggers = logging::start(&config.log);
+        Ok((config, loggers))
     }
 }
 
@@ -101,7 +103,7 @@ impl Command {
             Self::Dev(args) => dev::run(args, global.start()?).await,
             Self::Edge => edge::run(global.start()?).await,
             Self::Origin => origin::run(global.start()?).await,
-            Self::Migrate => migrate::run(global.start()?).await,
+            Self::Migrate => migrate::run(global.start()?.0).await,
             Self::Check => check::run(global.load()?).await,
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,

@@ -1,16 +1,24 @@
-//! Logs go to stderr; stdout belongs to the command's answer.
+//! Logs go to stderr; stdout belongs to the command's answer. Levels may change while it runs.
 
-use std::io::IsTerminal;
+use std::{
+    collections::BTreeMap,
+    io::IsTerminal,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use tracing_subscriber::EnvFilter;
+use onhand_wire::actuator::{Loggers, ROOT};
+use tracing_subscriber::{EnvFilter, reload};
 
 use crate::config::{Format, Log};
 
 /// JSON for machines, text for people; `auto` asks whether stderr is a terminal.
-pub(crate) fn start(log: &Log) {
+pub(crate) fn start(log: &Log) -> Arc<dyn Loggers> {
     // The migrations' library tells every step at info.
     let level = format!("refinery_core=warn,{}", log.level);
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let (level, filter) = match EnvFilter::try_new(&level) {
+        Ok(filter) => (level, filter),
+        Err(_) => ("info".to_owned(), EnvFilter::new("info")),
+    };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let text = match log.format {
         Format::Auto => std::io::stderr().is_terminal(),
@@ -18,8 +26,74 @@ pub(crate) fn start(log: &Log) {
         Format::Text => true,
     };
     if text {
-        builder.with_target(false).init();
+        let builder = builder.with_target(false).with_filter_reloading();
+        let apply = reloading(builder.reload_handle());
+        builder.init();
+        Arc::new(Levels::new(level, apply))
     } else {
-        builder.json().flatten_event(true).with_target(true).init();
+        let builder = builder.json().flatten_event(true).with_target(true).with_filter_reloading();
+        let apply = reloading(builder.reload_handle());
+        builder.init();
+        Arc::new(Levels::new(level, apply))
+    }
+}
+
+type Apply = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
+fn reloading<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Apply {
+    Box::new(move |filter| handle.reload(filter))
+}
+
+/// What was configured, and what was changed since.
+struct Levels {
+    configured: String,
+    changed: Mutex<BTreeMap<String, String>>,
+    apply: Apply,
+}
+
+impl Levels {
+    fn new(configured: String, apply: Apply) -> Self {
+        Self { configured, changed: Mutex::default(), apply }
+    }
+}
+
+/// The directive of one logger; the root's has no target.
+fn directive(logger: &str, level: &str) -> String {
+    let level = level.to_ascii_lowercase();
+    if logger == ROOT { level } else { format!("{logger}={level}") }
+}
+
+/// Directives of the `TARGET=LEVEL` and `LEVEL` kinds; those about spans and fields name no logger.
+fn read(directives: &str) -> impl Iterator<Item = (String, String)> {
+    let plain = directives.split(',').map(str::trim).filter(|text| !text.is_empty() && !text.contains(['[', '{']));
+    plain.map(|text| {
+        let (logger, level) = text.split_once('=').unwrap_or((ROOT, text));
+        (logger.to_owned(), level.to_ascii_uppercase())
+    })
+}
+
+impl Loggers for Levels {
+    fn configured(&self) -> BTreeMap<String, String> {
+        let mut levels = BTreeMap::from([(ROOT.to_owned(), "ERROR".to_owned())]);
+        levels.extend(read(&self.configured));
+        levels.extend(self.changed.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        levels
+    }
+
+    fn set(&self, logger: &str, level: Option<&str>) -> Result<(), String> {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = changed.clone();
+        match level {
+            Some(level) => drop(next.insert(logger.to_owned(), level.to_owned())),
+            None => drop(next.remove(logger)),
+        }
+        // A later directive of the same target replaces the earlier one.
+        let directives = next.iter().map(|(logger, level)| directive(logger, level));
+        let all = std::iter::once(self.configured.clone()).chain(directives).collect::<Vec<_>>().join(",");
+        let filter = EnvFilter::try_new(&all).map_err(|error| error.to_string())?;
+        (self.apply)(filter).map_err(|error| error.to_string())?;
+        *changed = next;
+        tracing::warn!(logger, level, "a log level was changed");
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod ask;
 mod query;
 mod reservations;
 mod health;
+mod actuator;
 mod management;
 mod body;
 mod correlation;
@@ -115,7 +116,7 @@ async fn route(node: &Node, asked: Asked) -> Result<Reply, Failure> {
 /// The management listener.
 pub(crate) async fn management(node: Arc<Node>, request: Request<Incoming>) -> Reply {
     let correlation = Correlation::of(&request);
-    let answered = management::route(&node, &request).await;
+    let answered = management::route(&node, request).await;
     let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node.metrics));
     correlation.show(&mut reply);
     reply

@@ -1,9 +1,13 @@
 //! One named function for each metric. Handles of labelled ones are kept.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    proto::MetricFamily,
 };
 
 use crate::cache::Tier;
@@ -39,6 +43,9 @@ pub(crate) struct Metrics {
     auth_keys: IntGauge,
     auth_failing: IntGauge,
     auth_refresh_failures: IntGauge,
+    cache_gets: IntCounterVec,
+    /// One reading at a time: the counters above are added up anew for each.
+    gathering: Mutex<()>,
 }
 
 /// What is read off the node when the page is asked for.
@@ -108,6 +115,8 @@ impl Metrics {
             auth_keys: r.gauge("edge_auth_keys", "Public keys that tokens are judged with"),
             auth_failing: r.gauge("edge_auth_refresh_failing", "1 while the keys cannot be looked at again"),
             auth_refresh_failures: r.gauge("edge_auth_refresh_failures", "Looks at the keys that failed, since start"),
+            cache_gets: r.counters("cache_gets_total", "Lookups of a cache, by what they found", &["cache", "result"]),
+            gathering: Mutex::default(),
             registry: r.0,
         }
     }
@@ -170,8 +179,25 @@ impl Metrics {
         self.feed_undecodable.inc();
     }
 
-    /// The page that Prometheus reads.
-    pub(crate) fn page(&self, gauges: &Gauges) -> Vec<u8> {
+    /// What the tiers counted, under the name that Spring has for it: the request path counts once.
+    fn count_cache_gets(&self) {
+        let [l1, l2, origin] = [Tier::L1, Tier::L2, Tier::Origin].map(|tier| self.lookups[tier as usize].get());
+        let all = [
+            (["l1", "hit"], l1),
+            (["l1", "miss"], l2 + origin),
+            (["l2", "hit"], self.l2_hits.get()),
+            (["l2", "miss"], self.l2_misses.get()),
+        ];
+        for (labels, count) in all {
+            let counter = self.cache_gets.with_label_values(&labels);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+    }
+
+    /// Everything, as it is now.
+    pub(crate) fn gather(&self, gauges: &Gauges) -> Vec<MetricFamily> {
+        let _alone = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
+        self.count_cache_gets();
         self.as_of_age.set(gauges.as_of_age.as_secs_f64());
         self.mode.set(gauges.mode);
         self.l1_entries.set(i64::try_from(gauges.l1_entries).unwrap_or(i64::MAX));
@@ -180,8 +206,13 @@ impl Metrics {
         self.auth_keys.set(i64::try_from(gauges.auth.keys).unwrap_or(i64::MAX));
         self.auth_failing.set(gauges.auth.failing.into());
         self.auth_refresh_failures.set(i64::try_from(gauges.auth.failed_refreshes).unwrap_or(i64::MAX));
+        self.registry.gather()
+    }
+
+    /// The page that Prometheus reads.
+    pub(crate) fn page(&self, gauges: &Gauges) -> Vec<u8> {
         let mut page = Vec::new();
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut page) {
+        if let Err(error) = TextEncoder::new().encode(&self.gather(gauges), &mut page) {
             tracing::error!(%error, "the metrics page cannot be written");
         }
         page

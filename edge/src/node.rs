@@ -2,13 +2,14 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use onhand_rules::Rules;
+use onhand_wire::actuator::Loggers;
 use tokio::sync::{Mutex, watch};
 
 use crate::{
@@ -27,6 +28,8 @@ const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) struct Node {
     pub(crate) build: String,
+    pub(crate) started: Instant,
+    pub(crate) loggers: OnceLock<Arc<dyn Loggers>>,
     pub(crate) region: String,
     pub(crate) auth: Auth,
     pub(crate) cors: Cors,

@@ -7,6 +7,7 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper_util::server::graceful::GracefulShutdown;
 use onhand_rules::Rules;
+use onhand_wire::actuator::Loggers;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{Auth, BadUrl, Config, Feed, feed::Stop, node::Node};
@@ -76,6 +77,12 @@ impl Edge {
         let (node, background) = start::start(&config, feed, auth, rules, build.into())?;
         let ready = node.ready.clone();
         Ok(Self { public, management, addresses, node, ready, limits, drain, background })
+    }
+
+    /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
+    pub fn with_loggers(self, loggers: Arc<dyn Loggers>) -> Self {
+        let _first_one_stays = self.node.loggers.set(loggers);
+        self
     }
 
     pub fn public(&self) -> SocketAddr {

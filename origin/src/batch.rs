@@ -226,6 +226,7 @@ fn needs(asks: &[&Ask]) -> Needs {
         may_create: asks.iter().flat_map(|ask| ask.command.may_create()).collect(),
         reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
         keys: keys.into_iter().collect(),
+        reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use onhand_wire::{
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::import::ImportRow;
+use crate::{decide::Correct, import::ImportRow};
 
 /// One change, checked for form, not yet for the state it meets.
 #[derive(Debug, Clone)]
@@ -33,6 +33,12 @@ pub enum Command {
     Return(Uuid, Return),
     /// The sweeper's: closes a hold that is past its deadline.
     Expire(Uuid),
+    /// Sets rows right, as their books say under the lock.
+    Reconcile(Vec<Correct>),
+    /// Keeps the answer of a call that was more than one command.
+    Keep(String),
+    /// Gets what was kept: refused where nothing was.
+    Recall,
 }
 
 impl Command {
@@ -44,8 +50,14 @@ impl Command {
             Self::Transfer(transfer) => vec![transfer.sku.clone()],
             Self::Hold(_, hold) => hold.lines.iter().map(|line| line.sku.clone()).collect(),
             Self::Import(rows) => rows.iter().map(|row| row.sku.clone()).collect(),
+            Self::Reconcile(rows) => rows.iter().map(|row| row.sku.clone()).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// SKUs whose open reservations and ledger sums it must know.
+    pub fn reconciles(&self) -> Vec<Sku> {
+        if matches!(self, Self::Reconcile(_)) { self.skus() } else { Vec::new() }
     }
 
     pub fn reservation(&self) -> Option<Uuid> {

@@ -1,7 +1,12 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
+mod runbook;
+
 use onhand_wire::setting::{HttpConfig, Secret, Span};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use self::runbook::{Reservations, Restock, Warehouse, Webhook};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,6 +27,9 @@ pub struct Config {
     /// A section of its own: `[http]`.
     #[serde(skip)]
     pub http: HttpConfig,
+    pub reservations: Reservations,
+    pub warehouse: Warehouse,
+    pub restock: Restock,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,6 +46,14 @@ pub struct Database {
     pub lock_timeout: Span,
 }
 
+impl Config {
+    /// Tells two configurations apart; secrets are left out, so it may be shown.
+    pub fn fingerprint(&self) -> String {
+        let text = serde_json::to_string(self).expect("plain data encodes");
+        Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -49,6 +65,9 @@ impl Default for Config {
             write_timeout: Span::s(5),
             drain: Span::s(30),
             http: HttpConfig::default(),
+            reservations: Reservations::default(),
+            warehouse: Warehouse::default(),
+            restock: Restock::default(),
         }
     }
 }

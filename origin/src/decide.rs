@@ -6,6 +6,7 @@
 mod allocate;
 mod catalogue;
 mod hold;
+mod reconcile;
 mod stock;
 mod verb;
 
@@ -18,6 +19,7 @@ use crate::{
 };
 
 pub use allocate::STRATEGIES;
+pub use reconcile::Correct;
 pub(crate) use stock::shown as shown_fact;
 
 /// Decides every command in turn. The answers' `committed_at` is filled in after the commit.
@@ -106,6 +108,9 @@ fn decide(state: &mut State, ask: &Ask, rules: &Rules) -> Result<Done, Problem> 
         Command::Fulfil(id, body) => verb::fulfil(state, ask, *id, body),
         Command::Return(id, body) => verb::give_back(state, ask, *id, body),
         Command::Expire(id) => verb::expire(state, ask, *id),
+        Command::Reconcile(rows) => reconcile::reconcile(state, ask, rows),
+        Command::Keep(body) => Ok(Done { status: 200, body: body.clone(), stocks: Vec::new() }),
+        Command::Recall => Err(Problem::new(Code::NotFound, "no answer is kept under this key")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use onhand_wire::Timestamp;
 use uuid::Uuid;
 
 use crate::{
@@ -34,8 +35,8 @@ impl Sweeper {
         loop {
             let next = match self.sweep().await {
                 // More may be due than one go takes.
-                Ok((closed, _)) if closed.len() == MOST => continue,
-                Ok((_, next)) => next,
+                Ok(swept) if swept.ids.len() == MOST => continue,
+                Ok(swept) => swept.next,
                 Err(error) => {
                     tracing::warn!(%error, "expired holds could not be looked for");
                     None
@@ -51,8 +52,22 @@ impl Sweeper {
         }
     }
 
-    /// Closes what is due now; its ids, and the time to the next deadline.
-    pub async fn sweep(&self) -> Result<(Vec<Uuid>, Option<Duration>), StoreError> {
+    /// Closes all that is due, however much; what cannot be closed is left to the next look.
+    pub async fn sweep_all(&self) -> Result<Swept, StoreError> {
+        let mut all = Swept::default();
+        loop {
+            let swept = self.sweep().await?;
+            let last = swept.due < MOST || swept.ids.is_empty();
+            all.ids.extend(swept.ids);
+            all.committed_at = swept.committed_at.or(all.committed_at);
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Closes what is due now, in one go.
+    pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let due = self.store.due(MOST).await?;
         let closing = due.ids.iter().map(|id| self.batches.ask(expire(*id), PATIENCE));
         let closed = futures_util::future::join_all(closing).await;
@@ -62,8 +77,20 @@ impl Sweeper {
         let done: Vec<Uuid> =
             due.ids.iter().zip(&closed).filter(|(_, outcome)| outcome.is_ok()).map(|(id, _)| *id).collect();
         self.metrics.expired(done.len());
-        Ok((done, due.next))
+        let committed_at = closed.iter().flatten().map(|answer| answer.committed_at).max();
+        Ok(Swept { ids: done, due: due.ids.len(), next: due.next, committed_at })
     }
+}
+
+/// What a sweep closed.
+#[derive(Debug, Default)]
+pub struct Swept {
+    pub ids: Vec<Uuid>,
+    /// What it found to close.
+    pub due: usize,
+    /// The time to the next deadline.
+    pub next: Option<Duration>,
+    pub committed_at: Option<Timestamp>,
 }
 
 /// No key: closing twice changes nothing.
@@ -74,5 +101,45 @@ fn expire(id: Uuid) -> Ask {
         key: String::new(),
         digest: [0; 32],
         correlation: format!("expire-{id}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use onhand_rules::Rules;
+    use onhand_wire::{Timestamp, request::read};
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::{batch::batches, store::sqlite::Sqlite};
+
+    fn ask(command: Command) -> Ask {
+        let key = Uuid::new_v4().to_string();
+        Ask { command, actor: "tester".to_owned(), key, digest: [0; 32], correlation: "c-1".to_owned() }
+    }
+
+    /// One go takes 500: a sweep asked for by an operator must not stop there.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_sweep_closes_all_that_is_due() {
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(None).unwrap());
+        store.migrate().await.unwrap();
+        let metrics = Metrics::new(prometheus::Registry::new());
+        let (batches, batcher) =
+            batches(store.clone(), Rules::none(), Arc::new(Notify::new()), metrics.clone(), 10_000);
+        tokio::spawn(batcher.run());
+        let run = async |command| batches.ask(ask(command), PATIENCE).await.unwrap();
+        let sku = onhand_wire::Sku::new("x").unwrap();
+        let a = onhand_wire::LocationId::new("a").unwrap();
+        run(Command::PutLocation(a, read(br#"{"name":"A"}"#).unwrap())).await;
+        run(Command::PutItem(sku.clone(), read(br#"{"name":"X"}"#).unwrap())).await;
+        run(Command::SetStock(sku, read(br#"{"location":"a","quantity":2000,"reason":"r"}"#).unwrap())).await;
+        let hold = br#"{"lines":[{"sku":"x","quantity":1}],"ttl_s":60}"#;
+        let holds = (0..1200).map(|_| run(Command::Hold(Uuid::now_v7(), read(hold).unwrap())));
+        futures_util::future::join_all(holds).await;
+        let later: Timestamp = store.round().await.unwrap().t.plus(Duration::from_secs(3600));
+        store.heartbeat(Uuid::new_v4(), Some(later), PATIENCE).await.unwrap().unwrap();
+        let swept = Sweeper { store: store.clone(), batches: batches.clone(), metrics }.sweep_all().await.unwrap();
+        assert_eq!(swept.ids.len(), 1200);
+        assert!(store.due(1).await.unwrap().ids.is_empty() && swept.committed_at.is_some());
     }
 }

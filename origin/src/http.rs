@@ -1,5 +1,6 @@
 //! The API listener: decode → call → encode.
 
+mod actuator;
 mod body;
 mod bulk;
 mod catalogue;
@@ -10,8 +11,11 @@ pub(crate) mod openapi;
 mod operations;
 mod pace;
 mod params;
+mod reconcile;
 mod reservations;
+mod runbook;
 mod stock;
+mod whole;
 mod write;
 
 use std::sync::Arc;
@@ -22,9 +26,11 @@ use axum::{
     middleware,
     routing::{get, post, put},
 };
-use onhand_wire::{auth::Verifier, setting::HttpConfig};
+use onhand_wire::{actuator::Loggers, auth::Verifier, setting::HttpConfig};
 
-use crate::{batch::Batches, expire::Sweeper, metrics::Metrics, relay::Feed, store::Store};
+use crate::{
+    batch::Batches, config::Warehouse, expire::Sweeper, metrics::Metrics, relay::Feed, restock::Restocker, store::Store,
+};
 
 /// What every handler may use.
 pub(crate) struct Context {
@@ -36,6 +42,13 @@ pub(crate) struct Context {
     pub(crate) metrics: Metrics,
     pub(crate) region: String,
     pub(crate) write_timeout: std::time::Duration,
+    pub(crate) stuck_after: std::time::Duration,
+    pub(crate) warehouse: Warehouse,
+    pub(crate) restocker: Arc<Restocker>,
+    pub(crate) loggers: std::sync::OnceLock<Arc<dyn Loggers>>,
+    pub(crate) started: std::time::Instant,
+    /// Of the configuration, secrets left out.
+    pub(crate) fingerprint: String,
 }
 
 type Shared = axum::extract::State<Arc<Context>>;
@@ -70,8 +83,11 @@ fn routes() -> Router<Arc<Context>> {
         .route("/inventory/admin/maintenance", post(operations::maintenance))
         .route("/internal/api/facts", post(bulk::facts))
         .route("/internal/api/topology", get(bulk::topology))
-        .route("/internal/api/inventory/reconcile", post(operations::reconcile))
-        .route("/internal/api/inventory/release-expired-reservations", post(operations::release_expired))
+        .route("/internal/api/inventory/low-stock", get(runbook::low_stock))
+        .route("/internal/api/inventory/stuck-reservations", get(runbook::stuck))
+        .route("/internal/api/inventory/reconcile", post(reconcile::reconcile))
+        .route("/internal/api/inventory/release-expired-reservations", post(runbook::release_expired))
+        .route("/internal/api/inventory/trigger-restock-notifications", post(runbook::restock))
 }
 
 pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
@@ -88,7 +104,14 @@ pub(crate) fn management(context: Arc<Context>) -> Router {
     Router::new()
         .route("/metrics", get(operations::metrics))
         .route("/actuator/prometheus", get(operations::metrics))
-        .route("/actuator/health", get(operations::inventory_health))
+        .route("/actuator", get(actuator::links))
+        .route("/actuator/health", get(actuator::health))
+        .route("/actuator/info", get(actuator::info))
+        .route("/actuator/metrics", get(actuator::metric_names))
+        .route("/actuator/metrics/{name}", get(actuator::metric))
+        .route("/actuator/loggers", get(actuator::loggers))
+        .route("/actuator/loggers/{name}", get(actuator::logger).post(actuator::set_level))
+        .route("/actuator/restart-db-connections", post(actuator::restart_connections))
         .route("/actuator/health/readiness", get(operations::readiness))
         .route("/actuator/health/liveness", get(operations::liveness))
         .fallback(async || fail::not_found())

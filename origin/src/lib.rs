@@ -11,7 +11,8 @@
 //! | 5 | `store` | writes rows, ledger, reservations, keys, outbox; one commit |
 //! | 6 | `relay` | outbox → feed, then the watermark |
 //!
-//! Beside that, `expire` closes holds at their deadline and `import` stages files.
+//! Beside that, `expire` closes holds at their deadline, `import` stages files, `reconcile` sets rows
+//! right, and `restock` tells of thresholds crossed.
 
 mod config;
 mod http;
@@ -26,16 +27,19 @@ mod terms;
 pub mod relay;
 mod expire;
 mod import;
+mod reconcile;
+mod warehouse;
+pub mod restock;
 pub mod metrics;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use onhand_rules::Rules;
-use onhand_wire::{auth::Verifier, memory_log::MemoryLog, setting::HttpConfig};
+use onhand_wire::{actuator::Loggers, auth::Verifier, memory_log::MemoryLog, setting::HttpConfig};
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 
 pub use self::{
-    config::{Config, Database},
+    config::{Config, Database, Reservations, Restock, Warehouse, Webhook},
     http::openapi::document as openapi,
 };
 use self::{
@@ -59,6 +63,8 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Feed(#[from] relay::FeedError),
+    #[error("origin.restock: {0}")]
+    Restock(#[from] reqwest::Error),
 }
 
 /// The batcher, the relay or the sweeper came to an end by itself.
@@ -123,6 +129,13 @@ impl Origin {
     ) -> Result<Self, StartError> {
         let api = listen("origin.listen", &config.listen).await?;
         let management = listen("origin.management", &config.management).await?;
+        let topic = match &feed {
+            Feed::Kafka { brokers, partitions, replication, .. } if !config.restock.topic.is_empty() => {
+                let topic = restock::Topic::new(brokers, &config.restock.topic, *partitions, *replication);
+                Some(topic.map_err(|error| relay::FeedError(error.to_string()))?)
+            }
+            _ => None,
+        };
         let feed: Arc<dyn FeedSeam> = match feed {
             Feed::Kafka { brokers, topic, partitions, replication } => {
                 Arc::new(KafkaFeed::new(&brokers, &topic, partitions, replication)?)
@@ -145,11 +158,32 @@ impl Origin {
         let (batches, batcher) = batch::batches(work, config.queue);
         let relay = Relay { store: store.clone(), feed: feed.clone(), committed, metrics: metrics.clone() };
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone() };
-        let write_timeout = config.write_timeout.0;
-        let context =
-            http::Context { store, batches, sweeper, feed, verifier, metrics, region: config.region, write_timeout };
+        let fingerprint = config.fingerprint();
+        let restocker = restock::Restocker::new(store.clone(), config.restock, topic, metrics.clone())?;
+        let context = http::Context {
+            store,
+            batches,
+            sweeper,
+            feed,
+            verifier,
+            metrics,
+            region: config.region,
+            write_timeout: config.write_timeout.0,
+            stuck_after: config.reservations.stuck_after.0,
+            warehouse: config.warehouse,
+            restocker: Arc::new(restocker),
+            loggers: std::sync::OnceLock::new(),
+            started: std::time::Instant::now(),
+            fingerprint,
+        };
         let (context, http) = (Arc::new(context), Arc::new(config.http));
         Ok(Self { api, management, context, batcher, relay, http, drain: config.drain.0 })
+    }
+
+    /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
+    pub fn with_loggers(self, loggers: Arc<dyn Loggers>) -> Self {
+        let _first_one_stays = self.context.loggers.set(loggers);
+        self
     }
 
     pub fn api(&self) -> SocketAddr {
@@ -169,6 +203,7 @@ impl Origin {
         background.spawn(self.batcher.run());
         background.spawn(self.relay.run());
         background.spawn(self.context.sweeper.clone().run());
+        background.spawn(self.context.restocker.clone().run());
         let mut listeners = JoinSet::new();
         let (api, management) = (http::api(self.context.clone(), &self.http), http::management(self.context));
         listeners.spawn(serve::serve(self.api, api, self.http.clone(), stop.subscribe()));

@@ -1,15 +1,19 @@
 //! One named function for each thing that is measured.
 
+mod runbook;
+
 use std::time::Duration;
 
 use onhand_wire::Code;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
+use self::runbook::Runbook;
 use crate::command::Outcome;
 
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
+    runbook: Runbook,
     batch_size: Histogram,
     batch_seconds: Histogram,
     aside: IntGauge,
@@ -67,6 +71,7 @@ impl Metrics {
             auth_keys: gauge("origin_auth_keys", "Public keys that tokens are judged with."),
             auth_failing: gauge("origin_auth_refresh_failing", "1 while the keys cannot be looked at again."),
             auth_refresh_failures: gauge("origin_auth_refresh_failures", "Looks at the keys that failed, since start."),
+            runbook: Runbook::new(&registry),
             registry,
         };
         let all: [Box<dyn prometheus::core::Collector>; 15] = [
@@ -148,8 +153,13 @@ impl Metrics {
         self.auth_refresh_failures.set(i64::try_from(standing.failed_refreshes).unwrap_or(i64::MAX));
     }
 
+    /// Everything, as it is now.
+    pub fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
+        self.registry.gather()
+    }
+
     /// The page in Prometheus' text format.
     pub fn page(&self) -> String {
-        prometheus::TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+        prometheus::TextEncoder::new().encode_to_string(&self.gather()).unwrap_or_default()
     }
 }

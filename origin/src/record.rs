@@ -86,6 +86,9 @@ pub struct Record {
     pub state: State,
     pub expires_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// Absent before it is confirmed, and in what was confirmed before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
     pub order_ref: Option<String>,
     pub channel: Option<ChannelId>,
     pub allocated_by: String,

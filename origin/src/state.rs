@@ -44,6 +44,19 @@ pub struct Kept {
     pub body: String,
 }
 
+/// What other rows say of a stock row; read for reconciliation only.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Book {
+    /// What open reservations hold.
+    pub open: i64,
+    /// On hand and reserved, as the sum of the ledger's changes.
+    pub sum: (i64, i64),
+    /// On hand and reserved after the ledger's last line.
+    pub last: (i64, i64),
+    /// The ledger's highest.
+    pub seq: u64,
+}
+
 /// Who changes something, and why.
 #[derive(Debug, Clone)]
 pub struct Why<'a> {
@@ -120,6 +133,8 @@ pub struct State {
     /// Allocations past their deadline on the batch's SKUs.
     pub dead: Vec<OpenAllocation>,
     pub kept: HashMap<(String, String), Kept>,
+    /// As read under the locks, before this batch's own lines.
+    pub books: HashMap<(Sku, LocationId), Book>,
     pub changes: Changes,
 }
 

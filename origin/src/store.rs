@@ -1,6 +1,7 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
 pub mod postgres;
+pub mod runbook;
 mod sql;
 pub mod sqlite;
 
@@ -29,6 +30,8 @@ pub struct Needs {
     pub reservations: BTreeSet<Uuid>,
     /// Subject and key.
     pub keys: Vec<(String, String)>,
+    /// Among the SKUs, those whose books are read as well.
+    pub reconcile: BTreeSet<Sku>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +149,7 @@ pub type Decide<'a> = dyn FnMut(&mut State) + Send + 'a;
 
 /// A store. Functions ending in `_in_tx` run in the caller's transaction.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: runbook::Runbook + Send + Sync {
     /// Brings the schema up to date; the versions applied.
     async fn migrate(&self) -> Result<Vec<String>>;
 

@@ -14,6 +14,7 @@ use onhand_edge::{Auth, Edge};
 use onhand_origin::Origin;
 use onhand_rules::Rules;
 use onhand_wire::{
+    actuator::Loggers,
     auth::{Issuer, Scope, Verifier},
     memory_log::MemoryLog,
     setting::{Secret, Span},
@@ -45,7 +46,7 @@ pub(crate) struct Args {
 const PARTITIONS: i32 = 4;
 const TOKENS_VALID: Span = Span::s(30 * 24 * 3600);
 
-pub(super) async fn run(args: Args, mut config: Config) -> Done {
+pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     args.configure(&mut config)?;
     let keys = args.keys()?;
     let issuer = Issuer::from_pem(keys.private.as_bytes())?;
@@ -57,6 +58,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> Done {
 
     let feed = onhand_origin::Feed::Memory(log.clone());
     let origin = Origin::bind_and_migrate(origin, feed, verifier.clone(), rules.clone()).await?;
+    let origin = origin.with_loggers(loggers.clone());
     let (api, origin_management) = (origin.api(), origin.management());
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let serving = tokio::spawn(origin.serve(shutdown::until(stopped.clone())));
@@ -66,6 +68,7 @@ pub(super) async fn run(args: Args, mut config: Config) -> Done {
     let auth = Auth { verifier, public_reads: config.auth.public_reads };
     let edge =
         Edge::bind(edge, onhand_edge::Feed::Memory(log), auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
+    let edge = edge.with_loggers(loggers);
     let (public, management) = (edge.public(), edge.management());
     let ready = edge.ready();
     let answering = tokio::spawn(edge.serve(shutdown::until(stopped)));

@@ -1,14 +1,15 @@
 //! `onhand edge`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use onhand_edge::{Auth, Edge, Feed};
 use onhand_rules::Rules;
+use onhand_wire::actuator::Loggers;
 
 use super::{Done, Needs, shutdown};
 use crate::{config::Config, keys};
 
-pub(super) async fn run(config: Config) -> Done {
+pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     let token = config.edge.origin.token.expose();
     Needs::default()
         .set("kafka.brokers", &config.kafka.brokers, "name the brokers of the change feed, or set KAFKA_ADDR")
@@ -18,7 +19,7 @@ pub(super) async fn run(config: Config) -> Done {
     let auth = Auth { verifier: keys::verifier(&config.auth).await?, public_reads: config.auth.public_reads };
     let (edge, rules) = (config.edge(), Rules::load(&config.rules)?);
     let feed = Feed::Kafka { brokers: config.kafka.brokers, topic: config.kafka.topic };
-    let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
+    let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?.with_loggers(loggers);
     println!("edge public http://{}", edge.public());
     println!("edge management http://{}", edge.management());
     let ready = edge.ready();

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use onhand_origin::{Feed, Origin};
 use onhand_rules::Rules;
+use onhand_wire::actuator::Loggers;
 
 use super::{Done, Needs, shutdown};
 use crate::{config::Config, keys};
 
-pub(super) async fn run(config: Config) -> Done {
+pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     Needs::default()
         .set("origin.database.url", config.origin.database.url.expose(), "name the database, or set DATABASE_URL")
         .set("kafka.brokers", &config.kafka.brokers, "name the brokers of the change feed, or set KAFKA_ADDR")
@@ -23,7 +24,7 @@ pub(super) async fn run(config: Config) -> Done {
         partitions: kafka.partitions,
         replication: kafka.replication,
     };
-    let origin = Origin::bind(origin, feed, verifier, rules).await?;
+    let origin = Origin::bind(origin, feed, verifier, rules).await?.with_loggers(loggers);
     println!("origin api http://{}", origin.api());
     println!("origin management http://{}", origin.management());
     println!("ready: the origin serves");

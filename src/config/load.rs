@@ -143,12 +143,16 @@ fn leaves(table: &Table, section: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A variable's text as the kind of value that the key has; lists are separated by commas.
+/// A variable's text as the kind of value that the key has; lists are separated by commas, or TOML's own.
 fn value(text: &str, like: &Value) -> Value {
     let parsed = match like {
         Value::Integer(_) => text.parse().map(Value::Integer).ok(),
         Value::Float(_) => text.parse().map(Value::Float).ok(),
         Value::Boolean(_) => text.parse().map(Value::Boolean).ok(),
+        // A list of tables is written as TOML writes it: [{url = "…", secret = "…"}].
+        Value::Array(_) if text.trim_start().starts_with('[') => {
+            format!("list = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("list"))
+        }
         Value::Array(_) => {
             Some(Value::Array(text.split(',').filter(|part| !part.is_empty()).map(Value::from).collect()))
         }

@@ -16,4 +16,5 @@ mod onhand;
 mod origin_http;
 mod origin_table;
 mod rules;
+mod runbook;
 mod settings;

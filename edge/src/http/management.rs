@@ -1,14 +1,19 @@
 //! The management listener: metrics and actuator. Reading needs no token, changing does.
 
 use http::{Method, Request, StatusCode};
+use hyper::body::Incoming;
 use onhand_wire::auth::Scope;
 
-use super::{Failure, Reply, health, json, not_found, reply};
+use super::{Failure, Reply, actuator, health, json, not_found, reply};
 use crate::node::Node;
 
 const METRICS: &str = "text/plain; version=0.0.4";
 
-pub(super) async fn route<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failure> {
+pub(super) async fn route(node: &Node, request: Request<Incoming>) -> Result<Reply, Failure> {
+    if let Some(page) = actuator::Page::of(request.uri().path()) {
+        return actuator::route(node, page, request).await;
+    }
+    let request = &request;
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
     match request.uri().path() {
         "/actuator/caches/clearAll" if request.method() == Method::POST => clear_all(node, request).await,

@@ -64,6 +64,8 @@ pub(super) fn start(
     feed::start(feed, apply, stop.clone())?;
     let node = Arc::new(Node {
         build,
+        started: std::time::Instant::now(),
+        loggers: std::sync::OnceLock::new(),
         region: config.region.clone(),
         auth,
         cors: Cors::new(&config.http.cors_origins),

@@ -64,6 +64,7 @@ fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, allocat
         state: Stage::Held,
         expires_at: Some(state.now.plus(Duration::from_secs(hold.ttl_s.into()))),
         created_at: state.now,
+        confirmed_at: None,
         order_ref: hold.order_ref.clone(),
         channel: hold.channel.clone(),
         allocated_by,

@@ -90,6 +90,7 @@ pub(super) fn confirm(state: &mut State, ask: &Ask, id: Uuid, body: &Confirm) ->
     }
     record.state = Stage::Confirmed;
     record.expires_at = None;
+    record.confirmed_at = Some(state.now);
     record.made_by = Some(fingerprint(ask));
     let why = ask.why("confirm", None);
     let mut keys = Keys::new();

@@ -5,15 +5,11 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use onhand_wire::{
-    Code, Problem,
-    auth::Scope,
-    request::{parse, read},
-};
-use serde::{Deserialize, Serialize};
+use onhand_wire::{auth::Scope, request::read};
+use serde::Serialize;
 use serde_json::json;
 
-use super::{Context, Reply, Shared, body, write};
+use super::{Context, Reply, Shared, write};
 use crate::command::Command;
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -25,6 +21,8 @@ pub(super) struct Health {
     region: String,
     term: Option<u16>,
     maintenance: Option<bool>,
+    /// What the operator said, under maintenance.
+    message: Option<String>,
 }
 
 /// Only PostgreSQL's loss makes it unhealthy: writes go on without the feed.
@@ -36,7 +34,8 @@ async fn health(context: &Context) -> Health {
         kafka: context.feed.healthy(),
         region: context.region.clone(),
         term: standing.as_ref().map(|standing| standing.term),
-        maintenance: standing.map(|standing| standing.maintenance.is_some()),
+        maintenance: standing.as_ref().map(|standing| standing.maintenance.is_some()),
+        message: standing.and_then(|standing| standing.maintenance),
     }
 }
 
@@ -59,44 +58,10 @@ pub(super) async fn liveness() -> Response {
 
 pub(super) async fn metrics(State(context): Shared) -> Response {
     context.metrics.auth(context.verifier.standing());
+    context.measure();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], context.metrics.page()).into_response()
 }
 
 pub(super) async fn maintenance(State(context): Shared, request: Request) -> Reply {
     context.write(request, Scope::Admin, |body| Ok(Command::Maintain(read(body)?))).await
-}
-
-#[derive(Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Reconcile {
-    /// Only `report`.
-    #[serde(default)]
-    #[schema(pattern = "^report$")]
-    mode: Option<String>,
-}
-
-/// Open reservations against `reserved`, and the ledger against the rows; reports, changes nothing.
-pub(super) async fn reconcile(State(context): Shared, request: Request) -> Reply {
-    let (parts, body) = request.into_parts();
-    context.judge(&parts, Scope::Operator)?;
-    body::require_json(&parts.headers)?;
-    let asked: Reconcile = parse(&body::read(body).await?)?;
-    if asked.mode.is_some_and(|mode| mode != "report") {
-        return Err(Problem::field("mode", "only \"report\" is there yet").into());
-    }
-    let comparison = context.store.compare().await?;
-    Ok(write::json(&json!({"mode": "report", "checked": comparison.checked, "differences": comparison.differences})))
-}
-
-/// Sweeps now.
-pub(super) async fn release_expired(State(context): Shared, request: Request) -> Reply {
-    let (parts, _) = request.into_parts();
-    context.judge(&parts, Scope::Operator)?;
-    if let Some(message) = context.store.standing().await?.maintenance {
-        return Err(Problem::new(Code::Maintenance, "writes are paused for maintenance")
-            .with("message", message)
-            .into());
-    }
-    let (ids, _) = context.sweeper.sweep().await?;
-    Ok(write::json(&json!({"released": ids.len(), "ids": ids})))
 }

@@ -45,7 +45,10 @@ impl Context {
         };
         let session = session(&parts.headers)?;
         let patience = self.patience(&parts.headers)?;
-        let answer = self.batches.ask(ask, patience).await?;
+        let started = std::time::Instant::now();
+        let answer = self.batches.ask(ask, patience).await;
+        self.metrics.write_took(started.elapsed());
+        let answer = answer?;
         Ok(respond(answer, session, wants_written(&parts.headers), &correlation(&parts)))
     }
 

@@ -4,6 +4,7 @@ mod batch;
 mod outbox;
 mod read;
 mod row;
+mod runbook;
 mod session;
 mod terms;
 mod write;
@@ -12,9 +13,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -55,6 +56,25 @@ pub struct Postgres {
     relay: Mutex<Option<outbox::RelaySession>>,
     elsewhere: Arc<Notify>,
     announce: AtomicBool,
+    /// Connections for reads that are older than this are not used again.
+    oldest: Arc<Oldest>,
+}
+
+/// A moment as microseconds since this process first connected.
+struct Oldest {
+    started: Instant,
+    micros: AtomicU64,
+}
+
+impl Oldest {
+    fn is_now(&self) {
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.micros.store(micros, Ordering::SeqCst);
+    }
+
+    fn allows(&self, created: Instant) -> bool {
+        created >= self.started + Duration::from_micros(self.micros.load(Ordering::SeqCst))
+    }
 }
 
 impl Postgres {
@@ -72,7 +92,13 @@ impl Postgres {
         let statement = timeouts.statement.as_millis();
         reading.options(format!("-c statement_timeout={statement}"));
         let manager = Manager::from_config(reading, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let oldest = Arc::new(Oldest { started: Instant::now(), micros: AtomicU64::new(0) });
+        let limit = oldest.clone();
+        let young = Hook::sync_fn(move |_, metrics: &deadpool_postgres::Metrics| {
+            if limit.allows(metrics.created) { Ok(()) } else { Err(HookError::message("connections were restarted")) }
+        });
         let reads = Pool::builder(manager)
+            .pre_recycle(young)
             .max_size(pool_size)
             .wait_timeout(Some(timeouts.statement))
             .create_timeout(Some(timeouts.connect))
@@ -88,6 +114,7 @@ impl Postgres {
             relay: Mutex::default(),
             elsewhere: Arc::default(),
             announce: AtomicBool::new(true),
+            oldest,
         })
     }
 

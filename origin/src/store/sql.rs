@@ -9,12 +9,37 @@ pub(super) const RESERVATIONS_AGAINST_ROWS: &str = "SELECT sku, location, coales
         USING (sku, location)
     WHERE coalesce(a.held, 0) <> coalesce(i.reserved, 0)";
 
-pub(super) const LEDGER_AGAINST_ROWS: &str = "SELECT sku, location, CAST(coalesce(l.on_hand, 0) AS bigint),
-        CAST(coalesce(l.reserved, 0) AS bigint), coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
-    FROM inventory_items i FULL JOIN (
-        SELECT sku, location, sum(on_hand_after - on_hand_before) AS on_hand, sum(reserved_after - reserved_before) AS reserved
-        FROM ledger GROUP BY sku, location) l USING (sku, location)
-    WHERE (coalesce(l.on_hand, 0), coalesce(l.reserved, 0)) <> (coalesce(i.on_hand, 0), coalesce(i.reserved, 0))";
+/// A row must be the sum of its ledger's changes, and what the last line says came after it.
+pub(super) fn ledger_against_rows() -> String {
+    format!(
+        "SELECT sku, location, coalesce(l.on_hand, 0), coalesce(l.reserved, 0), coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
+        FROM inventory_items i FULL JOIN ({}) l USING (sku, location)
+        WHERE (coalesce(l.on_hand, 0), coalesce(l.reserved, 0)) <> (coalesce(i.on_hand, 0), coalesce(i.reserved, 0))
+            OR (coalesce(l.last_on_hand, 0), coalesce(l.last_reserved, 0)) <> (coalesce(i.on_hand, 0), coalesce(i.reserved, 0))",
+        ledger_sums("")
+    )
+}
+
+/// The ledger's sums, last line and highest seq by SKU and location; `filter` is a WHERE clause, or empty.
+pub(super) fn ledger_sums(filter: &str) -> String {
+    format!(
+        "SELECT s.sku, s.location, s.on_hand, s.reserved, l.on_hand_after AS last_on_hand, l.reserved_after AS last_reserved, s.seq
+        FROM (SELECT sku, location, CAST(sum(on_hand_after - on_hand_before) AS bigint) AS on_hand,
+                CAST(sum(reserved_after - reserved_before) AS bigint) AS reserved, max(seq) AS seq, max(id) AS id
+            FROM ledger {filter} GROUP BY sku, location) s
+        JOIN ledger l ON l.id = s.id"
+    )
+}
+
+/// What open reservations hold of one SKU or several (`of`: `= ?1`, say); each half has an index of its own.
+pub(super) fn open_sums(of: &str) -> String {
+    format!(
+        "SELECT sku, location, CAST(sum(quantity) AS bigint) FROM (
+            SELECT sku, location, quantity FROM allocations WHERE sku {of} AND expires_at IS NOT NULL
+            UNION ALL SELECT sku, location, quantity FROM allocations WHERE sku {of} AND expires_at IS NULL) a
+        GROUP BY sku, location"
+    )
+}
 
 /// Every outbox row of one kind with the latest state of its key; never SKIP LOCKED: a skipped
 /// row would make the watermark a lie.

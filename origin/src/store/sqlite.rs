@@ -4,6 +4,7 @@ mod batch;
 mod outbox;
 mod read;
 mod row;
+mod runbook;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

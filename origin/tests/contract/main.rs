@@ -6,6 +6,7 @@ mod feed;
 mod holds;
 mod keys;
 mod model;
+mod runbook;
 mod shop;
 mod stock;
 mod verbs;
@@ -60,5 +61,13 @@ on_both!(
     feed::one_relay_leads_until_its_lease_ends,
     feed::a_moment_covers_what_was_committed_before_it,
     feed::own_holds_can_be_left_out,
+    runbook::what_is_low_is_listed_since_it_crossed,
+    runbook::a_crossing_is_told_once_to_each_target,
+    runbook::a_flapping_threshold_is_told_once_a_look,
+    runbook::stuck_reservations_are_listed,
+    runbook::a_planted_fault_is_found_and_set_right,
+    runbook::reserved_follows_the_open_reservations,
+    runbook::an_answer_of_many_commands_is_kept,
+    runbook::connections_restart_under_load,
     model::random_commands_keep_the_invariants,
 );

@@ -64,6 +64,7 @@ impl Shop {
             may_create: asks.iter().flat_map(|ask| ask.command.may_create()).collect(),
             reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
             keys: asks.iter().map(|ask| (ask.actor.clone(), ask.key.clone())).collect(),
+            reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),
         };
         let rules = Rules::none();
         let mut outcomes = Vec::new();

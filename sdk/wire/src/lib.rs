@@ -23,6 +23,7 @@ pub mod availability;
 pub mod bulk;
 pub mod l2;
 pub mod page;
+pub mod actuator;
 
 pub mod session;
 pub mod auth;

@@ -171,6 +171,9 @@ impl BatchSession {
         };
         state.changes.lossless = (lossless != synced).then_some(synced);
         fill(&mut state, &items, &stock, &kept, &records, &dead)?;
+        if !needs.reconcile.is_empty() {
+            state.books = super::runbook::books(&self.session.client, &needs.reconcile).await?;
+        }
         Ok(state)
     }
 

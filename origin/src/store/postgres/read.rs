@@ -19,7 +19,7 @@ use crate::{
     record::Record,
     store::{
         Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix,
-        sql::{LEDGER_AGAINST_ROWS, RESERVATIONS_AGAINST_ROWS},
+        sql::{RESERVATIONS_AGAINST_ROWS, ledger_against_rows},
     },
 };
 
@@ -170,7 +170,7 @@ pub(super) async fn compare(client: &mut Object) -> Result<Comparison> {
     snapshot.batch_execute("SET LOCAL statement_timeout = '5min'").await?;
     let count = snapshot.query_one("SELECT count(*) FROM inventory_items", &[]).await?;
     let held = snapshot.query(RESERVATIONS_AGAINST_ROWS, &[]).await?;
-    let ledger = snapshot.query(LEDGER_AGAINST_ROWS, &[]).await?;
+    let ledger = snapshot.query(&ledger_against_rows(), &[]).await?;
     snapshot.commit().await?;
     let difference = |comparison: &'static str| {
         move |found: &tokio_postgres::Row| Difference {

@@ -35,6 +35,7 @@ pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<St
         let sql = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations WHERE sku = ?1 AND expires_at <= ?2";
         state.dead.extend(row::all(connection, sql, params![sku, state.now.micros()], dead)?);
     }
+    state.books = super::runbook::books(connection, &needs.reconcile)?;
     for (subject, key) in needs.keys {
         let mut statement = connection
             .prepare_cached("SELECT digest, status, body FROM idempotency_keys WHERE subject = ?1 AND key = ?2")?;

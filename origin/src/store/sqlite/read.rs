@@ -11,7 +11,7 @@ use rusqlite::{Connection, params, params_from_iter, types::Value};
 use super::{now_in_tx, row};
 use crate::store::{
     Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix,
-    sql::{LEDGER_AGAINST_ROWS, RESERVATIONS_AGAINST_ROWS},
+    sql::{RESERVATIONS_AGAINST_ROWS, ledger_against_rows},
 };
 
 pub(super) fn load_facts_in_tx(connection: &Connection, load: &LoadFacts) -> Result<LoadedFacts> {
@@ -110,7 +110,8 @@ pub(super) fn ledger(
 pub(super) fn compare(connection: &Connection) -> Result<Comparison> {
     let checked = connection.query_one("SELECT count(*) FROM inventory_items", [], |row| row.get(0))?;
     let mut differences = Vec::new();
-    for (comparison, sql) in [("reservations", RESERVATIONS_AGAINST_ROWS), ("ledger", LEDGER_AGAINST_ROWS)] {
+    let ledger = ledger_against_rows();
+    for (comparison, sql) in [("reservations", RESERVATIONS_AGAINST_ROWS), ("ledger", ledger.as_str())] {
         differences.extend(row::all(connection, sql, [], |row| {
             Ok(Difference {
                 comparison,

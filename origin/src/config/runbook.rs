@@ -1,0 +1,96 @@
+//! Settings of the runbook's pages and of the restock notifications.
+
+use onhand_wire::setting::{Secret, Span};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reservations {
+    /// Confirmed longer ago than this and not shipped: listed as stuck.
+    pub stuck_after: Span,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Warehouse {
+    /// Where counts are fetched from (GET) when a reconciliation brings none; empty: nowhere.
+    #[serde(deserialize_with = "url_or_nothing")]
+    pub url: String,
+    /// Sent as a bearer token; empty: none is sent.
+    pub token: Secret,
+    /// For the whole answer.
+    pub timeout: Span,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Restock {
+    /// How often crossings are looked for; 100ms at least.
+    pub every: Span,
+    /// The Kafka topic; made if it is missing. Empty: none. Without Kafka there is none either.
+    pub topic: String,
+    /// Who is called, each for every crossing.
+    pub webhooks: Vec<Webhook>,
+    /// For one attempt.
+    pub webhook_timeout: Span,
+    /// How long an unacknowledged notification is tried again; then it is given up, logged and counted.
+    pub give_up_after: Span,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    #[serde(deserialize_with = "url")]
+    pub url: String,
+    /// Signs what is sent; 16 bytes at least.
+    #[serde(deserialize_with = "signing")]
+    pub secret: Secret,
+}
+
+impl Default for Reservations {
+    fn default() -> Self {
+        Self { stuck_after: Span::s(24 * 3600) }
+    }
+}
+
+impl Default for Warehouse {
+    fn default() -> Self {
+        Self { url: String::new(), token: Secret::default(), timeout: Span::s(30) }
+    }
+}
+
+impl Default for Restock {
+    fn default() -> Self {
+        Self {
+            every: Span::s(5),
+            topic: "onhand.restock".to_owned(),
+            webhooks: Vec::new(),
+            webhook_timeout: Span::s(5),
+            give_up_after: Span::s(24 * 3600),
+        }
+    }
+}
+
+fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let parsed = reqwest::Url::parse(&text).ok();
+    if parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        return Ok(text);
+    }
+    Err(D::Error::custom("an address such as https://wms.example/counts"))
+}
+
+fn url_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Ok(text) } else { url(serde::de::value::StringDeserializer::new(text)) }
+}
+
+const SECRET_BYTES: usize = 16;
+
+fn signing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    let secret = Secret::deserialize(deserializer)?;
+    if secret.expose().len() >= SECRET_BYTES {
+        return Ok(secret);
+    }
+    Err(D::Error::custom(format!("a webhook's secret has {SECRET_BYTES} bytes at least")))
+}

@@ -1,0 +1,113 @@
+//! Sets stock rows right: on hand as counted or as the ledger sums to, reserved as open reservations hold.
+//!
+//! What was found before the lock only named the row; all that is compared here was read under it.
+//! The ledger goes on from its own sum, not from what the row had: so both its sum and its last
+//! line are the row again. What the row had stands in the reason.
+
+use onhand_wire::{LocationId, Problem, Quantity, Sku};
+use serde_json::{Value, json};
+
+use crate::{
+    command::{Ask, Done},
+    state::{Book, State, Why},
+};
+
+/// A row to look at again, and what was counted there, if it was.
+#[derive(Debug, Clone)]
+pub struct Correct {
+    pub sku: Sku,
+    pub location: LocationId,
+    pub count: Option<Quantity>,
+}
+
+type Level = (i64, i64);
+
+pub(super) fn reconcile(state: &mut State, ask: &Ask, rows: &[Correct]) -> Result<Done, Problem> {
+    let mut corrected = Vec::new();
+    let mut keys = Vec::new();
+    for row in rows {
+        if let Some(shown) = correct(state, ask, row) {
+            corrected.push(shown);
+            keys.push((row.sku.clone(), row.location.clone()));
+        }
+    }
+    Ok(Done { status: 200, body: json!({"corrected": corrected}).to_string(), stocks: state.stocks(&keys) })
+}
+
+/// What was done to the row; nothing where all agrees.
+fn correct(state: &mut State, ask: &Ask, row: &Correct) -> Option<Value> {
+    let count = countable(state, row);
+    let book = book(state, &row.sku, &row.location);
+    let held = state.stock.get(&row.sku).and_then(|rows| rows.get(&row.location)).cloned().unwrap_or_default();
+    let found = (held.on_hand, held.reserved);
+    let right = (count.unwrap_or(book.sum.0.max(0)), book.open);
+    if found == right && book.sum == right && book.last == right {
+        return None;
+    }
+    let mut line = Line { state, ask, row, seq: book.seq, deleted: held.deleted && count.is_none(), at: book.sum };
+    if found.1 != right.1 {
+        let reason = format!("reserved was {}, open reservations hold {}", found.1, right.1);
+        line.write("reconcile_reserved", &reason, (book.sum.0.max(0), right.1));
+    }
+    if let Some(count) = count.filter(|count| *count != found.0 || *count != book.sum.0) {
+        let reason = format!("counted {count}, on hand was {}", found.0);
+        line.write("reconcile_count", &reason, (count, right.1));
+    } else if found.0 != right.0 || line.at != right || found == right {
+        let reason = format!(
+            "the row had {} on hand and {} reserved, its ledger sums to {} and {}",
+            found.0, found.1, book.sum.0, book.sum.1
+        );
+        line.write("reconcile_ledger", &reason, right);
+    }
+    let level = |(on_hand, reserved): Level| json!({"on_hand": on_hand, "reserved": reserved});
+    Some(json!({"sku": row.sku, "location": row.location, "before": level(found), "after": level(right)}))
+}
+
+/// A count of what is not in the catalogue, or nowhere, sets nothing.
+fn countable(state: &State, row: &Correct) -> Option<i64> {
+    let known = state.item(&row.sku).is_some() && state.topology.locations.contains_key(&row.location);
+    row.count.filter(|_| known).map(Quantity::get)
+}
+
+/// The books as read, carried on by what this batch has done so far. A ledger line's change of
+/// `reserved` is a change of allocations, except where reconciliation itself wrote it.
+fn book(state: &State, sku: &Sku, location: &LocationId) -> Book {
+    let mut book = state.books.get(&(sku.clone(), location.clone())).cloned().unwrap_or_default();
+    for line in state.changes.ledger.iter().filter(|line| line.sku == *sku && line.location == *location) {
+        let reserved = line.after.1 - line.before.1;
+        if !line.kind.starts_with("reconcile_") {
+            book.open += reserved;
+        }
+        book.sum = (book.sum.0 + line.after.0 - line.before.0, book.sum.1 + reserved);
+        book.last = line.after;
+        book.seq = book.seq.max(line.seq);
+    }
+    book
+}
+
+/// Writes the corrections of one row, each going on from where the ledger stands.
+struct Line<'a> {
+    state: &'a mut State,
+    ask: &'a Ask,
+    row: &'a Correct,
+    seq: u64,
+    deleted: bool,
+    at: Level,
+}
+
+impl Line<'_> {
+    fn write(&mut self, kind: &'static str, reason: &str, after: Level) {
+        let why = Why { kind, ..self.ask.why(kind, Some(reason)) };
+        let (seq, deleted) = (self.seq, self.deleted);
+        self.state.change_stock(&self.row.sku, &self.row.location, &why, |held| {
+            (held.on_hand, held.reserved) = after;
+            // A row made anew goes on where the lost one was: versions never fall.
+            held.seq = held.seq.max(seq);
+            held.deleted = deleted;
+        });
+        if let Some(line) = self.state.changes.ledger.last_mut() {
+            line.before = self.at;
+        }
+        self.at = after;
+    }
+}

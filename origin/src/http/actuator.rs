@@ -1,0 +1,127 @@
+//! The management listener's pages in Spring Actuator's JSON. Reading needs no token, changing does.
+
+use axum::{
+    extract::{Path, Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use onhand_wire::{
+    Code, Problem,
+    actuator::{self, Loggers},
+};
+use serde_json::json;
+
+use super::{Context, Reply, Shared, fail::not_found, params::Params, runbook::operator, write};
+
+const PAGES: [&str; 11] = [
+    "self",
+    "health",
+    "health/liveness",
+    "health/readiness",
+    "info",
+    "metrics",
+    "metrics/{name}",
+    "loggers",
+    "loggers/{name}",
+    "prometheus",
+    "restart-db-connections",
+];
+
+impl Context {
+    /// Reads off what is only known when it is looked at.
+    pub(super) fn measure(&self) {
+        if let Some(pool) = self.store.connections() {
+            self.metrics.connections(pool);
+        }
+    }
+
+    fn loggers(&self) -> Result<&dyn Loggers, super::fail::Fail> {
+        self.loggers.get().map(|loggers| &**loggers).ok_or_else(not_found)
+    }
+}
+
+pub(super) async fn links(request: Request) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    write::json(&actuator::links(&format!("http://{host}"), &PAGES))
+}
+
+fn word(up: bool) -> &'static str {
+    if up { "UP" } else { "DOWN" }
+}
+
+/// Only the database's loss takes it down: writes go on without Kafka, and reads under maintenance.
+pub(super) async fn health(State(context): Shared) -> Response {
+    let standing = context.store.standing().await.ok();
+    let up = standing.is_some();
+    let mut components = json!({"db": {"status": word(up)}, "ping": {"status": "UP"}});
+    if let Some(kafka) = context.feed.healthy() {
+        components["kafka"] = json!({"status": word(kafka)});
+    }
+    if let Some(standing) = standing {
+        let details = json!({"term": standing.term, "maintenance": standing.maintenance.is_some(), "message": standing.maintenance});
+        components["inventory"] = json!({"status": "UP", "details": details});
+    }
+    let body = json!({"status": word(up), "components": components, "groups": ["liveness", "readiness"]});
+    let status = if up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, write::json(&body)).into_response()
+}
+
+pub(super) async fn info(State(context): Shared) -> Response {
+    let term = context.store.standing().await.ok().map(|standing| standing.term);
+    write::json(&json!({
+        "name": "onhand-origin",
+        "version": env!("CARGO_PKG_VERSION"),
+        "region": context.region,
+        "term": term,
+        "uptime_s": context.started.elapsed().as_secs(),
+        "configuration": {"fingerprint": context.fingerprint},
+    }))
+}
+
+pub(super) async fn metric_names(State(context): Shared) -> Response {
+    context.measure();
+    write::json(&actuator::metric_names(&context.metrics.gather()))
+}
+
+pub(super) async fn metric(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
+    let mut params = Params::of(request.uri().query());
+    let tags = params.take_prefixed("tag").into_iter().map(|(rest, text)| {
+        if rest.is_empty() {
+            actuator::tag(&text)
+        } else {
+            Err(Problem::field(&format!("tag{rest}"), "no such parameter"))
+        }
+    });
+    let tags = tags.collect::<Result<Vec<_>, _>>()?;
+    params.end()?;
+    context.measure();
+    let shown = actuator::metric(&context.metrics.gather(), &name, &tags);
+    let detail = "no such metric here, or none with these tags; /actuator/metrics lists the names";
+    Ok(write::json(&shown.ok_or_else(|| Problem::new(Code::NotFound, detail))?))
+}
+
+pub(super) async fn loggers(State(context): Shared) -> Reply {
+    Ok(write::json(&actuator::loggers(context.loggers()?)))
+}
+
+pub(super) async fn logger(State(context): Shared, Path(name): Path<String>) -> Reply {
+    Ok(write::json(&actuator::logger(context.loggers()?, &name)?))
+}
+
+pub(super) async fn set_level(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
+    let (_, _, body) = operator(&context, request).await?;
+    actuator::set_level(context.loggers()?, &name, &body)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Closes every connection as soon as its work is done, and opens new ones.
+pub(super) async fn restart_connections(State(context): Shared, request: Request) -> Reply {
+    let (parts, claims) = {
+        let (parts, claims, _) = operator(&context, request).await?;
+        (parts, claims)
+    };
+    Params::of(parts.uri.query()).end()?;
+    let closed = context.store.restart_connections().await?;
+    tracing::warn!(closed, actor = claims.sub, "database connections were restarted by an operator");
+    Ok(write::json(&json!({"closed": closed})))
+}

@@ -1,0 +1,63 @@
+//! `POST …/reconcile`: three comparisons, and their corrections.
+
+use axum::extract::{Request, State};
+use onhand_wire::{Problem, request::parse};
+use serde::Deserialize;
+
+use super::{Reply, Shared, params::Params, runbook::operator, whole, whole::Begun, write};
+use crate::{reconcile, warehouse, warehouse::Count};
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    #[default]
+    Report,
+    Apply,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reconcile {
+    #[serde(default)]
+    mode: Mode,
+    /// Absent: the warehouse system is asked, where one is configured.
+    #[serde(default)]
+    counts: Option<Vec<Count>>,
+}
+
+fn read(body: &[u8]) -> Result<Reconcile, Problem> {
+    let asked: Reconcile = parse(body)?;
+    reconcile::check_counts(asked.counts.as_deref().unwrap_or_default())?;
+    Ok(asked)
+}
+
+pub(super) async fn reconcile(State(context): Shared, request: Request) -> Reply {
+    let (parts, claims, body) = operator(&context, request).await?;
+    Params::of(parts.uri.query()).end()?;
+    let asked = read(&body)?;
+    // A report writes nothing: it goes on under maintenance, and needs no key.
+    let ask = match asked.mode {
+        Mode::Report => None,
+        Mode::Apply => match context.begin(&parts, claims, &body).await? {
+            Begun::Fresh(ask) => Some(*ask),
+            Begun::Before(answer) => return Ok(whole::respond(answer, "")),
+        },
+    };
+    let counts = match asked.counts {
+        Some(counts) => Some(counts),
+        None => fetched(&context.warehouse).await?,
+    };
+    let report = reconcile::report(&*context.store, counts.as_deref()).await?;
+    let Some(ask) = ask else { return Ok(write::json(&report.shown("report", None))) };
+    let corrected = report.apply(&context.batches, &ask).await?;
+    let committed_at = (corrected.rows > 0).then_some(corrected.committed_at);
+    context.end(ask, report.shown("apply", Some(&corrected)), committed_at).await
+}
+
+async fn fetched(warehouse: &crate::config::Warehouse) -> Result<Option<Vec<Count>>, Problem> {
+    let counts = warehouse::fetch(warehouse).await?;
+    if let Err(problem) = reconcile::check_counts(counts.as_deref().unwrap_or_default()) {
+        return Err(warehouse::unusable(&problem.detail));
+    }
+    Ok(counts)
+}

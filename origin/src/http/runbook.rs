@@ -1,0 +1,130 @@
+//! The runbook's lists and its two simple remedies.
+
+use axum::{
+    extract::{Request, State},
+    http::request::Parts,
+};
+use onhand_wire::{
+    Problem,
+    auth::{Claims, Scope},
+    page::{Page, cursor, read_cursor, read_limit},
+    request::parse,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Context, Reply, Shared, body, params::Params, whole, whole::Begun, write};
+use crate::record::Record;
+
+/// Ids that a sweep's answer lists; all are counted.
+const LISTED: usize = 10_000;
+
+/// `limit` and `cursor`, and nothing else.
+fn page(parts: &Parts) -> Result<(usize, Option<String>), Problem> {
+    let mut params = Params::of(parts.uri.query());
+    let limit = read_limit(params.take("limit")?.as_deref())?;
+    let beyond = params.take("cursor")?.map(|text| read_cursor(&text)).transpose()?;
+    params.end()?;
+    Ok((limit, beyond))
+}
+
+/// One more than the page was read, to know whether there is a next one.
+fn paged<T>(mut items: Vec<T>, limit: usize, key: impl Fn(&T) -> String) -> Page<T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next_cursor = items.last().filter(|_| more).map(|last| cursor(&key(last)));
+    Page { items, next_cursor }
+}
+
+fn not_ours() -> Problem {
+    Problem::field("cursor", "not a cursor of this list")
+}
+
+pub(super) async fn low_stock(State(context): Shared, request: Request) -> Reply {
+    let (parts, _) = request.into_parts();
+    context.judge(&parts, Scope::Operator)?;
+    let (limit, beyond) = page(&parts)?;
+    // No control character is in a SKU or a location.
+    let split = |text: String| text.split_once('\n').map(|(sku, at)| (sku.to_owned(), at.to_owned()));
+    let after = beyond.map(|text| split(text).ok_or_else(not_ours)).transpose()?;
+    let items = context.store.low_stock(after, limit + 1).await?;
+    Ok(write::json(&paged(items, limit, |low| format!("{}\n{}", low.sku, low.location))))
+}
+
+pub(super) async fn stuck(State(context): Shared, request: Request) -> Reply {
+    let (parts, _) = request.into_parts();
+    context.judge(&parts, Scope::Operator)?;
+    let (limit, beyond) = page(&parts)?;
+    let beyond = beyond.map(|text| text.parse::<Uuid>().map_err(|_| not_ours())).transpose()?;
+    let found = context.store.stuck(context.stuck_after, beyond, limit + 1).await?;
+    let Page { items, next_cursor } = paged(found, limit, |record| record.id.to_string());
+    Ok(write::json(&Page { items: items.iter().map(shown).collect::<Vec<_>>(), next_cursor }))
+}
+
+/// The state is the row's: past its deadline, callers see the reservation as expired.
+fn shown(record: &Record) -> Value {
+    let open = record.open();
+    let held = record.expires_at.is_some();
+    let lines: Vec<Value> = open
+        .iter()
+        .map(|open| json!({"line": open.line, "sku": open.sku, "location": open.location, "open": open.quantity}))
+        .collect();
+    json!({
+        "id": record.id,
+        "state": record.state.as_str(),
+        "reason": if held { "not_swept" } else { "not_shipped" },
+        "expires_at": record.expires_at,
+        "created_at": record.created_at,
+        "confirmed_at": record.confirmed_at,
+        "order_ref": record.order_ref,
+        "units": open.iter().map(|open| open.quantity).sum::<i64>(),
+        "lines": lines,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// A write without parameters: token, media type, an empty body, then its key.
+async fn begin(context: &Context, request: Request) -> Result<Begun, super::fail::Fail> {
+    let (parts, claims, body) = operator(context, request).await?;
+    Params::of(parts.uri.query()).end()?;
+    let Nothing {} = parse(&body)?;
+    context.begin(&parts, claims, &body).await
+}
+
+pub(super) async fn operator(
+    context: &Context,
+    request: Request,
+) -> Result<(Parts, Claims, axum::body::Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let claims = context.judge(&parts, Scope::Operator)?;
+    body::require_json(&parts.headers)?;
+    let body = body::read(body).await?;
+    Ok((parts, claims, body))
+}
+
+/// Sweeps now, all that is due.
+pub(super) async fn release_expired(State(context): Shared, request: Request) -> Reply {
+    let ask = match begin(&context, request).await? {
+        Begun::Fresh(ask) => *ask,
+        Begun::Before(answer) => return Ok(whole::respond(answer, "")),
+    };
+    let swept = context.sweeper.sweep_all().await?;
+    let listed: Vec<&Uuid> = swept.ids.iter().take(LISTED).collect();
+    context.end(ask, json!({"released": swept.ids.len(), "ids": listed}), swept.committed_at).await
+}
+
+/// Sends restock notifications that are due, now.
+pub(super) async fn restock(State(context): Shared, request: Request) -> Reply {
+    let ask = match begin(&context, request).await? {
+        Begun::Fresh(ask) => *ask,
+        Begun::Before(answer) => return Ok(whole::respond(answer, "")),
+    };
+    let sent = context.restocker.look().await?;
+    let left = context.restocker.undelivered().await?;
+    let body = json!({"sent": sent.sent, "pending": left.pending, "failed": left.failed});
+    context.end(ask, body, None).await
+}

@@ -1,0 +1,56 @@
+//! Writes that are more than one command: their key is looked up first, and their answer kept last.
+
+use axum::http::request::Parts;
+use onhand_wire::{Code, Problem, Timestamp, auth::Claims, request::check_idempotency_key, session::Session};
+use serde_json::Value;
+
+use super::{Context, Reply, write};
+use crate::command::{Answer, Ask, Command, digest};
+
+/// A call that is under way, or was done before under the same key.
+pub(super) enum Begun {
+    Fresh(Box<Ask>),
+    Before(Answer),
+}
+
+impl Context {
+    /// Refused under maintenance, and under a key that was used for another call.
+    pub(super) async fn begin(&self, parts: &Parts, claims: Claims, body: &[u8]) -> Result<Begun, super::fail::Fail> {
+        if let Some(message) = self.store.standing().await?.maintenance {
+            return Err(crate::decide::maintenance(&message).into());
+        }
+        let key = parts.headers.get("idempotency-key").map(|key| check_idempotency_key(key.as_bytes()));
+        let ask = Ask {
+            command: Command::Recall,
+            actor: claims.sub,
+            key: key.transpose()?.unwrap_or_default().to_owned(),
+            digest: digest(parts.method.as_str(), parts.uri.path(), body),
+            correlation: write::correlation(parts),
+        };
+        if ask.key.is_empty() {
+            return Ok(Begun::Fresh(Box::new(ask)));
+        }
+        match self.batches.ask(ask.clone(), self.write_timeout).await {
+            Ok(answer) => Ok(Begun::Before(answer)),
+            Err(Problem { code: Code::NotFound, .. }) => Ok(Begun::Fresh(Box::new(ask))),
+            Err(problem) => Err(problem.into()),
+        }
+    }
+
+    /// Answers, and keeps the answer under the call's key. `committed_at`: when something was last written.
+    pub(super) async fn end(&self, ask: Ask, body: Value, committed_at: Option<Timestamp>) -> Reply {
+        if !ask.key.is_empty() {
+            let keep = Ask { command: Command::Keep(body.to_string()), ..ask.clone() };
+            return Ok(respond(self.batches.ask(keep, self.write_timeout).await?, &ask.correlation));
+        }
+        let Some(committed_at) = committed_at else { return Ok(write::json(&body)) };
+        let answer = Answer { status: 200, body: body.to_string(), replayed: false, committed_at, stocks: Vec::new() };
+        Ok(respond(answer, &ask.correlation))
+    }
+}
+
+/// Too many facts to name: the moment speaks for every SKU.
+pub(super) fn respond(answer: Answer, correlation: &str) -> axum::response::Response {
+    let session = Session { at: answer.committed_at.rounded_up(), all: true, ..Session::default() };
+    write::respond(answer, session, false, correlation)
+}
