@@ -5,6 +5,7 @@ mod completions;
 mod dev;
 mod edge;
 mod import;
+mod ledger;
 mod migrate;
 mod origin;
 mod shutdown;
@@ -62,6 +63,9 @@ enum Command {
     Token(token::Token),
     /// Send a CSV or NDJSON file of stock to an origin
     Import(import::Args),
+    /// Check the ledger against the rows, or rebuild the rows from it
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
     /// Print a shell's completions, such as `onhand completions bash`
@@ -102,6 +106,7 @@ impl Command {
             Self::Check => check::run(global.load()?).await,
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,
+            Self::Ledger(ledger) => ledger.run(global.start()?).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
             Self::Completions(args) => Ok(args.run()),
         }

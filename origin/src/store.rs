@@ -1,5 +1,6 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
+mod ledger;
 pub mod postgres;
 mod sql;
 pub mod sqlite;
@@ -15,7 +16,11 @@ use onhand_wire::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{record::Record, state::State};
+pub use self::ledger::{LedgerCheck, LedgerFault, Rebuilt, Table};
+use crate::{
+    record::{Record, StockPolicy},
+    state::State,
+};
 
 /// What a batch locks and reads before it decides.
 #[derive(Debug, Default)]
@@ -95,6 +100,9 @@ pub struct LedgerEntry {
     pub after: Level,
     pub reservation: Option<Uuid>,
     pub correlation: String,
+    /// What the row's selling policy then was, where the line changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<StockPolicy>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -149,6 +157,11 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Result<Vec<LedgerEntry>>;
     async fn compare(&self) -> Result<Comparison>;
+    /// Walks the whole ledger in one snapshot; `progress` hears how many lines are read, of how many.
+    /// Describes the first `most` faults and counts all.
+    async fn verify_ledger(&self, most: usize, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<LedgerCheck>;
+    /// Writes the rows that the ledger alone tells into a table, made if it is missing, that must be empty.
+    async fn rebuild_rows(&self, into: &Table) -> Result<Rebuilt>;
     async fn due(&self, limit: usize) -> Result<Due>;
     async fn drop_keys_older_than(&self, age: Duration) -> Result<u64>;
     /// Region-wide state for the health pages: term and maintenance message.

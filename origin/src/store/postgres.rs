@@ -1,6 +1,7 @@
 //! PostgreSQL: one session for batches, one for the relay, a pool for reads.
 
 mod batch;
+mod ledger;
 mod outbox;
 mod read;
 mod row;
@@ -27,7 +28,8 @@ use uuid::Uuid;
 
 use self::session::{Purpose, Session};
 use super::{
-    Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError,
+    Comparison, Decide, Due, LedgerCheck, LedgerEntry, Needs, Pending, ProductQuery, Rebuilt, Result, Round, Standing,
+    Store, StoreError, Table,
 };
 use crate::record::Record;
 
@@ -181,6 +183,14 @@ impl Store for Postgres {
 
     async fn compare(&self) -> Result<Comparison> {
         read::compare(&mut self.reader().await?).await
+    }
+
+    async fn verify_ledger(&self, most: usize, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<LedgerCheck> {
+        ledger::verify(&mut self.reader().await?, most, progress).await
+    }
+
+    async fn rebuild_rows(&self, into: &Table) -> Result<Rebuilt> {
+        ledger::rebuild(&mut self.connect(Purpose::Migration).await?.client, into).await
     }
 
     async fn due(&self, limit: usize) -> Result<Due> {

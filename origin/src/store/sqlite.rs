@@ -1,6 +1,7 @@
 //! SQLite, for `onhand dev`: one file or memory, one process, the same contract as PostgreSQL.
 
 mod batch;
+mod ledger;
 mod outbox;
 mod read;
 mod row;
@@ -20,7 +21,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
 use super::{
-    Comparison, Decide, Due, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store, StoreError,
+    Comparison, Decide, Due, LedgerCheck, LedgerEntry, Needs, Pending, ProductQuery, Rebuilt, Result, Round, Standing,
+    Store, StoreError, Table,
 };
 use crate::record::Record;
 
@@ -143,6 +145,19 @@ impl Store for Sqlite {
 
     async fn compare(&self) -> Result<Comparison> {
         self.with(|connection| read::compare(connection))
+    }
+
+    async fn verify_ledger(&self, most: usize, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<LedgerCheck> {
+        self.with(|connection| ledger::verify(&*begin(connection)?, most, progress))
+    }
+
+    async fn rebuild_rows(&self, into: &Table) -> Result<Rebuilt> {
+        self.with(|connection| {
+            let whole = begin(connection)?;
+            let rebuilt = ledger::rebuild_in_tx(&whole, into)?;
+            whole.commit()?;
+            Ok(rebuilt)
+        })
     }
 
     async fn due(&self, limit: usize) -> Result<Due> {

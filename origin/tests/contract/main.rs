@@ -5,12 +5,18 @@
 mod feed;
 mod holds;
 mod keys;
+mod ledger;
 mod model;
 mod shop;
 mod stock;
 mod verbs;
 
 use shop::Shop;
+
+#[test]
+fn names_of_tables() {
+    ledger::names_of_tables();
+}
 
 /// Each scenario on each store.
 macro_rules! on_both {
@@ -55,6 +61,10 @@ on_both!(
     stock::versions_rise_over_deletion,
     stock::an_item_in_use_is_not_deleted,
     stock::the_ledger_adds_up,
+    ledger::rows_are_rebuilt_from_the_ledger_alone,
+    ledger::what_does_not_agree_is_named,
+    ledger::the_ledger_is_append_only,
+    ledger::lines_tell_a_changed_policy,
     stock::maintenance_stops_writes_only,
     feed::a_row_changed_since_its_round_stays_in_the_outbox,
     feed::one_relay_leads_until_its_lease_ends,

@@ -134,11 +134,11 @@ pub(super) async fn ledger(
     limit: usize,
 ) -> Result<Vec<LedgerEntry>> {
     let sql = "SELECT id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after,
-            reservation, correlation
+            reservation, correlation, policy::text
         FROM ledger WHERE sku = $1 AND ($2::text IS NULL OR location = $2) AND id < $3 ORDER BY id DESC LIMIT $4";
     let location = location.map(LocationId::as_str);
     let rows = client.query(sql, &[&sku.as_str(), &location, &before.unwrap_or(i64::MAX), &(limit as i64)]).await?;
-    let entry = |found: &tokio_postgres::Row| LedgerEntry {
+    let entry = |found: &tokio_postgres::Row| Ok(LedgerEntry {
         id: found.get(0),
         time: row::time(found, 1),
         actor: found.get(2),
@@ -150,8 +150,9 @@ pub(super) async fn ledger(
         after: Level { on_hand: found.get(9), reserved: found.get(10) },
         reservation: found.get(11),
         correlation: found.get(12),
-    };
-    Ok(rows.iter().map(entry).collect())
+        policy: found.get::<_, Option<&str>>(13).map(|text| row::json("a ledger line's policy", text)).transpose()?,
+    });
+    rows.iter().map(entry).collect()
 }
 
 pub(super) async fn compare(client: &mut Object) -> Result<Comparison> {

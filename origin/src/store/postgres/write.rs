@@ -53,9 +53,9 @@ const ALLOCATE: &str = "INSERT INTO allocations (reservation, line, sku, locatio
     SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[])";
 
 const LEDGER: &str = "INSERT INTO ledger (at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
-        reserved_after, seq, reservation, correlation)
+        reserved_after, seq, reservation, correlation, policy)
     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[],
-        $10::bigint[], $11::bigint[], $12::uuid[], $13::text[])";
+        $10::bigint[], $11::bigint[], $12::uuid[], $13::text[], $14::text[]::json[])";
 
 const OUTBOX: &str = "INSERT INTO outbox (kind, sku, location, seq)
     SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[])
@@ -263,7 +263,8 @@ fn ledger(state: &State) -> Params {
         line.after.1,
         line.seq as i64,
         line.reservation,
-        line.correlation.clone()
+        line.correlation.clone(),
+        line.policy.as_ref().map(|policy| serde_json::to_string(policy).expect("plain data encodes"))
     );
     params.insert(0, Box::new(utc(state.now)));
     params

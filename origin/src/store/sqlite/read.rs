@@ -87,7 +87,7 @@ pub(super) fn ledger(
     limit: usize,
 ) -> Result<Vec<LedgerEntry>> {
     let sql = "SELECT id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after,
-            reservation, correlation
+            reservation, correlation, policy
         FROM ledger WHERE sku = ?1 AND (?2 IS NULL OR location = ?2) AND id < ?3 ORDER BY id DESC LIMIT ?4";
     let params = params![sku.as_str(), location.map(LocationId::as_str), before.unwrap_or(i64::MAX), limit as i64];
     row::all(connection, sql, params, |row| {
@@ -103,6 +103,7 @@ pub(super) fn ledger(
             after: Level { on_hand: row.get(9)?, reserved: row.get(10)? },
             reservation: row.get::<_, Option<String>>(11)?.and_then(|id| id.parse().ok()),
             correlation: row.get(12)?,
+            policy: row.get::<_, Option<String>>(13)?.map(|text| row::json("a ledger line's policy", &text)).transpose()?,
         })
     })
 }
