@@ -4,6 +4,7 @@ mod ledger;
 pub mod postgres;
 mod sql;
 pub mod sqlite;
+pub(crate) mod words;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -76,7 +77,7 @@ pub struct Due {
 
 #[derive(Debug, Default, Clone)]
 pub struct ProductQuery {
-    /// Lower-case words; each must be a prefix of the SKU or of a word of name or brand.
+    /// Folded words; each must be a prefix of the SKU or of a word of name or brand.
     pub words: Vec<String>,
     pub brand: Option<String>,
     pub attributes: Vec<(String, String)>,
@@ -182,17 +183,4 @@ pub trait Store: Send + Sync {
 pub struct Standing {
     pub term: u16,
     pub maintenance: Option<String>,
-}
-
-/// The words that product search looks through: lower case, one space before each.
-pub(crate) fn search_text(item: &Item) -> String {
-    let text = format!("{} {}", item.name, item.brand.as_deref().unwrap_or_default()).to_lowercase();
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.fold(format!(" {}", item.sku.as_str().to_lowercase()), |all, word| all + " " + word)
-}
-
-/// `% word%` with LIKE's own characters escaped by a backslash.
-pub(crate) fn like_prefix(word: &str) -> String {
-    let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("% {escaped}%")
 }

@@ -9,5 +9,6 @@ mod flow;
 mod freshness;
 mod last_unit;
 mod layers;
+mod ledger;
 mod rules;
 mod settings;

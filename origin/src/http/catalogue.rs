@@ -6,7 +6,7 @@ use onhand_wire::{
     auth::Scope,
     bulk::LoadFacts,
     page::{Page, cursor, read_cursor, read_limit},
-    request::read,
+    request::{check_text, read},
 };
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use crate::{
     command::Command,
     decide::shown_fact,
     state::{unknown_channel, unknown_location, unknown_sku},
-    store::ProductQuery,
+    store::{ProductQuery, words},
 };
 
 pub(super) async fn put_item(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
@@ -57,9 +57,8 @@ pub(super) async fn search(State(context): Shared, request: Request) -> Reply {
 }
 
 fn query(mut params: Params) -> Result<ProductQuery, Problem> {
-    let words = params.take("q")?.unwrap_or_default().to_lowercase();
     let query = ProductQuery {
-        words: words.split_whitespace().map(str::to_owned).collect(),
+        words: words::of_query(&params.take("q")?.unwrap_or_default())?,
         brand: params.take("brand")?,
         attributes: params.take_prefixed("attr."),
         min_price: price(&mut params, "min_price")?,
@@ -68,6 +67,12 @@ fn query(mut params: Params) -> Result<ProductQuery, Problem> {
         after: params.take("cursor")?.map(|text| read_cursor(&text)).transpose()?,
     };
     params.end()?;
+    query.after.iter().try_for_each(|after| check_text("cursor", after))?;
+    query.brand.iter().try_for_each(|brand| check_text("brand", brand))?;
+    query.attributes.iter().try_for_each(|(name, text)| {
+        let field = format!("attr.{}", name.replace('\0', ""));
+        check_text(&field, name).and_then(|()| check_text(&field, text))
+    })?;
     Ok(query)
 }
 

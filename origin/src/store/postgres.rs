@@ -3,6 +3,7 @@
 mod batch;
 mod ledger;
 mod outbox;
+mod products;
 mod read;
 mod row;
 mod session;
@@ -128,6 +129,7 @@ impl Store for Postgres {
         let mut session = self.connect(Purpose::Migration).await?;
         let report = embedded::migrations::runner().run_async(&mut session.client).await;
         let report = report.map_err(|error| StoreError::Refused(error.to_string()))?;
+        products::fill_words(&session.client).await?;
         Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
     }
 
@@ -168,7 +170,7 @@ impl Store for Postgres {
     }
 
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>> {
-        read::products(&mut self.reader().await?, query).await
+        products::products(&self.reader().await?, query).await
     }
 
     async fn ledger(
@@ -231,6 +233,11 @@ impl Store for Postgres {
 }
 
 impl Postgres {
+    /// How the planner would search: what product search runs first, and what it runs if that finds too little.
+    pub async fn explain_products(&self, query: &ProductQuery) -> Result<[String; 2]> {
+        products::explain(&self.reader().await?, query).await
+    }
+
     /// The server's own limits come first; this one is for a server that does not answer at all.
     async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let patience = self.timeouts.statement + self.timeouts.connect;

@@ -84,6 +84,9 @@ impl Store for Sqlite {
         self.with(|connection| {
             let report = embedded::migrations::runner().run(connection);
             let report = report.map_err(|error| StoreError::Refused(error.to_string()))?;
+            let tx = begin(connection)?;
+            read::fill_words_in_tx(&tx)?;
+            tx.commit()?;
             Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
         })
     }

@@ -81,7 +81,9 @@ pub(crate) async fn what_does_not_agree_is_named(shop: Shop) {
 
 pub(crate) async fn the_ledger_is_append_only(shop: Shop) {
     eventful(&shop).await;
-    for change in ["UPDATE ledger SET on_hand_after = 0", "DELETE FROM ledger", "UPDATE ledger SET actor = '' WHERE id = 1"] {
+    for change in
+        ["UPDATE ledger SET on_hand_after = 0", "DELETE FROM ledger", "UPDATE ledger SET actor = '' WHERE id = 1"]
+    {
         let refused = shop.sql(change).await.unwrap_err();
         assert!(refused.contains("append-only"), "{change}: {refused}");
     }

@@ -60,6 +60,14 @@ impl Shop {
         Self { store, under, keys: AtomicU64::new(0) }
     }
 
+    /// Another store over the same PostgreSQL.
+    pub(crate) fn postgres_store(&self) -> postgres::Postgres {
+        let Under::Postgres { url } = &self.under else { panic!("not on PostgreSQL") };
+        let long = std::time::Duration::from_secs(30);
+        let timeouts = postgres::Timeouts { connect: long, statement: long, lock: long };
+        postgres::Postgres::new(url, 4, timeouts).unwrap()
+    }
+
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self.under, Under::Postgres { .. })
     }

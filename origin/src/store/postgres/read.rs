@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use deadpool_postgres::Object;
 use futures_util::try_join;
 use onhand_wire::{
-    Item, LocationId, Sku, Stock, Timestamp,
+    LocationId, Sku, Stock, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use tokio_postgres::{IsolationLevel, Statement, types::ToSql};
@@ -15,7 +15,7 @@ use super::row;
 use crate::{
     record::Record,
     store::{
-        Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix,
+        Comparison, Difference, Due, LedgerEntry, Level, Result, Standing,
         sql::{LEDGER_AGAINST_ROWS, RESERVATIONS_AGAINST_ROWS},
     },
 };
@@ -97,35 +97,6 @@ pub(super) async fn reservation(client: &mut Object, id: Uuid) -> Result<Option<
     found.map(|found| Ok((row::json("a reservation", found.get(0))?, row::time(&found, 1)))).transpose()
 }
 
-pub(super) async fn products(client: &mut Object, query: &ProductQuery) -> Result<Vec<Item>> {
-    let mut sql = format!("SELECT {} FROM products WHERE NOT deleted AND sku > $1", row::ITEM);
-    let mut params: Vec<Box<dyn ToSql + Sync + Send>> = vec![Box::new(query.after.clone().unwrap_or_default())];
-    let mut add = |clause: &str, param: Box<dyn ToSql + Sync + Send>| {
-        params.push(param);
-        sql += &clause.replace('?', &format!("${}", params.len()));
-    };
-    for word in &query.words {
-        add(" AND search LIKE ?", Box::new(like_prefix(word)));
-    }
-    if let Some(brand) = &query.brand {
-        add(" AND brand = ?", Box::new(brand.clone()));
-    }
-    for (name, text) in &query.attributes {
-        let pair = serde_json::json!({ name: text }).to_string();
-        add(" AND attributes::jsonb @> ?::text::jsonb", Box::new(pair));
-    }
-    if let Some(price) = query.min_price {
-        add(" AND price >= ?", Box::new(price));
-    }
-    if let Some(price) = query.max_price {
-        add(" AND price <= ?", Box::new(price));
-    }
-    add(" ORDER BY sku LIMIT ?", Box::new(query.limit as i64));
-    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
-    let term = client.query_one(TERM, &[]).await?.get::<_, i32>(0) as u16;
-    client.query(&sql, &params).await?.iter().map(|found| row::item(found, term)).collect()
-}
-
 pub(super) async fn ledger(
     client: &mut Object,
     sku: &Sku,
@@ -138,20 +109,25 @@ pub(super) async fn ledger(
         FROM ledger WHERE sku = $1 AND ($2::text IS NULL OR location = $2) AND id < $3 ORDER BY id DESC LIMIT $4";
     let location = location.map(LocationId::as_str);
     let rows = client.query(sql, &[&sku.as_str(), &location, &before.unwrap_or(i64::MAX), &(limit as i64)]).await?;
-    let entry = |found: &tokio_postgres::Row| Ok(LedgerEntry {
-        id: found.get(0),
-        time: row::time(found, 1),
-        actor: found.get(2),
-        kind: found.get(3),
-        reason: found.get(4),
-        sku: found.get(5),
-        location: found.get(6),
-        before: Level { on_hand: found.get(7), reserved: found.get(8) },
-        after: Level { on_hand: found.get(9), reserved: found.get(10) },
-        reservation: found.get(11),
-        correlation: found.get(12),
-        policy: found.get::<_, Option<&str>>(13).map(|text| row::json("a ledger line's policy", text)).transpose()?,
-    });
+    let entry = |found: &tokio_postgres::Row| {
+        Ok(LedgerEntry {
+            id: found.get(0),
+            time: row::time(found, 1),
+            actor: found.get(2),
+            kind: found.get(3),
+            reason: found.get(4),
+            sku: found.get(5),
+            location: found.get(6),
+            before: Level { on_hand: found.get(7), reserved: found.get(8) },
+            after: Level { on_hand: found.get(9), reserved: found.get(10) },
+            reservation: found.get(11),
+            correlation: found.get(12),
+            policy: found
+                .get::<_, Option<&str>>(13)
+                .map(|text| row::json("a ledger line's policy", text))
+                .transpose()?,
+        })
+    };
     rows.iter().map(entry).collect()
 }
 

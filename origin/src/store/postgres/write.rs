@@ -8,7 +8,7 @@ use super::row::utc;
 use crate::{
     record::OpenAllocation,
     state::State,
-    store::{Result, search_text},
+    store::{Result, words::search_text},
 };
 
 pub(super) struct Statements {
@@ -31,7 +31,8 @@ pub(super) struct Statements {
 
 const ITEMS: &str =
     "INSERT INTO products (sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search)
-    SELECT sku, name, brand, attributes::json, price, currency, active, deleted, seq, at, search
+    SELECT sku, name, brand, attributes::jsonb, price, currency, active, deleted, seq, at,
+        array_to_tsvector(string_to_array(substr(search, 2), chr(1)))
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[], $8::boolean[],
         $9::bigint[], $10::timestamptz[], $11::text[])
         AS u (sku, name, brand, attributes, price, currency, active, deleted, seq, at, search)

@@ -8,7 +8,7 @@ use super::{now_in_tx, row};
 use crate::{
     record::{OpenAllocation, Record},
     state::{Kept, State, Topology},
-    store::{Needs, Result, StoreError, search_text},
+    store::{Needs, Result, StoreError, words::search_text},
 };
 
 pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<State> {

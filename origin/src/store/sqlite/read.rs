@@ -10,8 +10,9 @@ use rusqlite::{Connection, params, params_from_iter, types::Value};
 
 use super::{now_in_tx, row};
 use crate::store::{
-    Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix,
+    Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing,
     sql::{LEDGER_AGAINST_ROWS, RESERVATIONS_AGAINST_ROWS},
+    words,
 };
 
 pub(super) fn load_facts_in_tx(connection: &Connection, load: &LoadFacts) -> Result<LoadedFacts> {
@@ -57,8 +58,8 @@ pub(super) fn products(connection: &Connection, query: &ProductQuery) -> Result<
     let mut sql = format!("SELECT {} FROM products WHERE NOT deleted AND sku > ?", row::ITEM);
     let mut params: Vec<Value> = vec![query.after.clone().unwrap_or_default().into()];
     for word in &query.words {
-        sql += " AND search LIKE ? ESCAPE '\\'";
-        params.push(like_prefix(word).into());
+        sql += " AND instr(search, ?) > 0";
+        params.push(format!("{}{word}", words::BEFORE).into());
     }
     if let Some(brand) = &query.brand {
         sql += " AND brand = ?";
@@ -77,6 +78,16 @@ pub(super) fn products(connection: &Connection, query: &ProductQuery) -> Result<
     sql += " ORDER BY sku LIMIT ?";
     params.push((query.limit as i64).into());
     row::all(connection, &sql, params_from_iter(params), |row| row::item(row, term))
+}
+
+/// Gives words to the rows that have none yet: those from before there were any.
+pub(super) fn fill_words_in_tx(connection: &Connection) -> Result<()> {
+    let rows = format!("SELECT {} FROM products WHERE search = ''", row::ITEM);
+    for item in row::all(connection, &rows, [], |row| row::item(row, 0))? {
+        let write = "UPDATE products SET search = ?1 WHERE sku = ?2";
+        connection.prepare_cached(write)?.execute(params![words::search_text(&item), item.sku.as_str()])?;
+    }
+    Ok(())
 }
 
 pub(super) fn ledger(
@@ -103,7 +114,10 @@ pub(super) fn ledger(
             after: Level { on_hand: row.get(9)?, reserved: row.get(10)? },
             reservation: row.get::<_, Option<String>>(11)?.and_then(|id| id.parse().ok()),
             correlation: row.get(12)?,
-            policy: row.get::<_, Option<String>>(13)?.map(|text| row::json("a ledger line's policy", &text)).transpose()?,
+            policy: row
+                .get::<_, Option<String>>(13)?
+                .map(|text| row::json("a ledger line's policy", &text))
+                .transpose()?,
         })
     })
 }

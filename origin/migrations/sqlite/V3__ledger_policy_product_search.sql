@@ -9,3 +9,6 @@ INSERT INTO ledger (at, actor, kind, sku, location, on_hand_before, on_hand_afte
     FROM inventory_items
     WHERE safety_stock <> 0 OR backorder_limit <> 0 OR low_stock_at <> 0 OR restock_at IS NOT NULL OR deleted
     ORDER BY sku, location;
+
+-- Product search: the migrating program fills in its own words.
+UPDATE products SET search = '';

@@ -11,3 +11,15 @@ INSERT INTO ledger (at, actor, kind, sku, location, on_hand_before, on_hand_afte
     FROM inventory_items
     WHERE safety_stock <> 0 OR backorder_limit <> 0 OR low_stock_at <> 0 OR restock_at IS NOT NULL OR deleted
     ORDER BY sku, location;
+
+-- Product search. The words are the program's own (Unicode lower case does not depend on the
+-- server's locale): null until the migrating program has filled it in.
+ALTER TABLE products DROP COLUMN search;
+ALTER TABLE products ADD COLUMN search tsvector;
+ALTER TABLE products ALTER COLUMN attributes DROP DEFAULT;
+ALTER TABLE products ALTER COLUMN attributes TYPE jsonb USING attributes::jsonb;
+ALTER TABLE products ALTER COLUMN attributes SET DEFAULT '{}';
+CREATE INDEX products_by_word ON products USING gin (search);
+CREATE INDEX products_by_attribute ON products USING gin (attributes jsonb_path_ops);
+CREATE INDEX products_by_brand ON products (brand, sku);
+CREATE INDEX products_by_price ON products (price, sku);
