@@ -6,7 +6,10 @@ mod sql;
 pub mod sqlite;
 pub(crate) mod words;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use onhand_wire::{
@@ -150,6 +153,8 @@ pub trait Store: Send + Sync {
     /// The reservation and the database's present moment.
     async fn reservation(&self, id: Uuid) -> Result<Option<(Record, Timestamp)>>;
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>>;
+    /// Those of `skus` that are not in the catalogue.
+    async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>>;
     async fn ledger(
         &self,
         sku: &Sku,

@@ -56,11 +56,11 @@ impl Ledger {
 
 async fn verify(store: &dyn Store, first: usize) -> Done {
     let bar = bar();
-    let checked = store.verify_ledger(first, &|read, all| {
+    let progress = |read, all| {
         bar.set_length(all);
         bar.set_position(read);
-    });
-    let checked = checked.await;
+    };
+    let checked = store.verify_ledger(first, &progress).await;
     bar.finish_and_clear();
     let LedgerCheck { lines, rows, faults, first } = checked?;
     for fault in &first {

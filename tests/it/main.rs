@@ -7,6 +7,7 @@ mod errors;
 mod faults;
 mod flow;
 mod freshness;
+mod imports;
 mod last_unit;
 mod layers;
 mod ledger;

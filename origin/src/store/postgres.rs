@@ -10,6 +10,7 @@ mod session;
 mod write;
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -171,6 +172,10 @@ impl Store for Postgres {
 
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>> {
         products::products(&self.reader().await?, query).await
+    }
+
+    async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>> {
+        products::missing(&self.reader().await?, skus).await
     }
 
     async fn ledger(

@@ -7,6 +7,7 @@ mod read;
 mod row;
 
 use std::{
+    collections::HashSet,
     path::Path,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -134,6 +135,10 @@ impl Store for Sqlite {
 
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>> {
         self.with(|connection| read::products(connection, query))
+    }
+
+    async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>> {
+        self.with(|connection| read::missing(connection, skus))
     }
 
     async fn ledger(

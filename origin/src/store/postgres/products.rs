@@ -6,8 +6,10 @@
 //! before it sorts. Left to itself the planner would, for the sake of ORDER BY … LIMIT, walk the
 //! whole primary key in search of a rare word.
 
+use std::collections::HashSet;
+
 use deadpool_postgres::Object;
-use onhand_wire::Item;
+use onhand_wire::{Item, Sku};
 use tokio_postgres::{Client, types::ToSql};
 
 use super::row;
@@ -106,6 +108,15 @@ pub(super) async fn products(client: &Object, query: &ProductQuery) -> Result<Ve
 
 async fn items(client: &Object, sql: &str, filter: &Filter, term: u16) -> Result<Vec<Item>> {
     client.query(sql, &filter.params()).await?.iter().map(|found| row::item(found, term)).collect()
+}
+
+/// Those of `skus` that no live item has.
+pub(super) async fn missing(client: &Object, skus: &[&Sku]) -> Result<HashSet<Sku>> {
+    let sql = client.prepare_cached("SELECT sku FROM products WHERE sku = ANY($1) AND NOT deleted").await?;
+    let names: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
+    let found = client.query(&sql, &[&names]).await?;
+    let found: HashSet<&str> = found.iter().map(|found| found.get(0)).collect();
+    Ok(skus.iter().filter(|sku| !found.contains(sku.as_str())).map(|sku| Sku::clone(sku)).collect())
 }
 
 /// Both steps as the planner runs them.

@@ -1,6 +1,6 @@
 //! Reads of the HTTP pages.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use onhand_wire::{
     Item, LocationId, Sku, Stock,
@@ -78,6 +78,18 @@ pub(super) fn products(connection: &Connection, query: &ProductQuery) -> Result<
     sql += " ORDER BY sku LIMIT ?";
     params.push((query.limit as i64).into());
     row::all(connection, &sql, params_from_iter(params), |row| row::item(row, term))
+}
+
+/// Those of `skus` that no live item has.
+pub(super) fn missing(connection: &Connection, skus: &[&Sku]) -> Result<HashSet<Sku>> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM products WHERE sku = ?1 AND NOT deleted")?;
+    let mut missing = HashSet::new();
+    for sku in skus {
+        if !statement.exists([sku.as_str()])? {
+            missing.insert(Sku::clone(sku));
+        }
+    }
+    Ok(missing)
 }
 
 /// Gives words to the rows that have none yet: those from before there were any.
