@@ -53,7 +53,7 @@ const COLUMNS: [&str; 10] = [
 /// Reads rows; each is valid or says why not.
 pub(super) enum Rows<R: Read> {
     /// With the column of each field.
-    Csv(Records<R>, Vec<&'static str>),
+    Csv(Box<Records<R>>, Vec<&'static str>),
     /// With the line last read.
     Ndjson(BufReader<R>, u64, Vec<u8>),
 }
@@ -71,7 +71,7 @@ impl<R: Read> Rows<R> {
         let mut records = Records::new(file);
         records.read()?;
         let columns = header(&records.fields().ok_or_else(|| Problem::field("header", "not UTF-8"))?)?;
-        Ok(Self::Csv(records, columns))
+        Ok(Self::Csv(Box::new(records), columns))
     }
 
     /// The next row, if there is one. An outer error concerns the whole file.
