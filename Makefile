@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds
+.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import
 
 TOKENS := target/dev-tokens.json
 
@@ -45,6 +45,10 @@ demo: setup ## Play a real order stream through 2 edges and 2 origins on real se
 demo-faults: setup ## The same with an origin killed by -9 and Kafka stopped for ten seconds
 	cargo build --release -p onhand -p onhand-harness
 	./target/release/demo --faults
+
+bench-import: setup ## 500,000 rows into a real origin over PostgreSQL and Kafka
+	cargo build --release -p onhand -p onhand-harness
+	./target/release/bench_import
 
 bench: plugins ## Benchmarks of the functions: deciding, the feed's records, a rule's call
 	cargo bench -p onhand --bench functions

@@ -5,6 +5,7 @@ mod completions;
 mod dev;
 mod edge;
 mod import;
+mod ledger;
 mod migrate;
 mod openapi;
 mod origin;
@@ -65,6 +66,9 @@ enum Command {
     Token(token::Token),
     /// Send a CSV or NDJSON file of stock to an origin
     Import(import::Args),
+    /// Check the ledger against the rows, or rebuild the rows from it
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
     /// Print the OpenAPI document of the origin's API, as it serves it at /openapi.json
@@ -107,6 +111,7 @@ impl Command {
             Self::Check => check::run(global.load()?).await,
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,
+            Self::Ledger(ledger) => ledger.run(global.start()?.0).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
             Self::Openapi => openapi::run(),
             Self::Completions(args) => Ok(args.run()),

@@ -21,7 +21,27 @@ pub struct StockRow {
     pub deleted: bool,
 }
 
+/// What a ledger line says of a row beside its quantities: selling policy, and whether it is gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct StockPolicy {
+    pub safety_stock: i64,
+    pub backorder_limit: i64,
+    pub low_stock_at: i64,
+    pub restock_at: Option<RestockAt>,
+    pub deleted: bool,
+}
+
 impl StockRow {
+    pub fn policy(&self) -> StockPolicy {
+        StockPolicy {
+            safety_stock: self.safety_stock,
+            backorder_limit: self.backorder_limit,
+            low_stock_at: self.low_stock_at,
+            restock_at: self.restock_at.clone(),
+            deleted: self.deleted,
+        }
+    }
+
     pub fn fact(&self, sku: &Sku, location: &LocationId, term: u16) -> Fact {
         Fact {
             sku: sku.clone(),

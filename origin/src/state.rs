@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     command::{Digest, group},
-    record::{OpenAllocation, Record, StockRow},
+    record::{OpenAllocation, Record, StockPolicy, StockRow},
 };
 
 /// Locations and channels, and the stamp under which they were read.
@@ -80,6 +80,8 @@ pub struct LedgerLine {
     pub seq: u64,
     pub reservation: Option<Uuid>,
     pub correlation: String,
+    /// Only where the line changes it, so that the rows can be rebuilt from the ledger.
+    pub policy: Option<StockPolicy>,
 }
 
 /// What must be written; the rows themselves are in the state.
@@ -172,6 +174,7 @@ impl State {
             self.changes.new_stock.insert((sku.clone(), location.clone()));
         }
         let row = rows.entry(location.clone()).or_default();
+        let policy_before = row.policy();
         if row.deleted {
             // Its seq goes on; nothing else of the deleted row does.
             *row = StockRow { seq: row.seq, ..StockRow::default() };
@@ -191,6 +194,7 @@ impl State {
             seq: row.seq,
             reservation: why.reservation,
             correlation: why.correlation.to_owned(),
+            policy: Some(row.policy()).filter(|policy| *policy != policy_before),
         };
         self.changes.ledger.push(line);
         self.changes.stock.insert((sku.clone(), location.clone()));

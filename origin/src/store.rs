@@ -1,12 +1,14 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
+mod ledger;
 pub mod postgres;
 pub mod runbook;
 mod sql;
 pub mod sqlite;
+pub(crate) mod words;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     time::Duration,
 };
 
@@ -19,7 +21,11 @@ use onhand_wire::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{record::Record, state::State};
+pub use self::ledger::{LedgerCheck, LedgerFault, Rebuilt, Table};
+use crate::{
+    record::{Record, StockPolicy},
+    state::State,
+};
 
 /// What a batch locks and reads before it decides.
 #[derive(Debug, Default)]
@@ -94,7 +100,7 @@ pub struct Due {
 
 #[derive(Debug, Default, Clone)]
 pub struct ProductQuery {
-    /// Lower-case words; each must be a prefix of the SKU or of a word of name or brand.
+    /// Folded words; each must be a prefix of the SKU or of a word of name or brand.
     pub words: Vec<String>,
     pub brand: Option<String>,
     pub attributes: Vec<(String, String)>,
@@ -118,6 +124,9 @@ pub struct LedgerEntry {
     pub after: Level,
     pub reservation: Option<Uuid>,
     pub correlation: String,
+    /// What the row's selling policy then was, where the line changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<StockPolicy>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -174,6 +183,8 @@ pub trait Store: runbook::Runbook + Send + Sync {
     /// The reservation and the database's present moment.
     async fn reservation(&self, id: Uuid) -> Result<Option<(Record, Timestamp)>>;
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>>;
+    /// Those of `skus` that are not in the catalogue.
+    async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>>;
     async fn ledger(
         &self,
         sku: &Sku,
@@ -182,6 +193,11 @@ pub trait Store: runbook::Runbook + Send + Sync {
         limit: usize,
     ) -> Result<Vec<LedgerEntry>>;
     async fn compare(&self) -> Result<Comparison>;
+    /// Walks the whole ledger in one snapshot; `progress` hears how many lines are read, of how many.
+    /// Describes the first `most` faults and counts all.
+    async fn verify_ledger(&self, most: usize, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<LedgerCheck>;
+    /// Writes the rows that the ledger alone tells into a table, made if it is missing, that must be empty.
+    async fn rebuild_rows(&self, into: &Table) -> Result<Rebuilt>;
     async fn due(&self, limit: usize) -> Result<Due>;
     async fn drop_keys_older_than(&self, age: Duration) -> Result<u64>;
     /// Region-wide state for the health pages: term and maintenance message.
@@ -202,17 +218,4 @@ pub trait Store: runbook::Runbook + Send + Sync {
 pub struct Standing {
     pub term: u16,
     pub maintenance: Option<String>,
-}
-
-/// The words that product search looks through: lower case, one space before each.
-pub(crate) fn search_text(item: &Item) -> String {
-    let text = format!("{} {}", item.name, item.brand.as_deref().unwrap_or_default()).to_lowercase();
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.fold(format!(" {}", item.sku.as_str().to_lowercase()), |all, word| all + " " + word)
-}
-
-/// `% word%` with LIKE's own characters escaped by a backslash.
-pub(crate) fn like_prefix(word: &str) -> String {
-    let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    format!("% {escaped}%")
 }

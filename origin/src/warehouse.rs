@@ -14,7 +14,7 @@ const ANSWER_BYTES: usize = 64 << 20;
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// What somebody counted at one place.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Count {
     pub sku: Sku,

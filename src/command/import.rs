@@ -4,6 +4,7 @@ use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -51,14 +52,22 @@ pub(super) async fn run(args: Args) -> Done {
         args.origin, args.mode, args.on_error, args.create
     );
     let body = reqwest::Body::wrap_stream(pieces(file, bar.clone()));
-    let request = reqwest::Client::new().post(url).bearer_auth(&args.token).header("idempotency-key", key);
+    let request = reqwest::Client::new().post(url).bearer_auth(&args.token).header("idempotency-key", &key);
     let answer = request.header("content-type", media_type(&args.file)).body(body).send().await;
-    let answer = answer.map_err(|error| format!("{}: {error}; is the origin running?", args.origin))?;
+    let answer = answer.map_err(|error| {
+        bar.finish_and_clear();
+        format!("{}: {error}; is the origin running? --key {key} goes on where it stopped", args.origin)
+    })?;
     let status = answer.status();
     let report: Value = answer.json().await?;
     bar.finish_and_clear();
     if !status.is_success() {
-        return Err(format!("{status}: {}", report["detail"].as_str().unwrap_or("no detail")).into());
+        let again = if report["retry"] == "same_key" {
+            format!("; --key {key} goes on where it stopped")
+        } else {
+            String::new()
+        };
+        return Err(format!("{status}: {}{again}", report["detail"].as_str().unwrap_or("no detail")).into());
     }
     println!("read {}, applied {}, rejected {}", report["read"], report["applied"], report["rejected"]);
     for error in report["errors"].as_array().into_iter().flatten() {
@@ -86,6 +95,13 @@ fn bar(bytes: u64) -> ProgressBar {
     bar
 }
 
+/// All is sent; the rest is the origin's.
+fn applying(bar: &ProgressBar) {
+    let style = ProgressStyle::with_template("{spinner} sent; the origin checks and applies the rows ({elapsed})");
+    bar.set_style(style.expect("a valid template"));
+    bar.enable_steady_tick(Duration::from_millis(100));
+}
+
 /// The file as a stream, so that its length does not matter.
 fn pieces(
     file: File,
@@ -95,6 +111,9 @@ fn pieces(
         let mut piece = vec![0; PIECE];
         let read = file.read(&mut piece).await?;
         bar.inc(read as u64);
+        if read == 0 {
+            applying(&bar);
+        }
         piece.truncate(read);
         Ok((read > 0).then(|| (Bytes::from(piece), (file, bar))))
     })

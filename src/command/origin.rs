@@ -1,6 +1,6 @@
 //! `onhand origin`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use onhand_origin::{Feed, Origin};
 use onhand_rules::Rules;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onhand_harness::{
     World,
-    drill::{faults, start_replay},
+    drill::{faults, ledger_tells_the_rows, start_replay},
 };
 
 /// An origin killed by -9 in the middle and another started; Kafka stopped for ten seconds. The
@@ -20,6 +20,7 @@ async fn orders_survive_a_killed_origin_and_a_stopped_kafka() {
     }
     let status = replay.wait().await.unwrap();
     assert!(status.success(), "the replay's verdict, above: {status}");
+    ledger_tells_the_rows(&world).unwrap();
 }
 
 /// The edge goes on answering what it has; writes come back by themselves.

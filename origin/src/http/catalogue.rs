@@ -16,7 +16,7 @@ use crate::{
     command::Command,
     decide::shown_fact,
     state::{unknown_channel, unknown_location, unknown_sku},
-    store::ProductQuery,
+    store::{ProductQuery, words},
 };
 
 pub(super) async fn put_item(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
@@ -58,9 +58,8 @@ pub(super) async fn search(State(context): Shared, request: Request) -> Reply {
 }
 
 fn query(mut params: Params) -> Result<ProductQuery, Problem> {
-    let words = text(&mut params, "q")?.unwrap_or_default().to_lowercase();
     let query = ProductQuery {
-        words: words.split_whitespace().map(str::to_owned).collect(),
+        words: words::of_query(&params.take("q")?.unwrap_or_default())?,
         brand: text(&mut params, "brand")?,
         attributes: attributes(&mut params)?,
         min_price: price(&mut params, "min_price")?,
@@ -69,6 +68,12 @@ fn query(mut params: Params) -> Result<ProductQuery, Problem> {
         after: params.take("cursor")?.map(|text| read_cursor(&text)).transpose()?,
     };
     params.end()?;
+    query.after.iter().try_for_each(|after| check_text("cursor", after))?;
+    query.brand.iter().try_for_each(|brand| check_text("brand", brand))?;
+    query.attributes.iter().try_for_each(|(name, text)| {
+        let field = format!("attr.{}", name.replace('\0', ""));
+        check_text(&field, name).and_then(|()| check_text(&field, text))
+    })?;
     Ok(query)
 }
 

@@ -14,6 +14,7 @@ mod stock;
 mod catalogue;
 mod operations;
 mod internal;
+mod runbook;
 #[cfg(test)]
 mod tests;
 
@@ -37,7 +38,15 @@ const TOKEN: &str = "A JWT (EdDSA) with `scope` storefront, operator or admin, e
 operation's description names the scope that it needs.";
 
 fn calls() -> Vec<Call> {
-    [reservations::calls(), stock::calls(), catalogue::calls(), operations::calls(), internal::calls()].concat()
+    [
+        reservations::calls(),
+        stock::calls(),
+        catalogue::calls(),
+        operations::calls(),
+        internal::calls(),
+        runbook::calls(),
+    ]
+    .concat()
 }
 
 /// The whole document.

@@ -7,17 +7,17 @@ use serde::Deserialize;
 use super::{Reply, Shared, params::Params, runbook::operator, whole, whole::Begun, write};
 use crate::{reconcile, warehouse, warehouse::Count};
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Mode {
+pub(super) enum Mode {
     #[default]
     Report,
     Apply,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Reconcile {
+pub(super) struct Reconcile {
     #[serde(default)]
     mode: Mode,
     /// Absent: the warehouse system is asked, where one is configured.

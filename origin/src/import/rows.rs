@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use onhand_wire::{LocationId, Money, Problem, Quantity, Sku, limits, request::Policy};
 use serde::Deserialize;
 
-use super::{ImportRow, Options, RowError, check_quantity};
+use super::{ImportRow, Options, RowError, check_quantity, records::Records, stage::failed};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -13,21 +13,7 @@ pub enum Format {
     Ndjson,
 }
 
-const REQUIRED: [&str; 3] = ["sku", "location", "quantity"];
-const COLUMNS: [&str; 10] = [
-    "sku",
-    "location",
-    "quantity",
-    "name",
-    "brand",
-    "price",
-    "currency",
-    "safety_stock",
-    "backorder_limit",
-    "low_stock_at",
-];
-
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
     sku: String,
@@ -50,90 +36,128 @@ struct Raw {
     low_stock_at: Option<i64>,
 }
 
+/// The first three are required.
+const COLUMNS: [&str; 10] = [
+    "sku",
+    "location",
+    "quantity",
+    "name",
+    "brand",
+    "price",
+    "currency",
+    "safety_stock",
+    "backorder_limit",
+    "low_stock_at",
+];
+
 /// Reads rows; each is valid or says why not.
 pub(super) enum Rows<R: Read> {
-    Csv(Box<csv::Reader<R>>),
-    Ndjson(BufReader<R>, u64),
+    /// With the column of each field.
+    Csv(Box<Records<R>>, Vec<&'static str>),
+    /// With the line last read.
+    Ndjson(BufReader<R>, u64, Vec<u8>),
 }
 
 impl<R: Read> Rows<R> {
-    /// Fails when the header lacks a column or names one that is not known.
+    /// Fails when the header lacks a column, or names one that is not known or was named before.
     pub(super) fn new(format: Format, file: R) -> Result<Self, Problem> {
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        if file.fill_buf().map_err(failed)?.starts_with(b"\xEF\xBB\xBF") {
+            file.consume(3);
+        }
         if format == Format::Ndjson {
-            return Ok(Self::Ndjson(BufReader::new(file), 0));
+            return Ok(Self::Ndjson(file, 0, Vec::new()));
         }
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::None).from_reader(file);
-        let header = reader.headers().map_err(|error| Problem::field("header", error))?.clone();
-        let named =
-            |column: &str| header.iter().any(|name| name == column || (column == "location" && name == "warehouseId"));
-        if let Some(missing) = REQUIRED.into_iter().find(|column| !named(column)) {
-            return Err(Problem::field(
-                "header",
-                format!("the column {missing} is missing; the first line names the columns"),
-            ));
-        }
-        if let Some(unknown) = header.iter().find(|name| !COLUMNS.contains(name) && *name != "warehouseId") {
-            return Err(Problem::field(
-                "header",
-                format!("no column is called {unknown:?}; there are {}", COLUMNS.join(", ")),
-            ));
-        }
-        Ok(Self::Csv(Box::new(reader)))
+        let mut records = Records::new(file);
+        records.read()?;
+        let columns = header(&records.fields().ok_or_else(|| Problem::field("header", "not UTF-8"))?)?;
+        Ok(Self::Csv(Box::new(records), columns))
     }
 
-    pub(super) fn next(&mut self, options: Options) -> Option<Result<ImportRow, RowError>> {
-        let (row, raw) = match self {
-            Self::Csv(reader) => next_csv(reader)?,
-            Self::Ndjson(reader, line) => next_ndjson(reader, line)?,
+    /// The next row, if there is one. An outer error concerns the whole file.
+    pub(super) fn next(&mut self, options: Options) -> Result<Option<Result<ImportRow, RowError>>, Problem> {
+        let found = match self {
+            Self::Csv(records, columns) => records.read()?.map(|line| (line, csv(records, columns))),
+            Self::Ndjson(reader, line, text) => next_line(reader, line, text)?.map(|text| (*line, ndjson(text))),
         };
+        let Some((row, raw)) = found else { return Ok(None) };
         let checked = raw.and_then(|raw| check(raw, row, options));
-        Some(checked.map_err(|problem| RowError { row, problem }))
+        Ok(Some(checked.map_err(|problem| RowError { row, problem })))
     }
 }
 
-fn next_csv<R: Read>(reader: &mut csv::Reader<R>) -> Option<(u64, Result<Raw, Problem>)> {
-    let mut record = csv::StringRecord::new();
-    let header = reader.headers().ok()?.clone();
-    let line = reader.position().line();
-    match reader.read_record(&mut record) {
-        Ok(false) => None,
-        Ok(true) => {
-            let row = record.position().map_or(line, csv::Position::line);
-            Some((row, record.deserialize(Some(&header)).map_err(|error| csv_problem(&error, &header))))
+/// What each column is.
+fn header(names: &[&str]) -> Result<Vec<&'static str>, Problem> {
+    let mut columns = Vec::with_capacity(names.len());
+    for name in names {
+        let meant = if *name == "warehouseId" { "location" } else { *name };
+        let Some(column) = COLUMNS.into_iter().find(|column| *column == meant) else {
+            let right = format!("no column is called {name:?}; there are {}", COLUMNS.join(", "));
+            return Err(Problem::field("header", right));
+        };
+        if columns.contains(&column) {
+            return Err(Problem::field("header", format!("the column {column} is there twice")));
         }
-        Err(error) => {
-            let row = error.position().map_or(line, csv::Position::line);
-            Some((row, Err(csv_problem(&error, &header))))
+        columns.push(column);
+    }
+    match COLUMNS[..3].iter().find(|column| !columns.contains(column)) {
+        Some(missing) => {
+            Err(Problem::field("header", format!("the column {missing} is missing; the first line names the columns")))
         }
+        None => Ok(columns),
     }
 }
 
-/// Names the column at fault.
-fn csv_problem(error: &csv::Error, header: &csv::StringRecord) -> Problem {
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => {
-            let column = err.field().and_then(|index| header.get(index as usize)).unwrap_or("row");
-            Problem::field(column, err.kind())
-        }
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            Problem::field("row", format!("{len} columns where the header has {expected_len}"))
-        }
-        _ => Problem::field("row", "not CSV in UTF-8"),
+fn csv<R: Read>(records: &Records<R>, columns: &[&'static str]) -> Result<Raw, Problem> {
+    let fields = records.fields().ok_or_else(|| Problem::field("row", "not UTF-8"))?;
+    if fields.len() != columns.len() {
+        let right = format!("{} columns where the header has {}", fields.len(), columns.len());
+        return Err(Problem::field("row", right));
     }
+    let mut raw = Raw::default();
+    for (column, field) in columns.iter().zip(fields) {
+        let text = || Some(field.to_owned()).filter(|text| !text.is_empty());
+        let optional = || if field.is_empty() { Ok(None) } else { whole(column, field).map(Some) };
+        match *column {
+            "sku" => field.clone_into(&mut raw.sku),
+            "location" => field.clone_into(&mut raw.location),
+            "quantity" => raw.quantity = whole(column, field)?,
+            "name" => raw.name = text(),
+            "brand" => raw.brand = text(),
+            "price" => raw.price = optional()?,
+            "currency" => raw.currency = text(),
+            "safety_stock" => raw.safety_stock = optional()?,
+            "backorder_limit" => raw.backorder_limit = optional()?,
+            _ => raw.low_stock_at = optional()?,
+        }
+    }
+    Ok(raw)
 }
 
-fn next_ndjson<R: Read>(reader: &mut BufReader<R>, line: &mut u64) -> Option<(u64, Result<Raw, Problem>)> {
-    let mut text = Vec::new();
+fn whole(column: &str, field: &str) -> Result<i64, Problem> {
+    field.parse().map_err(|_| Problem::field(column, "a whole number"))
+}
+
+/// The next line that is not blank.
+fn next_line<'a, R: Read>(
+    reader: &mut BufReader<R>,
+    line: &mut u64,
+    text: &'a mut Vec<u8>,
+) -> Result<Option<&'a [u8]>, Problem> {
     loop {
         text.clear();
-        if reader.read_until(b'\n', &mut text).ok()? == 0 {
-            return None;
+        if reader.read_until(b'\n', text).map_err(failed)? == 0 {
+            return Ok(None);
         }
         *line += 1;
         if !text.trim_ascii().is_empty() {
-            return Some((*line, onhand_wire::request::parse(text.trim_ascii())));
+            return Ok(Some(text.trim_ascii()));
         }
     }
+}
+
+fn ndjson(text: &[u8]) -> Result<Raw, Problem> {
+    onhand_wire::request::parse(text)
 }
 
 fn check(raw: Raw, row: u64, options: Options) -> Result<ImportRow, Problem> {
@@ -180,3 +204,6 @@ fn price(amount: Option<i64>, currency: Option<String>) -> Result<Option<Money>,
     }
     Ok(Some(Money { amount, currency }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,10 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use onhand_wire::{Code, Problem, limits};
+use sha2::{Digest as _, Sha256};
 
-use super::{Format, ImportRow, OnError, Options, RowError, check_known, rows::Rows};
-use crate::store::Store;
+use super::{Format, ImportRow, OnError, Options, RowError, known::Known, rows::Rows};
+use crate::{command::Digest, store::Store};
 
 /// A file whose rows have been checked.
 pub struct Staged {
@@ -20,22 +21,25 @@ pub struct Staged {
     pub rejected: u64,
     /// The first of them.
     pub errors: Vec<RowError>,
+    /// Of the whole file and how it is to be applied.
+    pub content: Digest,
 }
 
-fn failed(error: impl std::fmt::Display) -> Problem {
+pub(super) fn failed(error: impl std::fmt::Display) -> Problem {
     tracing::error!(%error, "an import could not be staged on disk");
     Problem::new(Code::Internal, "the file could not be staged; nothing was applied")
 }
 
-/// Writes the stream to a temporary file, gone with its handle.
-pub async fn receive(mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin) -> Result<File, Problem> {
+/// Writes the stream to a temporary file, gone with its handle; and what its content is.
+pub async fn receive(mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin) -> Result<(File, Digest), Problem> {
     let mut file = tempfile::tempfile().map_err(failed)?;
-    let mut line = 0;
+    let (mut line, mut content) = (0, Sha256::new());
     while let Some(part) = body.next().await {
         let part = part?;
         for piece in part.split_inclusive(|byte| *byte == b'\n') {
             line += piece.len();
             if line > limits::IMPORT_ROW_BYTES {
+                drop_the_rest(body).await;
                 let detail = format!("row: at most {} bytes; nothing was applied", limits::IMPORT_ROW_BYTES);
                 return Err(Problem::new(Code::TooLarge, detail).with("limit", limits::IMPORT_ROW_BYTES));
             }
@@ -43,25 +47,50 @@ pub async fn receive(mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpi
                 line = 0;
             }
         }
+        content.update(&part);
         file.write_all(&part).map_err(failed)?;
     }
-    Ok(file)
+    Ok((file, content.finalize().into()))
+}
+
+/// So that the caller sees the answer, as far as that is worth it.
+async fn drop_the_rest<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
+    let mut dropped = 0;
+    while let Some(Ok(part)) = body.next().await {
+        dropped += part.len();
+        if dropped > limits::BODY_DRAIN_BYTES {
+            return;
+        }
+    }
 }
 
 impl Staged {
     /// Checks every row. What a row names must exist only if one bad row aborts all: else it is
     /// told when it is applied.
-    pub async fn check(file: File, format: Format, options: Options, store: &Arc<dyn Store>) -> Result<Self, Problem> {
-        let mut staged = Self { rows: open(&file, format)?, read: 0, rejected: 0, errors: Vec::new() };
+    pub async fn check(
+        (file, content): (File, Digest),
+        format: Format,
+        options: Options,
+        store: &Arc<dyn Store>,
+    ) -> Result<Self, Problem> {
+        let content = content_and_options(&content, options);
+        let mut staged = Self { rows: open(&file, format)?, read: 0, rejected: 0, errors: Vec::new(), content };
+        let known = match options.on_error {
+            OnError::Abort => Some(Known::read(store, options.create).await?),
+            OnError::Skip => None,
+        };
         loop {
-            let chunk = staged.gather(options, true);
-            if chunk.is_empty() {
+            // Other calls have their turn between two chunks.
+            let (valid, mut errors) = tokio::task::block_in_place(|| staged.gather(options))?;
+            if valid.is_empty() && errors.is_empty() {
                 break;
             }
-            if options.on_error == OnError::Abort {
-                let unknown = check_known(store, &chunk, options.create).await?;
-                unknown.into_iter().for_each(|error| staged.reject(error));
+            staged.read += (valid.len() + errors.len()) as u64;
+            if let Some(known) = &known {
+                errors.extend(known.check(&valid).await?);
+                errors.sort_by_key(|error| error.row);
             }
+            errors.into_iter().for_each(|error| staged.reject(error));
         }
         staged.rows = open(&file, format)?;
         Ok(staged)
@@ -74,25 +103,36 @@ impl Staged {
         }
     }
 
-    /// Up to a chunk of valid rows; the invalid ones between are counted only while checking.
-    fn gather(&mut self, options: Options, checking: bool) -> Vec<ImportRow> {
-        let mut chunk = Vec::with_capacity(super::CHUNK);
-        while chunk.len() < super::CHUNK {
-            let Some(row) = self.rows.next(options) else { break };
-            self.read += u64::from(checking);
-            match row {
-                Ok(row) => chunk.push(row),
-                Err(error) if checking => self.reject(error),
-                Err(_) => {}
+    /// A chunk of valid rows, and the invalid ones between them; both empty at the end.
+    fn gather(&mut self, options: Options) -> Result<(Vec<ImportRow>, Vec<RowError>), Problem> {
+        let (mut valid, mut errors) = (Vec::with_capacity(super::CHUNK), Vec::new());
+        while valid.len() < super::CHUNK && errors.len() < super::CHUNK {
+            match self.rows.next(options)? {
+                None => break,
+                Some(Ok(row)) => valid.push(row),
+                Some(Err(error)) => errors.push(error),
             }
         }
-        chunk
+        Ok((valid, errors))
     }
 
     /// The next valid rows to apply; none at the end.
-    pub fn next_chunk(&mut self, options: Options) -> Vec<ImportRow> {
-        self.gather(options, false)
+    pub fn next_chunk(&mut self, options: Options) -> Result<Vec<ImportRow>, Problem> {
+        loop {
+            let (valid, errors) = self.gather(options)?;
+            if !valid.is_empty() || errors.is_empty() {
+                return Ok(valid);
+            }
+        }
     }
+}
+
+/// The same file applied otherwise is another import.
+fn content_and_options(content: &Digest, options: Options) -> Digest {
+    let mut digest = Sha256::new();
+    digest.update(content);
+    digest.update(format!("{options:?}"));
+    digest.finalize().into()
 }
 
 fn open(file: &File, format: Format) -> Result<Rows<File>, Problem> {

@@ -1,7 +1,9 @@
 //! PostgreSQL: one session for batches, one for the relay, a pool for reads.
 
 mod batch;
+mod ledger;
 mod outbox;
+mod products;
 mod read;
 mod row;
 mod runbook;
@@ -10,7 +12,7 @@ mod terms;
 mod write;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -30,8 +32,8 @@ use uuid::Uuid;
 
 use self::session::{Purpose, Session};
 use super::{
-    Comparison, Decide, Due, FeedEnd, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store,
-    StoreError,
+    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, Pending, ProductQuery, Rebuilt, Result, Round,
+    Standing, Store, StoreError, Table,
 };
 use crate::record::Record;
 
@@ -165,6 +167,7 @@ impl Store for Postgres {
         let mut session = self.connect(Purpose::Migration).await?;
         let report = embedded::migrations::runner().run_async(&mut session.client).await;
         let report = report.map_err(|error| StoreError::Refused(error.to_string()))?;
+        products::fill_words(&session.client).await?;
         Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
     }
 
@@ -222,7 +225,11 @@ impl Store for Postgres {
     }
 
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>> {
-        read::products(&mut self.reader().await?, query).await
+        products::products(&self.reader().await?, query).await
+    }
+
+    async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>> {
+        products::missing(&self.reader().await?, skus).await
     }
 
     async fn ledger(
@@ -237,6 +244,14 @@ impl Store for Postgres {
 
     async fn compare(&self) -> Result<Comparison> {
         read::compare(&mut self.reader().await?).await
+    }
+
+    async fn verify_ledger(&self, most: usize, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<LedgerCheck> {
+        ledger::verify(&mut self.reader().await?, most, progress).await
+    }
+
+    async fn rebuild_rows(&self, into: &Table) -> Result<Rebuilt> {
+        ledger::rebuild(&mut self.connect(Purpose::Migration).await?.client, into).await
     }
 
     async fn due(&self, limit: usize) -> Result<Due> {
@@ -277,6 +292,11 @@ impl Store for Postgres {
 }
 
 impl Postgres {
+    /// How the planner would search: what product search runs first, and what it runs if that finds too little.
+    pub async fn explain_products(&self, query: &ProductQuery) -> Result<[String; 2]> {
+        products::explain(&self.reader().await?, query).await
+    }
+
     /// The server's own limits come first; this one is for a server that does not answer at all.
     async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let patience = self.timeouts.statement + self.timeouts.connect;

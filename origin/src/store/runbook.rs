@@ -11,7 +11,7 @@ use super::Result;
 use crate::record::Record;
 
 /// A row at or below its threshold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LowStock {
     pub sku: String,
     pub location: String,

@@ -1,13 +1,14 @@
 //! SQLite, for `onhand dev`: one file or memory, one process, the same contract as PostgreSQL.
 
 mod batch;
+mod ledger;
 mod outbox;
 mod read;
 mod row;
 mod runbook;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::Path,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -22,8 +23,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
 use super::{
-    Comparison, Decide, Due, FeedEnd, LedgerEntry, Needs, Pending, ProductQuery, Result, Round, Standing, Store,
-    StoreError,
+    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, Pending, ProductQuery, Rebuilt, Result, Round,
+    Standing, Store, StoreError, Table,
 };
 use crate::record::Record;
 
@@ -85,6 +86,9 @@ impl Store for Sqlite {
         self.with(|connection| {
             let report = embedded::migrations::runner().run(connection);
             let report = report.map_err(|error| StoreError::Refused(error.to_string()))?;
+            let tx = begin(connection)?;
+            read::fill_words_in_tx(&tx)?;
+            tx.commit()?;
             Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
         })
     }
@@ -151,6 +155,10 @@ impl Store for Sqlite {
         self.with(|connection| read::products(connection, query))
     }
 
+    async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>> {
+        self.with(|connection| read::missing(connection, skus))
+    }
+
     async fn ledger(
         &self,
         sku: &Sku,
@@ -163,6 +171,19 @@ impl Store for Sqlite {
 
     async fn compare(&self) -> Result<Comparison> {
         self.with(|connection| read::compare(connection))
+    }
+
+    async fn verify_ledger(&self, most: usize, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<LedgerCheck> {
+        self.with(|connection| ledger::verify(&*begin(connection)?, most, progress))
+    }
+
+    async fn rebuild_rows(&self, into: &Table) -> Result<Rebuilt> {
+        self.with(|connection| {
+            let whole = begin(connection)?;
+            let rebuilt = ledger::rebuild_in_tx(&whole, into)?;
+            whole.commit()?;
+            Ok(rebuilt)
+        })
     }
 
     async fn due(&self, limit: usize) -> Result<Due> {

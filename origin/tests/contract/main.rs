@@ -5,13 +5,25 @@
 mod feed;
 mod holds;
 mod keys;
+mod ledger;
 mod model;
 mod runbook;
+mod search;
 mod shop;
 mod stock;
 mod verbs;
 
 use shop::Shop;
+
+#[test]
+fn names_of_tables() {
+    ledger::names_of_tables();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plans_at_200_000_items() {
+    search::plans_at_200_000_items(Shop::postgres().await).await;
+}
 
 /// Each scenario on each store.
 macro_rules! on_both {
@@ -56,7 +68,14 @@ on_both!(
     stock::versions_rise_over_deletion,
     stock::an_item_in_use_is_not_deleted,
     stock::the_ledger_adds_up,
+    ledger::rows_are_rebuilt_from_the_ledger_alone,
+    ledger::what_does_not_agree_is_named,
+    ledger::the_ledger_is_append_only,
+    ledger::lines_tell_a_changed_policy,
     stock::maintenance_stops_writes_only,
+    search::searches_find_what_a_naive_filter_finds,
+    search::pages_neither_repeat_nor_miss,
+    search::odd_words_are_only_words,
     feed::a_row_changed_since_its_round_stays_in_the_outbox,
     feed::one_relay_leads_until_its_lease_ends,
     feed::a_moment_covers_what_was_committed_before_it,

@@ -8,7 +8,7 @@ use std::sync::{
 use onhand_origin::{
     command::{Answer, Ask, Command, Outcome, digest},
     decide::decide_all,
-    store::{Needs, Store, postgres, sqlite::Sqlite},
+    store::{Needs, Rebuilt, Store, postgres, sqlite::Sqlite},
 };
 use onhand_rules::Rules;
 use onhand_wire::{Fact, LocationId, Problem, Sku, bulk::LoadFacts, request, reservation::Reservation};
@@ -17,7 +17,14 @@ use uuid::Uuid;
 
 pub(crate) struct Shop {
     pub(crate) store: Arc<dyn Store>,
+    under: Under,
     keys: AtomicU64,
+}
+
+/// The database below the store, for what no store does.
+enum Under {
+    Sqlite(tempfile::TempDir),
+    Postgres { url: String },
 }
 
 pub(crate) fn sku(name: &str) -> Sku {
@@ -30,7 +37,9 @@ pub(crate) fn location(name: &str) -> LocationId {
 
 impl Shop {
     pub(crate) async fn sqlite() -> Self {
-        Self::over(Arc::new(Sqlite::open(None).unwrap())).await
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Sqlite::open(Some(&dir.path().join("shop"))).unwrap());
+        Self::over(store, Under::Sqlite(dir)).await
     }
 
     pub(crate) async fn postgres() -> Self {
@@ -39,15 +48,44 @@ impl Shop {
         servers.postgres.sql("postgres", &format!("CREATE DATABASE {database}")).await;
         let second = std::time::Duration::from_secs(5);
         let timeouts = postgres::Timeouts { connect: second, statement: second, lock: second };
-        Self::over(Arc::new(postgres::Postgres::new(&servers.postgres.url(&database), 4, timeouts).unwrap())).await
+        let url = servers.postgres.url(&database);
+        let store = Arc::new(postgres::Postgres::new(&url, 4, timeouts).unwrap());
+        Self::over(store, Under::Postgres { url }).await
     }
 
-    async fn over(store: Arc<dyn Store>) -> Self {
+    async fn over(store: Arc<dyn Store>, under: Under) -> Self {
         store.migrate().await.unwrap();
         store.check_schema().await.unwrap();
         store.settle_term(onhand_origin::store::FeedEnd::Empty).await.unwrap();
         assert!(store.migrate().await.unwrap().is_empty(), "a second migration has nothing to do");
-        Self { store, keys: AtomicU64::new(0) }
+        Self { store, under, keys: AtomicU64::new(0) }
+    }
+
+    /// Another store over the same PostgreSQL.
+    pub(crate) fn postgres_store(&self) -> postgres::Postgres {
+        let Under::Postgres { url } = &self.under else { panic!("not on PostgreSQL") };
+        let long = std::time::Duration::from_secs(30);
+        let timeouts = postgres::Timeouts { connect: long, statement: long, lock: long };
+        postgres::Postgres::new(url, 4, timeouts).unwrap()
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.under, Under::Postgres { .. })
+    }
+
+    /// Statements behind the store's back; what the database says against them.
+    pub(crate) async fn sql(&self, statements: &str) -> Result<(), String> {
+        match &self.under {
+            Under::Sqlite(dir) => {
+                let connection = rusqlite::Connection::open(dir.path().join("shop")).unwrap();
+                connection.execute_batch(statements).map_err(|error| error.to_string())
+            }
+            Under::Postgres { url } => {
+                let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+                tokio::spawn(connection);
+                client.batch_execute(statements).await.map_err(|error| format!("{error:?}"))
+            }
+        }
     }
 
     pub(crate) fn ask(&self, path: &str, body: &Value, command: Command) -> Ask {
@@ -142,6 +180,11 @@ impl Shop {
     pub(crate) async fn agrees(&self) {
         let comparison = self.store.compare().await.unwrap();
         assert_eq!(comparison.differences, [], "of {} rows", comparison.checked);
+        let check = self.store.verify_ledger(10, &|_, _| ()).await.unwrap();
+        assert_eq!((check.faults, check.first), (0, vec![]), "of {} lines", check.lines);
+        let beside = format!("rows_{}", self.keys.fetch_add(1, Ordering::Relaxed)).parse().unwrap();
+        let rebuilt = self.store.rebuild_rows(&beside).await.unwrap();
+        assert_eq!(rebuilt, Rebuilt::Done { rows: check.rows, differences: 0 });
     }
 }
 

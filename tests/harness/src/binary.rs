@@ -28,8 +28,14 @@ fn missing(path: &Path) -> Error {
 
 /// Runs a subcommand to its end; its standard output, trimmed.
 pub(crate) fn run(binary: &Path, args: &[&str]) -> Result<String, Error> {
+    run_with(binary, args, &[])
+}
+
+/// The same, with settings from the environment.
+pub(crate) fn run_with(binary: &Path, args: &[&str], env: &[(&str, &str)]) -> Result<String, Error> {
     let mut command = spawn::bound(None);
-    let done = command.arg(binary).args(args).output().map_err(Error::file("cannot run", binary))?;
+    let done =
+        command.arg(binary).args(args).envs(env.iter().copied()).output().map_err(Error::file("cannot run", binary))?;
     let stdout = String::from_utf8_lossy(&done.stdout);
     if done.status.success() {
         return Ok(stdout.trim().to_owned());

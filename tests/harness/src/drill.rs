@@ -62,3 +62,14 @@ pub async fn faults(world: &World, first: Duration) {
 pub fn say(what: &str) {
     eprintln!("demo: {what}");
 }
+
+/// The rows once more, from the ledger alone, beside the rows: whether they are the same. Then
+/// the ledger itself, line by line.
+#[allow(clippy::print_stdout)] // the demo's answer
+pub fn ledger_tells_the_rows(world: &World) -> Result<(), Error> {
+    for args in [&["ledger", "rebuild", "--into", "inventory_items_rebuilt"][..], &["ledger", "verify"]] {
+        let told = crate::binary::run_with(world.binary(), args, &[("DATABASE_URL", &world.database_url())])?;
+        println!("{told}");
+    }
+    Ok(())
+}

@@ -2,11 +2,11 @@
 
 #![allow(dead_code, reason = "only their schemas are used")]
 
-use onhand_wire::{Fact, Item, LocationId, Sku, Version, reservation};
+use onhand_wire::{Fact, Item, LocationId, Sku, Timestamp, Version, reservation};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::store::{Difference, LedgerEntry};
+use crate::store::{Difference, LedgerEntry, runbook::LowStock};
 
 /// RFC 9457. Besides the common members, a code has its own.
 #[derive(ToSchema)]
@@ -142,7 +142,86 @@ pub(super) struct ReconcileReport {
     mode: String,
     /// Stock rows looked at.
     checked: i64,
+    /// How many were compared; null where there are none.
+    counts: Option<usize>,
+    totals: Totals,
+    /// The first 500 of each comparison.
     differences: Vec<Difference>,
+    unknown: Unknown,
+    /// Why there are no counts.
+    note: Option<String>,
+    corrected: Option<CorrectedRows>,
+}
+
+#[derive(ToSchema)]
+struct Totals {
+    counts: u64,
+    reservations: u64,
+    ledger: u64,
+}
+
+/// Counts of SKUs or locations that do not exist.
+#[derive(ToSchema)]
+struct Unknown {
+    total: u64,
+    /// The first 500.
+    items: Vec<serde_json::Value>,
+}
+
+#[derive(ToSchema)]
+struct CorrectedRows {
+    total: u64,
+    /// The first 500, with `before` and `after`.
+    items: Vec<serde_json::Value>,
+}
+
+/// No members.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+#[derive(ToSchema)]
+pub(super) struct RestockSent {
+    /// Acknowledged by this call.
+    sent: u64,
+    pending: u64,
+    /// Given up in the last seven days.
+    failed: u64,
+}
+
+#[derive(ToSchema)]
+pub(super) struct LowStockPage {
+    items: Vec<LowStock>,
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct StuckPage {
+    items: Vec<StuckReservation>,
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+struct StuckReservation {
+    id: Uuid,
+    state: reservation::State,
+    /// `not_swept` or `not_shipped`.
+    reason: String,
+    expires_at: Option<Timestamp>,
+    created_at: Timestamp,
+    confirmed_at: Option<Timestamp>,
+    order_ref: Option<String>,
+    /// Still open, of all lines.
+    units: i64,
+    lines: Vec<OpenLine>,
+}
+
+#[derive(ToSchema)]
+struct OpenLine {
+    line: u32,
+    sku: Sku,
+    location: LocationId,
+    open: i64,
 }
 
 #[derive(ToSchema)]

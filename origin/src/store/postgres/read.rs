@@ -8,7 +8,7 @@ use std::{
 use deadpool_postgres::Object;
 use futures_util::try_join;
 use onhand_wire::{
-    Item, LocationId, Sku, Stock, Timestamp,
+    LocationId, Sku, Stock, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use tokio_postgres::{IsolationLevel, Statement, types::ToSql};
@@ -18,7 +18,7 @@ use super::row;
 use crate::{
     record::Record,
     store::{
-        Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix,
+        Comparison, Difference, Due, LedgerEntry, Level, Result, Standing,
         sql::{RESERVATIONS_AGAINST_ROWS, ledger_against_rows},
     },
 };
@@ -107,35 +107,6 @@ pub(super) async fn skus_of(client: &mut Object, ids: &[Uuid]) -> Result<BTreeMa
     records.map(|record| record.map(|record| (record.id, record.skus().cloned().collect()))).collect()
 }
 
-pub(super) async fn products(client: &mut Object, query: &ProductQuery) -> Result<Vec<Item>> {
-    let mut sql = format!("SELECT {} FROM products WHERE NOT deleted AND sku > $1", row::ITEM);
-    let mut params: Vec<Box<dyn ToSql + Sync + Send>> = vec![Box::new(query.after.clone().unwrap_or_default())];
-    let mut add = |clause: &str, param: Box<dyn ToSql + Sync + Send>| {
-        params.push(param);
-        sql += &clause.replace('?', &format!("${}", params.len()));
-    };
-    for word in &query.words {
-        add(" AND search LIKE ?", Box::new(like_prefix(word)));
-    }
-    if let Some(brand) = &query.brand {
-        add(" AND brand = ?", Box::new(brand.clone()));
-    }
-    for (name, text) in &query.attributes {
-        let pair = serde_json::json!({ name: text }).to_string();
-        add(" AND attributes::jsonb @> ?::text::jsonb", Box::new(pair));
-    }
-    if let Some(price) = query.min_price {
-        add(" AND price >= ?", Box::new(price));
-    }
-    if let Some(price) = query.max_price {
-        add(" AND price <= ?", Box::new(price));
-    }
-    add(" ORDER BY sku LIMIT ?", Box::new(query.limit as i64));
-    let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
-    let term = client.query_one(TERM, &[]).await?.get::<_, i32>(0) as u16;
-    client.query(&sql, &params).await?.iter().map(|found| row::item(found, term)).collect()
-}
-
 pub(super) async fn ledger(
     client: &mut Object,
     sku: &Sku,
@@ -144,24 +115,30 @@ pub(super) async fn ledger(
     limit: usize,
 ) -> Result<Vec<LedgerEntry>> {
     let sql = "SELECT id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after,
-            reservation, correlation
+            reservation, correlation, policy::text
         FROM ledger WHERE sku = $1 AND ($2::text IS NULL OR location = $2) AND id < $3 ORDER BY id DESC LIMIT $4";
     let location = location.map(LocationId::as_str);
     let rows = client.query(sql, &[&sku.as_str(), &location, &before.unwrap_or(i64::MAX), &(limit as i64)]).await?;
-    let entry = |found: &tokio_postgres::Row| LedgerEntry {
-        id: found.get(0),
-        time: row::time(found, 1),
-        actor: found.get(2),
-        kind: found.get(3),
-        reason: found.get(4),
-        sku: found.get(5),
-        location: found.get(6),
-        before: Level { on_hand: found.get(7), reserved: found.get(8) },
-        after: Level { on_hand: found.get(9), reserved: found.get(10) },
-        reservation: found.get(11),
-        correlation: found.get(12),
+    let entry = |found: &tokio_postgres::Row| {
+        Ok(LedgerEntry {
+            id: found.get(0),
+            time: row::time(found, 1),
+            actor: found.get(2),
+            kind: found.get(3),
+            reason: found.get(4),
+            sku: found.get(5),
+            location: found.get(6),
+            before: Level { on_hand: found.get(7), reserved: found.get(8) },
+            after: Level { on_hand: found.get(9), reserved: found.get(10) },
+            reservation: found.get(11),
+            correlation: found.get(12),
+            policy: found
+                .get::<_, Option<&str>>(13)
+                .map(|text| row::json("a ledger line's policy", text))
+                .transpose()?,
+        })
     };
-    Ok(rows.iter().map(entry).collect())
+    rows.iter().map(entry).collect()
 }
 
 pub(super) async fn compare(client: &mut Object) -> Result<Comparison> {

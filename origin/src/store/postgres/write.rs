@@ -8,7 +8,7 @@ use super::row::utc;
 use crate::{
     record::OpenAllocation,
     state::State,
-    store::{Result, search_text},
+    store::{Result, words::search_text},
 };
 
 pub(super) struct Statements {
@@ -33,7 +33,8 @@ pub(super) struct Statements {
 
 const ITEMS: &str =
     "INSERT INTO products (sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search)
-    SELECT sku, name, brand, attributes::json, price, currency, active, deleted, seq, at, search
+    SELECT sku, name, brand, attributes::jsonb, price, currency, active, deleted, seq, at,
+        array_to_tsvector(string_to_array(substr(search, 2), chr(1)))
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[], $8::boolean[],
         $9::bigint[], $10::timestamptz[], $11::text[])
         AS u (sku, name, brand, attributes, price, currency, active, deleted, seq, at, search)
@@ -55,9 +56,9 @@ const ALLOCATE: &str = "INSERT INTO allocations (reservation, line, sku, locatio
     SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[])";
 
 const LEDGER: &str = "INSERT INTO ledger (at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
-        reserved_after, seq, reservation, correlation)
+        reserved_after, seq, reservation, correlation, policy)
     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[],
-        $10::bigint[], $11::bigint[], $12::uuid[], $13::text[])";
+        $10::bigint[], $11::bigint[], $12::uuid[], $13::text[], $14::text[]::json[])";
 
 const OUTBOX: &str = "INSERT INTO outbox (kind, sku, location, seq)
     SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[])
@@ -272,7 +273,8 @@ fn ledger(state: &State) -> Params {
         line.after.1,
         line.seq as i64,
         line.reservation,
-        line.correlation.clone()
+        line.correlation.clone(),
+        line.policy.as_ref().map(|policy| serde_json::to_string(policy).expect("plain data encodes"))
     );
     params.insert(0, Box::new(utc(state.now)));
     params

@@ -8,7 +8,7 @@ use super::{now_in_tx, row};
 use crate::{
     record::{OpenAllocation, Record},
     state::{Kept, State, Topology},
-    store::{Needs, Result, StoreError, search_text},
+    store::{Needs, Result, StoreError, words::search_text},
 };
 
 pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<State> {
@@ -230,8 +230,8 @@ fn reservation(connection: &Connection, record: &Record) -> Result<()> {
 fn ledger(connection: &Connection, state: &State) -> Result<()> {
     let sql =
         "INSERT INTO ledger (at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
-            reserved_after, seq, reservation, correlation)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+            reserved_after, seq, reservation, correlation, policy)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let mut statement = connection.prepare_cached(sql)?;
     for line in &state.changes.ledger {
         statement.execute(params![
@@ -247,7 +247,8 @@ fn ledger(connection: &Connection, state: &State) -> Result<()> {
             line.after.1,
             line.seq as i64,
             line.reservation.map(|id| id.to_string()),
-            line.correlation
+            line.correlation,
+            line.policy.as_ref().map(|policy| serde_json::to_string(policy).expect("plain data encodes"))
         ])?;
     }
     Ok(())

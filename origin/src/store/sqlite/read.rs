@@ -1,6 +1,6 @@
 //! Reads of the HTTP pages.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use onhand_wire::{
     Item, LocationId, Sku, Stock,
@@ -10,8 +10,9 @@ use rusqlite::{Connection, params, params_from_iter, types::Value};
 
 use super::{now_in_tx, row};
 use crate::store::{
-    Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing, like_prefix,
+    Comparison, Difference, Due, LedgerEntry, Level, ProductQuery, Result, Standing,
     sql::{RESERVATIONS_AGAINST_ROWS, ledger_against_rows},
+    words,
 };
 
 pub(super) fn load_facts_in_tx(connection: &Connection, load: &LoadFacts) -> Result<LoadedFacts> {
@@ -57,8 +58,8 @@ pub(super) fn products(connection: &Connection, query: &ProductQuery) -> Result<
     let mut sql = format!("SELECT {} FROM products WHERE NOT deleted AND sku > ?", row::ITEM);
     let mut params: Vec<Value> = vec![query.after.clone().unwrap_or_default().into()];
     for word in &query.words {
-        sql += " AND search LIKE ? ESCAPE '\\'";
-        params.push(like_prefix(word).into());
+        sql += " AND instr(search, ?) > 0";
+        params.push(format!("{}{word}", words::BEFORE).into());
     }
     if let Some(brand) = &query.brand {
         sql += " AND brand = ?";
@@ -79,6 +80,28 @@ pub(super) fn products(connection: &Connection, query: &ProductQuery) -> Result<
     row::all(connection, &sql, params_from_iter(params), |row| row::item(row, term))
 }
 
+/// Those of `skus` that no live item has.
+pub(super) fn missing(connection: &Connection, skus: &[&Sku]) -> Result<HashSet<Sku>> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM products WHERE sku = ?1 AND NOT deleted")?;
+    let mut missing = HashSet::new();
+    for sku in skus {
+        if !statement.exists([sku.as_str()])? {
+            missing.insert(Sku::clone(sku));
+        }
+    }
+    Ok(missing)
+}
+
+/// Gives words to the rows that have none yet: those from before there were any.
+pub(super) fn fill_words_in_tx(connection: &Connection) -> Result<()> {
+    let rows = format!("SELECT {} FROM products WHERE search = ''", row::ITEM);
+    for item in row::all(connection, &rows, [], |row| row::item(row, 0))? {
+        let write = "UPDATE products SET search = ?1 WHERE sku = ?2";
+        connection.prepare_cached(write)?.execute(params![words::search_text(&item), item.sku.as_str()])?;
+    }
+    Ok(())
+}
+
 pub(super) fn ledger(
     connection: &Connection,
     sku: &Sku,
@@ -87,7 +110,7 @@ pub(super) fn ledger(
     limit: usize,
 ) -> Result<Vec<LedgerEntry>> {
     let sql = "SELECT id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after,
-            reservation, correlation
+            reservation, correlation, policy
         FROM ledger WHERE sku = ?1 AND (?2 IS NULL OR location = ?2) AND id < ?3 ORDER BY id DESC LIMIT ?4";
     let params = params![sku.as_str(), location.map(LocationId::as_str), before.unwrap_or(i64::MAX), limit as i64];
     row::all(connection, sql, params, |row| {
@@ -103,6 +126,10 @@ pub(super) fn ledger(
             after: Level { on_hand: row.get(9)?, reserved: row.get(10)? },
             reservation: row.get::<_, Option<String>>(11)?.and_then(|id| id.parse().ok()),
             correlation: row.get(12)?,
+            policy: row
+                .get::<_, Option<String>>(13)?
+                .map(|text| row::json("a ledger line's policy", &text))
+                .transpose()?,
         })
     })
 }

@@ -9,7 +9,7 @@ use std::{
 use clap::Parser;
 use onhand_harness::{
     Error, World,
-    drill::{faults, say, start_replay},
+    drill::{faults, ledger_tells_the_rows, say, start_replay},
 };
 
 /// Play a real order stream against two origins and two edges on real servers.
@@ -55,5 +55,6 @@ async fn demo(args: Args) -> Result<ExitCode, Error> {
     if !status.success() {
         eprintln!("{}", world.log_tails(15));
     }
+    ledger_tells_the_rows(&world)?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -1,0 +1,56 @@
+//! Which SKUs and locations of a file exist: asked before anything is applied.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use onhand_wire::{Code, LocationId, Problem, Sku};
+
+use super::{ImportRow, RowError};
+use crate::{
+    state::{unknown_location, unknown_sku},
+    store::{Store, StoreError},
+};
+
+pub(super) struct Known {
+    store: Arc<dyn Store>,
+    locations: HashSet<LocationId>,
+    /// Unknown SKUs will be created.
+    create: bool,
+}
+
+impl Known {
+    pub(super) async fn read(store: &Arc<dyn Store>, create: bool) -> Result<Self, Problem> {
+        let topology = store.load_topology().await.map_err(|error| unavailable(&error))?;
+        let locations = topology.locations.into_iter().map(|location| location.location).collect();
+        Ok(Self { store: store.clone(), locations, create })
+    }
+
+    /// The rows of a chunk that name what does not exist.
+    pub(super) async fn check(&self, rows: &[ImportRow]) -> Result<Vec<RowError>, Problem> {
+        let missing = if self.create {
+            HashSet::new()
+        } else {
+            let skus: BTreeSet<&Sku> = rows.iter().map(|row| &row.sku).collect();
+            let skus: Vec<&Sku> = skus.into_iter().collect();
+            self.store.missing(&skus).await.map_err(|error| unavailable(&error))?
+        };
+        let judge = |row: &ImportRow| {
+            let problem = if missing.contains(&row.sku) {
+                unknown_sku(&row.sku)
+            } else if !self.locations.contains(&row.location) {
+                unknown_location(&row.location)
+            } else {
+                return None;
+            };
+            Some(RowError { row: row.row, problem })
+        };
+        Ok(rows.iter().filter_map(judge).collect())
+    }
+}
+
+fn unavailable(error: &StoreError) -> Problem {
+    tracing::warn!(%error, "an import could not be checked");
+    Problem::new(Code::OriginUnavailable, "the database cannot be reached; nothing was applied, try again")
+}

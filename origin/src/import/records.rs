@@ -1,0 +1,77 @@
+//! CSV records, each with the line on which it begins.
+//!
+//! Lines are counted here, from the bytes: a quoted field may span several, and neither blank
+//! lines nor `\r\n` may shift what the caller is told. No record outgrows the buffer, so that a
+//! quote left open does not gather the rest of the file.
+
+use std::io::{BufRead, BufReader, Read};
+
+use csv_core::ReadRecordResult;
+use onhand_wire::{Code, Problem, limits};
+
+pub(super) struct Records<R> {
+    input: BufReader<R>,
+    parser: csv_core::Reader,
+    /// Of the next byte.
+    line: u64,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    columns: usize,
+}
+
+impl<R: Read> Records<R> {
+    pub(super) fn new(input: BufReader<R>) -> Self {
+        let (bytes, ends) = (vec![0; limits::IMPORT_ROW_BYTES], vec![0; 32]);
+        Self { input, parser: csv_core::Reader::new(), line: 1, bytes, ends, columns: 0 }
+    }
+
+    /// Reads the next record; its line, or none at the end. An error concerns the whole file.
+    pub(super) fn read(&mut self) -> Result<Option<u64>, Problem> {
+        self.skip_line_ends()?;
+        let (line, mut written, mut ended) = (self.line, 0, 0);
+        loop {
+            let input = self.input.fill_buf().map_err(super::stage::failed)?;
+            let (result, read, wrote, ends) =
+                self.parser.read_record(input, &mut self.bytes[written..], &mut self.ends[ended..]);
+            self.line += input[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.input.consume(read);
+            (written, ended) = (written + wrote, ended + ends);
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => return Err(too_long(line)),
+                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
+                ReadRecordResult::Record => {
+                    self.columns = ended;
+                    return Ok(Some(line));
+                }
+                ReadRecordResult::End => return Ok(None),
+            }
+        }
+    }
+
+    fn skip_line_ends(&mut self) -> Result<(), Problem> {
+        loop {
+            match self.input.fill_buf().map_err(super::stage::failed)?.first() {
+                Some(b'\n') => self.line += 1,
+                Some(b'\r') => {}
+                _ => return Ok(()),
+            }
+            self.input.consume(1);
+        }
+    }
+
+    /// The fields of the record last read, if it is UTF-8.
+    pub(super) fn fields(&self) -> Option<Vec<&str>> {
+        let ends = &self.ends[..self.columns];
+        let text = std::str::from_utf8(&self.bytes[..ends.last().copied().unwrap_or_default()]).ok()?;
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        starts.zip(ends).map(|(start, end)| text.get(start..*end)).collect()
+    }
+}
+
+fn too_long(line: u64) -> Problem {
+    let most = limits::IMPORT_ROW_BYTES;
+    let detail =
+        format!("row: the one at line {line} has more than {most} bytes, or leaves a quote open; nothing was applied");
+    Problem::new(Code::TooLarge, detail).with("limit", most)
+}

@@ -1,0 +1,237 @@
+//! The ledger against the rows, line by line, and the rows from the ledger alone.
+//!
+//! Both stores run the same SQL. Checking reads one ordered stream, each key's lines and then its
+//! row, so that memory stays flat whatever the ledger's length.
+
+use std::{fmt, str::FromStr};
+
+use onhand_wire::Timestamp;
+use serde::Serialize;
+
+use super::sql::STOCK;
+use crate::record::StockPolicy;
+
+/// Every line in its key's order, and after them the key's row, which has no id.
+/// `row_policy`: the row's policy as JSON, in the store's own words.
+pub(super) fn steps(row_policy: &str) -> String {
+    format!(
+        "SELECT sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after, seq, at,
+            CAST(policy AS text), id, kind = 'baseline'
+        FROM ledger
+        UNION ALL
+        SELECT sku, location, 0, 0, on_hand, reserved, seq, changed_at, CAST({row_policy} AS text), NULL, false
+        FROM inventory_items
+        ORDER BY 1, 2, 10 NULLS LAST"
+    )
+}
+
+/// One row a key: its last line, and the last line that told a policy.
+pub(super) fn rebuild(into: &Table) -> String {
+    format!(
+        "INSERT INTO {into} ({STOCK})
+        SELECT l.sku, l.location, l.on_hand_after, l.reserved_after,
+            coalesce(CAST(p.policy->>'safety_stock' AS bigint), 0),
+            coalesce(CAST(p.policy->>'backorder_limit' AS bigint), 0),
+            coalesce(CAST(p.policy->>'low_stock_at' AS bigint), 0),
+            p.policy->>'restock_at', l.seq, l.at, coalesce(CAST(p.policy->>'deleted' AS boolean), false)
+        FROM (SELECT max(id) AS id, max(CASE WHEN policy IS NOT NULL THEN id END) AS policy_id
+                FROM ledger GROUP BY sku, location) newest
+            JOIN ledger l ON l.id = newest.id
+            LEFT JOIN ledger p ON p.id = newest.policy_id"
+    )
+}
+
+/// Keys whose row is not the same in both tables.
+pub(super) fn differences(table: &Table) -> String {
+    let differ = STOCK.split(", ").map(|column| format!("r.{column} IS DISTINCT FROM i.{column}"));
+    let differ = differ.collect::<Vec<_>>().join(" OR ");
+    format!(
+        "SELECT count(*) FROM {table} r FULL JOIN inventory_items i ON r.sku = i.sku AND r.location = i.location
+        WHERE {differ}"
+    )
+}
+
+/// A table to rebuild into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table(String);
+
+impl Table {
+    /// The rows themselves.
+    pub fn rows() -> Self {
+        Self("inventory_items".to_owned())
+    }
+
+    pub fn is_rows(&self) -> bool {
+        *self == Self::rows()
+    }
+}
+
+impl FromStr for Table {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+        let starts = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        if plain && starts && name.len() <= 63 {
+            return Ok(Self(name.to_owned()));
+        }
+        Err("a table's name: 1 to 63 of a-z, 0-9 and _, not starting with a digit".to_owned())
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What became of a rebuild.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Rebuilt {
+    /// Nothing was done: so many rows are there.
+    NotEmpty(u64),
+    Done {
+        rows: u64,
+        /// Rows that `inventory_items` has otherwise, in the same snapshot; none into itself.
+        differences: u64,
+    },
+}
+
+/// A place where ledger and rows do not agree.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct LedgerFault {
+    pub sku: String,
+    pub location: String,
+    /// The ledger line at fault; none when it is the row.
+    pub line: Option<i64>,
+    pub what: String,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LedgerCheck {
+    pub lines: u64,
+    pub rows: u64,
+    /// How many there are; `first` has the first of them.
+    pub faults: u64,
+    pub first: Vec<LedgerFault>,
+}
+
+/// A ledger line or, without an id, a row.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub sku: String,
+    pub location: String,
+    /// On hand and reserved.
+    pub before: (i64, i64),
+    pub after: (i64, i64),
+    pub seq: i64,
+    pub at: Timestamp,
+    pub policy: Option<StockPolicy>,
+    pub id: Option<i64>,
+    /// Says what a row was when lines began to tell policies; changes nothing.
+    pub baseline: bool,
+}
+
+/// What a key's lines have told so far.
+struct Told {
+    key: (String, String),
+    level: (i64, i64),
+    seq: i64,
+    at: Timestamp,
+    policy: StockPolicy,
+}
+
+/// Walks the steps in order.
+pub(super) struct Checker {
+    most: usize,
+    check: LedgerCheck,
+    told: Option<Told>,
+}
+
+impl Checker {
+    /// `most`: faults to describe; all are counted.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, check: LedgerCheck::default(), told: None }
+    }
+
+    pub(super) fn lines(&self) -> u64 {
+        self.check.lines
+    }
+
+    pub(super) fn take(&mut self, step: Step) {
+        let key = (step.sku.clone(), step.location.clone());
+        if self.told.as_ref().is_some_and(|told| told.key != key) {
+            self.close();
+        }
+        if step.id.is_some() {
+            self.check.lines += 1;
+            self.line(key, step);
+        } else {
+            self.check.rows += 1;
+            self.row(&key, &step);
+        }
+    }
+
+    pub(super) fn finish(mut self) -> LedgerCheck {
+        self.close();
+        self.check
+    }
+
+    fn fault(&mut self, (sku, location): &(String, String), line: Option<i64>, what: String) {
+        self.check.faults += 1;
+        if self.check.first.len() < self.most {
+            self.check.first.push(LedgerFault { sku: sku.clone(), location: location.clone(), line, what });
+        }
+    }
+
+    fn line(&mut self, key: (String, String), step: Step) {
+        let told = self.told.take().unwrap_or_else(|| Told {
+            key: key.clone(),
+            level: (0, 0),
+            seq: 0,
+            at: Timestamp::default(),
+            policy: StockPolicy::default(),
+        });
+        if step.before != told.level {
+            let what = format!("it starts from {}; the line before left {}", level(step.before), level(told.level));
+            self.fault(&key, step.id, what);
+        }
+        let rises = if step.baseline { step.seq >= told.seq } else { step.seq > told.seq };
+        if !rises {
+            self.fault(&key, step.id, format!("its seq is {}; the line before has {}", step.seq, told.seq));
+        }
+        let policy = step.policy.unwrap_or(told.policy);
+        self.told = Some(Told { key, level: step.after, seq: step.seq, at: step.at, policy });
+    }
+
+    fn row(&mut self, key: &(String, String), row: &Step) {
+        let Some(told) = self.told.take() else {
+            return self.fault(key, None, "the ledger has no line of this row".to_owned());
+        };
+        let policy = row.policy.clone().unwrap_or_default();
+        let mut compare = |same: bool, what: &str, ledger: String, row: String| {
+            if !same {
+                self.fault(key, None, format!("{what}: the ledger tells {ledger}, the row has {row}"));
+            }
+        };
+        compare(told.level == row.after, "quantities", level(told.level), level(row.after));
+        compare(told.policy == policy, "policy", shown(&told.policy), shown(&policy));
+        compare(told.seq == row.seq, "seq", told.seq.to_string(), row.seq.to_string());
+        compare(told.at == row.at, "changed_at", told.at.to_string(), row.at.to_string());
+    }
+
+    /// A key is over; its row would have ended it.
+    fn close(&mut self) {
+        if let Some(told) = self.told.take() {
+            self.fault(&told.key, None, format!("the ledger tells {}, there is no row", level(told.level)));
+        }
+    }
+}
+
+fn level((on_hand, reserved): (i64, i64)) -> String {
+    format!("{on_hand} on hand, {reserved} reserved")
+}
+
+fn shown(policy: &StockPolicy) -> String {
+    serde_json::to_string(policy).expect("plain data encodes")
+}

@@ -1,0 +1,152 @@
+//! `make bench-import`: a large file into a real origin over PostgreSQL and Kafka.
+//!
+//! Everything runs on this machine, the sender included. Memory is the origin's resident set.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use onhand_harness::{Error, World};
+use tokio::process::Command;
+
+/// Import a large file into an origin on real servers, and say how fast and in how much memory.
+#[derive(Parser)]
+struct Args {
+    /// SKUs in the file
+    #[arg(long, default_value_t = 100_000)]
+    skus: u32,
+    /// Rows for each SKU, one a location
+    #[arg(long, default_value_t = 5)]
+    locations: u32,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match bench(&Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench-import: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn failed(what: &str) -> impl FnOnce(std::io::Error) -> Error {
+    move |error| Error::Refused(format!("{what}: {error}"))
+}
+
+#[allow(clippy::print_stdout)] // the figures are the answer
+async fn bench(args: &Args) -> Result<(), Error> {
+    eprintln!("bench-import: starting PostgreSQL, Kafka and an origin");
+    let world = World::start().edges(0).origins(1).dedicated().try_ready().await?;
+    for location in 0..args.locations {
+        world.location(&format!("w{location}"), 0).await;
+    }
+    let dir = std::env::temp_dir().join(format!("onhand-bench-{}", std::process::id()));
+    fs::create_dir_all(&dir).map_err(failed("cannot make"))?;
+    let runs: [(&str, &[&str], u32, bool); 5] = [
+        ("create=true, onto an empty database", &["--create"], 1, false),
+        ("mode=set, every quantity another", &[], 2, false),
+        ("mode=set, every quantity the same", &[], 2, false),
+        ("mode=set with a bad row, abort", &[], 3, true),
+        ("mode=set with a bad row, skip", &["--on-error", "skip"], 3, true),
+    ];
+    println!("{} rows: {} SKUs at {} locations", args.skus * args.locations, args.skus, args.locations);
+    for (name, more, add, bad) in runs {
+        let file = write(&dir, args, add, bad).map_err(failed("cannot write in"))?;
+        println!("{name}: {}", run(&world, &file, more, args.skus * args.locations).await?);
+        drained(&world).await;
+    }
+    fs::remove_dir_all(&dir).map_err(failed("cannot remove"))
+}
+
+fn write(dir: &Path, args: &Args, add: u32, bad: bool) -> std::io::Result<PathBuf> {
+    let path = dir.join("stock.csv");
+    let mut file = std::io::BufWriter::new(fs::File::create(&path)?);
+    writeln!(file, "sku,location,quantity,name,brand,price,currency")?;
+    for sku in 0..args.skus {
+        for location in 0..args.locations {
+            let wrong = bad && sku == args.skus / 2 && location == 0;
+            let quantity = if wrong { "many".to_owned() } else { (sku % 1000 + add).to_string() };
+            let price = 100 + sku % 9900;
+            writeln!(file, "SKU-{sku:07},w{location},{quantity},Thing number {sku},Brand {},{price},GBP", sku % 300)?;
+        }
+    }
+    file.flush()?;
+    Ok(path)
+}
+
+async fn run(world: &World, file: &Path, more: &[&str], rows: u32) -> Result<String, Error> {
+    let memory = Memory::watch(world.origin(0).pid().unwrap_or_default());
+    let began = Instant::now();
+    let mut command = Command::new(world.binary());
+    command.arg("import").arg(file).args(["--origin", &world.origin(0).url()]).args(more);
+    let output = command.env("ONHAND_TOKEN_ADMIN", &world.tokens.admin).output().await;
+    let output = output.map_err(failed("cannot run"))?;
+    let seconds = began.elapsed().as_secs_f64();
+    let (early, peak) = memory.stop().await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    if said.is_empty() {
+        return Err(Error::Refused(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    let said: Vec<&str> = said.lines().take(2).collect();
+    let rate = f64::from(rows) / seconds;
+    Ok(format!(
+        "{seconds:.1} s, {rate:.0} rows/s; {early} MiB after a tenth of the time, {peak} MiB at most\n    {}",
+        said.join("\n    ")
+    ))
+}
+
+/// The next run starts with an empty outbox, and says how long that took.
+async fn drained(world: &World) {
+    let began = Instant::now();
+    while world.sql("SELECT count(*) FROM outbox").await[0].get::<_, i64>(0) > 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    eprintln!("    all published {:.1} s later", began.elapsed().as_secs_f64());
+}
+
+/// Samples of a process's resident set.
+struct Memory {
+    samples: Arc<Mutex<Vec<u64>>>,
+    stop: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Memory {
+    fn watch(pid: i32) -> Self {
+        let (samples, stop) = (Arc::<Mutex<Vec<u64>>>::default(), Arc::<AtomicBool>::default());
+        let (into, until) = (Arc::clone(&samples), Arc::clone(&stop));
+        let task = tokio::spawn(async move {
+            while !until.load(Ordering::Relaxed) {
+                into.lock().expect("no panic under this lock").push(resident_mib(pid));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        Self { samples, stop, task }
+    }
+
+    /// The most within the first tenth of the time, and within all of it. MiB.
+    async fn stop(self) -> (u64, u64) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.task.await);
+        let samples = self.samples.lock().expect("no panic under this lock");
+        let most = |part: &[u64]| part.iter().copied().max().unwrap_or_default();
+        (most(&samples[..samples.len().div_ceil(10)]), most(&samples))
+    }
+}
+
+fn resident_mib(pid: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() / 1024
+}
