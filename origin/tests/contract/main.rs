@@ -2,10 +2,13 @@
 
 #![allow(clippy::print_stdout)] // the seed, for whoever reads the run
 
+mod calls;
 mod feed;
 mod holds;
 mod keys;
+mod memory;
 mod model;
+mod naive;
 mod shop;
 mod stock;
 mod verbs;
@@ -60,5 +63,5 @@ on_both!(
     feed::one_relay_leads_until_its_lease_ends,
     feed::a_moment_covers_what_was_committed_before_it,
     feed::own_holds_can_be_left_out,
-    model::random_commands_keep_the_invariants,
+    model::the_store_decides_as_the_model,
 );
