@@ -10,4 +10,5 @@ mod freshness;
 mod last_unit;
 mod layers;
 mod rules;
+mod scenarios;
 mod settings;
