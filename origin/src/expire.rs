@@ -111,7 +111,11 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::{batch::batches, store::sqlite::Sqlite};
+    use crate::{
+        batch::{Work, batches},
+        relay::MemoryFeed,
+        store::sqlite::Sqlite,
+    };
 
     fn ask(command: Command) -> Ask {
         let key = Uuid::new_v4().to_string();
@@ -124,8 +128,10 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(None).unwrap());
         store.migrate().await.unwrap();
         let metrics = Metrics::new(prometheus::Registry::new());
-        let (batches, batcher) =
-            batches(store.clone(), Rules::none(), Arc::new(Notify::new()), metrics.clone(), 10_000);
+        let feed = Arc::new(MemoryFeed(onhand_wire::memory_log::MemoryLog::new(1)));
+        let (committed, rules) = (Arc::new(Notify::new()), Rules::none());
+        let work = Work { store: store.clone(), feed, rules, committed, metrics: metrics.clone() };
+        let (batches, batcher) = batches(work, 10_000);
         tokio::spawn(batcher.run());
         let run = async |command| batches.ask(ask(command), PATIENCE).await.unwrap();
         let sku = onhand_wire::Sku::new("x").unwrap();

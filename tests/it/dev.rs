@@ -12,17 +12,18 @@ use tokio::{
     process::{Child, Command},
 };
 
-struct Dev {
+/// Ends with its handle.
+pub(crate) struct Dev {
     process: Child,
-    edge: String,
-    origin: String,
-    tokens: Value,
+    pub(crate) edge: String,
+    pub(crate) origin: String,
+    pub(crate) tokens: Value,
     took: Duration,
     _dir: tempfile::TempDir,
 }
 
 impl Dev {
-    async fn start(more: &[&str]) -> Self {
+    pub(crate) async fn start(more: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("tokens.json");
         let began = Instant::now();

@@ -19,4 +19,5 @@ mod origin_table;
 mod promotion;
 mod rules;
 mod runbook;
+mod scenarios;
 mod settings;

@@ -1,6 +1,9 @@
 //! What becomes of a reservation: extend, confirm, cancel, fulfil, return, expire.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use onhand_wire::{
     Code, LocationId, Problem, Sku, limits,
@@ -12,7 +15,7 @@ use uuid::Uuid;
 use super::{insufficient, short};
 use crate::{
     command::{Ask, Done},
-    record::{Record, RecordLine},
+    record::{Record, RecordLine, Share},
     state::{State, Why, unknown_sku},
 };
 
@@ -148,11 +151,7 @@ fn give_up(state: &mut State, record: &Record, why: &Why<'_>) -> Keys {
 
 pub(super) fn fulfil(state: &mut State, ask: &Ask, id: Uuid, body: &Fulfil) -> Result<Done, Problem> {
     let Some(mut record) = open(state, ask, id, "fulfil", &[Stage::Confirmed])? else { return unchanged(state, id) };
-    let shipments = match &body.lines {
-        None => everything(&record),
-        Some(_) => named(state, &mut record, body)?,
-    };
-    refuse_unshippable(state, &record, &shipments)?;
+    let shipments = shipments(state, &record, body)?;
     let why = ask.why("fulfil", None);
     let mut keys = Keys::new();
     for shipment in shipments {
@@ -178,55 +177,64 @@ struct Shipment {
     quantity: i64,
 }
 
-fn everything(record: &Record) -> Vec<Shipment> {
-    let shares = record.lines.iter().enumerate().flat_map(|(line, held)| {
-        held.shares.iter().enumerate().map(move |(share, row)| Shipment { line, share, quantity: row.open() })
-    });
-    shares.filter(|shipment| shipment.quantity > 0).collect()
-}
+/// Line, quantity and, where one is named, the location.
+type Wanted<'a> = (u32, i64, Option<&'a LocationId>);
 
-/// Ships what is named, from the line's allocations in order, or from the location named.
-fn named(state: &State, record: &mut Record, body: &Fulfil) -> Result<Vec<Shipment>, Problem> {
-    let mut shipments = Vec::new();
-    let mut shorts = Vec::new();
-    let mut left = record.clone();
-    for (index, asked) in body.lines.iter().flatten().enumerate() {
+fn wanted<'a>(state: &State, record: &mut Record, body: &'a Fulfil) -> Result<Vec<Wanted<'a>>, Problem> {
+    let Some(lines) = &body.lines else {
+        let left = |line: &RecordLine| line.shares.iter().map(Share::open).sum();
+        return Ok(record.lines.iter().zip(0..).map(|(line, number)| (number, left(line), None)).collect());
+    };
+    let mut wanted = Vec::new();
+    for (index, asked) in lines.iter().enumerate() {
         asked.location.as_ref().map_or(Ok(()), |location| state.require_location(location).map(drop))?;
-        let line = line_mut(&mut left, index, asked.line)?;
-        let mut wanted = asked.quantity.get();
-        for (share, row) in line.shares.iter_mut().enumerate() {
-            if asked.location.as_ref().is_some_and(|location| *location != row.location) {
-                continue;
-            }
-            let quantity = wanted.min(row.open());
-            row.shipped += quantity;
-            wanted -= quantity;
-            if quantity > 0 {
-                shipments.push(Shipment { line: asked.line as usize, share, quantity });
-            }
-        }
-        if wanted > 0 {
-            shorts.push(short(asked.line, &line.sku, asked.quantity.get(), asked.quantity.get() - wanted));
-        }
+        line_mut(record, index, asked.line)?;
+        wanted.push((asked.line, asked.quantity.get(), asked.location.as_ref()));
     }
-    if shorts.is_empty() { Ok(shipments) } else { Err(insufficient("lines: more than is left to ship", shorts)) }
+    Ok(wanted)
 }
 
-/// Never more than is on hand: a backorder waits for its goods.
-fn refuse_unshippable(state: &State, record: &Record, shipments: &[Shipment]) -> Result<(), Problem> {
-    let mut on_hand = std::collections::BTreeMap::new();
-    let mut shorts = Vec::new();
-    for shipment in shipments {
-        let line = &record.lines[shipment.line];
-        let location = &line.shares[shipment.share].location;
-        let there = state.row(&line.sku, location).map_or(0, |row| row.on_hand);
-        let left = on_hand.entry((&line.sku, location)).or_insert(there);
-        if *left < shipment.quantity {
-            shorts.push(short(shipment.line as u32, &line.sku, shipment.quantity, *left));
+/// What ships from where: from the line's allocations in order or from the location named, and
+/// nowhere more than is on hand. A backorder waits for its goods; what is elsewhere need not.
+fn shipments(state: &State, record: &Record, body: &Fulfil) -> Result<Vec<Shipment>, Problem> {
+    let mut left = record.clone();
+    let (mut shipments, mut tally, mut on_hand) = (Vec::new(), Tally::default(), BTreeMap::new());
+    for (number, asked, named) in wanted(state, &mut left, body)? {
+        let RecordLine { sku, shares, .. } = &mut left.lines[number as usize];
+        let mut missing = asked;
+        let here = |share: &Share| named.is_none_or(|named| *named == share.location);
+        for (share, row) in shares.iter_mut().enumerate().filter(|(_, row)| here(row)) {
+            let there = || state.row(sku, &row.location).map_or(0, |row| row.on_hand);
+            let on_hand = on_hand.entry((sku.clone(), row.location.clone())).or_insert_with(there);
+            let quantity = missing.min(row.open()).min(*on_hand);
+            if quantity > 0 {
+                shipments.push(Shipment { line: number as usize, share, quantity });
+                (*on_hand, missing, row.shipped) = (*on_hand - quantity, missing - quantity, row.shipped + quantity);
+            }
         }
-        *left -= shipment.quantity.min(*left);
+        tally.count(number, asked, asked - missing);
     }
-    if shorts.is_empty() { Ok(()) } else { Err(insufficient("lines: more than is on hand", shorts)) }
+    tally.enough(record, "lines: more than is left to ship, or than is on hand where it is held")?;
+    Ok(shipments)
+}
+
+/// What was asked of each line, and what of it can be done: a short line is named once.
+#[derive(Default)]
+struct Tally(BTreeMap<u32, (i64, i64)>);
+
+impl Tally {
+    fn count(&mut self, line: u32, asked: i64, possible: i64) {
+        let sums = self.0.entry(line).or_default();
+        *sums = (sums.0 + asked, sums.1 + possible);
+    }
+
+    fn enough(self, record: &Record, detail: &'static str) -> Result<(), Problem> {
+        let shorts = self.0.into_iter().filter(|(_, (asked, possible))| possible < asked);
+        let shorts: Vec<_> = shorts
+            .map(|(line, (asked, possible))| short(line, &record.lines[line as usize].sku, asked, possible))
+            .collect();
+        if shorts.is_empty() { Ok(()) } else { Err(insufficient(detail, shorts)) }
+    }
 }
 
 pub(super) fn give_back(state: &mut State, ask: &Ask, id: Uuid, body: &Return) -> Result<Done, Problem> {
@@ -245,10 +253,12 @@ pub(super) fn give_back(state: &mut State, ask: &Ask, id: Uuid, body: &Return) -
     Ok(done(state, record, &keys))
 }
 
-/// On hand cannot go above what a quantity can be.
-fn check_room(state: &State, sku: &Sku, location: &LocationId, quantity: i64, index: usize) -> Result<(), Problem> {
+/// On hand cannot go above what a quantity can be: with the last of `returns`, and what goes there, too.
+fn check_room(state: &State, returns: &[(Sku, LocationId, i64)], index: usize) -> Result<(), Problem> {
+    let Some((sku, location, _)) = returns.last() else { return Ok(()) };
+    let coming: i64 = returns.iter().filter(|(s, l, _)| (s, l) == (sku, location)).map(|(.., quantity)| quantity).sum();
     let on_hand = state.row(sku, location).map_or(0, |row| row.on_hand);
-    if on_hand + quantity <= i64::from(limits::QUANTITY) {
+    if on_hand + coming <= i64::from(limits::QUANTITY) {
         return Ok(());
     }
     let right = format!("on hand at {location} cannot go above {}", limits::QUANTITY);
@@ -257,29 +267,26 @@ fn check_room(state: &State, sku: &Sku, location: &LocationId, quantity: i64, in
 
 /// What comes back where: to the location named, else to where it was shipped from.
 fn returns(state: &State, record: &mut Record, body: &Return) -> Result<Vec<(Sku, LocationId, i64)>, Problem> {
-    let mut returns = Vec::new();
-    let mut shorts = Vec::new();
+    let mut returns = Vec::<(Sku, LocationId, i64)>::new();
+    let mut tally = Tally::default();
     for (index, asked) in body.lines.iter().enumerate() {
         let line = line_mut(record, index, asked.line)?;
         if state.item(&line.sku).is_none() {
             return Err(unknown_sku(&line.sku));
         }
-        let shipped = line.shipped() - line.returned();
-        if asked.quantity.get() > shipped {
-            shorts.push(short(asked.line, &line.sku, asked.quantity.get(), shipped));
-            continue;
-        }
-        let mut wanted = asked.quantity.get();
+        let mut missing = asked.quantity.get();
         for share in &mut line.shares {
-            let quantity = wanted.min(share.shipped - share.returned);
+            let quantity = missing.min(share.shipped - share.returned);
             share.returned += quantity;
-            wanted -= quantity;
+            missing -= quantity;
             if quantity > 0 {
                 let location = body.location.clone().unwrap_or_else(|| share.location.clone());
-                check_room(state, &line.sku, &location, quantity, index)?;
                 returns.push((line.sku.clone(), location, quantity));
+                check_room(state, &returns, index)?;
             }
         }
+        tally.count(asked.line, asked.quantity.get(), asked.quantity.get() - missing);
     }
-    if shorts.is_empty() { Ok(returns) } else { Err(insufficient("lines: more than was shipped", shorts)) }
+    tally.enough(record, "lines: more than was shipped")?;
+    Ok(returns)
 }

@@ -20,19 +20,23 @@ pub(super) fn read(config: &ClientConfig, topic: &str, partitions: i32) -> Resul
     let consumer: BaseConsumer = config.create()?;
     let mut highest = FeedEnd::Empty;
     for partition in 0..partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, ASK)?;
-        let mut tail = TAIL;
-        while low < high {
-            let from = (high - tail).max(low);
-            let found = watermark(&consumer, topic, partition, from, high)?;
-            highest = higher(highest, found);
-            if found != FeedEnd::Empty || from == low {
-                break;
-            }
-            tail *= 10;
-        }
+        highest = higher(highest, last(&consumer, topic, partition)?);
     }
     Ok(highest)
+}
+
+/// The partition's last watermark.
+fn last(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<FeedEnd, KafkaError> {
+    let (low, high) = consumer.fetch_watermarks(topic, partition, ASK)?;
+    let mut tail = TAIL;
+    loop {
+        let from = (high - tail).max(low);
+        let found = if from < high { watermark(consumer, topic, partition, from, high)? } else { FeedEnd::Empty };
+        if found != FeedEnd::Empty || from == low {
+            return Ok(found);
+        }
+        tail *= 10;
+    }
 }
 
 fn higher(one: FeedEnd, other: FeedEnd) -> FeedEnd {

@@ -2,11 +2,14 @@
 
 #![allow(clippy::print_stdout)] // the seed, for whoever reads the run
 
+mod calls;
 mod feed;
 mod holds;
 mod keys;
 mod ledger;
+mod memory;
 mod model;
+mod naive;
 mod runbook;
 mod search;
 mod shop;
@@ -88,5 +91,5 @@ on_both!(
     runbook::reserved_follows_the_open_reservations,
     runbook::an_answer_of_many_commands_is_kept,
     runbook::connections_restart_under_load,
-    model::random_commands_keep_the_invariants,
+    model::the_store_decides_as_the_model,
 );

@@ -31,6 +31,11 @@ impl Client {
         Self { http, base, token }
     }
 
+    /// Of a node that is no world's, such as one that a test started itself.
+    pub fn at(base: &str, token: Option<&str>) -> Self {
+        Self::new(http(), base.to_owned(), token.map(str::to_owned))
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.call(Method::GET, path).send().await
     }
