@@ -55,9 +55,11 @@ fn after() -> String {
     format!("SELECT greatest(clock_timestamp(), t), {SYNCED} FROM relay")
 }
 
-/// Dead at the batch's moment or up to a second later; the decision tells which.
+/// Dead at the batch's moment or up to a second later; the decision tells which. The statement's
+/// own moment, not `clock_timestamp()`: with a volatile bound the index would be read through all
+/// open holds of a SKU.
 const DEAD: &str = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations
-    WHERE sku = ANY($1) AND expires_at <= greatest(clock_timestamp(), (SELECT t FROM relay)) + interval '1 second'";
+    WHERE sku = ANY($1) AND expires_at <= greatest(statement_timestamp(), (SELECT t FROM relay)) + interval '1 second'";
 
 /// A row to lock for a SKU that a command may create: deleted at seq 0, never published.
 const MAKE: &str = "INSERT INTO products (sku, name, deleted, seq, changed_at, search)

@@ -80,14 +80,19 @@ fn settings(purpose: Purpose, timeouts: Timeouts) -> String {
         Purpose::Batch => format!(
             "SET statement_timeout = {statement}; SET lock_timeout = {lock};
              SET idle_in_transaction_session_timeout = {statement};
-             SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off;
-             SET client_min_messages = warning;
+             SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
+             SET jit = off; SET client_min_messages = warning;
              UPDATE origin_state SET connects = connects + 1"
         ),
+        // The outbox is short, what it is joined to is long: row by row, whatever the plan was made on.
+        // A bitmap would read every dead entry of the outbox's index again and again; a plain scan
+        // marks them.
         // Deleting published rows needs no durability: at worst they are published again.
         Purpose::Relay => format!(
             "SET statement_timeout = {statement}; SET synchronous_commit = off; SET jit = off;
-             SET idle_in_transaction_session_timeout = {statement}; LISTEN onhand_outbox"
+             SET idle_in_transaction_session_timeout = {statement};
+             SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+             SET enable_mergejoin = off; SET enable_bitmapscan = off; LISTEN onhand_outbox"
         ),
         Purpose::Migration => "SET client_min_messages = warning".to_owned(),
     }
