@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import
+.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import bench-visible hard-minute
 
 TOKENS := target/dev-tokens.json
 
@@ -57,3 +57,11 @@ bench: plugins ## Benchmarks of the functions: deciding, the feed's records, a r
 bench-holds: setup ## Holds over HTTP beside a hand-written PostgreSQL transaction, in one go
 	cargo build --release -p onhand
 	cargo bench -p onhand --bench holds
+
+bench-visible: setup ## From acknowledged to visible at an edge, beside raw Kafka under the same load
+	cargo build --release -p onhand
+	cargo bench -p onhand --bench visible
+
+hard-minute: setup ## A minute of PostgreSQL restarts and killed origins under load, in full
+	cargo build --workspace --bins
+	ONHAND_HARD_SECONDS=60 cargo test --workspace --test it hard_minute -- --nocapture

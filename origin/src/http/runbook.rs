@@ -45,11 +45,11 @@ pub(super) async fn low_stock(State(context): Shared, request: Request) -> Reply
     let (parts, _) = request.into_parts();
     context.judge(&parts, Scope::Operator)?;
     let (limit, beyond) = page(&parts)?;
-    // No control character is in a SKU or a location.
-    let split = |text: String| text.split_once('\n').map(|(sku, at)| (sku.to_owned(), at.to_owned()));
+    // No slash is in a location.
+    let split = |text: String| text.rsplit_once('/').map(|(sku, at)| (sku.to_owned(), at.to_owned()));
     let after = beyond.map(|text| split(text).ok_or_else(not_ours)).transpose()?;
     let items = context.store.low_stock(after, limit + 1).await?;
-    Ok(write::json(&paged(items, limit, |low| format!("{}\n{}", low.sku, low.location))))
+    Ok(write::json(&paged(items, limit, |low| format!("{}/{}", low.sku, low.location))))
 }
 
 pub(super) async fn stuck(State(context): Shared, request: Request) -> Reply {

@@ -43,11 +43,13 @@ mod site;
 mod tokens;
 mod world;
 
+mod cheap;
 mod client;
 pub mod drill;
 pub mod wait;
 
 pub use builder::Builder;
+pub use cheap::Cheap;
 pub use client::{Call, Client, Reply, encode};
 pub use error::Error;
 pub use node::Node;

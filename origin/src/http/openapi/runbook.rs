@@ -45,13 +45,13 @@ fn stuck() -> Call {
 
 fn reconcile() -> Call {
     let example = json!({
-        "mode": "report", "checked": 4120, "counts": 1,
+        "mode": "apply", "checked": 4120, "counts": 1,
         "totals": {"counts": 1, "ledger": 0, "reservations": 0},
         "differences": [{"comparison": "counts", "sku": "22423", "location": "eu-1",
                          "expected": {"on_hand": 55, "reserved": 2}, "found": {"on_hand": 54, "reserved": 2}}],
         "unknown": {"total": 0, "items": []},
     });
-    let counts = json!({"mode": "report", "counts": [{"sku": "22423", "location": "eu-1", "on_hand": 55}]});
+    let counts = json!({"mode": "apply", "counts": [{"sku": "22423", "location": "eu-1", "on_hand": 55}]});
     call(RUNBOOK, Post, "/internal/api/inventory/reconcile", "reconcile")
         .writes(Scope::Operator)
         .says(
