@@ -23,7 +23,7 @@ impl Ranking for HostileRanking {
             "rank_low" => vec![Some(-1_000_000_001); all],
             "highest" => vec![Some(1_000_000_000); all],
             "lowest" => vec![Some(-1_000_000_000); all],
-            "huge" => vec![Some(7); 1 << 20],
+            "huge" => vec![Some(7); 1 << 16],
             _ => {
                 let told = config.text("ranks").unwrap_or_default();
                 locations.iter().map(|location| told_of(&told, &location.id)).collect()
