@@ -50,5 +50,5 @@ fi
 built=$target/guest/$triple/guest
 cargo run --quiet -p onhand-rules --bin componentize -- "$out" \
     "$built/channel_buffer.wasm" "$built/nearest_allocation.wasm" \
-    "$built/examples/hostile.wasm" "$built/examples/hostile_view.wasm"
+    "$built/examples/hostile.wasm" "$built/examples/hostile_view.wasm" "$built/examples/hostile_ranking.wasm"
 mv "$out/.building" "$stamp"

@@ -1,5 +1,7 @@
 //! Rules in WebAssembly take part: the origin allocates through one, the edge shows through another.
 
+mod ranks;
+
 use std::{
     path::{Path, PathBuf},
     sync::{

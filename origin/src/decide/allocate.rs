@@ -1,4 +1,6 @@
-//! Which locations serve a line: the built-in strategies, or a rule.
+//! Which locations serve a line: the built-in strategies, a rule, or the order that rules' ranks make.
+
+mod rank;
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -9,6 +11,8 @@ use onhand_wire::{
 };
 
 use crate::{record::Share, state::State};
+
+pub(super) use rank::check;
 
 /// The built-in strategies. Each uses all available stock before any backorder.
 pub const STRATEGIES: [&str; 4] = ["priority", "most_stock", "fewest_splits", "nearest"];
@@ -46,18 +50,25 @@ pub(super) fn plan(state: &State, hold: &Hold, channel: Option<&Channel>, rules:
 }
 
 impl<'a> Plan<'a> {
-    /// Lines in turn, so that each sees what the earlier ones leave; a rule sees them all at once.
+    /// Lines in turn, so that each sees what the earlier ones leave; a rule that plans sees them all
+    /// at once.
     fn decide(&mut self, strategy: &str, state: &State, rules: &Rules) -> String {
         if STRATEGIES.contains(&strategy) {
             self.by_strategy(strategy);
             return strategy.to_owned();
         }
         let named = self.hold.lines.iter().all(|line| line.location.is_some());
-        if named || !self.by_rule(strategy, state, rules) {
+        let decided = if named {
+            None
+        } else if rank::is_ranked(strategy, rules) {
+            self.by_ranks(strategy, state, rules)
+        } else {
+            self.by_rule(strategy, state, rules).then(|| strategy.to_owned())
+        };
+        decided.unwrap_or_else(|| {
             self.by_strategy("priority");
-            return "priority".to_owned();
-        }
-        strategy.to_owned()
+            "priority".to_owned()
+        })
     }
 
     fn by_strategy(&mut self, strategy: &str) {
@@ -148,7 +159,9 @@ impl<'a> Plan<'a> {
                 self.take(index, &[named]);
             }
         }
-        let input = self.input(state);
+        let lines = self.asked();
+        let stock = self.offers(&lines);
+        let input = self.input(state, lines, stock);
         let Ok(plan) = rules.allocate(rule, &input) else {
             self.left = before;
             self.shares.iter_mut().for_each(Vec::clear);
@@ -160,11 +173,15 @@ impl<'a> Plan<'a> {
         true
     }
 
-    fn input(&self, state: &State) -> AllocationInput {
+    /// Every line without a location.
+    fn asked(&self) -> Vec<AskedLine> {
         let unnamed = self.hold.lines.iter().zip(0..).filter(|(line, _)| line.location.is_none());
-        let lines: Vec<_> = unnamed
+        unnamed
             .map(|(line, number)| AskedLine { line: number, sku: line.sku.clone(), quantity: line.quantity.get() })
-            .collect();
+            .collect()
+    }
+
+    fn offers(&self, lines: &[AskedLine]) -> Vec<Offer> {
         let mut stock: Vec<_> = Vec::new();
         let mut skus: Vec<_> = lines.iter().map(|line| &line.sku).collect();
         skus.sort();
@@ -181,6 +198,10 @@ impl<'a> Plan<'a> {
                 }
             }
         }
+        stock
+    }
+
+    fn input(&self, state: &State, lines: Vec<AskedLine>, stock: Vec<Offer>) -> AllocationInput {
         AllocationInput {
             at: state.now,
             channel: self.hold.channel.clone(),

@@ -8,7 +8,7 @@ use onhand_wire::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::allocate::STRATEGIES;
+use super::allocate;
 use crate::{
     command::{Ask, Done, group},
     state::State,
@@ -93,10 +93,7 @@ pub(super) fn put_channel(
     for location in &body.locations {
         state.require_location(location)?;
     }
-    if !STRATEGIES.contains(&body.allocation.as_str()) && !rules.has_allocation(&body.allocation) {
-        let right = format!("one of {} or the name of a loaded allocation rule", STRATEGIES.join(", "));
-        return Err(Problem::field("allocation", right));
-    }
+    allocate::check(&body.allocation, rules).map_err(|right| Problem::field("allocation", right))?;
     let held = state.topology.channels.get(id);
     let new = held.is_none();
     let channel = Channel {

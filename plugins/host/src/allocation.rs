@@ -1,4 +1,4 @@
-//! What an allocation rule is asked, what it answers, and whether the answer may stand.
+//! What an allocation or ranking rule is asked, what it answers, and whether the answer may stand.
 //!
 //! Plain types: each released version of the WIT is mapped to and from these.
 
@@ -8,6 +8,9 @@ use onhand_wire::{ChannelId, LocationId, Sku, Timestamp, request::Destination};
 use serde::Serialize;
 
 use crate::fault::Failure;
+
+/// Ranks lie between its negative and it; what is never to come first abstains instead.
+const MOST_RANK: i32 = 1_000_000_000;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AllocationInput {
@@ -85,10 +88,18 @@ impl AllocationInput {
     }
 
     pub(crate) fn check_ranks(&self, ranks: &[Option<i32>]) -> Result<(), Failure> {
-        if ranks.len() == self.locations.len() {
-            return Ok(());
+        if ranks.len() != self.locations.len() {
+            return Err(Failure::wrong(format!("{} ranks for {} locations", ranks.len(), self.locations.len())));
         }
-        Err(Failure::wrong(format!("{} ranks for {} locations", ranks.len(), self.locations.len())))
+        let far = |rank: &i32| !(-MOST_RANK..=MOST_RANK).contains(rank);
+        match ranks.iter().zip(&self.locations).find(|(rank, _)| rank.as_ref().is_some_and(far)) {
+            Some((rank, at)) => Err(Failure::wrong(format!(
+                "rank {} for {}, beyond {MOST_RANK} either way",
+                rank.unwrap_or_default(),
+                at.location
+            ))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -19,7 +19,8 @@ pub struct Config {
     /// begin just before a tick, so it gets up to 1 ms less than this. It gets more only where the
     /// machine is so busy that the clock's own thread waits for a core.
     pub deadline: Span,
-    /// The same for an allocation inside a batch, which holds its row locks meanwhile.
+    /// The same for an allocation or ranking inside a batch, which holds its row locks meanwhile. Each
+    /// of several rules has it for itself.
     pub batch_deadline: Span,
     /// What one call may have of memory; past it growing fails, which ends most guests.
     pub memory: Size,

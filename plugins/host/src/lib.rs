@@ -1,6 +1,6 @@
 //! Loads, limits and runs rule components: used by edge, origin and the command.
 //!
-//! A call, in order ([`Rules::allocate`], [`Rules::view`]):
+//! A call, in order ([`Rules::allocate`], [`Rules::rank`], [`Rules::view`]):
 //! 1. the release in force is read (arc-swap: a swap drops no call and none waits for it);
 //! 2. input that is too large is refused before anything is set up;
 //! 3. a **fresh store**, with the deadline, the memory cap and the size limits set before the guest

@@ -31,7 +31,7 @@ pub enum LoadFault {
     Sandbox(io::Error),
     #[error("a rule's name has 1 to 64 characters of A-Z a-z 0-9 _ - and starts with a letter or digit")]
     Name,
-    #[error("{0:?} is a built-in strategy; an allocation rule needs another name")]
+    #[error("{0:?} is a built-in strategy; an allocation or ranking rule needs another name")]
     BuiltIn(String),
     #[error("{size} bytes; rules.component_size allows {most}")]
     TooLarge { size: u64, most: u64 },
@@ -40,7 +40,7 @@ pub enum LoadFault {
     /// Truncated, no WebAssembly at all, or over a limit of the sandbox.
     #[error("no valid component: {0}")]
     Invalid(String),
-    #[error("its exports [{0}] are no world that this host runs (onhand:rules@0.1: view, allocation)")]
+    #[error("its exports [{0}] are no world that this host runs (onhand:rules@0.1: view, allocation, ranking)")]
     World(String),
     #[error("can't be linked: {0}")]
     Link(String),
@@ -78,12 +78,13 @@ pub(crate) fn folder(config: &Config, engine: &Engine) -> Result<Vec<Loaded>, Lo
 fn one(config: &Config, engine: &Engine, file: &Path) -> Result<Loaded, LoadFault> {
     let name = name(file)?;
     let linked = link(engine, &read(file, config.component_size)?)?;
-    if matches!(linked, Linked::Allocation(_)) && BUILT_IN.contains(&name.as_str()) {
+    let by_name = !matches!(linked, Linked::View(_));
+    if by_name && BUILT_IN.contains(&name.as_str()) {
         return Err(LoadFault::BuiltIn(name));
     }
     let beside = beside(&file.with_extension("toml"))?;
-    if matches!(linked, Linked::Allocation(_)) && beside.channels.is_some() {
-        let told = "`channels` beside it is for views; a channel names its allocation rule itself";
+    if by_name && beside.channels.is_some() {
+        let told = "`channels` beside it is for views; a channel names its allocation or ranking rules itself";
         return Err(LoadFault::Settings(told.to_owned()));
     }
     Ok(Loaded { name, file: file.to_owned(), linked, beside })

@@ -24,6 +24,7 @@ use crate::{
 pub enum World {
     View,
     Allocation,
+    Ranking,
 }
 
 impl World {
@@ -31,6 +32,7 @@ impl World {
         match self {
             Self::View => "view",
             Self::Allocation => "allocation",
+            Self::Ranking => "ranking",
         }
     }
 }
@@ -68,6 +70,7 @@ impl Rule {
         match self.linked {
             Linked::View(_) => World::View,
             Linked::Allocation(_) => World::Allocation,
+            Linked::Ranking(_) => World::Ranking,
         }
     }
 

@@ -8,7 +8,6 @@ use std::{
 
 use arc_swap::ArcSwap;
 use onhand_wire::ChannelId;
-use wasmtime::Store;
 
 use crate::{
     AllocationInput, Config, Fault, LoadError, LoadFault, Plan, Presentation, Reason, ViewInput, World,
@@ -17,8 +16,7 @@ use crate::{
     meter::Meter,
     rule::{Rule, Said},
     sandbox::{Sandbox, Ticks},
-    since_v0_1::{Allocation, Linked},
-    state::State,
+    since_v0_1::Linked,
 };
 
 /// The rules in force; a clone is another handle on the same ones.
@@ -91,8 +89,13 @@ impl Rules {
         self.0.current.load().rules.values().map(|rule| (rule.name.clone(), rule.world())).collect()
     }
 
+    /// The world of the rule of this name; none if it isn't loaded.
+    pub fn world(&self, name: &str) -> Option<World> {
+        self.0.current.load().rules.get(name).map(|rule| rule.world())
+    }
+
     pub fn has_allocation(&self, name: &str) -> bool {
-        self.0.current.load().rules.get(name).is_some_and(|rule| rule.world() == World::Allocation)
+        self.world(name) == Some(World::Allocation)
     }
 
     /// Whether any lookup might be shown differently from the plain facts.
@@ -106,16 +109,33 @@ impl Rules {
     /// # Errors
     /// Whatever went wrong; the built-in strategy is to be used.
     pub fn allocate(&self, rule: &str, input: &AllocationInput) -> Result<Plan, Fault> {
-        self.allocation(rule, input, |allocation, store| allocation.allocate(store, input))
+        let set = self.0.current.load();
+        let found = set.rules.get(rule);
+        let Some((found, Linked::Allocation(world))) = found.map(|found| (found, &found.linked)) else {
+            return Err(self.unknown(rule, "no allocation rule of this name is loaded"));
+        };
+        found.run(&self.0.meter, input, input.bytes(), |store| world.allocate(store, input))
     }
 
-    /// One rank per location of the input, in its order: lower is better, none abstains. Lines and
-    /// stock of the input are not given to the rule.
+    /// One rank per location of the input, in its order: lower is better, none abstains. Rules of the
+    /// worlds `allocation` and `ranking` can be asked. Lines and stock of the input are not given to
+    /// the rule, but count for the limit of its size.
     ///
     /// # Errors
     /// Whatever went wrong; the rule is to be taken as abstaining.
     pub fn rank(&self, rule: &str, input: &AllocationInput) -> Result<Vec<Option<i32>>, Fault> {
-        self.allocation(rule, input, |allocation, store| allocation.rank(store, input))
+        let set = self.0.current.load();
+        let found = set.rules.get(rule).map(|found| (found, &found.linked));
+        let (meter, bytes) = (&self.0.meter, input.bytes());
+        match found {
+            Some((found, Linked::Allocation(world))) => {
+                found.run(meter, input, bytes, |store| world.rank(store, input))
+            }
+            Some((found, Linked::Ranking(world))) => found.run(meter, input, bytes, |store| world.rank(store, input)),
+            Some((_, Linked::View(_))) | None => {
+                Err(self.unknown(rule, "no allocation or ranking rule of this name is loaded"))
+            }
+        }
     }
 
     /// What a channel sees of a SKU, within [`Config::deadline`]. None: no rule applies, and the plain
@@ -135,18 +155,9 @@ impl Rules {
         self.0.meter.register(registry)
     }
 
-    fn allocation<T>(
-        &self,
-        name: &str,
-        input: &AllocationInput,
-        call: impl FnOnce(&Allocation, &mut Store<State>) -> Result<T, Failure>,
-    ) -> Result<T, Fault> {
-        let set = self.0.current.load();
-        let Some((rule, allocation)) = set.allocation(name) else {
-            self.0.meter.failed(name, &Reason::Unknown);
-            return Err(Failure::new(Reason::Unknown, "no allocation rule of this name is loaded").of(name));
-        };
-        rule.run(&self.0.meter, input, input.bytes(), |store| call(allocation, store))
+    fn unknown(&self, name: &str, what: &str) -> Fault {
+        self.0.meter.failed(name, &Reason::Unknown);
+        Failure::new(Reason::Unknown, what).of(name)
     }
 }
 
@@ -157,6 +168,7 @@ impl Set {
             let (world, deadline) = match linked {
                 Linked::View(_) => (World::View, source.config.deadline),
                 Linked::Allocation(_) => (World::Allocation, source.config.batch_deadline),
+                Linked::Ranking(_) => (World::Ranking, source.config.batch_deadline),
             };
             let rule = Arc::new(Rule {
                 meter: meter.of(&name, world),
@@ -190,13 +202,5 @@ impl Set {
 
     fn view(&self, channel: Option<&ChannelId>) -> Option<&Rule> {
         channel.and_then(|channel| self.views.get(channel)).or(self.any_view.as_ref()).map(Arc::as_ref)
-    }
-
-    fn allocation(&self, name: &str) -> Option<(&Rule, &Allocation)> {
-        let rule = self.rules.get(name)?;
-        match &rule.linked {
-            Linked::Allocation(allocation) => Some((rule, allocation)),
-            Linked::View(_) => None,
-        }
     }
 }

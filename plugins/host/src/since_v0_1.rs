@@ -2,6 +2,7 @@
 //! and this one goes on serving the rules that were built with it.
 
 mod allocation;
+mod ranking;
 mod view;
 
 use wasmtime::component::{Component, HasSelf, Linker};
@@ -34,7 +35,23 @@ mod allocation_world {
     });
 }
 
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+mod ranking_world {
+    wasmtime::component::bindgen!({
+        world: "ranking",
+        path: "../../wit/rules/since-v0.1",
+        ownership: Borrowing { duplicate_if_necessary: false },
+        with: {
+            "onhand:rules/host": super::view_world::onhand::rules::host,
+            "onhand:rules/errors": super::view_world::onhand::rules::errors,
+            "onhand:rules/places": super::allocation_world::onhand::rules::places,
+            "onhand:rules/serving": super::allocation_world::onhand::rules::serving,
+        },
+    });
+}
+
 pub(crate) use allocation::Allocation;
+pub(crate) use ranking::Ranking;
 pub(crate) use view::View;
 use view_world::onhand::rules::{errors::Error, host};
 
@@ -42,6 +59,7 @@ use view_world::onhand::rules::{errors::Error, host};
 pub(crate) enum Linked {
     View(View),
     Allocation(Allocation),
+    Ranking(Ranking),
 }
 
 /// None if the component exports no world of this version.
@@ -54,6 +72,9 @@ pub(crate) fn link(component: &Component) -> wasmtime::Result<Option<Linked>> {
     }
     if exports(allocation::EXPORT) {
         return Ok(Some(Linked::Allocation(Allocation::new(linker.instantiate_pre(component)?)?)));
+    }
+    if exports(ranking::EXPORT) {
+        return Ok(Some(Linked::Ranking(Ranking::new(linker.instantiate_pre(component)?)?)));
     }
     Ok(None)
 }

@@ -1,7 +1,8 @@
 //! An allocation rule whose setting `behaviour` says how it misbehaves:
 //! `loop`, `grow`, `trap`, `stack`, `chatter`, `log_flood`, `refuse`, `invalid_config`, `internal`,
-//! `unknown_location`, `unknown_line`, `too_much`, `more_than_there_is`, `nothing`, `twice`, `huge`, `rank_short`; `count` keeps state and
-//! tells it. Anything else: all of each line from the first location, whatever is there.
+//! `unknown_location`, `unknown_line`, `too_much`, `more_than_there_is`, `nothing`, `twice`, `huge`, `rank_short`,
+//! `rank_high`; `count` keeps state and tells it. Anything else: all of each line from the first location,
+//! whatever is there.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -57,8 +58,11 @@ impl Allocation for Hostile {
     }
 
     fn rank(config: &Config, _: Request, locations: Vec<Location>) -> Vec<Option<i32>> {
-        let short = usize::from(misbehave(config) == "rank_short");
-        vec![Some(7); locations.len() - short]
+        match misbehave(config).as_str() {
+            "rank_short" => vec![Some(7); locations.len() - 1],
+            "rank_high" => vec![Some(i32::MAX); locations.len()],
+            _ => vec![Some(7); locations.len()],
+        }
     }
 }
 

@@ -23,7 +23,8 @@ pub trait Allocation {
         stock: Vec<SkuStock>,
     ) -> Result<Plan, Error>;
 
-    /// One rank for each location, in the order given: lower is better, `None` abstains.
+    /// Asked where a channel names several rules: one rank for each location, in the order given, as
+    /// [`Ranking::rank`](crate::Ranking::rank).
     ///
     /// Abstains everywhere unless the rule says otherwise.
     fn rank(_config: &Config, _request: Request, locations: Vec<Location>) -> Vec<Option<i32>> {

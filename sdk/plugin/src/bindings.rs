@@ -28,4 +28,21 @@ pub mod allocation {
     });
 }
 
+pub mod ranking {
+    wit_bindgen::generate!({
+        world: "ranking",
+        path: "../../wit/rules/since-v0.1",
+        runtime_path: "::onhand_plugin::bindings::rt",
+        pub_export_macro: true,
+        default_bindings_module: "onhand_plugin::bindings::ranking",
+        additional_derives: [PartialEq],
+        with: {
+            "onhand:rules/host@0.1.0": crate::bindings::view::onhand::rules::host,
+            "onhand:rules/errors@0.1.0": crate::bindings::view::onhand::rules::errors,
+            "onhand:rules/places@0.1.0": crate::bindings::allocation::onhand::rules::places,
+            "onhand:rules/serving@0.1.0": crate::bindings::allocation::onhand::rules::serving,
+        },
+    });
+}
+
 pub use wit_bindgen::rt;

@@ -1,6 +1,6 @@
 //! For authors of rules: plain traits, compiled to WebAssembly with the rule.
 //!
-//! A rule implements [`View`] or [`Allocation`] and registers itself. That is all of it:
+//! A rule implements [`View`], [`Allocation`] or [`Ranking`] and registers itself. That is all of it:
 //!
 //! ```
 //! use onhand_plugin::{Config, Error, View, view::{Presentation, Request, Shown, Stock}};
@@ -54,6 +54,22 @@
 //! # fn main() {}
 //! ```
 //!
+//! ```
+//! use onhand_plugin::{Config, Error, Ranking, ranking::{Location, Request}};
+//!
+//! /// Where shoppers collect first; the channel's next rule, or its own order, decides the rest.
+//! struct PickupFirst;
+//!
+//! impl Ranking for PickupFirst {
+//!     fn rank(_: &Config, _: Request, locations: Vec<Location>) -> Result<Vec<Option<i32>>, Error> {
+//!         Ok(locations.iter().map(|location| location.pickup.then_some(0)).collect())
+//!     }
+//! }
+//!
+//! onhand_plugin::register!(ranking: PickupFirst);
+//! # fn main() {}
+//! ```
+//!
 //! What each type means, its units and ranges stand beside it, and in `wit/rules/since-v0.1`.
 //!
 //! The crate compiles for the machine at hand too, so a rule is tested by `cargo test` like any
@@ -68,6 +84,7 @@ mod config;
 mod log;
 
 pub mod allocation;
+pub mod ranking;
 pub mod view;
 
 pub use allocation::Allocation;
@@ -77,9 +94,11 @@ pub use bindings::{
 };
 pub use config::Config;
 pub use log::{Level, log};
+pub use ranking::Ranking;
 pub use view::View;
 
-/// Makes a type the component's rule: `register!(view: T)` or `register!(allocation: T)`, once.
+/// Makes a type the component's rule: `register!(view: T)`, `register!(allocation: T)` or
+/// `register!(ranking: T)`, once.
 #[macro_export]
 macro_rules! register {
     (view: $rule:ty) => {
@@ -96,6 +115,14 @@ macro_rules! register {
             type Component = $crate::allocation::Registered<$rule>;
             #[cfg(target_family = "wasm")]
     $crate::bindings::allocation::export!(Component with_types_in $crate::bindings::allocation);
+            let _ = ::core::mem::size_of::<Component>();
+        };
+    };
+    (ranking: $rule:ty) => {
+        const _: () = {
+            type Component = $crate::ranking::Registered<$rule>;
+            #[cfg(target_family = "wasm")]
+    $crate::bindings::ranking::export!(Component with_types_in $crate::bindings::ranking);
             let _ = ::core::mem::size_of::<Component>();
         };
     };

@@ -64,7 +64,7 @@ pub struct Channel {
     pub channel: ChannelId,
     #[serde(default)]
     pub locations: Vec<LocationId>,
-    /// A built-in strategy or the name of an allocation rule.
+    /// A built-in strategy, the name of a rule, or several rules that rank, separated by commas.
     #[serde(default = "priority")]
     pub allocation: String,
     pub version: Version,

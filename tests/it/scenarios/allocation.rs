@@ -59,6 +59,11 @@ pub(super) async fn most_stock_priority_and_a_pickup_point(place: &Place) {
         allocated(&held, 0, &shares);
         place.done(&held, "cancel", json!({})).await;
     }
+    // A channel that has the pickup point too, and would rather not split: it alone has all five.
+    place.channel("m-collect", &["m-a", "m-b", "m-shop"], "fewest_splits").await;
+    let whole = place.hold(json!({"lines": line, "channel": "m-collect"})).await;
+    allocated(&whole, 0, &[("m-shop", 5)]);
+    place.done(&whole, "cancel", json!({})).await;
     let collected = place.hold(json!({"lines": [{"sku": "m", "quantity": 5, "location": "m-shop"}]})).await;
     allocated(&collected, 0, &[("m-shop", 5)]);
     let ten = place.ask(json!({"lines": [{"sku": "m", "quantity": 10}], "channel": "m-most"})).await;

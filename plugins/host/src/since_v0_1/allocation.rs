@@ -8,8 +8,11 @@ use wasmtime::{Store, component::InstancePre};
 use super::{
     allocation_world::{
         AllocationPre,
-        exports::onhand::rules::allocation_rule::{AskedLine, Location, Offer, Planned, Request, SkuStock},
-        onhand::rules::places::{Coordinates, Destination},
+        exports::onhand::rules::allocation_rule::{AskedLine, Offer, Planned, SkuStock},
+        onhand::rules::{
+            places::{Coordinates, Destination},
+            serving::{Location, Request},
+        },
     },
     refusal, units,
 };
@@ -47,7 +50,7 @@ impl Allocation {
     }
 }
 
-fn request(input: &AllocationInput) -> Request<'_> {
+pub(super) fn request(input: &AllocationInput) -> Request<'_> {
     Request {
         at: u64::try_from(input.at.micros() / 1000).unwrap_or(0),
         channel: input.channel.as_ref().map(|id| id.as_str()),
@@ -67,7 +70,7 @@ fn line(asked: &crate::AskedLine) -> AskedLine<'_> {
     AskedLine { line: asked.line, sku: asked.sku.as_str(), quantity: units(asked.quantity) }
 }
 
-fn location(at: &Candidate) -> Location<'_> {
+pub(super) fn location(at: &Candidate) -> Location<'_> {
     Location {
         id: at.location.as_str(),
         region: at.region.as_deref(),

@@ -52,6 +52,8 @@ fn a_rank_for_every_location() {
     assert_eq!(hostile("").rank("hostile", &ten_asked()).unwrap(), [Some(7), Some(7)]);
     let fault = hostile("rank_short").rank("hostile", &ten_asked()).unwrap_err();
     assert_eq!(wrong(fault.reason), "1 ranks for 2 locations");
+    let fault = hostile("rank_high").rank("hostile", &ten_asked()).unwrap_err();
+    assert_eq!(wrong(fault.reason), "rank 2147483647 for eu-1, beyond 1000000000 either way");
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod answers;
 mod examples;
 mod limits;
 mod loading;
+mod ranking;

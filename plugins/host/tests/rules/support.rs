@@ -88,6 +88,10 @@ pub(crate) fn hostile(behaviour: &str) -> Rules {
     alone("hostile", &format!("behaviour = {behaviour:?}"))
 }
 
+pub(crate) fn hostile_ranking(behaviour: &str) -> Rules {
+    alone("hostile-ranking", &format!("behaviour = {behaviour:?}"))
+}
+
 pub(crate) fn hostile_view(behaviour: &str) -> Rules {
     alone("hostile-view", &format!("behaviour = {behaviour:?}"))
 }

@@ -1,0 +1,30 @@
+//! The `ranking` world.
+
+use wasmtime::{Store, component::InstancePre};
+
+use super::{
+    allocation::{location, request},
+    allocation_world::onhand::rules::serving::Location,
+    ranking_world::RankingPre,
+    refusal,
+};
+use crate::{AllocationInput, fault::Failure, sandbox::failure, state::State};
+
+pub(super) const EXPORT: &str = "onhand:rules/ranking-rule@0.1.0";
+
+pub(crate) struct Ranking(RankingPre<State>);
+
+impl Ranking {
+    pub(super) fn new(component: InstancePre<State>) -> wasmtime::Result<Self> {
+        RankingPre::new(component).map(Self)
+    }
+
+    pub(crate) fn rank(&self, store: &mut Store<State>, input: &AllocationInput) -> Result<Vec<Option<i32>>, Failure> {
+        let locations: Vec<Location<'_>> = input.locations.iter().map(location).collect();
+        let rule = self.0.instantiate(&mut *store).map_err(|error| failure(&error, store.data()))?;
+        let called = rule.onhand_rules_ranking_rule().call_rank(&mut *store, request(input), &locations);
+        let ranks = called.map_err(|error| failure(&error, store.data()))?.map_err(refusal)?;
+        input.check_ranks(&ranks)?;
+        Ok(ranks)
+    }
+}
