@@ -6,6 +6,8 @@
 //! token, idempotency key, ledger and feed to a real Kafka. Rounds alternate, so that what the
 //! machine does otherwise meets both.
 
+#![allow(clippy::print_stdout)] // the figures
+
 mod caller;
 mod peer;
 mod report;
@@ -66,8 +68,8 @@ async fn run(args: &Args) {
     // The broker's and the server's own warming up belongs to nobody's figures.
     let warm = Load { callers: 32, skus: args.skus, seconds: args.warm_up };
     if args.warm_up > 0 {
-        drop(caller::run(&world, &warm).await);
-        drop(peer.run(&warm).await);
+        caller::run(&world, &warm).await;
+        peer.run(&warm).await;
     }
     let mut report = Report::default();
     for shape in ["hot", "uniform"] {

@@ -4,6 +4,8 @@
 //! edge for it until it shows; at the same time, on the same broker, records go from a producer to
 //! a consumer. Both see the same load.
 
+#![allow(clippy::print_stdout)] // the figures
+
 mod kafka;
 mod load;
 

@@ -16,10 +16,10 @@ use crate::record::StockPolicy;
 pub(super) fn steps(row_policy: &str) -> String {
     format!(
         "SELECT sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after, seq, at,
-            CAST(policy AS text), id, kind = 'baseline'
+            CAST(policy AS text), id, kind = 'baseline', kind LIKE 'reconcile%'
         FROM ledger
         UNION ALL
-        SELECT sku, location, 0, 0, on_hand, reserved, seq, changed_at, CAST({row_policy} AS text), NULL, false
+        SELECT sku, location, 0, 0, on_hand, reserved, seq, changed_at, CAST({row_policy} AS text), NULL, false, false
         FROM inventory_items
         ORDER BY 1, 2, 10 NULLS LAST"
     )
@@ -130,15 +130,22 @@ pub(super) struct Step {
     pub id: Option<i64>,
     /// Says what a row was when lines began to tell policies; changes nothing.
     pub baseline: bool,
+    /// Reconciliation's: it goes on from the sum of all changes, and so settles a chain that
+    /// somebody broke by writing to the row past the ledger.
+    pub corrects: bool,
 }
 
 /// What a key's lines have told so far.
 struct Told {
     key: (String, String),
     level: (i64, i64),
+    /// Of all changes.
+    sum: (i64, i64),
     seq: i64,
     at: Timestamp,
     policy: StockPolicy,
+    /// Breaks of the chain that no correction has settled yet.
+    broken: Vec<(Option<i64>, String)>,
 }
 
 /// Walks the steps in order.
@@ -185,29 +192,36 @@ impl Checker {
     }
 
     fn line(&mut self, key: (String, String), step: Step) {
-        let told = self.told.take().unwrap_or_else(|| Told {
+        let mut told = self.told.take().unwrap_or_else(|| Told {
             key: key.clone(),
             level: (0, 0),
+            sum: (0, 0),
             seq: 0,
             at: Timestamp::default(),
             policy: StockPolicy::default(),
+            broken: Vec::new(),
         });
-        if step.before != told.level {
+        if step.corrects && step.before == told.sum {
+            told.broken.clear();
+        } else if step.before != told.level {
             let what = format!("it starts from {}; the line before left {}", level(step.before), level(told.level));
-            self.fault(&key, step.id, what);
+            told.broken.push((step.id, what));
         }
+        let changed = (step.after.0 - step.before.0, step.after.1 - step.before.1);
+        let sum = (told.sum.0 + changed.0, told.sum.1 + changed.1);
         let rises = if step.baseline { step.seq >= told.seq } else { step.seq > told.seq };
         if !rises {
             self.fault(&key, step.id, format!("its seq is {}; the line before has {}", step.seq, told.seq));
         }
         let policy = step.policy.unwrap_or(told.policy);
-        self.told = Some(Told { key, level: step.after, seq: step.seq, at: step.at, policy });
+        self.told = Some(Told { level: step.after, sum, seq: step.seq, at: step.at, policy, ..told });
     }
 
     fn row(&mut self, key: &(String, String), row: &Step) {
         let Some(told) = self.told.take() else {
             return self.fault(key, None, "the ledger has no line of this row".to_owned());
         };
+        self.tell_breaks(&told);
         let policy = row.policy.clone().unwrap_or_default();
         let mut compare = |same: bool, what: &str, ledger: String, row: String| {
             if !same {
@@ -220,9 +234,16 @@ impl Checker {
         compare(told.at == row.at, "changed_at", told.at.to_string(), row.at.to_string());
     }
 
+    fn tell_breaks(&mut self, told: &Told) {
+        for (line, what) in &told.broken {
+            self.fault(&told.key, *line, what.clone());
+        }
+    }
+
     /// A key is over; its row would have ended it.
     fn close(&mut self) {
         if let Some(told) = self.told.take() {
+            self.tell_breaks(&told);
             self.fault(&told.key, None, format!("the ledger tells {}, there is no row", level(told.level)));
         }
     }

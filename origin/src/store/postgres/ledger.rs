@@ -51,6 +51,7 @@ fn step(found: &Row) -> Result<Step> {
         policy: policy.transpose()?,
         id: found.get(9),
         baseline: found.get(10),
+        corrects: found.get(11),
     })
 }
 

@@ -35,6 +35,7 @@ fn step(found: &Row<'_>) -> Result<Step> {
         policy: policy.transpose()?,
         id: found.get(9)?,
         baseline: found.get(10)?,
+        corrects: found.get(11)?,
     })
 }
 
