@@ -21,3 +21,4 @@ mod rules;
 mod runbook;
 mod scenarios;
 mod settings;
+mod trouble;

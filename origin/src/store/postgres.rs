@@ -56,6 +56,8 @@ pub struct Postgres {
     /// Batches take turns; the next gathers while this one commits.
     batches: Mutex<Option<batch::BatchSession>>,
     relay: Mutex<Option<outbox::RelaySession>>,
+    /// A heartbeat waits for the disk, and perhaps for a standby; rounds do not wait for it.
+    beats: Mutex<Option<outbox::RelaySession>>,
     elsewhere: Arc<Notify>,
     announce: AtomicBool,
     /// Connections for reads that are older than this are not used again.
@@ -114,6 +116,7 @@ impl Postgres {
             reads,
             batches: Mutex::default(),
             relay: Mutex::default(),
+            beats: Mutex::default(),
             elsewhere: Arc::default(),
             announce: AtomicBool::new(true),
             oldest,
@@ -271,15 +274,15 @@ impl Store for Postgres {
     }
 
     async fn round(&self) -> Result<Round> {
-        self.with_relay(async |session| session.round().await).await
+        self.with_relay(&self.relay, async |session| session.round().await).await
     }
 
     async fn published(&self, pending: &[Pending]) -> Result<()> {
-        self.with_relay(async |session| session.published(pending).await).await
+        self.with_relay(&self.relay, async |session| session.published(pending).await).await
     }
 
     async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
-        self.with_relay(async |session| session.heartbeat(holder, t, lease).await).await
+        self.with_relay(&self.beats, async |session| session.heartbeat(holder, t, lease).await).await
     }
 
     async fn changed_elsewhere(&self) {
@@ -304,9 +307,13 @@ impl Postgres {
         done.unwrap_or_else(|_| Err(StoreError::Unreachable("no answer in time".to_owned())))
     }
 
-    /// Runs on the relay's session, opened anew after any trouble.
-    async fn with_relay<T>(&self, work: impl AsyncFnOnce(&outbox::RelaySession) -> Result<T>) -> Result<T> {
-        let mut slot = self.relay.lock().await;
+    /// Runs on one of the relay's sessions, opened anew after any trouble.
+    async fn with_relay<T>(
+        &self,
+        slot: &Mutex<Option<outbox::RelaySession>>,
+        work: impl AsyncFnOnce(&outbox::RelaySession) -> Result<T>,
+    ) -> Result<T> {
+        let mut slot = slot.lock().await;
         if slot.as_ref().is_none_or(outbox::RelaySession::is_closed) {
             let open = async { outbox::RelaySession::open(self.connect(Purpose::Relay).await?).await };
             *slot = Some(self.within(open).await?);

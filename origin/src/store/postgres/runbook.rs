@@ -210,6 +210,7 @@ impl Runbook for Postgres {
         // Whoever is at work has the lock: a write under way is finished first.
         closed += usize::from(self.batches.lock().await.take().is_some());
         closed += usize::from(self.relay.lock().await.take().is_some());
+        closed += usize::from(self.beats.lock().await.take().is_some());
         self.reader().await?.query_one("SELECT 1", &[]).await?;
         Ok(closed)
     }
