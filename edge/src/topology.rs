@@ -121,6 +121,11 @@ impl Topology {
         self.loaded_at.fetch_max(loaded.at.micros(), Ordering::AcqRel);
     }
 
+    /// Whether any row is of an earlier term.
+    pub(crate) fn has_before(&self, term: u16) -> bool {
+        self.now.load().since(term).is_some()
+    }
+
     /// Leaves out rows of earlier terms, now and from now on.
     pub(crate) fn forget_before(&self, term: u16) {
         self.good_since.store(term, Ordering::Release);

@@ -176,8 +176,16 @@ impl Batcher {
                         );
                         some(rest)
                     }
+                    // Free again, or never a row's: one alone has its time to try again.
+                    Ok(rest) if rest.len() == 1 && rest[0].deadline > Instant::now() + AGAIN => {
+                        tokio::time::sleep(AGAIN).await;
+                        vec![rest]
+                    }
                     Ok(rest) => halve_or_refuse(&error, rest),
-                    Err((_, part)) => some(give_up_late(part)),
+                    Err((_, part)) => {
+                        tokio::time::sleep(AGAIN).await;
+                        some(give_up_late(part))
+                    }
                 }
             }
             StoreError::Refused(_) => halve_or_refuse(&error, part),
@@ -226,6 +234,7 @@ fn needs(asks: &[&Ask]) -> Needs {
         may_create: asks.iter().flat_map(|ask| ask.command.may_create()).collect(),
         reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
         keys: keys.into_iter().collect(),
+        topology: asks.iter().any(|ask| ask.command.changes_topology()),
         reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),
     }
 }

@@ -68,6 +68,10 @@ impl Command {
         }
     }
 
+    pub fn changes_topology(&self) -> bool {
+        matches!(self, Self::PutLocation(..) | Self::PutChannel(..))
+    }
+
     /// SKUs whose row must exist to be locked, because the command may create it.
     pub fn may_create(&self) -> Vec<Sku> {
         match self {

@@ -115,6 +115,8 @@ impl Relay {
                 Err(error) => {
                     tracing::warn!(%error, "a relay round failed; the outbox keeps what it had");
                     self.metrics.round_failed();
+                    // Its sessions may be on another copy next time: it begins anew, the lease is its own.
+                    lead = None;
                     tokio::time::sleep(BEAT).await;
                 }
             }
@@ -152,7 +154,9 @@ impl Relay {
         let started = Instant::now();
         let partitions = self.feed.partitions().await?;
         if !lead.settled {
-            terms::settle(&self.store, &self.feed).await?;
+            if terms::settle(&self.store, &self.feed).await? == FeedEnd::Unreachable {
+                return Err(FeedError("its end cannot be read".to_owned()).into());
+            }
             lead.settled = true;
         }
         let mut round = match self.store.round().await {

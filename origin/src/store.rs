@@ -34,6 +34,8 @@ pub struct Needs {
     /// Among them, those whose row may have to be made to be locked.
     pub may_create: BTreeSet<Sku>,
     pub reservations: BTreeSet<Uuid>,
+    /// Whether locations or channels may be changed.
+    pub topology: bool,
     /// Subject and key.
     pub keys: Vec<(String, String)>,
     /// Among the SKUs, those whose books are read as well.

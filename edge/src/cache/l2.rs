@@ -166,7 +166,8 @@ impl L2 {
     fn add_fill(&self, pipeline: &mut Pipeline, sku: &Sku, topic: &str, l1: &L1) -> bool {
         let partition = partition::of(sku.as_str(), self.position.partitions());
         let position = self.position.next_offset(partition);
-        let Some(entry) = l1.get(sku.as_str()).filter(|entry| entry.stock.known()) else { return false };
+        let whole = |entry: &Arc<super::Entry>| entry.stock.known() && l1.counts(entry);
+        let Some(entry) = l1.get(sku.as_str()).filter(whole) else { return false };
         pipeline.cmd("EVAL").arg(FILL).arg(2).arg(l2::offset_key(partition)).arg(l2::key(partition, sku));
         pipeline.arg(topic).arg(position).arg(self.config.ttl.0.as_millis() as u64);
         if let Some(item) = &entry.stock.item {

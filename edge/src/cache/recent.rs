@@ -137,7 +137,8 @@ impl Recent {
     /// came in meanwhile. `until`: no earlier than the moment they were read, by the database's clock.
     pub(crate) fn complete(&self, sku: &Sku, loaded: Stock, source: Source, until: Timestamp) -> Result<Stock, TooOld> {
         let mut inner = self.lock();
-        if !inner.reaches_back(source) {
+        // Stripped of a lost history's facts it would not be whole.
+        if !inner.reaches_back(source) || !loaded.is_since(inner.good_since) {
             return Err(TooOld);
         }
         inner.enter_loaded(sku, loaded, until);

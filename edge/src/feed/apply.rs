@@ -108,6 +108,9 @@ impl Apply {
         self.intake.begin_history(good_since, &self.position.all());
         if !first {
             tracing::warn!(good_since, "a new term: what is held from before it counts no more");
+        }
+        // At the start, too: what was loaded may be from before a failover that the first watermark tells of.
+        if !first || self.topology.has_before(good_since) {
             self.load_topology(stop);
         }
         self.topology.forget_before(good_since);

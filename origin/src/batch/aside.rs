@@ -76,23 +76,24 @@ impl Aside {
 
     /// Before a batch: what became free comes along, and what needs a locked row waits.
     pub(super) async fn look(&mut self, store: &Arc<dyn Store>, gathered: Vec<Waiting>) -> Vec<Waiting> {
+        self.give_up_late();
         let skus = self.waiting.iter().flat_map(|(_, skus)| skus.iter().cloned()).collect();
         let (Ok(locked), Ok(named)) = (store.locked(&skus).await, Named::read(store, &gathered).await) else {
             return gathered; // the batch itself will find out
         };
         self.locked = locked;
         let mut batch = self.divide(gathered, &named);
-        let now = Instant::now();
         for (waiting, skus) in std::mem::take(&mut self.waiting) {
-            if skus.is_disjoint(&self.locked) {
-                batch.push(waiting);
-            } else if waiting.deadline <= now + LOOK {
-                drop(waiting.reply.send(Err(still_locked())));
-            } else {
-                self.waiting.push((waiting, skus));
-            }
+            if skus.is_disjoint(&self.locked) { batch.push(waiting) } else { self.waiting.push((waiting, skus)) }
         }
         batch
+    }
+
+    fn give_up_late(&mut self) {
+        let late = Instant::now() + LOOK;
+        for (waiting, _) in self.waiting.extract_if(.., |(waiting, _)| waiting.deadline <= late) {
+            drop(waiting.reply.send(Err(still_locked())));
+        }
     }
 
     fn divide(&mut self, batch: Vec<Waiting>, named: &Named) -> Vec<Waiting> {

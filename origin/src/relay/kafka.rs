@@ -73,10 +73,10 @@ impl KafkaFeed {
     async fn look(&self) -> Result<i32, FeedError> {
         let (producer, topic) = (self.producer.clone(), self.topic.clone());
         let found = tokio::task::spawn_blocking(move || {
-            producer.client().fetch_metadata(Some(&topic), ASK).map(|metadata| count(&metadata))
+            let metadata = producer.client().fetch_metadata(Some(&topic), ASK);
+            metadata.map_err(|error| FeedError(error.to_string())).and_then(|metadata| count(&metadata))
         });
-        let partitions =
-            found.await.map_err(|error| FeedError(error.to_string()))?.map_err(|error| FeedError(error.to_string()))?;
+        let partitions = found.await.map_err(|error| FeedError(error.to_string()))??;
         if partitions > 0 {
             *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((partitions, Instant::now()));
         }
@@ -107,8 +107,17 @@ impl KafkaFeed {
     }
 }
 
-fn count(metadata: &rdkafka::metadata::Metadata) -> i32 {
-    metadata.topics().iter().filter(|topic| topic.error().is_none()).map(|topic| topic.partitions().len() as i32).sum()
+/// 0 for a topic that does not exist; whatever else is wrong with it says nothing of what it holds.
+fn count(metadata: &rdkafka::metadata::Metadata) -> Result<i32, FeedError> {
+    let mut partitions = 0;
+    for topic in metadata.topics() {
+        match topic.error().map(RDKafkaErrorCode::from) {
+            None => partitions += topic.partitions().len() as i32,
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {}
+            Some(error) => return Err(FeedError(format!("the topic {}: {error}", topic.name()))),
+        }
+    }
+    Ok(partitions)
 }
 
 /// What `onhand check` says of the brokers and the topic; makes nothing.

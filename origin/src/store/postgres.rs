@@ -58,6 +58,8 @@ pub struct Postgres {
     relay: Mutex<Option<outbox::RelaySession>>,
     /// A heartbeat waits for the disk, and perhaps for a standby; rounds do not wait for it.
     beats: Mutex<Option<outbox::RelaySession>>,
+    /// Looks which rows others hold.
+    probe: Mutex<Option<Session>>,
     elsewhere: Arc<Notify>,
     announce: AtomicBool,
     /// Connections for reads that are older than this are not used again.
@@ -90,6 +92,8 @@ impl Postgres {
             .application_name("onhand-origin")
             .connect_timeout(timeouts.connect)
             .keepalives_idle(Duration::from_secs(10))
+            // A host that is gone without a word must not keep reads waiting.
+            .tcp_user_timeout(timeouts.connect + timeouts.statement)
             // Of several hosts the one that takes writes: what a standby shows may be old.
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
         let mut reading = config.clone();
@@ -117,6 +121,7 @@ impl Postgres {
             batches: Mutex::default(),
             relay: Mutex::default(),
             beats: Mutex::default(),
+            probe: Mutex::default(),
             elsewhere: Arc::default(),
             announce: AtomicBool::new(true),
             oldest,
@@ -150,7 +155,7 @@ fn sort(error: &tokio_postgres::Error) -> StoreError {
         _ => match refusal.code().code().get(..2) {
             // Connection, resources, operator intervention: the server's trouble, not the statement's.
             // So are a server that is not ours to write to yet, and one that does not let us in.
-            Some("08" | "25" | "28" | "3D" | "53" | "55" | "57" | "58" | "XX") => StoreError::Unreachable(message),
+            Some("08" | "25" | "28" | "3D" | "53" | "55" | "57" | "58") => StoreError::Unreachable(message),
             // Another replica keeps the same key: run again, the key is then read.
             _ if refusal.constraint() == Some("idempotency_keys_pkey") => StoreError::Unreachable(message),
             _ => StoreError::Refused(message),
@@ -184,15 +189,23 @@ impl Store for Postgres {
 
     async fn settle_term(&self, feed: FeedEnd) -> Result<u16> {
         let settling = async { terms::settle(&self.connect(Purpose::Batch).await?, feed).await };
-        self.within(settling).await
+        let settled = self.within(settling).await?;
+        if settled.raised {
+            self.oldest.is_now(); // reads turn to this copy, too
+        }
+        Ok(settled.term)
     }
 
     async fn locked(&self, skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>> {
-        let looking = async {
-            let session = self.connect(Purpose::Batch).await?;
-            batch::locked(&session.client, skus).await
-        };
-        self.within(looking).await
+        let mut slot = self.probe.lock().await;
+        if slot.as_ref().is_none_or(|session| session.client.is_closed()) {
+            *slot = Some(self.within(self.connect(Purpose::Migration)).await?);
+        }
+        let looked = self.within(batch::locked(&slot.as_ref().expect("just opened").client, skus)).await;
+        if looked.is_err() {
+            *slot = None;
+        }
+        looked
     }
 
     async fn skus_of(&self, reservations: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeSet<Sku>>> {
@@ -274,15 +287,15 @@ impl Store for Postgres {
     }
 
     async fn round(&self) -> Result<Round> {
-        self.with_relay(&self.relay, async |session| session.round().await).await
+        self.with_relay(&self.relay, true, async |session| session.round().await).await
     }
 
     async fn published(&self, pending: &[Pending]) -> Result<()> {
-        self.with_relay(&self.relay, async |session| session.published(pending).await).await
+        self.with_relay(&self.relay, false, async |session| session.published(pending).await).await
     }
 
     async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
-        self.with_relay(&self.beats, async |session| session.heartbeat(holder, t, lease).await).await
+        self.with_relay(&self.beats, t.is_none(), async |session| session.heartbeat(holder, t, lease).await).await
     }
 
     async fn changed_elsewhere(&self) {
@@ -307,14 +320,19 @@ impl Postgres {
         done.unwrap_or_else(|_| Err(StoreError::Unreachable("no answer in time".to_owned())))
     }
 
-    /// Runs on one of the relay's sessions, opened anew after any trouble.
+    /// Runs on one of the relay's sessions. After any trouble only what begins anew may `open` another:
+    /// what belongs to a round must not meet another copy of the database than the round did.
     async fn with_relay<T>(
         &self,
         slot: &Mutex<Option<outbox::RelaySession>>,
+        open: bool,
         work: impl AsyncFnOnce(&outbox::RelaySession) -> Result<T>,
     ) -> Result<T> {
         let mut slot = slot.lock().await;
         if slot.as_ref().is_none_or(outbox::RelaySession::is_closed) {
+            if !open {
+                return Err(StoreError::Unreachable("the relay's connection was lost".to_owned()));
+            }
             let open = async { outbox::RelaySession::open(self.connect(Purpose::Relay).await?).await };
             *slot = Some(self.within(open).await?);
         }

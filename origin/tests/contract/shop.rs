@@ -103,6 +103,7 @@ impl Shop {
             reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
             keys: asks.iter().map(|ask| (ask.actor.clone(), ask.key.clone())).collect(),
             reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),
+            topology: asks.iter().any(|ask| ask.command.changes_topology()),
         };
         let rules = Rules::none();
         let mut outcomes = Vec::new();

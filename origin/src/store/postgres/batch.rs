@@ -23,6 +23,8 @@ struct Statements {
     make: Statement,
     lock: Statement,
     standing: Statement,
+    /// For changes of locations and channels: replicas take turns, so each sees the other's seq.
+    standing_locked: Statement,
     stock: Statement,
     kept: Statement,
     reservations: Statement,
@@ -77,6 +79,7 @@ impl Statements {
             make: client.prepare(MAKE).await?,
             lock: client.prepare(&lock).await?,
             standing: client.prepare(&standing()).await?,
+            standing_locked: client.prepare(&format!("{} FOR UPDATE OF s", standing())).await?,
             stock: client.prepare(&stock).await?,
             kept: client.prepare(kept).await?,
             reservations: client.prepare(reservations).await?,
@@ -154,7 +157,7 @@ impl BatchSession {
             client.batch_execute("BEGIN"),
             made,
             client.query(&with.lock, &skus),
-            client.query_one(&with.standing, &[]),
+            client.query_one(if needs.topology { &with.standing_locked } else { &with.standing }, &[]),
             client.query(&with.stock, &skus),
             client.query(&with.kept, &keys),
             client.query(&with.reservations, &ids),
@@ -215,7 +218,9 @@ impl BatchSession {
         let client = &self.session.client;
         let writes = self.writes.all(client, state);
         let commit = client.batch_execute("COMMIT").map_err(StoreError::from);
-        let after = client.query_one(&self.statements.after, &[]).map_err(StoreError::from);
+        // An error here says nothing of the COMMIT before it.
+        let unknown = |error: tokio_postgres::Error| StoreError::Unreachable(error.to_string());
+        let after = client.query_one(&self.statements.after, &[]).map_err(unknown);
         let (_, (), after) = try_join!(try_join_all(writes), commit, after)?;
         if self.session.take_warning() {
             return Err(StoreError::Unreachable("COMMIT answered with a warning".to_owned()));
@@ -235,7 +240,10 @@ pub(super) async fn locked(client: &Client, skus: &BTreeSet<Sku>) -> Result<BTre
             free_rows AS (SELECT sku, location FROM inventory_items WHERE sku = ANY($1) FOR UPDATE SKIP LOCKED)
         SELECT sku FROM (SELECT sku, '' AS location FROM products WHERE sku = ANY($1) EXCEPT SELECT * FROM free) p
         UNION SELECT sku FROM (SELECT sku, location FROM inventory_items WHERE sku = ANY($1) EXCEPT SELECT * FROM free_rows) i";
-    client.query(sql, &[&skus]).await?.iter().map(|found| row::sku(found.get(0))).collect()
+    client.batch_execute("BEGIN").await?;
+    let found = client.query(sql, &[&skus]).await;
+    client.batch_execute("ROLLBACK").await?; // lets go, and writes nothing
+    found?.iter().map(|found| row::sku(found.get(0))).collect()
 }
 
 fn record(found: &Row) -> Result<Record> {

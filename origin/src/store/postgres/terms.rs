@@ -1,6 +1,5 @@
 //! Which copy of the database a session is connected to, and the term that it writes under.
 
-use onhand_wire::Timestamp;
 use tokio_postgres::Client;
 
 use super::{row, session::Session};
@@ -30,7 +29,7 @@ pub(super) async fn identity(client: &Client) -> Result<Identity> {
 }
 
 /// Who else settles at the same moment waits for the row, and then finds it settled.
-pub(super) async fn settle(session: &Session, feed: FeedEnd) -> Result<u16> {
+pub(super) async fn settle(session: &Session, feed: FeedEnd) -> Result<Settled> {
     let client = &session.client;
     session.take_warning();
     client.batch_execute("BEGIN").await?;
@@ -42,7 +41,12 @@ pub(super) async fn settle(session: &Session, feed: FeedEnd) -> Result<u16> {
     if let Some(good_since) = outcome {
         tracing::warn!(term, good_since, ?feed, "the term was raised: this is another copy of the database");
     }
-    Ok(term)
+    Ok(Settled { term, raised: outcome.is_some() })
+}
+
+pub(super) struct Settled {
+    pub(super) term: u16,
+    pub(super) raised: bool,
 }
 
 /// The present term, and what is good under it if it was raised.
@@ -64,6 +68,10 @@ async fn settle_in_tx(session: &Session, feed: FeedEnd) -> Result<(u16, Option<u
         copy,
         lossless: found.get(2),
     };
+    if let FeedEnd::At { t, .. } = feed {
+        // T never falls, in whatever copy it was stored.
+        client.execute("UPDATE relay SET t = greatest(t, $1)", &[&row::utc(t)]).await?;
+    }
     let Some((term, good_since)) = raised(at, feed) else {
         let sql = "UPDATE origin_state SET system_id = $1, timeline = $2 WHERE (system_id, timeline) IS DISTINCT FROM ($1, $2)";
         client.execute(sql, &[&own.system_id, &own.timeline]).await?;
@@ -71,8 +79,5 @@ async fn settle_in_tx(session: &Session, feed: FeedEnd) -> Result<(u16, Option<u
     };
     let sql = "UPDATE origin_state SET term = $1, good_since = $2, system_id = $3, timeline = $4";
     client.execute(sql, &[&i32::from(term), &i32::from(good_since), &own.system_id, &own.timeline]).await?;
-    // T never falls, in whatever copy it was stored.
-    let t = if let FeedEnd::At { t, .. } = feed { t } else { Timestamp::default() };
-    client.execute("UPDATE relay SET t = greatest(t, $1)", &[&row::utc(t)]).await?;
     Ok((term, Some(good_since)))
 }
