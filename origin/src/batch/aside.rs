@@ -18,6 +18,8 @@ use crate::store::{Store, StoreError};
 
 /// How often it is looked whether the rows are free.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
+/// So long before its deadline a command is answered: its caller shall hear why, not nothing.
+const LATE: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
 pub(super) struct Aside {
@@ -90,7 +92,7 @@ impl Aside {
     }
 
     fn give_up_late(&mut self) {
-        let late = Instant::now() + LOOK;
+        let late = Instant::now() + LATE;
         for (waiting, _) in self.waiting.extract_if(.., |(waiting, _)| waiting.deadline <= late) {
             drop(waiting.reply.send(Err(still_locked())));
         }
