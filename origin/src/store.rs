@@ -208,7 +208,7 @@ pub trait Store: runbook::Runbook + Send + Sync {
     async fn round(&self) -> Result<Round>;
     /// Deletes each outbox row that still has the version that was published.
     async fn published(&self, pending: &[Pending]) -> Result<()>;
-    /// Stores `t` and renews the lease; the database's clock at that moment, or `None` if another relay leads.
+    /// Stores `t` and renews the lease (whoever does not lead yet takes it without a `t` first); the database's clock at that moment, or `None` if another relay leads.
     async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>>;
     /// Resolves when another replica has committed something.
     async fn changed_elsewhere(&self);

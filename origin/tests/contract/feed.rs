@@ -43,6 +43,7 @@ pub(crate) async fn a_row_changed_since_its_round_stays_in_the_outbox(shop: Shop
 pub(crate) async fn one_relay_leads_until_its_lease_ends(shop: Shop) {
     let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
     let t = shop.store.round().await.unwrap().t;
+    assert!(shop.store.heartbeat(first, None, LEASE).await.unwrap().is_some(), "nobody leads yet");
     let beat = shop.store.heartbeat(first, Some(t), LEASE).await.unwrap().unwrap();
     assert!(beat >= t, "S is not before T");
     assert!(shop.store.heartbeat(second, None, LEASE).await.unwrap().is_none());
@@ -95,7 +96,7 @@ pub(crate) async fn a_hold_dead_by_the_stored_moment_is_released(shop: Shop) {
     stocked(&shop).await;
     let held = shop.hold(json!({"lines": [{"sku": "x", "quantity": 4}], "ttl_s": 60})).await.unwrap();
     let t = shop.store.round().await.unwrap().t.plus(Duration::from_secs(3600));
-    shop.store.heartbeat(Uuid::new_v4(), Some(t), LEASE).await.unwrap().unwrap();
+    shop.turn_clock_to(t).await;
     assert_eq!(shop.store.due(10).await.unwrap().ids, [held.id]);
     shop.verb(held.id, "expire", json!({})).await.unwrap();
     assert_eq!(shop.fact("x", "a").await.reserved, 0);

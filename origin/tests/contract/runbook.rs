@@ -137,7 +137,7 @@ pub(crate) async fn stuck_reservations_are_listed(shop: Shop) {
     let hour = Duration::from_secs(3600);
     assert!(shop.store.stuck(hour, None, 10).await.unwrap().is_empty());
     let t = shop.store.round().await.unwrap().t.plus(hour);
-    shop.store.heartbeat(Uuid::new_v4(), Some(t), LEASE).await.unwrap().unwrap();
+    shop.turn_clock_to(t).await;
     let ids = async |after: Duration, beyond: Option<Uuid>, limit: usize| -> Vec<Uuid> {
         shop.store.stuck(after, beyond, limit).await.unwrap().iter().map(|record| record.id).collect()
     };

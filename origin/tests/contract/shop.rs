@@ -177,6 +177,14 @@ impl Shop {
         self.facts(name).await.into_iter().find(|fact| fact.location.as_str() == at).unwrap()
     }
 
+    /// Moves the stored T on: the database's moment never falls below it.
+    pub(crate) async fn turn_clock_to(&self, t: onhand_wire::Timestamp) {
+        let (holder, lease) = (Uuid::new_v4(), std::time::Duration::from_millis(200));
+        for t in [None, Some(t)] {
+            self.store.heartbeat(holder, t, lease).await.unwrap().unwrap();
+        }
+    }
+
     /// Rows, reservations and ledger agree.
     pub(crate) async fn agrees(&self) {
         let comparison = self.store.compare().await.unwrap();
