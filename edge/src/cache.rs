@@ -134,7 +134,7 @@ impl Cache {
         let Some(entry) = self.l1.get(sku) else {
             return Err(!need.met_by(sku, &Stock::default(), good_since));
         };
-        if !entry.stock.is_since(good_since) || !need.met_by(sku, &entry.stock, good_since) {
+        if !self.l1.counts(&entry) || !need.met_by(sku, &entry.stock, good_since) {
             return Err(true);
         }
         if !entry.stock.known() && entry.asked.elapsed() >= self.unknown_ttl {

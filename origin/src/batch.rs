@@ -182,7 +182,7 @@ impl Batcher {
                         vec![rest]
                     }
                     Ok(rest) => halve_or_refuse(&error, rest),
-                    Err((_, part)) => {
+                    Err(part) => {
                         tokio::time::sleep(AGAIN).await;
                         some(give_up_late(part))
                     }

@@ -25,6 +25,7 @@ use onhand_wire::event::{Change, Watermark};
 use tokio::{sync::Notify, task::JoinHandle};
 use uuid::Uuid;
 
+pub(crate) use self::kafka::make as make_topic;
 pub use self::{
     kafka::{KafkaFeed, probe},
     memory::MemoryFeed,

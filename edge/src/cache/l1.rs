@@ -28,6 +28,8 @@ pub(crate) struct Entry {
     pub(crate) asked: Instant,
     pub(crate) bodies: ArcSwapOption<Vec<Rendered>>,
     generation: u64,
+    /// The oldest term of anything in it.
+    oldest: u16,
 }
 
 impl Entry {
@@ -37,7 +39,8 @@ impl Entry {
     }
 
     fn new(stock: Stock, generation: u64) -> Self {
-        Self { stock, asked: Instant::now(), bodies: ArcSwapOption::empty(), generation }
+        let oldest = stock.oldest_term();
+        Self { stock, asked: Instant::now(), bodies: ArcSwapOption::empty(), generation, oldest }
     }
 }
 
@@ -63,7 +66,7 @@ impl L1 {
 
     /// Whether all that the entry holds is of the history that counts.
     pub(crate) fn counts(&self, entry: &Entry) -> bool {
-        entry.stock.is_since(self.good_since())
+        entry.oldest >= self.good_since()
     }
 
     pub(crate) fn good_since(&self) -> u16 {

@@ -138,7 +138,7 @@ impl Recent {
     pub(crate) fn complete(&self, sku: &Sku, loaded: Stock, source: Source, until: Timestamp) -> Result<Stock, TooOld> {
         let mut inner = self.lock();
         // Stripped of a lost history's facts it would not be whole.
-        if !inner.reaches_back(source) || !loaded.is_since(inner.good_since) {
+        if !inner.reaches_back(source) || loaded.oldest_term() < inner.good_since {
             return Err(TooOld);
         }
         inner.enter_loaded(sku, loaded, until);
@@ -162,23 +162,14 @@ impl Recent {
 
     /// Starts again: nothing before now is remembered, and the feed is read from `positions` on.
     pub(crate) fn clear(&self, positions: &[i64]) {
-        let mut inner = self.lock();
-        let lost = inner.held.values().filter_map(|held| held.loaded_until).max().unwrap_or_default();
-        let tick = inner.tick + 1;
-        *inner = Inner {
-            tick,
-            complete_since: tick,
-            complete_from: positions.to_vec(),
-            lost_until: inner.lost_until.max(lost),
-            good_since: inner.good_since,
-            ..Inner::default()
-        };
+        self.lock().clear(positions);
     }
 
     /// Facts of earlier terms count no more; loads under way are made again.
     pub(crate) fn begin_history(&self, good_since: u16, positions: &[i64]) {
-        self.lock().good_since = good_since;
-        self.clear(positions);
+        let mut inner = self.lock();
+        inner.good_since = good_since;
+        inner.clear(positions);
     }
 
     /// New partitions are read from here.
@@ -190,6 +181,19 @@ impl Recent {
 }
 
 impl Inner {
+    fn clear(&mut self, positions: &[i64]) {
+        let lost = self.held.values().filter_map(|held| held.loaded_until).max().unwrap_or_default();
+        let tick = self.tick + 1;
+        *self = Self {
+            tick,
+            complete_since: tick,
+            complete_from: positions.to_vec(),
+            lost_until: self.lost_until.max(lost),
+            good_since: self.good_since,
+            ..Self::default()
+        };
+    }
+
     /// The SKU's entry, under the next tick.
     fn touch(&mut self, sku: &Sku) -> &mut Held {
         self.tick += 1;

@@ -58,21 +58,17 @@ impl Aside {
         self.waiting.len()
     }
 
-    /// A batch ran into rows that stayed locked: sets aside what needs them, and gives the rest back.
+    /// A batch ran into rows that stayed locked: sets aside what needs them, and gives the rest back;
+    /// all of it where the database cannot be asked.
     pub(super) async fn take_locked(
         &mut self,
         store: &Arc<dyn Store>,
         batch: Vec<Waiting>,
-    ) -> Result<Vec<Waiting>, (StoreError, Vec<Waiting>)> {
-        let named = match Named::read(store, &batch).await {
-            Ok(named) => named,
-            Err(error) => return Err((error, batch)),
-        };
+    ) -> Result<Vec<Waiting>, Vec<Waiting>> {
+        let Ok(named) = Named::read(store, &batch).await else { return Err(batch) };
         let skus = batch.iter().flat_map(|waiting| named.by(waiting)).collect();
-        match store.locked(&skus).await {
-            Ok(locked) => self.locked.extend(locked),
-            Err(error) => return Err((error, batch)),
-        }
+        let Ok(locked) = store.locked(&skus).await else { return Err(batch) };
+        self.locked.extend(locked);
         Ok(self.divide(batch, &named))
     }
 

@@ -9,14 +9,13 @@ use onhand_wire::{
     Problem,
     auth::Scope,
     request::{check_idempotency_key, unsupported_media_type},
-    session::Session,
 };
 
 use super::{
     Reply, Shared,
     body::{broke_off, media_type},
     params::Params,
-    write,
+    whole, write,
 };
 use crate::command::Answer;
 use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, receive};
@@ -46,9 +45,7 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let Some(committed_at) = report.committed_at else { return Ok(write::json(&report.shown())) };
     let (body, replayed) = (report.shown().to_string(), report.replayed);
     let answer = Answer { status: 200, body, replayed, committed_at, stocks: Vec::new() };
-    // Too many facts to name: the moment speaks for every SKU.
-    let session = Session { at: committed_at.rounded_up(), all: true, ..Session::default() };
-    Ok(write::respond(answer, session, false, &caller.correlation))
+    Ok(whole::respond(answer, &caller.correlation))
 }
 
 fn options(parts: &Parts) -> Result<Options, Problem> {

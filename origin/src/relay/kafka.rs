@@ -87,14 +87,7 @@ impl KafkaFeed {
         let topic = NewTopic::new(&self.topic, self.new_partitions, TopicReplication::Fixed(self.new_replication))
             .set("cleanup.policy", "compact")
             .set("min.compaction.lag.ms", "3600000");
-        let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
-        let made = self.admin.create_topics([&topic], &options).await.map_err(|error| FeedError(error.to_string()))?;
-        match made.into_iter().next() {
-            Some(Err((name, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
-                Err(FeedError(format!("the topic {name} could not be made: {code}")))
-            }
-            _ => Ok(()),
-        }
+        make(&self.admin, &topic).await.map_err(FeedError)
     }
 
     async fn send(&self, records: &[Record]) -> Result<(), FeedError> {
@@ -104,6 +97,18 @@ impl KafkaFeed {
             self.producer.send(message, ACKNOWLEDGED_WITHIN).await.map_err(|(error, _)| FeedError(error.to_string()))
         });
         try_join_all(sends).await.map(drop)
+    }
+}
+
+/// Makes a topic; one that is there already is as good.
+pub(crate) async fn make(admin: &AdminClient<DefaultClientContext>, topic: &NewTopic<'_>) -> Result<(), String> {
+    let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
+    let made = admin.create_topics([topic], &options).await.map_err(|error| error.to_string())?;
+    match made.into_iter().next() {
+        Some(Err((name, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
+            Err(format!("the topic {name} could not be made: {code}"))
+        }
+        _ => Ok(()),
     }
 }
 

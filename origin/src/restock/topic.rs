@@ -7,14 +7,15 @@ use std::{
 
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, NewTopic, TopicReplication},
     client::DefaultClientContext,
-    error::{KafkaError, RDKafkaErrorCode},
+    error::KafkaError,
     producer::{FutureProducer, FutureRecord},
 };
 
+use crate::relay::make_topic;
+
 pub(super) const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
-const ASK: Duration = Duration::from_secs(5);
 
 pub struct Topic {
     producer: FutureProducer,
@@ -57,13 +58,6 @@ impl Topic {
     async fn make(&self) -> Result<(), String> {
         let topic = NewTopic::new(&self.name, self.partitions, TopicReplication::Fixed(self.replication))
             .set("cleanup.policy", "delete");
-        let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
-        let made = self.admin.create_topics([&topic], &options).await.map_err(|error| error.to_string())?;
-        match made.into_iter().next() {
-            Some(Err((name, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
-                Err(format!("the topic {name} could not be made: {code}"))
-            }
-            _ => Ok(()),
-        }
+        make_topic(&self.admin, &topic).await
     }
 }

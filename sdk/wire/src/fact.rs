@@ -94,10 +94,10 @@ impl Stock {
         Some(&self.facts[index])
     }
 
-    /// Whether all of it is from this term or a later one.
-    pub fn is_since(&self, term: u16) -> bool {
-        self.item.as_ref().is_none_or(|item| item.version.term() >= term)
-            && self.facts.iter().all(|fact| fact.version.term() >= term)
+    /// Of anything in it; the highest there is where there is nothing.
+    pub fn oldest_term(&self) -> u16 {
+        let item = self.item.iter().map(|item| item.version.term());
+        item.chain(self.facts.iter().map(|fact| fact.version.term())).min().unwrap_or(u16::MAX)
     }
 
     /// Leaves out what is from before this term.
