@@ -16,14 +16,15 @@ use std::{
 
 use onhand_rules::Rules;
 use onhand_wire::{Code, Problem};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use self::aside::Aside;
 use crate::{
     command::{Ask, Outcome},
     decide::decide_all,
     metrics::Metrics,
-    relay::Feed,
+    relay::{Feed, Handoff},
+    state::State,
     store::{Needs, Store, StoreError},
     terms,
 };
@@ -61,8 +62,8 @@ pub struct Work {
     /// Looked at where a term may have to be raised.
     pub feed: Arc<dyn Feed>,
     pub rules: Rules,
-    /// Told after each commit: it wakes the relay.
-    pub committed: Arc<Notify>,
+    /// Gets what each commit changed, for the relay.
+    pub handoff: Arc<Handoff>,
     pub metrics: Metrics,
 }
 
@@ -214,10 +215,13 @@ fn halve_or_refuse(error: &StoreError, part: Vec<Waiting>) -> Vec<Vec<Waiting>> 
 impl Work {
     async fn attempt(&self, part: &[Waiting]) -> Result<Vec<Outcome>, StoreError> {
         let asks: Vec<&Ask> = part.iter().map(|waiting| &waiting.ask).collect();
-        let mut outcomes = Vec::new();
-        let committed_at =
-            self.store.batch(needs(&asks), &mut |state| outcomes = decide_all(state, &asks, &self.rules)).await?;
-        self.committed.notify_one();
+        let (mut outcomes, mut news) = (Vec::new(), (Vec::new(), false));
+        let decide = &mut |state: &mut State| {
+            outcomes = decide_all(state, &asks, &self.rules);
+            news = state.news();
+        };
+        let committed_at = self.store.batch(needs(&asks), decide).await?;
+        self.handoff.give(news.0, news.1);
         for outcome in outcomes.iter_mut().flatten() {
             outcome.committed_at = committed_at;
         }

@@ -108,7 +108,6 @@ fn expire(id: Uuid) -> Ask {
 mod tests {
     use onhand_rules::Rules;
     use onhand_wire::{Timestamp, request::read};
-    use tokio::sync::Notify;
 
     use super::*;
     use crate::{
@@ -129,8 +128,8 @@ mod tests {
         store.migrate().await.unwrap();
         let metrics = Metrics::new(prometheus::Registry::new());
         let feed = Arc::new(MemoryFeed(onhand_wire::memory_log::MemoryLog::new(1)));
-        let (committed, rules) = (Arc::new(Notify::new()), Rules::none());
-        let work = Work { store: store.clone(), feed, rules, committed, metrics: metrics.clone() };
+        let (handoff, rules) = (Arc::default(), Rules::none());
+        let work = Work { store: store.clone(), feed, rules, handoff, metrics: metrics.clone() };
         let (batches, batcher) = batches(work, 10_000);
         tokio::spawn(batcher.run());
         let run = async |command| batches.ask(ask(command), PATIENCE).await.unwrap();
@@ -142,7 +141,7 @@ mod tests {
         let hold = br#"{"lines":[{"sku":"x","quantity":1}],"ttl_s":60}"#;
         let holds = (0..1200).map(|_| run(Command::Hold(Uuid::now_v7(), read(hold).unwrap())));
         futures_util::future::join_all(holds).await;
-        let later: Timestamp = store.round().await.unwrap().t.plus(Duration::from_secs(3600));
+        let later: Timestamp = store.round(&[]).await.unwrap().t.plus(Duration::from_secs(3600));
         store.heartbeat(Uuid::new_v4(), Some(later), PATIENCE).await.unwrap().unwrap();
         let swept = Sweeper { store: store.clone(), batches: batches.clone(), metrics }.sweep_all().await.unwrap();
         assert_eq!(swept.ids.len(), 1200);

@@ -36,7 +36,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use onhand_rules::Rules;
 use onhand_wire::{actuator::Loggers, auth::Verifier, memory_log::MemoryLog, setting::HttpConfig};
-use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet};
 
 pub use self::{
     config::{Config, Database, Reservations, Restock, Warehouse, Webhook},
@@ -45,7 +45,7 @@ pub use self::{
 use self::{
     expire::Sweeper,
     metrics::Metrics,
-    relay::{Feed as FeedSeam, KafkaFeed, MemoryFeed, Relay},
+    relay::{Feed as FeedSeam, Handoff, KafkaFeed, MemoryFeed, Relay},
     store::{Store, StoreError, postgres, sqlite::Sqlite},
 };
 
@@ -147,16 +147,16 @@ impl Origin {
             tracing::warn!(%error, "the rules' metrics are not shown");
         }
         let metrics = Metrics::new(registry);
-        let committed = Arc::new(Notify::new());
+        let handoff = Arc::new(Handoff::default());
         let work = batch::Work {
             store: store.clone(),
             feed: feed.clone(),
             rules,
-            committed: committed.clone(),
+            handoff: handoff.clone(),
             metrics: metrics.clone(),
         };
         let (batches, batcher) = batch::batches(work, config.queue);
-        let relay = Relay { store: store.clone(), feed: feed.clone(), committed, metrics: metrics.clone() };
+        let relay = Relay { store: store.clone(), feed: feed.clone(), handoff, metrics: metrics.clone() };
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone() };
         let fingerprint = config.fingerprint();
         let restocker = restock::Restocker::new(store.clone(), config.restock, topic, metrics.clone())?;

@@ -6,7 +6,8 @@ use std::{
 };
 
 use onhand_wire::{
-    Channel, ChannelId, Fact, Item, Location, LocationId, Problem, Sku, Timestamp, Version, request::Maintenance,
+    Channel, ChannelId, Fact, Item, Location, LocationId, Problem, Sku, Timestamp, Version, event::Change,
+    request::Maintenance,
 };
 use uuid::Uuid;
 
@@ -219,6 +220,15 @@ impl State {
 
     pub fn fact(&self, sku: &Sku, location: &LocationId) -> Option<Fact> {
         Some(self.stock.get(sku)?.get(location)?.fact(sku, location, self.term))
+    }
+
+    /// The changed items and facts, for the relay, and whether the outbox has more than them: what a
+    /// location's or a channel's row will say is settled by its write.
+    pub fn news(&self) -> (Vec<Change>, bool) {
+        let changes = &self.changes;
+        let items = changes.items.iter().map(|sku| Change::Item(self.items[sku].clone()));
+        let facts = changes.stock.iter().filter_map(|(sku, location)| self.fact(sku, location)).map(Change::Fact);
+        (items.chain(facts).collect(), !changes.locations.is_empty() || !changes.channels.is_empty())
     }
 
     /// The facts of `keys`, grouped by SKU.

@@ -14,7 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use onhand_wire::{
-    Item, LocationId, Sku, Timestamp,
+    Item, LocationId, Sku, Timestamp, Version,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
     event::Change,
 };
@@ -61,14 +61,29 @@ pub enum StoreError {
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// One row of the outbox and the latest state of its key.
-#[derive(Debug)]
-pub struct Pending {
+/// The outbox's row of a change: which key, at which version. Watermarks have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutboxRow<'a> {
+    /// 0 item, 1 fact, 2 location, 3 channel.
     pub kind: i16,
-    pub sku: String,
-    pub location: String,
-    pub seq: u64,
-    pub change: Change,
+    /// Empty for a location and a channel.
+    pub sku: &'a str,
+    /// The channel, for a channel; empty for an item.
+    pub location: &'a str,
+    pub version: Version,
+}
+
+impl<'a> OutboxRow<'a> {
+    pub fn of(change: &'a Change) -> Option<Self> {
+        let (kind, sku, location, version) = match change {
+            Change::Item(item) => (0, item.sku.as_str(), "", item.version),
+            Change::Fact(fact) => (1, fact.sku.as_str(), fact.location.as_str(), fact.version),
+            Change::Location(location) => (2, "", location.location.as_str(), location.version),
+            Change::Channel(channel) => (3, "", channel.channel.as_str(), channel.version),
+            Change::Watermark(_) => return None,
+        };
+        Some(Self { kind, sku, location, version })
+    }
 }
 
 /// What the feed's end says of the history that it was written from.
@@ -90,7 +105,8 @@ pub struct Round {
     pub t: Timestamp,
     pub term: u16,
     pub good_since: u16,
-    pub pending: Vec<Pending>,
+    /// The latest state of every key in the outbox.
+    pub pending: Vec<Change>,
 }
 
 /// Holds whose deadline has passed, and how long until the next one does.
@@ -205,9 +221,12 @@ pub trait Store: runbook::Runbook + Send + Sync {
     /// Region-wide state for the health pages: term and maintenance message.
     async fn standing(&self) -> Result<Standing>;
 
-    async fn round(&self) -> Result<Round>;
-    /// Deletes each outbox row that still has the version that was published.
-    async fn published(&self, pending: &[Pending]) -> Result<()>;
+    /// Deletes each outbox row that still has the version that was `published` under the present
+    /// term, then reads what is left. With something published it never opens a session: what was
+    /// published from one copy of the database says nothing of another's rows.
+    async fn round(&self, published: &[Change]) -> Result<Round>;
+    /// The deletion alone.
+    async fn published(&self, published: &[Change]) -> Result<()>;
     /// Stores `t` and renews the lease (whoever does not lead yet takes it without a `t` first); the database's clock at that moment, or `None` if another relay leads.
     async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>>;
     /// Resolves when another replica has committed something.

@@ -15,9 +15,14 @@ LOCATIONS = ["eu-1", "eu-2", "us-1"]
 CHANNELS = ["web-eu", "web-us"]
 KNOWN = {"sku": SKUS, "location": LOCATIONS, "from": LOCATIONS, "to": LOCATIONS, "channel": CHANNELS}
 
-# Opaque to the document: an empty session, and the cursors of an item and of a ledger line.
+# Opaque to the document: an empty session, and the cursors of an item, a ledger line, a stock row and a reservation.
 SESSION = "gqJhdACmZmxvb3JzkA"
-CURSORS = {"/inventory/products": "MjI0MjM", "/inventory/products/{sku}/ledger": "MTc"}
+CURSORS = {
+    "/inventory/products": "MjI0MjM",
+    "/inventory/products/{sku}/ledger": "MTc",
+    "/internal/api/inventory/low-stock": "MjI0MjMvZXUtMQ",
+    "/internal/api/inventory/stuck-reservations": "MDE5M2ExYjItN2M0ZC03ZThmLTlhMGItMWMyZDNlNGY1YTZi",
+}
 
 # Valid by the schema, refused by a rule that it cannot express: what the detail says.
 BEYOND_SCHEMA = (

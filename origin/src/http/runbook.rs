@@ -103,6 +103,9 @@ pub(super) async fn operator(
     let claims = context.judge(&parts, Scope::Operator)?;
     body::require_json(&parts.headers)?;
     let body = body::read(body).await?;
+    // Judged as with any write. What is more than one command is carried to its end all the same.
+    write::session(&parts.headers)?;
+    context.patience(&parts.headers)?;
     Ok((parts, claims, body))
 }
 

@@ -53,7 +53,7 @@ impl Context {
     }
 
     /// How long the caller waits, as far as it says.
-    fn patience(&self, headers: &HeaderMap) -> Result<Duration, Problem> {
+    pub(super) fn patience(&self, headers: &HeaderMap) -> Result<Duration, Problem> {
         let Some(given) = headers.get(TIMEOUT_HEADER) else { return Ok(self.write_timeout) };
         let ms = given.to_str().ok().and_then(|text| text.parse().ok()).filter(|ms| (1..=600_000).contains(ms));
         ms.map(Duration::from_millis)
@@ -78,7 +78,7 @@ fn key(parts: &Parts) -> Result<String, Problem> {
     Ok(Uuid::new_v4().to_string())
 }
 
-fn session(headers: &HeaderMap) -> Result<Session, Problem> {
+pub(super) fn session(headers: &HeaderMap) -> Result<Session, Problem> {
     let token = headers.get(session::HEADER).map(|value| value.to_str().unwrap_or_default());
     token.map_or_else(|| Ok(Session::default()), Session::decode)
 }

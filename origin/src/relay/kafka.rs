@@ -9,13 +9,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
+use futures_util::future::BoxFuture;
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{FutureProducer, FutureRecord, Producer},
+    producer::{FutureProducer, FutureRecord, Producer, future_producer::DeliveryFuture},
 };
 
 use super::{Feed, FeedError, Record};
@@ -36,7 +36,7 @@ pub struct KafkaFeed {
     new_partitions: i32,
     new_replication: i32,
     known: Arc<Mutex<Option<(i32, Instant)>>>,
-    healthy: AtomicBool,
+    healthy: Arc<AtomicBool>,
 }
 
 impl KafkaFeed {
@@ -61,7 +61,7 @@ impl KafkaFeed {
             new_partitions,
             new_replication,
             known: Arc::default(),
-            healthy: AtomicBool::new(false),
+            healthy: Arc::default(),
         })
     }
 
@@ -90,14 +90,23 @@ impl KafkaFeed {
         make(&self.admin, &topic).await.map_err(FeedError)
     }
 
-    async fn send(&self, records: &[Record]) -> Result<(), FeedError> {
-        let sends = records.iter().map(|record| async {
+    /// Queues all of them; what does not fit any more fails the whole.
+    fn queue(&self, records: &[Record]) -> Result<Vec<DeliveryFuture>, FeedError> {
+        let queue = |record: &Record| {
             let message =
                 FutureRecord::to(&self.topic).partition(record.partition).key(&record.key).payload(&record.value);
-            self.producer.send(message, ACKNOWLEDGED_WITHIN).await.map_err(|(error, _)| FeedError(error.to_string()))
-        });
-        try_join_all(sends).await.map(drop)
+            self.producer.send_result(message).map_err(|(error, _)| FeedError(error.to_string()))
+        };
+        records.iter().map(queue).collect()
     }
+}
+
+async fn delivered(queued: Vec<DeliveryFuture>) -> Result<(), FeedError> {
+    for delivery in queued {
+        let lost = |_| FeedError("the producer has gone away".to_owned());
+        delivery.await.map_err(lost)?.map_err(|(error, _)| FeedError(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Makes a topic; one that is there already is as good.
@@ -169,10 +178,16 @@ impl Feed for KafkaFeed {
         read.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 
-    async fn publish(&self, records: Vec<Record>) -> Result<(), FeedError> {
-        let sent = self.send(&records).await;
-        self.healthy.store(sent.is_ok(), Ordering::Relaxed);
-        sent
+    fn publish(&self, records: Vec<Record>) -> BoxFuture<'static, Result<(), FeedError>> {
+        let (queued, healthy) = (self.queue(&records), self.healthy.clone());
+        Box::pin(async move {
+            let sent = match queued {
+                Ok(queued) => delivered(queued).await,
+                Err(error) => Err(error),
+            };
+            healthy.store(sent.is_ok(), Ordering::Relaxed);
+            sent
+        })
     }
 
     fn healthy(&self) -> Option<bool> {

@@ -1,6 +1,7 @@
 //! The feed inside one process.
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use onhand_wire::memory_log::MemoryLog;
 
 use super::{Feed, FeedError, Record};
@@ -19,9 +20,9 @@ impl Feed for MemoryFeed {
         Ok(FeedEnd::Empty)
     }
 
-    async fn publish(&self, records: Vec<Record>) -> Result<(), FeedError> {
+    fn publish(&self, records: Vec<Record>) -> BoxFuture<'static, Result<(), FeedError>> {
         self.0.append(records.into_iter().map(|record| (record.partition, record.value)));
-        Ok(())
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn healthy(&self) -> Option<bool> {

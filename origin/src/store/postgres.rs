@@ -25,6 +25,7 @@ use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, 
 use onhand_wire::{
     Item, LocationId, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
+    event::Change,
 };
 use tokio::sync::{Mutex, Notify};
 use tokio_postgres::{Config, NoTls, config::TargetSessionAttrs, error::SqlState};
@@ -32,8 +33,8 @@ use uuid::Uuid;
 
 use self::session::{Purpose, Session};
 use super::{
-    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, Pending, ProductQuery, Rebuilt, Result, Round,
-    Standing, Store, StoreError, Table,
+    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Standing,
+    Store, StoreError, Table,
 };
 use crate::record::Record;
 
@@ -286,12 +287,12 @@ impl Store for Postgres {
         read::standing(&mut self.reader().await?).await
     }
 
-    async fn round(&self) -> Result<Round> {
-        self.with_relay(&self.relay, true, async |session| session.round().await).await
+    async fn round(&self, published: &[Change]) -> Result<Round> {
+        self.with_relay(&self.relay, published.is_empty(), async |session| session.round(published).await).await
     }
 
-    async fn published(&self, pending: &[Pending]) -> Result<()> {
-        self.with_relay(&self.relay, false, async |session| session.published(pending).await).await
+    async fn published(&self, published: &[Change]) -> Result<()> {
+        self.with_relay(&self.relay, false, async |session| Ok(session.delete(published).await.map(drop)?)).await
     }
 
     async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {

@@ -18,13 +18,14 @@ use async_trait::async_trait;
 use onhand_wire::{
     Item, LocationId, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
+    event::Change,
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
 use super::{
-    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, Pending, ProductQuery, Rebuilt, Result, Round,
-    Standing, Store, StoreError, Table,
+    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Standing,
+    Store, StoreError, Table,
 };
 use crate::record::Record;
 
@@ -201,17 +202,19 @@ impl Store for Sqlite {
         self.with(|connection| read::standing(connection))
     }
 
-    async fn round(&self) -> Result<Round> {
+    async fn round(&self, published: &[Change]) -> Result<Round> {
         self.with(|connection| {
             let tx = begin(connection)?;
-            outbox::round_in_tx(&tx)
+            let round = outbox::round_in_tx(&tx, published)?;
+            tx.commit()?;
+            Ok(round)
         })
     }
 
-    async fn published(&self, pending: &[Pending]) -> Result<()> {
+    async fn published(&self, published: &[Change]) -> Result<()> {
         self.with(|connection| {
             let tx = begin(connection)?;
-            outbox::published_in_tx(&tx, pending)?;
+            outbox::delete_in_tx(&tx, published)?;
             Ok(tx.commit()?)
         })
     }

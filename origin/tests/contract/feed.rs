@@ -19,11 +19,11 @@ async fn stocked(shop: &Shop) {
 pub(crate) async fn a_row_changed_since_its_round_stays_in_the_outbox(shop: Shop) {
     stocked(&shop).await;
     shop.hold_one("x", 1).await.unwrap();
-    let round = shop.store.round().await.unwrap();
+    let round = shop.store.round(&[]).await.unwrap();
     let kinds: Vec<&str> = round
         .pending
         .iter()
-        .map(|pending| match pending.change {
+        .map(|pending| match pending {
             Change::Fact(_) => "fact",
             Change::Item(_) => "item",
             Change::Location(_) => "location",
@@ -32,17 +32,16 @@ pub(crate) async fn a_row_changed_since_its_round_stays_in_the_outbox(shop: Shop
         .collect();
     assert_eq!(kinds, ["item", "fact", "location"], "one row a key, items before their facts");
     shop.hold_one("x", 1).await.unwrap();
-    shop.store.published(&round.pending).await.unwrap();
-    let next = shop.store.round().await.unwrap();
+    let next = shop.store.round(&round.pending).await.unwrap();
     assert_eq!(next.pending.len(), 1);
-    assert!(matches!(&next.pending[0].change, Change::Fact(fact) if fact.reserved == 2));
+    assert!(matches!(&next.pending[0], Change::Fact(fact) if fact.reserved == 2));
     shop.store.published(&next.pending).await.unwrap();
-    assert!(shop.store.round().await.unwrap().pending.is_empty());
+    assert!(shop.store.round(&[]).await.unwrap().pending.is_empty());
 }
 
 pub(crate) async fn one_relay_leads_until_its_lease_ends(shop: Shop) {
     let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
-    let t = shop.store.round().await.unwrap().t;
+    let t = shop.store.round(&[]).await.unwrap().t;
     assert!(shop.store.heartbeat(first, None, LEASE).await.unwrap().is_some(), "nobody leads yet");
     let beat = shop.store.heartbeat(first, Some(t), LEASE).await.unwrap().unwrap();
     assert!(beat >= t, "S is not before T");
@@ -56,7 +55,7 @@ pub(crate) async fn one_relay_leads_until_its_lease_ends(shop: Shop) {
 /// Invariant 4's half at the origin: what a write's own moment is before, a later T's snapshot has.
 pub(crate) async fn a_moment_covers_what_was_committed_before_it(shop: Shop) {
     stocked(&shop).await;
-    let mut last = shop.store.round().await.unwrap().t;
+    let mut last = shop.store.round(&[]).await.unwrap().t;
     for held in 1..=5 {
         let ask = shop.hold_ask(json!({"lines": [{"sku": "x", "quantity": 1}]}));
         let mut decided = Vec::new();
@@ -68,9 +67,9 @@ pub(crate) async fn a_moment_covers_what_was_committed_before_it(shop: Shop) {
             .batch(needs, &mut |state| decided = onhand_origin::decide::decide_all(state, &[&ask], &rules))
             .await
             .unwrap();
-        let round = shop.store.round().await.unwrap();
+        let round = shop.store.round(&[]).await.unwrap();
         assert!(last <= committed_at && committed_at <= round.t);
-        let fact = round.pending.iter().find_map(|pending| match &pending.change {
+        let fact = round.pending.iter().find_map(|pending| match pending {
             Change::Fact(fact) => Some(fact),
             _ => None,
         });
@@ -95,7 +94,7 @@ pub(crate) async fn own_holds_can_be_left_out(shop: Shop) {
 pub(crate) async fn a_hold_dead_by_the_stored_moment_is_released(shop: Shop) {
     stocked(&shop).await;
     let held = shop.hold(json!({"lines": [{"sku": "x", "quantity": 4}], "ttl_s": 60})).await.unwrap();
-    let t = shop.store.round().await.unwrap().t.plus(Duration::from_secs(3600));
+    let t = shop.store.round(&[]).await.unwrap().t.plus(Duration::from_secs(3600));
     shop.turn_clock_to(t).await;
     assert_eq!(shop.store.due(10).await.unwrap().ids, [held.id]);
     shop.verb(held.id, "expire", json!({})).await.unwrap();

@@ -166,7 +166,8 @@ pub fn channel_locations() -> Array {
 pub fn allocation() -> Object {
     let says = "priority, most_stock, fewest_splits, nearest, the name of a loaded allocation or ranking rule, or \
                 two to four such names separated by commas, whose ranks are merged in this order.";
-    ObjectBuilder::new().schema_type(Type::String).description(Some(says)).default(Some("priority".into())).into()
+    let name = string(TEXT, 0, limits::TEXT_BYTES);
+    name.description(Some(says)).default(Some("priority".into())).into()
 }
 
 pub fn optional_restock_at() -> Schema {

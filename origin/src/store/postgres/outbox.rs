@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Row, Statement, types::ToSql};
 use uuid::Uuid;
 
 use super::{row, session::Session};
-use crate::store::{Pending, Result, Round, StoreError, sql};
+use crate::store::{OutboxRow, Result, Round, StoreError, sql};
 
 /// The relay's session. Its statements are prepared, because only those are sent at once and in order.
 pub(super) struct RelaySession {
@@ -46,10 +46,12 @@ impl RelaySession {
         self.session.client.is_closed()
     }
 
-    /// Reads T, then takes the snapshot: every change committed before T is in it. One round trip.
-    pub(super) async fn round(&self) -> Result<Round> {
+    /// Deletes what was published, reads T, then takes the snapshot: every change committed before T
+    /// is in it, or was published. One round trip.
+    pub(super) async fn round(&self, published: &[Change]) -> Result<Round> {
         let client = &self.session.client;
-        let (t, (), term, items, facts, locations, channels, ()) = try_join!(
+        let (_, t, (), term, items, facts, locations, channels, ()) = try_join!(
+            self.delete(published),
             client.query_one(&self.moment, &[]),
             client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
             client.query_one(&self.term, &[]),
@@ -69,17 +71,18 @@ impl RelaySession {
         Ok(Round { t, term, good_since, pending })
     }
 
-    /// Deletes what still has the version that was published.
-    pub(super) async fn published(&self, pending: &[Pending]) -> Result<()> {
-        if pending.is_empty() {
-            return Ok(());
+    /// Deletes what still has the version that was published, under the term that it was published under.
+    pub(super) async fn delete(&self, published: &[Change]) -> std::result::Result<u64, tokio_postgres::Error> {
+        if published.is_empty() {
+            return Ok(0);
         }
-        let kinds: Vec<i16> = pending.iter().map(|row| row.kind).collect();
-        let skus: Vec<&str> = pending.iter().map(|row| row.sku.as_str()).collect();
-        let locations: Vec<&str> = pending.iter().map(|row| row.location.as_str()).collect();
-        let seqs: Vec<i64> = pending.iter().map(|row| row.seq as i64).collect();
-        self.session.client.execute(&self.published, &[&kinds, &skus, &locations, &seqs]).await?;
-        Ok(())
+        let rows: Vec<OutboxRow<'_>> = published.iter().filter_map(OutboxRow::of).collect();
+        let kinds: Vec<i16> = rows.iter().map(|row| row.kind).collect();
+        let skus: Vec<&str> = rows.iter().map(|row| row.sku).collect();
+        let locations: Vec<&str> = rows.iter().map(|row| row.location).collect();
+        let seqs: Vec<i64> = rows.iter().map(|row| row.version.seq() as i64).collect();
+        let terms: Vec<i32> = rows.iter().map(|row| i32::from(row.version.term())).collect();
+        self.session.client.execute(&self.published, &[&kinds, &skus, &locations, &seqs, &terms]).await
     }
 
     /// A durable commit of T and the lease: what an isolated old primary cannot do.
@@ -109,8 +112,9 @@ impl RelaySession {
 /// Here skipping locked rows is right: whoever holds one is writing a newer version.
 const PUBLISHED: &str = "DELETE FROM outbox o USING (
         SELECT o.kind, o.sku, o.location FROM outbox o
-        JOIN unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[]) AS p (kind, sku, location, seq)
+        JOIN unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::integer[]) AS p (kind, sku, location, seq, term)
             ON o.kind = p.kind AND o.sku = p.sku AND o.location = p.location AND o.seq <= p.seq
+        WHERE p.term = (SELECT term FROM origin_state)
         FOR UPDATE OF o SKIP LOCKED
     ) AS gone WHERE o.kind = gone.kind AND o.sku = gone.sku AND o.location = gone.location";
 
@@ -119,32 +123,20 @@ const HEARTBEAT: &str =
     WHERE holder IS NULL OR holder = $1 OR lease_until < clock_timestamp()
     RETURNING greatest(clock_timestamp(), t)";
 
-fn pending(term: u16, items: &[Row], facts: &[Row], locations: &[Row], channels: &[Row]) -> Result<Vec<Pending>> {
+fn pending(term: u16, items: &[Row], facts: &[Row], locations: &[Row], channels: &[Row]) -> Result<Vec<Change>> {
     let mut pending = Vec::with_capacity(items.len() + facts.len() + locations.len() + channels.len());
     for found in items {
-        let item = row::item(found, term)?;
-        pending.push(Pending {
-            kind: 0,
-            sku: item.sku.to_string(),
-            location: String::new(),
-            seq: item.version.seq(),
-            change: Change::Item(item),
-        });
+        pending.push(Change::Item(row::item(found, term)?));
     }
     for found in facts {
         let (sku, location, held) = row::stock(found)?;
-        let change = Change::Fact(held.fact(&sku, &location, term));
-        pending.push(Pending { kind: 1, sku: sku.to_string(), location: location.to_string(), seq: held.seq, change });
+        pending.push(Change::Fact(held.fact(&sku, &location, term)));
     }
     for found in locations {
-        let held = row::location(found, term)?;
-        let (location, seq) = (held.location.to_string(), held.version.seq());
-        pending.push(Pending { kind: 2, sku: String::new(), location, seq, change: Change::Location(held) });
+        pending.push(Change::Location(row::location(found, term)?));
     }
     for found in channels {
-        let held = row::channel(found, term)?;
-        let (location, seq) = (held.channel.to_string(), held.version.seq());
-        pending.push(Pending { kind: 3, sku: String::new(), location, seq, change: Change::Channel(held) });
+        pending.push(Change::Channel(row::channel(found, term)?));
     }
     Ok(pending)
 }

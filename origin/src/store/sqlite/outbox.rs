@@ -7,50 +7,32 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::{now_in_tx, row};
-use crate::store::{Pending, Result, Round, sql};
+use crate::store::{OutboxRow, Result, Round, sql};
 
-pub(super) fn round_in_tx(connection: &Connection) -> Result<Round> {
+pub(super) fn round_in_tx(connection: &Connection, published: &[Change]) -> Result<Round> {
     let t = now_in_tx(connection)?;
     let (term, good_since) = row::term(connection)?;
-    let mut pending = row::all(connection, &sql::pending(0, row::ITEM, "products", "t.sku = o.sku"), [], |found| {
-        let item = row::item(found, term)?;
-        let (sku, seq) = (item.sku.to_string(), item.version.seq());
-        Ok(Pending { kind: 0, sku, location: String::new(), seq, change: Change::Item(item) })
-    })?;
+    delete_in_tx(connection, published)?;
+    let items = sql::pending(0, row::ITEM, "products", "t.sku = o.sku");
+    let mut pending = row::all(connection, &items, [], |found| Ok(Change::Item(row::item(found, term)?)))?;
     let facts = sql::pending(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location");
     pending.extend(row::all(connection, &facts, [], |found| {
         let (sku, location, held) = row::stock(found)?;
-        let change = Change::Fact(held.fact(&sku, &location, term));
-        Ok(Pending { kind: 1, sku: sku.to_string(), location: location.to_string(), seq: held.seq, change })
+        Ok(Change::Fact(held.fact(&sku, &location, term)))
     })?);
-    pending.extend(row::all(
-        connection,
-        &sql::pending(2, row::LOCATION, "locations", "t.location = o.location"),
-        [],
-        |found| {
-            let held = row::location(found, term)?;
-            let (location, seq) = (held.location.to_string(), held.version.seq());
-            Ok(Pending { kind: 2, sku: String::new(), location, seq, change: Change::Location(held) })
-        },
-    )?);
-    pending.extend(row::all(
-        connection,
-        &sql::pending(3, row::CHANNEL, "channels", "t.channel = o.location"),
-        [],
-        |found| {
-            let held = row::channel(found, term)?;
-            let (location, seq) = (held.channel.to_string(), held.version.seq());
-            Ok(Pending { kind: 3, sku: String::new(), location, seq, change: Change::Channel(held) })
-        },
-    )?);
+    let locations = sql::pending(2, row::LOCATION, "locations", "t.location = o.location");
+    pending.extend(row::all(connection, &locations, [], |found| Ok(Change::Location(row::location(found, term)?)))?);
+    let channels = sql::pending(3, row::CHANNEL, "channels", "t.channel = o.location");
+    pending.extend(row::all(connection, &channels, [], |found| Ok(Change::Channel(row::channel(found, term)?)))?);
     Ok(Round { t, term, good_since, pending })
 }
 
-pub(super) fn published_in_tx(connection: &Connection, pending: &[Pending]) -> Result<()> {
+pub(super) fn delete_in_tx(connection: &Connection, published: &[Change]) -> Result<()> {
+    let (term, _) = row::term(connection)?;
     let sql = "DELETE FROM outbox WHERE kind = ?1 AND sku = ?2 AND location = ?3 AND seq <= ?4";
     let mut statement = connection.prepare_cached(sql)?;
-    for row in pending {
-        statement.execute(params![row.kind, row.sku, row.location, row.seq as i64])?;
+    for row in published.iter().filter_map(OutboxRow::of).filter(|row| row.version.term() == term) {
+        statement.execute(params![row.kind, row.sku, row.location, row.version.seq() as i64])?;
     }
     Ok(())
 }
