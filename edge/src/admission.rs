@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, header};
 use onhand_wire::{
     Problem,
-    auth::{Scope, Verifier},
+    auth::{Claims, Scope, Verifier},
 };
 
 /// How tokens are judged, and whether lookups need one.
@@ -17,12 +17,20 @@ pub struct Auth {
 
 impl Auth {
     pub(crate) fn needs(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
+        self.judged(headers, scope).map(|_claims| ())
+    }
+
+    fn judged(&self, headers: &HeaderMap, scope: Scope) -> Result<Claims, Problem> {
         let token = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-        self.verifier.judge(token, scope).map(|_claims| ())
+        self.verifier.judge(token, scope)
     }
 
     /// Lookups are open unless the configuration closes them.
     pub(crate) fn may_read(&self, headers: &HeaderMap) -> Result<(), Problem> {
         if self.public_reads { Ok(()) } else { self.needs(headers, Scope::Storefront) }
+    }
+    /// The same, and until when (seconds since 1970), where a token says so: a stream ends with it.
+    pub(crate) fn may_read_until(&self, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+        if self.public_reads { Ok(None) } else { Ok(Some(self.judged(headers, Scope::Storefront)?.exp)) }
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod l1;
 pub(crate) mod recent;
 pub(crate) mod l2;
 pub(crate) mod load;
+pub(crate) mod watch;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use l2::L2;
 use load::Loader;
 pub(crate) use load::{LoadError, Loaded, Tier};
 use recent::{News, Recent};
+use watch::Watch;
 
 use crate::{config::Config, freshness::Freshness, metrics::Metrics, origin::Origin};
 
@@ -112,6 +114,11 @@ impl Cache {
             found.or_else(|error| self.superseded(sku.as_str(), need, error))
         };
         skus.iter().zip(found).map(instead).collect()
+    }
+
+    /// Begins to watch `skus`, each named once, before they are loaded.
+    pub(crate) fn watch(&self, skus: &[Sku]) -> Watch {
+        self.l1.watches().watch(skus)
     }
 
     /// What is held of a lost history, while the origin cannot tell what came in its place.

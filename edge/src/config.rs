@@ -23,7 +23,10 @@ pub struct Config {
     /// A section of its own: `[http]`.
     #[serde(skip)]
     pub http: HttpConfig,
-    /// How long requests in flight may take to finish at shutdown; beyond, they are cut.
+    /// Most streams (`GET /v1/stream`) open at once; beyond, 503 overloaded. Each takes a connection, and
+    /// up to 256 changes that wait for its reader.
+    pub streams: usize,
+    /// How long requests in flight may take to finish at shutdown; beyond, they are cut. Streams end at once.
     pub drain: Span,
 }
 
@@ -39,6 +42,7 @@ impl Default for Config {
             recent: RecentConfig::default(),
             freshness: FreshnessConfig::default(),
             http: HttpConfig::default(),
+            streams: 10_000,
             drain: Span::s(30),
         }
     }

@@ -3,11 +3,14 @@
 pub(crate) mod availability;
 mod ask;
 mod query;
+mod quotes;
+mod stream;
 mod reservations;
 mod health;
 mod actuator;
 mod management;
 mod body;
+mod answer;
 mod correlation;
 pub(crate) mod cors;
 mod error;
@@ -19,16 +22,16 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use matchit::Router;
 use onhand_wire::{Code, Problem};
 
 use crate::node::Node;
+pub(crate) use answer::Answer;
 use correlation::Correlation;
 use error::Failure;
 
-pub(crate) type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Answer>;
 
 /// A request as handlers see it.
 struct Asked {
@@ -41,6 +44,8 @@ enum Route {
     Availability,
     /// A GET asks for the SKU of that name.
     Query,
+    Quotes,
+    Stream,
     Reservations,
     Reservation,
     Verb,
@@ -50,9 +55,9 @@ enum Route {
 impl Route {
     fn allowed(self) -> &'static str {
         match self {
-            Self::Availability | Self::Reservation | Self::Health => "GET, HEAD",
+            Self::Availability | Self::Stream | Self::Reservation | Self::Health => "GET, HEAD",
             Self::Query => "GET, HEAD, POST",
-            Self::Reservations | Self::Verb => "POST",
+            Self::Quotes | Self::Reservations | Self::Verb => "POST",
         }
     }
 }
@@ -65,6 +70,8 @@ fn routes() -> &'static Router<Route> {
         for (path, route) in [
             ("/v1/availability/{sku}", Route::Availability),
             ("/v1/availability/query", Route::Query),
+            ("/v1/quotes", Route::Quotes),
+            ("/v1/stream", Route::Stream),
             ("/v1/reservations", Route::Reservations),
             ("/v1/reservations/{id}", Route::Reservation),
             ("/v1/reservations/{id}/{verb}", Route::Verb),
@@ -94,7 +101,7 @@ pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply
     reply
 }
 
-async fn route(node: &Node, asked: Asked) -> Result<Reply, Failure> {
+async fn route(node: &Arc<Node>, asked: Asked) -> Result<Reply, Failure> {
     let path = asked.request.uri().path().to_owned();
     let matched = routes().at(&path).map_err(|_| not_found())?;
     let param = |name| matched.params.get(name).unwrap_or_default();
@@ -104,6 +111,8 @@ async fn route(node: &Node, asked: Asked) -> Result<Reply, Failure> {
         Route::Availability if get => availability::get(node, &asked, param("sku")).await,
         Route::Query if get => availability::get(node, &asked, "query").await,
         Route::Query if post => query::post(node, asked).await,
+        Route::Quotes if post => quotes::post(node, asked).await,
+        Route::Stream if get => stream::get(node, &asked).await,
         Route::Reservations if post => reservations::create(node, asked).await,
         Route::Reservation if get => reservations::read(node, &asked, param("id")).await,
         Route::Verb if post => reservations::change(node, asked, param("id"), param("verb")).await,
@@ -127,7 +136,7 @@ fn not_found() -> Failure {
 }
 
 fn reply(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
+    let mut reply = Response::new(Answer::from(body));
     *reply.status_mut() = status;
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     reply

@@ -14,6 +14,9 @@
 //! | the origin, within its deadline and breaker | `origin` | one request for all |
 //! | facts + topology + rules → body, kept beside the entry | `view` | none on a hit |
 //!
+//! A quote (`quote`) goes the same way, to prices and a proposed allocation. A stream (`http::stream`)
+//! does so once, and is then told by `cache::watch` of what changes.
+//!
 //! **A change**, in the order in which it passes them:
 //!
 //! | step | module |
@@ -21,7 +24,7 @@
 //! | Kafka, or the log of the same process | `feed::kafka`, `feed::memory` |
 //! | decode; count and skip what cannot be | `feed::apply` |
 //! | a location or a channel → the topology | `topology` |
-//! | a fact or an item → `recent`, **then** L1 | `cache::recent`, `cache::l1` |
+//! | a fact or an item → `recent`, **then** L1, then the streams that watch it | `cache::recent`, `cache::l1`, `cache::watch` |
 //! | a watermark → `as_of`; loaded facts that it has passed leave `recent` | `freshness` |
 //! | the region's one writer of each partition → Redis | `feed::l2_writer` |
 //!
@@ -36,6 +39,8 @@ mod admission;
 mod freshness;
 mod topology;
 mod view;
+mod quote;
+mod streams;
 mod cache;
 mod origin;
 mod breaker;

@@ -24,6 +24,9 @@ pub(crate) struct Metrics {
     lookup_seconds: Histogram,
     request_failures: IntCounterVec,
     writes: IntCounterVec,
+    streams: IntGauge,
+    stream_events: IntCounter,
+    streams_ended: IntCounterVec,
     as_of_age: Gauge,
     mode: IntGauge,
     propagation: Histogram,
@@ -93,6 +96,9 @@ impl Metrics {
             lookup_seconds: r.seconds("edge_lookup_duration_seconds", "Time to answer one lookup request"),
             request_failures: r.counters("edge_problems_total", "Requests answered with a problem", &["code"]),
             writes: r.counters("edge_writes_total", "Reservation calls forwarded, by status", &["status"]),
+            streams: r.gauge("edge_streams", "Streams open"),
+            stream_events: r.counter("edge_stream_events_total", "States of SKUs told to streams"),
+            streams_ended: r.counters("edge_streams_ended_total", "Streams ended, by reason; left: by the reader", &["reason"]),
             as_of_age: r.add(Gauge::new("edge_as_of_age_seconds", "Staleness of the node, clock skew left out")),
             mode: r.gauge("edge_mode", "0 live, 1 catching up, 2 stale, 3 unavailable"),
             propagation: r.seconds("edge_propagation_seconds", "From a change at the origin to its arrival here"),
@@ -139,6 +145,19 @@ impl Metrics {
 
     pub(crate) fn wrote(&self, status: u16) {
         self.writes.with_label_values(&[&status.to_string()]).inc();
+    }
+
+    pub(crate) fn stream_opened(&self) {
+        self.streams.inc();
+    }
+
+    pub(crate) fn stream_event(&self) {
+        self.stream_events.inc();
+    }
+
+    pub(crate) fn stream_ended(&self, reason: &str) {
+        self.streams.dec();
+        self.streams_ended.with_label_values(&[reason]).inc();
     }
 
     pub(crate) fn propagation(&self, time: Duration) {

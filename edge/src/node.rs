@@ -20,6 +20,7 @@ use crate::{
     http::cors::Cors,
     metrics::{Gauges, Metrics},
     origin::{Origin, OriginError},
+    streams::Streams,
     topology::Topology,
 };
 
@@ -35,6 +36,7 @@ pub(crate) struct Node {
     pub(crate) cors: Cors,
     pub(crate) rules: Rules,
     pub(crate) cache: Cache,
+    pub(crate) streams: Streams,
     pub(crate) topology: Arc<Topology>,
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) origin: Arc<Origin>,

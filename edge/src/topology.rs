@@ -36,6 +36,17 @@ impl Snapshot {
         self.ranks.get(id).copied()
     }
 
+    /// Enabled locations in serving order: the channel's list, else priority, then id.
+    pub(crate) fn serving(&self, channel: Option<&Channel>) -> Vec<&Location> {
+        if let Some(channel) = channel {
+            let listed = channel.locations.iter().filter_map(|id| self.location(id.as_str()));
+            return listed.filter(|location| location.enabled).collect();
+        }
+        let mut all: Vec<_> = self.locations.values().filter(|location| location.enabled).collect();
+        all.sort_by_key(|location| self.rank(&location.location));
+        all
+    }
+
     fn join_location(&mut self, location: Location) -> bool {
         let newer = self.locations.get(&location.location).is_none_or(|held| location.version > held.version);
         if newer {

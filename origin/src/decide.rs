@@ -18,7 +18,6 @@ use crate::{
     state::{Kept, State, Why},
 };
 
-pub use allocate::STRATEGIES;
 pub use reconcile::Correct;
 pub(crate) use stock::shown as shown_fact;
 

@@ -18,7 +18,10 @@ use arc_swap::ArcSwapOption;
 use moka::{ops::compute::Op, sync::Cache};
 use onhand_wire::{Sku, Stock, Timestamp};
 
-use super::recent::{News, Recent, Source, TooOld};
+use super::{
+    recent::{News, Recent, Source, TooOld},
+    watch::Watches,
+};
 use crate::view::Rendered;
 
 /// All that is known of one SKU, and the bodies that it was shown as.
@@ -52,11 +55,19 @@ pub(crate) struct L1 {
     generation: AtomicU64,
     /// Entries that hold anything of an earlier term are of a lost history.
     good_since: AtomicU16,
+    /// Told of everything that came in, after it is in.
+    watches: Arc<Watches>,
 }
 
 impl L1 {
     pub(crate) fn new(entries: u64, recent: Arc<Recent>) -> Self {
-        Self { moka: Cache::new(entries), recent, generation: AtomicU64::new(0), good_since: AtomicU16::new(0) }
+        Self {
+            moka: Cache::new(entries),
+            recent,
+            generation: AtomicU64::new(0),
+            good_since: AtomicU16::new(0),
+            watches: Arc::default(),
+        }
     }
 
     pub(crate) fn get(&self, sku: &str) -> Option<Arc<Entry>> {
@@ -76,6 +87,11 @@ impl L1 {
     /// Entries of earlier terms stay, for as long as nothing better can be had.
     pub(crate) fn begin_history(&self, good_since: u16) {
         self.good_since.store(good_since, Ordering::Release);
+        self.watches.begin_history(good_since);
+    }
+
+    pub(crate) fn watches(&self) -> &Arc<Watches> {
+        &self.watches
     }
 
     fn generation(&self) -> u64 {
@@ -105,22 +121,27 @@ impl L1 {
             outcome = Ok(entry.clone());
             if put { Op::Put(entry) } else { Op::Nop }
         });
+        if let Ok(entry) = &outcome {
+            self.watches.came(sku, |stock| stock.join(entry.stock.clone()));
+        }
         outcome
     }
 
     /// A record of the feed, already in `recent`. What is not held stays out: it would not be whole.
     pub(crate) fn feed(&self, news: News) {
         let sku = news.sku().clone();
-        self.join_held(sku, |stock| news.join_into(stock));
+        self.join_held(&sku, |stock| news.clone().join_into(stock));
+        self.watches.came(&sku, |stock| news.join_into(stock));
     }
 
     /// Facts that a write answered with, already in `recent`.
     pub(crate) fn written(&self, sku: &Sku, written: Stock) {
-        self.join_held(sku.clone(), |stock| stock.join(written));
+        self.join_held(sku, |stock| stock.join(written.clone()));
+        self.watches.came(sku, |stock| stock.join(written));
     }
 
-    fn join_held(&self, sku: Sku, join: impl FnOnce(&mut Stock) -> bool) {
-        self.moka.entry(sku).and_compute_with(|held| {
+    fn join_held(&self, sku: &Sku, join: impl FnOnce(&mut Stock) -> bool) {
+        self.moka.entry(sku.clone()).and_compute_with(|held| {
             let Some(held) = held.map(|held| held.into_value()) else { return Op::Nop };
             let mut stock = held.stock.clone();
             if join(&mut stock) { Op::Put(Arc::new(Entry::new(stock, held.generation))) } else { Op::Nop }
@@ -131,6 +152,7 @@ impl L1 {
     pub(crate) fn restart(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.clear();
+        self.watches.restart();
     }
 
     pub(crate) fn clear(&self) {

@@ -24,9 +24,8 @@ impl Query {
 
     pub(super) fn read(query: Option<&str>) -> Result<Self, Problem> {
         let mut asked = Self::default();
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name, "query")?, decoded(value, name)?);
+        for pair in pairs(query) {
+            let (name, value) = pair?;
             asked.take(&name, &value)?;
         }
         Ok(asked)
@@ -64,12 +63,20 @@ impl Query {
     }
 }
 
-fn known_channel<'a>(snapshot: &'a Snapshot, id: &ChannelId) -> Result<&'a Channel, Problem> {
+/// A query string's names and values, decoded.
+pub(super) fn pairs(query: Option<&str>) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Problem>> {
+    query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decoded(name, "query")?, decoded(value, name)?))
+    })
+}
+
+pub(super) fn known_channel<'a>(snapshot: &'a Snapshot, id: &ChannelId) -> Result<&'a Channel, Problem> {
     let unknown = || Problem::new(Code::UnknownChannel, format!("channel: there is no {id}"));
     snapshot.channel(id.as_str()).ok_or_else(unknown)
 }
 
-fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), Problem> {
+pub(super) fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), Problem> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(Problem::field(name, "may be given once")),

@@ -8,7 +8,6 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
 use onhand_wire::{Code, Problem, Sku, Stock, Timestamp, session, session::Session};
 use percent_encoding::percent_decode_str;
 
@@ -26,7 +25,7 @@ const MAX_STALENESS: &str = "onhand-max-staleness";
 /// What a lookup knows before it reads any entry.
 pub(super) struct Moment {
     pub(super) as_of: Arc<AsOf>,
-    mode: Mode,
+    pub(super) mode: Mode,
     pub(super) need: Need,
 }
 
@@ -110,7 +109,7 @@ pub(super) async fn get(node: &Node, asked: &Asked, segment: &str) -> Result<Rep
             }
         },
     };
-    let unknown = || Problem::new(Code::UnknownSku, format!("sku: there is no {name}"));
+    let unknown = || unknown_sku(&name);
     let body = view::rendered(&loaded.entry, ask, &snapshot, &node.rules).ok_or_else(unknown)?;
     let mut reply = shown(headers, body);
     moment.show(&mut reply, moment.earned(node, loaded.at), loaded.tier);
@@ -120,6 +119,10 @@ pub(super) async fn get(node: &Node, asked: &Asked, segment: &str) -> Result<Rep
     node.metrics.looked_up(loaded.tier);
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
+}
+
+pub(super) fn unknown_sku(name: &str) -> Problem {
+    Problem::new(Code::UnknownSku, format!("sku: there is no {name}")).with("sku", name)
 }
 
 /// Facts without the reservation's own hold. They are no versions of anything, so nothing keeps them.
@@ -133,7 +136,7 @@ async fn without(node: &Node, sku: &Sku, reservation: uuid::Uuid) -> Result<Load
 fn shown(headers: &HeaderMap, body: Rendered) -> Reply {
     let same = headers.get(header::IF_NONE_MATCH).is_some_and(|held| matches(held, &body.etag));
     let mut reply = if same {
-        let mut reply = Response::new(Full::new(Bytes::new()));
+        let mut reply = Response::new(Bytes::new().into());
         *reply.status_mut() = StatusCode::NOT_MODIFIED;
         reply
     } else {

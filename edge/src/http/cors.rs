@@ -2,14 +2,13 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 
 use super::Reply;
 
 const EXPOSED: &str = "ETag, Location, Retry-After, X-Correlation-Id, traceparent, Onhand-As-Of, Onhand-Source, Onhand-Stale, \
     Onhand-Session, Idempotent-Replayed, RateLimit, RateLimit-Policy";
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
-const HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Correlation-Id, traceparent, \
+const HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Correlation-Id, traceparent, \
     Onhand-Max-Staleness, Onhand-Session, Onhand-Timeout-Ms";
 
 pub(crate) struct Cors {
@@ -40,7 +39,7 @@ impl Judged {
         if request.method() != Method::OPTIONS || !asks {
             return None;
         }
-        let mut reply = Response::new(Full::new(Bytes::new()));
+        let mut reply = Response::new(Bytes::new().into());
         *reply.status_mut() = StatusCode::NO_CONTENT;
         self.allow(&mut reply);
         if self.0.is_some() {

@@ -35,13 +35,12 @@ pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
     let ask = query.resolve(&snapshot)?;
     let loaded = node.cache.find_all(&skus, &moment.need).await;
     let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let reply = shown(node, &skus, ask, &snapshot, &moment, &loaded);
-    loaded.iter().for_each(|loaded| node.metrics.looked_up(loaded.tier));
+    let reply = promised(node, &moment, &loaded, shown(node, &skus, ask, &snapshot, &loaded));
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
 }
 
-fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, moment: &Moment, loaded: &[Loaded]) -> Reply {
+fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, loaded: &[Loaded]) -> Reply {
     let mut body = Vec::with_capacity(64 + loaded.len() * 384);
     body.extend_from_slice(br#"{"items":["#);
     let mut unknown: Vec<&Sku> = Vec::new();
@@ -58,7 +57,12 @@ fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, moment: &
     body.extend_from_slice(br#"],"unknown":"#);
     serde_json::to_writer(&mut body, &unknown).expect("plain data encodes");
     body.push(b'}');
-    let mut reply = super::json(StatusCode::OK, body);
+    super::json(StatusCode::OK, body)
+}
+
+/// With what an answer made of all these may claim; they count as looked up.
+pub(super) fn promised(node: &Node, moment: &Moment, loaded: &[Loaded], mut reply: Reply) -> Reply {
+    loaded.iter().for_each(|loaded| node.metrics.looked_up(loaded.tier));
     moment.show(&mut reply, earned(node, moment, loaded), worst(loaded));
     if loaded.iter().any(|loaded| loaded.superseded) {
         mark_stale(&mut reply);

@@ -18,6 +18,7 @@ use crate::{
     metrics::Metrics,
     node::Node,
     origin::Origin,
+    streams::Streams,
     topology::Topology,
 };
 
@@ -71,6 +72,7 @@ pub(super) fn start(
         cors: Cors::new(&config.http.cors_origins),
         rules,
         cache,
+        streams: Streams::new(config.streams),
         topology,
         freshness,
         origin,

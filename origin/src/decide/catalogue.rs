@@ -8,7 +8,6 @@ use onhand_wire::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::allocate;
 use crate::{
     command::{Ask, Done, group},
     state::State,
@@ -93,7 +92,7 @@ pub(super) fn put_channel(
     for location in &body.locations {
         state.require_location(location)?;
     }
-    allocate::check(&body.allocation, rules).map_err(|right| Problem::field("allocation", right))?;
+    onhand_rules::check_allocation(&body.allocation, rules).map_err(|right| Problem::field("allocation", right))?;
     let held = state.topology.channels.get(id);
     let new = held.is_none();
     let channel = Channel {

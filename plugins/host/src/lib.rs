@@ -27,6 +27,7 @@ mod load;
 mod meter;
 mod rule;
 mod rules;
+mod serving;
 
 pub use allocation::{AllocationInput, AskedLine, Candidate, Offer, Plan, Planned};
 pub use componentize::{ComponentizeError, componentize};
@@ -35,6 +36,7 @@ pub use fault::{Fault, Reason};
 pub use load::{LoadError, LoadFault};
 pub use rule::World;
 pub use rules::Rules;
+pub use serving::{check_allocation, share_out};
 pub use view::{Presentation, Shown, ViewInput, ViewLocation};
 
 /// Most bytes that a call gives to a rule: names and texts, and what the records around them take.

@@ -10,6 +10,14 @@ pub const QUANTITY: u32 = 1_000_000_000;
 pub const QUERY_SKUS: usize = 500;
 /// Most lines in one reservation.
 pub const RESERVATION_LINES: usize = 500;
+/// Most SKUs in one stream.
+pub const STREAM_SKUS: usize = 100;
+/// Changes that may wait for a stream's reader; beyond, it is told so and dropped.
+pub const STREAM_BACKLOG: usize = 256;
+/// Most lines in one quote: as many as a reservation may have.
+pub const QUOTE_LINES: usize = RESERVATION_LINES;
+/// Largest total of a quote, in minor units: the largest whole number that every JSON reader keeps exactly.
+pub const TOTAL: i64 = (1 << 53) - 1;
 /// Most locations that a channel may list, or a lookup may name.
 pub const LOCATIONS: usize = 500;
 /// Longest hold: 31 days, in seconds.

@@ -74,7 +74,7 @@ pub struct Money {
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::amount))]
     pub amount: i64,
     /// Three capital letters.
-    #[serde(deserialize_with = "currency_code")]
+    #[serde(deserialize_with = "currency")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::currency))]
     pub currency: String,
 }
@@ -87,10 +87,13 @@ fn not_negative<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Er
     Err(de::Error::custom("an amount is a whole number of minor units from 0 to 1000000000000"))
 }
 
-fn currency_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let code = String::deserialize(deserializer)?;
+fn currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    currency_code(String::deserialize(deserializer)?)
+}
+
+pub(crate) fn currency_code<E: de::Error>(code: String) -> Result<String, E> {
     if code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()) {
         return Ok(code);
     }
-    Err(de::Error::custom("a currency is three capital letters, like GBP"))
+    Err(E::custom("a currency is three capital letters, like GBP"))
 }

@@ -14,7 +14,7 @@ mod tests;
 
 pub use catalogue::{PutChannel, PutItem, PutLocation};
 pub use limit::check_text;
-pub use lookups::AvailabilityQuery;
+pub use lookups::{AskQuote, AvailabilityQuery, Customer, QuoteLine};
 pub use operations::Maintenance;
 pub use read::{Check, check_idempotency_key, parse, read, unsupported_media_type};
 pub use reservations::{Destination, Hold, HoldLine, HoldPolicy};

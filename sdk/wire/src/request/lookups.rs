@@ -1,9 +1,12 @@
-//! Lookups of many SKUs at once.
+//! Lookups of many SKUs at once, and quotes.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use super::{Check, limit::check_count};
-use crate::{ChannelId, LocationId, Problem, Sku, limits};
+use super::{
+    Check, Destination,
+    limit::{check_count, check_optional_text, check_positive, check_required_text},
+};
+use crate::{ChannelId, LocationId, Problem, Quantity, Sku, limits, quantity::currency_code};
 
 /// `POST /v1/availability/query`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -21,5 +24,56 @@ impl Check for AvailabilityQuery {
         check_count("skus", self.skus.len(), limits::QUERY_SKUS)?;
         let locations = self.locations.as_ref().map_or(1, Vec::len);
         check_count("locations", locations, limits::LOCATIONS)
+    }
+}
+
+/// Who asks; pricing rules may look at it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Customer {
+    pub id: String,
+    #[serde(default)]
+    pub segment: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuoteLine {
+    pub sku: Sku,
+    /// 1 or more.
+    pub quantity: Quantity,
+}
+
+/// `POST /v1/quotes`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskQuote {
+    #[serde(default)]
+    pub channel: Option<ChannelId>,
+    /// Three capital letters: prices in another currency do not count.
+    #[serde(default, deserialize_with = "optional_currency")]
+    pub currency: Option<String>,
+    #[serde(default)]
+    pub customer: Option<Customer>,
+    #[serde(default)]
+    pub destination: Option<Destination>,
+    pub lines: Vec<QuoteLine>,
+}
+
+fn optional_currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::<String>::deserialize(deserializer)?.map(currency_code).transpose()
+}
+
+impl Check for AskQuote {
+    fn check(&self) -> Result<(), Problem> {
+        check_count("lines", self.lines.len(), limits::QUOTE_LINES)?;
+        for (index, line) in self.lines.iter().enumerate() {
+            check_positive(&format!("lines[{index}].quantity"), line.quantity)?;
+        }
+        if let Some(customer) = &self.customer {
+            check_required_text("customer.id", &customer.id)?;
+            check_optional_text("customer.segment", customer.segment.as_ref())?;
+        }
+        self.destination.as_ref().map_or(Ok(()), Destination::check)
     }
 }

@@ -30,7 +30,7 @@ pub struct Destination {
 }
 
 impl Destination {
-    fn check(&self) -> Result<(), Problem> {
+    pub(super) fn check(&self) -> Result<(), Problem> {
         if self.country.len() != 2 || !self.country.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(Problem::field("destination.country", "two capital letters, like GB"));
         }

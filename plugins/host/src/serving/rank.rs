@@ -1,16 +1,18 @@
 //! One order of the locations from several rules' ranks.
 
-use onhand_rules::{Rules, World};
-use onhand_wire::LocationId;
+use onhand_wire::{
+    LocationId,
+    allocate::{Plan, STRATEGIES},
+};
 
-use super::{Plan, STRATEGIES};
-use crate::state::State;
+use super::Ask;
+use crate::{Rules, World};
 
 /// Most rules of one channel. Each may use up its deadline while the batch holds its locks.
 const RANKING_RULES: usize = 4;
 
 /// Whether a channel's `allocation` can decide; if not, what would be right.
-pub(in crate::decide) fn check(allocation: &str, rules: &Rules) -> Result<(), String> {
+pub fn check(allocation: &str, rules: &Rules) -> Result<(), String> {
     if STRATEGIES.contains(&allocation) {
         return Ok(());
     }
@@ -40,35 +42,35 @@ pub(super) fn is_ranked(allocation: &str, rules: &Rules) -> bool {
     allocation.contains(',') || rules.world(allocation) == Some(World::Ranking)
 }
 
-impl<'a> Plan<'a> {
+impl Ask<'_> {
     /// Serves each line in the merged order. The answer names the rules that took part: all but those
     /// that failed; none if all did, and then nothing was taken.
-    pub(super) fn by_ranks(&mut self, named: &str, state: &State, rules: &Rules) -> Option<String> {
-        let (decided, order) = self.ranked(named, state, rules)?;
-        for index in 0..self.hold.lines.len() {
-            match &self.hold.lines[index].location {
-                Some(named) => self.take(index, &[named]),
-                None => self.take(index, &order),
+    pub(super) fn by_ranks(&self, plan: &mut Plan<'_>, named: &str) -> Option<String> {
+        let (decided, order) = self.ranked(plan, named)?;
+        for index in 0..plan.lines.len() {
+            match &plan.lines[index].location {
+                Some(named) => plan.take(index, &[named]),
+                None => plan.take(index, &order),
             }
         }
         Some(decided)
     }
 
-    fn ranked(&self, named: &str, state: &State, rules: &Rules) -> Option<(String, Vec<&'a LocationId>)> {
-        let input = self.input(state, Vec::new(), Vec::new());
-        let ask = |rule: &'_ str| match rules.world(rule) {
+    fn ranked<'p>(&self, plan: &Plan<'p>, named: &str) -> Option<(String, Vec<&'p LocationId>)> {
+        let input = self.input(plan, Vec::new(), Vec::new());
+        let ask = |rule: &'_ str| match self.rules.world(rule) {
             None => {
                 tracing::warn!(rule, "a rule of the channel's allocation is not loaded; it abstains");
                 None
             }
-            Some(_) => rules.rank(rule, &input).ok(),
+            Some(_) => self.rules.rank(rule, &input).ok(),
         };
         let (decided, ranks): (Vec<&str>, Vec<_>) =
             named.split(',').filter_map(|rule| ask(rule).map(|ranks| (rule, ranks))).unzip();
         if decided.is_empty() {
             return None;
         }
-        let order = merge(self.serving.len(), &ranks).into_iter().map(|at| &self.serving[at].location);
+        let order = merge(plan.serving.len(), &ranks).into_iter().map(|at| &plan.serving[at].location);
         Some((decided.join(","), order.collect()))
     }
 }

@@ -1,0 +1,48 @@
+//! `POST /v1/quotes`: what lines cost and where they would come from, under the same promise as a lookup.
+
+use std::time::Instant;
+
+use http::StatusCode;
+use onhand_wire::{
+    Item, Problem, Sku, Stock,
+    request::{self, AskQuote},
+};
+
+use super::{
+    Asked, Failure, Reply, ask,
+    availability::{Moment, unknown_sku},
+    body, query,
+};
+use crate::{
+    cache::Loaded,
+    node::Node,
+    quote::{self, Scene},
+};
+
+pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
+    let began = Instant::now();
+    let (head, content) = asked.request.into_parts();
+    node.auth.may_read(&head.headers)?;
+    body::check_media_type(&head.headers, &content)?;
+    let content = body::read(content, node.body_timeout).await?;
+    let wanted: AskQuote = request::read(&content)?;
+    let moment = Moment::begin(node, &head.headers).await?;
+    let snapshot = node.topology.snapshot();
+    let channel = wanted.channel.as_ref().map(|id| ask::known_channel(&snapshot, id)).transpose()?;
+    let skus: Vec<Sku> = wanted.lines.iter().map(|line| line.sku.clone()).collect();
+    let loaded = node.cache.find_all(&skus, &moment.need).await;
+    let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let stocks = skus.iter().zip(&loaded).map(|(sku, loaded)| known(sku, loaded)).collect::<Result<Vec<_>, _>>()?;
+    let scene = Scene { channel, snapshot: &snapshot, rules: &node.rules, at: moment.as_of.t };
+    let quote = quote::quote(&wanted, &stocks, &scene)?;
+    let body = serde_json::to_vec(&quote).expect("plain data encodes");
+    let reply = query::promised(node, &moment, &loaded, super::json(StatusCode::OK, body));
+    node.metrics.lookup_took(began.elapsed());
+    Ok(reply)
+}
+
+fn known<'a>(sku: &Sku, loaded: &'a Loaded) -> Result<(&'a Item, &'a Stock), Problem> {
+    let stock = &loaded.entry.stock;
+    let item = stock.item.as_ref().filter(|item| !item.deleted);
+    item.map(|item| (item, stock)).ok_or_else(|| unknown_sku(sku.as_str()))
+}

@@ -1,0 +1,80 @@
+//! `GET /v1/stream`: the present state of some SKUs, then each change, as server-sent events.
+//!
+//! 1. The SKUs are watched **before** they are loaded, so that nothing falls between.
+//! 2. What is loaded is seeded: the present state, of the load and of what came since.
+//! 3. The body is pulled by the connection: what its caller does not take waits in a bounded queue
+//!    ([`crate::cache::watch`]), and a reader that leaves it to overflow is told and dropped.
+//!
+//! Unlike other answers a stream lasts, so its connection closes with it.
+
+mod ask;
+mod event;
+mod reader;
+
+use std::{sync::Arc, time::Instant};
+
+use futures_util::stream::unfold;
+use http::{HeaderValue, Response, header};
+use onhand_wire::{Code, Problem, limits};
+
+use super::{
+    Answer, Asked, Failure, Reply,
+    ask::known_channel,
+    availability::{Moment, unknown_sku},
+    query,
+};
+use crate::{node::Node, streams::Place};
+use ask::Wanted;
+use event::Resume;
+use reader::{Reader, Start};
+
+const LAST_EVENT_ID: &str = "last-event-id";
+
+pub(super) async fn get(node: &Arc<Node>, asked: &Asked) -> Result<Reply, Failure> {
+    let began = Instant::now();
+    let headers = asked.request.headers();
+    let until = node.auth.may_read_until(headers)?;
+    let wanted = Wanted::read(asked.request.uri().query())?;
+    let moment = Moment::begin(node, headers).await?;
+    let place = place(node)?;
+    if let Some(channel) = &wanted.channel {
+        known_channel(&node.topology.snapshot(), channel)?;
+    }
+    let watch = node.cache.watch(&wanted.skus);
+    let generation = watch.generation();
+    let loaded = node.cache.find_all(&wanted.skus, &moment.need).await;
+    let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| Resume::decode(id.as_bytes(), &wanted));
+    // A caller that comes back is told of what was deleted meanwhile by an event.
+    let unknown = wanted.skus.iter().zip(&loaded).find(|(_, loaded)| !loaded.entry.stock.known());
+    if let (Some((sku, _)), None) = (unknown, &last) {
+        return Err(unknown_sku(sku.as_str()).into());
+    }
+    let mut reply = query::promised(node, &moment, &loaded, Response::new(Answer::from("")));
+    node.metrics.lookup_took(began.elapsed());
+    let start = Start { wanted, watch, generation, loaded, last, as_of: moment.as_of.t, until, place };
+    *reply.body_mut() = Answer::Events(Box::pin(unfold(Reader::new(node.clone(), start), |mut reader| async {
+        reader.next().await.map(|event| (event, reader))
+    })));
+    let lasting = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CONNECTION, "close"),
+        // nginx would gather events otherwise.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    reply.headers_mut().extend(lasting.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    Ok(reply)
+}
+
+fn place(node: &Node) -> Result<Place, Problem> {
+    node.streams.enter(&node.metrics).ok_or_else(|| {
+        let most = node.streams.most();
+        Problem::new(Code::Overloaded, format!("this node has {most} streams open, its limit; try another or later"))
+            .with("limit", u64::try_from(most).unwrap_or(u64::MAX))
+    })
+}
+
+/// What a stream's `sku` must be.
+fn how_many() -> String {
+    format!("1 to {} of them", limits::STREAM_SKUS)
+}

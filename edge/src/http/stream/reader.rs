@@ -1,0 +1,254 @@
+//! One stream: what its reader has seen, and what is to be shown next.
+//!
+//! Pulled, one event at a time. In turn: the end, if there is a reason; a load, if what is held no
+//! longer counts; what has to be shown anew, because topology or rules changed; the changes that
+//! wait; and the moment claimed, once all that came before it was shown.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use onhand_wire::Timestamp;
+use tokio::{
+    sync::watch,
+    time::{Interval, MissedTickBehavior, interval_at},
+};
+
+use super::{
+    ask::Wanted,
+    event::{self, End, Resume, Seen},
+};
+use crate::{
+    cache::{
+        Entry, Loaded, Need,
+        watch::{Told, Watch},
+    },
+    freshness::Mode,
+    node::Node,
+    streams::Place,
+    topology::Snapshot,
+    view::{self, Ask},
+};
+
+/// How often the moment is told.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What a stream begins with.
+pub(super) struct Start {
+    pub(super) wanted: Wanted,
+    pub(super) watch: Watch,
+    /// Of the watch, before the load.
+    pub(super) generation: u64,
+    pub(super) loaded: Vec<Loaded>,
+    pub(super) last: Option<Resume>,
+    /// The node's, before the load.
+    pub(super) as_of: Timestamp,
+    /// When its token expires, in seconds since 1970.
+    pub(super) until: Option<u64>,
+    pub(super) place: Place,
+}
+
+/// A moment to be told once what waited then was shown.
+struct Claim {
+    as_of: Timestamp,
+    behind: usize,
+}
+
+pub(super) struct Reader {
+    node: Arc<Node>,
+    wanted: Wanted,
+    watch: Watch,
+    place: Place,
+    until: Option<u64>,
+    resume: Resume,
+    /// Of each SKU, the state to be shown, and its serial.
+    states: Vec<(u64, Arc<Entry>)>,
+    /// To be shown, if they show differently.
+    anew: VecDeque<usize>,
+    /// Under which the states are whole; none: they have to be loaded, at the next tick.
+    generation: Option<u64>,
+    snapshot: Arc<Snapshot>,
+    release: u64,
+    topology: watch::Receiver<()>,
+    /// The last moment told.
+    as_of: Timestamp,
+    claim: Option<Claim>,
+    tick: Interval,
+    ended: bool,
+}
+
+impl Reader {
+    pub(super) fn new(node: Arc<Node>, start: Start) -> Self {
+        let Start { wanted, watch, generation, loaded, last, as_of, until, place } = start;
+        let mut tick = interval_at(tokio::time::Instant::now() + TICK, TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reader = Self {
+            resume: last.unwrap_or_else(|| Resume::new(&wanted)),
+            states: loaded.iter().map(|loaded| (0, loaded.entry.clone())).collect(),
+            anew: (0..wanted.skus.len()).collect(),
+            generation: None,
+            topology: node.topology.changes(),
+            snapshot: node.topology.snapshot(),
+            release: node.rules.release(),
+            claim: Some(Claim { as_of, behind: 0 }),
+            ended: false,
+            node,
+            wanted,
+            watch,
+            place,
+            until,
+            as_of,
+            tick,
+        };
+        reader.seed(&loaded, generation);
+        reader
+    }
+
+    /// The next event; none after the end.
+    pub(super) async fn next(&mut self) -> Option<Bytes> {
+        while !self.ended {
+            if let Some(end) = self.must_end() {
+                self.place.reason = end.as_str();
+                self.ended = true;
+                return Some(end.event());
+            }
+            if self.generation.is_some_and(|generation| generation != self.watch.generation()) {
+                self.load().await;
+            }
+            self.look_around();
+            let shown = if let Some(index) = self.anew.pop_front() {
+                self.show(index)
+            } else if let Some(told) = self.watch.next() {
+                self.take(told)
+            } else {
+                None
+            };
+            let event = shown.or_else(|| self.claimed());
+            if event.is_some() {
+                return event;
+            }
+            if self.anew.is_empty() && self.watch.behind() == 0 {
+                self.wait().await;
+            }
+        }
+        None
+    }
+
+    fn must_end(&self) -> Option<End> {
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if self.place.is_ending() {
+            Some(End::ShuttingDown)
+        } else if self.watch.overrun() {
+            Some(End::SlowReader)
+        } else if self.until.is_some_and(|until| now() >= until) {
+            Some(End::TokenExpired)
+        } else if self.node.mode() == Mode::Unavailable {
+            Some(End::OriginUnavailable)
+        } else if self.wanted.channel.as_ref().is_some_and(|id| self.snapshot.channel(id.as_str()).is_none()) {
+            Some(End::UnknownChannel)
+        } else {
+            None
+        }
+    }
+
+    /// What was held counts no more: the log or its history was lost. Until it is loaded, no later
+    /// moment is told.
+    async fn load(&mut self) {
+        let generation = self.watch.generation();
+        self.generation = None;
+        let Some(as_of) = self.node.freshness.as_of() else { return };
+        let need = Need { as_of: as_of.t, ..Need::default() };
+        let loaded = self.node.cache.find_all(&self.wanted.skus, &need).await;
+        if let Ok(loaded) = loaded.into_iter().collect::<Result<Vec<_>, _>>() {
+            self.seed(&loaded, generation);
+        }
+    }
+
+    /// Whole from now on, if nothing that was loaded is of a lost history.
+    fn seed(&mut self, loaded: &[Loaded], generation: u64) {
+        if loaded.iter().any(|loaded| loaded.superseded) {
+            return;
+        }
+        for (index, loaded) in loaded.iter().enumerate() {
+            let Some(told) = self.watch.seed(index, &loaded.entry.stock, generation) else { return };
+            self.states[index] = (told.serial, told.entry);
+        }
+        self.anew = (0..self.states.len()).collect();
+        self.generation = Some(generation);
+    }
+
+    /// Everything shows anew under another topology, or release of the rules.
+    fn look_around(&mut self) {
+        let (snapshot, release) = (self.node.topology.snapshot(), self.node.rules.release());
+        if snapshot.version != self.snapshot.version || release != self.release {
+            (self.snapshot, self.release) = (snapshot, release);
+            self.anew = (0..self.states.len()).collect();
+        }
+    }
+
+    fn take(&mut self, told: Told) -> Option<Bytes> {
+        if let Some(claim) = &mut self.claim {
+            claim.behind = claim.behind.saturating_sub(1);
+        }
+        if told.serial <= self.states[told.index].0 {
+            return None; // seeded with a later one
+        }
+        self.states[told.index] = (told.serial, told.entry);
+        self.show(told.index)
+    }
+
+    /// The SKU's state, unless that is what its reader saw last.
+    fn show(&mut self, index: usize) -> Option<Bytes> {
+        let channel = self.wanted.channel.as_ref().and_then(|id| self.snapshot.channel(id.as_str()));
+        let ask = Ask { channel, ..Ask::default() };
+        let body = view::rendered(&self.states[index].1, ask, &self.snapshot, &self.node.rules);
+        let seen = body.as_ref().map_or(Seen::UNKNOWN, |shown| Seen::of(&shown.body));
+        if std::mem::replace(&mut self.resume.seen[index], seen) == seen {
+            return None;
+        }
+        let id = self.resume.encode();
+        self.node.metrics.stream_event();
+        Some(match body {
+            Some(shown) => event::availability(&id, &shown.body),
+            None => event::unknown(&id, &self.wanted.skus[index]),
+        })
+    }
+
+    /// The moment, when all that it covers was shown.
+    fn claimed(&mut self) -> Option<Bytes> {
+        let shown = |claim: &mut Claim| claim.behind == 0 && self.anew.is_empty();
+        let claim = self.claim.take_if(shown)?;
+        let whole = self.generation == Some(self.watch.generation());
+        if whole {
+            self.as_of = self.as_of.max(claim.as_of);
+        }
+        Some(event::as_of(self.as_of, !whole || self.node.mode() == Mode::Stale))
+    }
+
+    async fn wait(&mut self) {
+        let ticked = tokio::select! {
+            biased;
+            () = self.place.ends() => false,
+            () = self.watch.woken() => false,
+            _the_node_holds_it = self.topology.changed() => false,
+            _ = self.tick.tick() => true,
+        };
+        if ticked {
+            self.ticked().await;
+        }
+    }
+
+    /// The moment is read **before** the changes that wait are counted: each that it covers is among
+    /// them, or was shown.
+    async fn ticked(&mut self) {
+        if let Some(as_of) = self.node.freshness.as_of() {
+            self.claim = Some(Claim { as_of: as_of.t, behind: self.watch.behind() });
+        }
+        if self.generation.is_none() {
+            self.load().await;
+        }
+    }
+}
