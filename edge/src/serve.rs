@@ -104,14 +104,14 @@ impl Edge {
         }
     }
 
-    /// Serves until `shutdown`, then stops accepting and lets requests in flight finish within
-    /// `drain`.
+    /// Serves until `shutdown`, then stops accepting, ends streams, and lets requests in flight finish
+    /// within `drain`.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), std::io::Error> {
         let Self { public, management, node, limits, drain, background, .. } = self;
         let graceful = GracefulShutdown::new();
         {
             let shoppers = connection::accept(&public, &graceful, limits, node.clone(), crate::http::public);
-            let operators = connection::accept(&management, &graceful, limits, node, crate::http::management);
+            let operators = connection::accept(&management, &graceful, limits, node.clone(), crate::http::management);
             tokio::select! {
                 () = shoppers => {}
                 () = operators => {}
@@ -119,6 +119,7 @@ impl Edge {
             }
         }
         drop((public, management));
+        node.streams.end();
         if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
             tracing::warn!(?drain, "requests in flight were cut");
         }

@@ -10,6 +10,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use onhand_wire::{Channel, ChannelId, Location, LocationId, Timestamp, bulk::LoadedTopology};
+use tokio::sync::watch;
 
 /// What one lookup sees of locations and channels.
 #[derive(Default)]
@@ -102,6 +103,7 @@ fn ranks(locations: &HashMap<LocationId, Location>) -> HashMap<LocationId, usize
 #[derive(Default)]
 pub(crate) struct Topology {
     now: ArcSwap<Snapshot>,
+    changed: watch::Sender<()>,
     writing: Mutex<()>,
     /// Rows of earlier terms are of a lost history.
     good_since: AtomicU16,
@@ -112,6 +114,16 @@ pub(crate) struct Topology {
 impl Topology {
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         self.now.load_full()
+    }
+
+    /// Wakes for each new snapshot from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    fn replace(&self, next: Snapshot) {
+        self.now.store(Arc::new(next));
+        self.changed.send_replace(());
     }
 
     /// Through when the last load speaks.
@@ -142,7 +154,7 @@ impl Topology {
         self.good_since.store(term, Ordering::Release);
         let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(next) = self.now.load().since(term) {
-            self.now.store(Arc::new(next));
+            self.replace(next);
         }
     }
 
@@ -152,7 +164,7 @@ impl Topology {
         channels.retain(|channel| channel.version.term() >= good_since);
         let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(next) = self.now.load().joined(locations, channels) {
-            self.now.store(Arc::new(next));
+            self.replace(next);
         }
     }
 }

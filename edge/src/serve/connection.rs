@@ -103,7 +103,10 @@ where
         let (phase, node) = (busy.clone(), node.clone());
         async move {
             let reply = handler(node, request).await;
-            phase.set(IDLE);
+            // A stream lasts until it ends, and its connection ends with it.
+            if !reply.body().is_stream() {
+                phase.set(IDLE);
+            }
             Ok::<_, Infallible>(reply)
         }
     });
@@ -125,20 +128,38 @@ const IDLE: u64 = 0;
 const HEAD: u64 = 1;
 const BUSY: u64 = 2;
 
+/// Not blocked.
+const FREE: u64 = u64::MAX;
+
 /// What a connection is doing, and since when: milliseconds of its life, times four.
 struct Phase {
     born: Instant,
     state: AtomicU64,
+    /// Since when the caller has taken nothing, in milliseconds of the connection's life.
+    blocked: AtomicU64,
 }
 
 impl Phase {
     fn new() -> Self {
-        Self { born: Instant::now(), state: AtomicU64::new(HEAD) }
+        Self { born: Instant::now(), state: AtomicU64::new(HEAD), blocked: AtomicU64::new(FREE) }
+    }
+
+    fn ms(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX >> 2)
     }
 
     fn set(&self, phase: u64) {
-        let ms = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
-        self.state.store((ms << 2) | phase, Ordering::Relaxed);
+        self.state.store((self.ms() << 2) | phase, Ordering::Relaxed);
+    }
+
+    /// Costs one load where the caller keeps up.
+    fn wrote(&self, taken: bool) {
+        match (taken, self.blocked.load(Ordering::Relaxed)) {
+            (true, FREE) => {}
+            (true, _) => self.blocked.store(FREE, Ordering::Relaxed),
+            (false, FREE) => self.blocked.store(self.ms(), Ordering::Relaxed),
+            (false, _) => {}
+        }
     }
 
     fn arrived(&self) {
@@ -147,12 +168,14 @@ impl Phase {
         }
     }
 
-    /// Resolves when the connection has idled, or sent its head, for too long.
+    /// Resolves when the caller has idled, sent its head, or taken nothing of an answer, for too long.
     async fn expires(&self, limits: Limits) {
         loop {
             let state = self.state.load(Ordering::Relaxed);
             let since = Duration::from_millis(state >> 2);
+            let blocked = self.blocked.load(Ordering::Relaxed);
             let until = match state & 3 {
+                _ if blocked != FREE => Duration::from_millis(blocked) + limits.idle,
                 IDLE => since + limits.idle,
                 HEAD => since + limits.head,
                 _ => self.born.elapsed() + limits.head,
@@ -161,16 +184,23 @@ impl Phase {
             if now >= until {
                 return;
             }
-            // A head may begin to arrive meanwhile, and has less time.
-            tokio::time::sleep((until - now).min(limits.head)).await;
+            // A head may begin to arrive meanwhile, and has less time; or the caller may stop taking.
+            tokio::time::sleep((until - now).min(limits.head).min(limits.idle)).await;
         }
     }
 }
 
-/// Notes when the first bytes of a request arrive.
+/// Notes when the first bytes of a request arrive, and whether the bytes of an answer are taken.
 struct Watched {
     stream: TcpStream,
     phase: Arc<Phase>,
+}
+
+impl Watched {
+    fn noted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.phase.wrote(written.is_ready());
+        written
+    }
 }
 
 impl AsyncRead for Watched {
@@ -186,7 +216,8 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.noted(written)
     }
 
     fn poll_write_vectored(
@@ -194,7 +225,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.noted(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -12,8 +12,8 @@ pub struct HttpConfig {
     /// How long a request's head, and then its body, may take to arrive; beyond, the connection is
     /// closed. An import's body may take any time.
     pub header_timeout: Span,
-    /// How long a connection may stay open between requests; beyond, it is closed. At the origin
-    /// also how long an import may send nothing, and how long an answer may find no taker.
+    /// How long a connection may stay open between requests, and how long an answer or a stream may
+    /// find no taker; beyond, it is closed. At the origin also how long an import may send nothing.
     pub idle_timeout: Span,
     /// Largest head of a request, 8KiB or more; beyond, 431.
     pub max_header_size: Size,
