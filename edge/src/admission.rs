@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, header};
 use onhand_wire::{
     Problem,
-    auth::{Claims, Scope, Verifier},
+    auth::{Claims, LEEWAY, Scope, Verifier},
 };
 
 /// How tokens are judged, and whether lookups need one.
@@ -31,6 +31,10 @@ impl Auth {
     }
     /// The same, and until when (seconds since 1970), where a token says so: a stream ends with it.
     pub(crate) fn may_read_until(&self, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-        if self.public_reads { Ok(None) } else { Ok(Some(self.judged(headers, Scope::Storefront)?.exp)) }
+        if self.public_reads {
+            return Ok(None);
+        }
+        let claims = self.judged(headers, Scope::Storefront)?;
+        Ok(Some(claims.exp.saturating_add(LEEWAY)))
     }
 }

@@ -3,8 +3,11 @@
 
 mod origin;
 mod world;
+mod events;
 
 mod degraded;
 mod lookups;
+mod quotes;
 mod requests;
 mod reservations;
+mod streams;

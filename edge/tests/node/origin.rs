@@ -28,6 +28,8 @@ pub struct Got {
 #[derive(Default)]
 pub struct State {
     pub now: i64,
+    /// The database's; 0 counts as 1.
+    pub term: u16,
     pub stocks: HashMap<String, Stock>,
     pub locations: Vec<Location>,
     pub channels: Vec<Channel>,
@@ -98,14 +100,15 @@ impl State {
             }
             stock
         });
-        let loaded = LoadedFacts { at: self.at(), term: 1, good_since: 1, stocks: stocks.collect() };
+        let loaded = LoadedFacts { at: self.at(), term: self.term(), good_since: self.term(), stocks: stocks.collect() };
         self.loads.push(load);
         messagepack(&loaded, bulk::MESSAGEPACK)
     }
 
     fn topology(&self) -> Response<Full<Bytes>> {
         let (locations, channels) = (self.locations.clone(), self.channels.clone());
-        messagepack(&LoadedTopology { at: self.at(), term: 1, good_since: 1, locations, channels }, bulk::MESSAGEPACK)
+        let (at, term) = (self.at(), self.term());
+        messagepack(&LoadedTopology { at, term, good_since: term, locations, channels }, bulk::MESSAGEPACK)
     }
 
     fn forwarded(&mut self, got: Got) -> Response<Full<Bytes>> {
@@ -120,6 +123,10 @@ impl State {
             Some(written) => messagepack(written, bulk::WRITTEN),
             None => Response::new(Full::new(Bytes::from_static(br#"{"state":"held"}"#))),
         }
+    }
+
+    pub fn term(&self) -> u16 {
+        self.term.max(1)
     }
 
     pub fn at(&self) -> Timestamp {

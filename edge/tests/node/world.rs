@@ -35,7 +35,8 @@ pub struct World {
     pub management: String,
     issuer: Issuer,
     client: Client<HttpConnector, Full<Bytes>>,
-    _stop: tokio::sync::oneshot::Sender<()>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    serving: tokio::task::JoinHandle<()>,
 }
 
 pub struct Answer {
@@ -75,7 +76,23 @@ impl World {
         world
     }
 
+    /// Lookups need a token.
+    pub async fn start_closed() -> Self {
+        let world = Self::start_as(false, |_| {}).await;
+        world
+            .eventually("ready", async || {
+                world.watermark();
+                world.get("/health").await.status == 200
+            })
+            .await;
+        world
+    }
+
     pub async fn start_without_watermark(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_as(true, change).await
+    }
+
+    async fn start_as(public_reads: bool, change: impl FnOnce(&mut Config)) -> Self {
         let log = MemoryLog::new(PARTITIONS);
         let feed = Feed::Memory(log.clone());
         let origin = FakeOrigin::start().await;
@@ -93,19 +110,37 @@ impl World {
         config.origin.timeout = Span::ms(1000);
         config.freshness.live_ms = 60_000; // tests that look at modes set it
         change(&mut config);
-        let auth = Auth { verifier: Arc::new(Verifier::from_pem(public_key.as_bytes()).unwrap()), public_reads: true };
+        let auth = Auth { verifier: Arc::new(Verifier::from_pem(public_key.as_bytes()).unwrap()), public_reads };
         let edge = Edge::bind(config, feed, auth, Rules::none(), "test").await.unwrap();
         let (public, management) = (format!("http://{}", edge.public()), format!("http://{}", edge.management()));
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        tokio::spawn(edge.serve(async move {
-            let _dropped = stopped.await;
-        }));
+        let serving = tokio::spawn(async move {
+            let shutdown = async move {
+                let _dropped = stopped.await;
+            };
+            edge.serve(shutdown).await.unwrap();
+        });
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { origin, log, public, management, issuer, client, _stop: stop }
+        Self { origin, log, public, management, issuer, client, stop: Some(stop), serving }
+    }
+
+    /// Begins to shut down.
+    pub fn stop(&mut self) {
+        self.stop = None;
+    }
+
+    pub async fn stopped(self) {
+        tokio::time::timeout(Duration::from_secs(10), self.serving).await.expect("it drains").unwrap();
     }
 
     pub fn token(&self, scope: Scope) -> String {
-        let exp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 600;
+        self.token_that_expires(scope, 600)
+    }
+
+    /// Within so many seconds; or so many ago, below 0.
+    pub fn token_that_expires(&self, scope: Scope, seconds: i64) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let exp = now.saturating_add_signed(seconds);
         format!("Bearer {}", self.issuer.issue(&Claims { sub: "tester".to_owned(), scope, exp, iat: 0 }))
     }
 
@@ -126,13 +161,24 @@ impl World {
     }
 
     pub fn watermark(&self) -> Timestamp {
-        let t = self.origin.with(|state| {
+        let (t, term) = self.origin.with(|state| {
             state.now += 1000;
-            state.at()
+            (state.at(), state.term())
         });
-        let mark = Change::Watermark(Watermark { t, s: t, term: 1, good_since: 1, partitions: PARTITIONS });
+        let mark = Change::Watermark(Watermark { t, s: t, term, good_since: term, partitions: PARTITIONS });
         self.log.append((0..PARTITIONS).map(|partition| (partition, mark.encode())));
         t
+    }
+
+    /// Another term, before which nothing counts; the origin's rows are of it.
+    pub fn lose_history(&self, term: u16) {
+        let version = Version::new(term, 1);
+        self.origin.with(|state| {
+            state.term = term;
+            state.locations.iter_mut().for_each(|location| location.version = version);
+            state.channels.iter_mut().for_each(|channel| channel.version = version);
+        });
+        self.watermark();
     }
 
     pub async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     issuer::Issuer,
     keys::{BadKey, KeySet, jwk},
-    verifier::{Expected, Standing, Verifier},
+    verifier::{Expected, LEEWAY, Standing, Verifier},
 };
 
 /// Each scope includes the one before.

@@ -46,7 +46,7 @@ pub(super) struct Start {
     pub(super) last: Option<Resume>,
     /// The node's, before the load.
     pub(super) as_of: Timestamp,
-    /// When its token expires, in seconds since 1970.
+    /// The last second, since 1970, for which its token is good.
     pub(super) until: Option<u64>,
     pub(super) place: Place,
 }
@@ -143,7 +143,7 @@ impl Reader {
             Some(End::ShuttingDown)
         } else if self.watch.overrun() {
             Some(End::SlowReader)
-        } else if self.until.is_some_and(|until| now() >= until) {
+        } else if self.until.is_some_and(|until| now() > until) {
             Some(End::TokenExpired)
         } else if self.node.mode() == Mode::Unavailable {
             Some(End::OriginUnavailable)

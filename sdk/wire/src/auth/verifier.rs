@@ -17,7 +17,7 @@ use super::{BadKey, Claims, KeySet, Scope};
 use crate::{Code, Problem};
 
 /// Seconds by which clocks may differ.
-const LEEWAY: u64 = 5;
+pub const LEEWAY: u64 = 5;
 /// Verified tokens that are remembered.
 const REMEMBERED: u64 = 10_000;
 /// Longest token that is remembered, in bytes.
