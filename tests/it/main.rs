@@ -13,6 +13,7 @@ mod imports;
 mod last_unit;
 mod layers;
 mod ledger;
+mod lookups;
 mod onhand;
 mod origin_http;
 mod origin_table;
