@@ -98,7 +98,11 @@ impl Metrics {
             writes: r.counters("edge_writes_total", "Reservation calls forwarded, by status", &["status"]),
             streams: r.gauge("edge_streams", "Streams open"),
             stream_events: r.counter("edge_stream_events_total", "States of SKUs told to streams"),
-            streams_ended: r.counters("edge_streams_ended_total", "Streams ended, by reason; left: by the reader", &["reason"]),
+            streams_ended: r.counters(
+                "edge_streams_ended_total",
+                "Streams ended, by reason; left: by the reader",
+                &["reason"],
+            ),
             as_of_age: r.add(Gauge::new("edge_as_of_age_seconds", "Staleness of the node, clock skew left out")),
             mode: r.gauge("edge_mode", "0 live, 1 catching up, 2 stale, 3 unavailable"),
             propagation: r.seconds("edge_propagation_seconds", "From a change at the origin to its arrival here"),

@@ -85,7 +85,8 @@ fn too_much(field: &str) -> Problem {
 }
 
 fn allocate(ask: &AskQuote, stocks: &[(&Item, &Stock)], scene: &Scene<'_>) -> (Vec<Vec<Allocation>>, String) {
-    let holds = ask.lines.iter().map(|line| HoldLine { sku: line.sku.clone(), quantity: line.quantity, location: None });
+    let holds =
+        ask.lines.iter().map(|line| HoldLine { sku: line.sku.clone(), quantity: line.quantity, location: None });
     let holds: Vec<HoldLine> = holds.collect();
     let stock_of: std::collections::HashMap<&Sku, &Stock> =
         stocks.iter().map(|(item, stock)| (&item.sku, *stock)).collect();

@@ -12,7 +12,18 @@ fn location(name: &str, priority: i32, enabled: bool) -> Location {
     let location = LocationId::new(name).unwrap();
     let (version, changed_at) = (Version::new(1, 1), Timestamp::default());
     let (lat, lon) = (None, None);
-    Location { location, name: name.to_owned(), region: None, priority, lat, lon, enabled, pickup: false, version, changed_at }
+    Location {
+        location,
+        name: name.to_owned(),
+        region: None,
+        priority,
+        lat,
+        lon,
+        enabled,
+        pickup: false,
+        version,
+        changed_at,
+    }
 }
 
 fn fact(sku: &str, location: &str, on_hand: i64) -> Fact {
@@ -82,8 +93,12 @@ fn ask(body: serde_json::Value) -> AskQuote {
 
 fn quoted(body: serde_json::Value, channel: Option<&Channel>) -> Result<Quote, Problem> {
     let topology = Topology::default();
-    let locations =
-        vec![location("eu-1", 0, true), location("eu-2", 1, true), location("eu-3", 2, true), location("off", 0, false)];
+    let locations = vec![
+        location("eu-1", 0, true),
+        location("eu-2", 1, true),
+        location("eu-3", 2, true),
+        location("off", 0, false),
+    ];
     topology.join_loaded(LoadedTopology {
         at: Timestamp::default(),
         term: 1,
@@ -118,7 +133,11 @@ fn a_priced_line_costs_its_units_and_the_quote_the_sum() {
 #[test]
 fn a_short_line_shows_what_there_is_and_is_not_shippable() {
     let quote = quoted(serde_json::json!({"lines": [{"sku": "pounds", "quantity": 15}]}), None).unwrap();
-    assert_eq!(shares(&quote.lines[0]), [("eu-1", 5), ("eu-2", 9)], "neither deleted facts nor disabled locations count");
+    assert_eq!(
+        shares(&quote.lines[0]),
+        [("eu-1", 5), ("eu-2", 9)],
+        "neither deleted facts nor disabled locations count"
+    );
     assert!(!quote.shippable);
     assert_eq!(quote.total.unwrap().amount, 3750, "what it would cost");
 }
@@ -136,11 +155,19 @@ fn a_channel_says_which_locations_serve_and_how() {
 
 #[test]
 fn money_is_never_guessed() {
-    let none = quoted(serde_json::json!({"lines": [{"sku": "bare", "quantity": 1}, {"sku": "pounds", "quantity": 1}]}), None);
+    let none =
+        quoted(serde_json::json!({"lines": [{"sku": "bare", "quantity": 1}, {"sku": "pounds", "quantity": 1}]}), None);
     let none = none.unwrap();
-    assert_eq!((none.lines[0].no_price, &none.lines[0].unit_price, &none.lines[0].total), (Some(NoPrice::NotSet), &None, &None));
-    assert_eq!((none.lines[1].total.as_ref().unwrap().amount, none.total, none.no_total), (250, None, Some(NoTotal::UnpricedLines)));
-    let other = quoted(serde_json::json!({"currency": "EUR", "lines": [{"sku": "pounds", "quantity": 1}]}), None).unwrap();
+    assert_eq!(
+        (none.lines[0].no_price, &none.lines[0].unit_price, &none.lines[0].total),
+        (Some(NoPrice::NotSet), &None, &None)
+    );
+    assert_eq!(
+        (none.lines[1].total.as_ref().unwrap().amount, none.total, none.no_total),
+        (250, None, Some(NoTotal::UnpricedLines))
+    );
+    let other =
+        quoted(serde_json::json!({"currency": "EUR", "lines": [{"sku": "pounds", "quantity": 1}]}), None).unwrap();
     assert_eq!((other.lines[0].no_price, other.total), (Some(NoPrice::OtherCurrency), None));
     let both = serde_json::json!({"lines": [{"sku": "pounds", "quantity": 1}, {"sku": "euros", "quantity": 1}]});
     let both = quoted(both, None).unwrap();

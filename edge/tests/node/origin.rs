@@ -100,7 +100,8 @@ impl State {
             }
             stock
         });
-        let loaded = LoadedFacts { at: self.at(), term: self.term(), good_since: self.term(), stocks: stocks.collect() };
+        let loaded =
+            LoadedFacts { at: self.at(), term: self.term(), good_since: self.term(), stocks: stocks.collect() };
         self.loads.push(load);
         messagepack(&loaded, bulk::MESSAGEPACK)
     }

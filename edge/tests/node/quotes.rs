@@ -43,7 +43,8 @@ async fn a_quote_prices_every_line_and_proposes_where_it_comes_from() {
 #[tokio::test]
 async fn a_quote_follows_the_feed_prices_and_topology_too() {
     let world = shop().await;
-    let quoted = async || world.post("/v1/quotes", &[], r#"{"lines":[{"sku":"a","quantity":2}],"channel":"web"}"#).await.json();
+    let quoted =
+        async || world.post("/v1/quotes", &[], r#"{"lines":[{"sku":"a","quantity":2}],"channel":"web"}"#).await.json();
     assert_eq!(quoted().await["total"]["amount"], 500);
     world.publish(Change::Item(priced("a", 300, 3)));
     world.eventually("the price", async || quoted().await["total"]["amount"] == 600).await;
@@ -68,11 +69,12 @@ async fn a_quote_keeps_bounds_and_sessions_as_a_lookup_does() {
     world.post("/v1/quotes", &[], body).await;
     world.store(fact("a", "eu-1", 0, 2)); // the feed says nothing of it
     let bounded = async |ms: &str| world.post("/v1/quotes", &[("onhand-max-staleness", ms)], body).await;
-    world
-        .eventually("older than the bound", async || bounded("20").await.header("onhand-source") == "origin")
-        .await;
+    world.eventually("older than the bound", async || bounded("20").await.header("onhand-source") == "origin").await;
     let lax = bounded("60000").await;
-    assert_eq!((lax.header("onhand-source"), &lax.json()["lines"][0]["allocation"][0]["location"]), ("l1", &"eu-2".into()));
+    assert_eq!(
+        (lax.header("onhand-source"), &lax.json()["lines"][0]["allocation"][0]["location"]),
+        ("l1", &"eu-2".into())
+    );
     assert_eq!(bounded("x").await.json()["field"], "Onhand-Max-Staleness");
     let wrong = world.post("/v1/quotes", &[("onhand-session", "?")], body).await;
     assert_eq!(wrong.json()["field"], "Onhand-Session");
@@ -81,7 +83,8 @@ async fn a_quote_keeps_bounds_and_sessions_as_a_lookup_does() {
 #[tokio::test]
 async fn what_is_wrong_with_a_quote_is_named() {
     let world = shop().await;
-    let field = async |body: &str| world.post("/v1/quotes", &[], body).await.json()["field"].as_str().unwrap_or("").to_owned();
+    let field =
+        async |body: &str| world.post("/v1/quotes", &[], body).await.json()["field"].as_str().unwrap_or("").to_owned();
     for (body, named) in [
         ("", "lines"),
         (r#"{"lines":[]}"#, "lines"),
@@ -99,7 +102,8 @@ async fn what_is_wrong_with_a_quote_is_named() {
     let lines = |count: usize| json!({"lines": vec![json!({"sku": "a", "quantity": 1}); count]}).to_string();
     assert_eq!(field(&lines(501)).await, "lines");
     assert_eq!(world.post("/v1/quotes", &[], &lines(500)).await.json()["lines"].as_array().unwrap().len(), 500);
-    let unknown = world.post("/v1/quotes", &[], r#"{"lines":[{"sku":"a","quantity":1},{"sku":"no such","quantity":1}]}"#).await;
+    let unknown =
+        world.post("/v1/quotes", &[], r#"{"lines":[{"sku":"a","quantity":1},{"sku":"no such","quantity":1}]}"#).await;
     assert_eq!((unknown.code(), &unknown.json()["sku"]), ((404, "unknown_sku".to_owned()), &"no such".into()));
     assert!(unknown.json()["detail"].as_str().unwrap().contains("no such"));
     let channel = world.post("/v1/quotes", &[], r#"{"lines":[{"sku":"a","quantity":1}],"channel":"nope"}"#).await;

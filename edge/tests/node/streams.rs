@@ -42,6 +42,7 @@ async fn a_channel_s_view_and_what_changes_it() {
     let mut events = world.stream("/v1/stream?sku=a&channel=web", &[]).await;
     assert_eq!(events.availability().await.number("available"), 3);
     world.publish(Change::Fact(fact("a", "eu-1", 7, 2)));
+    world.eventually("it is in", async || world.available("a").await == 10).await;
     let both = Channel { version: Version::new(1, 2), ..channel("web", &["eu-2", "eu-1"]) };
     world.publish(Change::Channel(both));
     assert_eq!(events.availability().await.number("available"), 10, "the fact at eu-1 alone showed nothing");
@@ -123,7 +124,9 @@ async fn a_deleted_sku_is_told_and_comes_back() {
 #[tokio::test]
 async fn what_is_wrong_is_told_before_a_stream_begins() {
     let world = shop().await;
-    for (query, field) in [("", "sku"), ("sku=", "sku"), ("sku=a&location=eu-1", "location"), ("sku=a&channel=?", "channel")] {
+    for (query, field) in
+        [("", "sku"), ("sku=", "sku"), ("sku=a&location=eu-1", "location"), ("sku=a&channel=?", "channel")]
+    {
         let reply = world.get(&format!("/v1/stream?{query}")).await;
         assert_eq!((reply.code().0, reply.json()["field"].as_str()), (400, Some(field)), "{query}");
     }

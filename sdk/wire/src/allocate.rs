@@ -40,7 +40,8 @@ impl<'a> Plan<'a> {
         serving: Vec<&'a Location>,
         left: impl Fn(&Sku, &LocationId) -> Option<Left>,
     ) -> Self {
-        let mut plan = Self { lines, destination, left: HashMap::new(), shares: vec![Vec::new(); lines.len()], serving };
+        let mut plan =
+            Self { lines, destination, left: HashMap::new(), shares: vec![Vec::new(); lines.len()], serving };
         for line in lines {
             for location in &plan.serving {
                 if let Some(left) = left(&line.sku, &location.location) {

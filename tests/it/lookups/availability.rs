@@ -107,7 +107,10 @@ async fn names_and_tags(shop: &Shop) {
     assert!(same.header("onhand-as-of").is_some() && same.header("cache-control").is_some());
     let head = call("HEAD").send().await.expect(200);
     let length = first.body.len().to_string();
-    assert_eq!((head.body.len(), head.header("content-length"), head.header("etag")), (0, Some(&*length), Some(&*etag)));
+    assert_eq!(
+        (head.body.len(), head.header("content-length"), head.header("etag")),
+        (0, Some(&*length), Some(&*etag))
+    );
     shop.world.stock(sku, "eu-1", 6).await;
     eventually!(call("GET").header("if-none-match", &etag).send().await.status == 200);
     assert_eq!(shop.look("never heard of", "").await.expect(404).code(), "unknown_sku");
@@ -125,7 +128,9 @@ async fn queries(shop: &Shop) {
     assert_eq!(places(&only["items"][0]), [place("eu-2", 2)]);
     let many = |count: usize| json!({"skus": vec!["order"; count]});
     assert_eq!(ask(many(500)).await.expect(200).json()["items"].as_array().unwrap().len(), 500);
-    for (body, field) in [(many(501), "skus"), (many(0), "skus"), (json!({}), "skus"), (json!({"skus": ["a", " "]}), "skus[1]")] {
+    for (body, field) in
+        [(many(501), "skus"), (many(0), "skus"), (json!({}), "skus"), (json!({"skus": ["a", " "]}), "skus[1]")]
+    {
         assert_eq!(ask(body).await.expect(400).json()["field"], field);
     }
     assert_eq!(ask(json!({"skus": ["order"], "channel": "nope"})).await.code(), "unknown_channel");

@@ -30,10 +30,16 @@ async fn a_quote_proposes_what_a_hold_gets() {
         let reply = shop.edge.post("/v1/quotes", ask.clone()).await.expect(200);
         assert!(reply.header("onhand-as-of").is_some() && reply.header("onhand-source").is_some());
         let quote = reply.json();
-        assert_eq!((&quote["allocated_by"], &quote["total"]["amount"]), (&json!(strategy), &json!(11 * 250 + 36 * 1275)));
+        assert_eq!(
+            (&quote["allocated_by"], &quote["total"]["amount"]),
+            (&json!(strategy), &json!(11 * 250 + 36 * 1275))
+        );
         let held = buyer.post("/v1/reservations", ask).await.expect(201).json();
         for line in 0..3 {
-            assert_eq!(quote["lines"][line]["allocation"], held["lines"][line]["allocations"], "{strategy}, line {line}");
+            assert_eq!(
+                quote["lines"][line]["allocation"], held["lines"][line]["allocations"],
+                "{strategy}, line {line}"
+            );
         }
         let cancel = format!("/v1/reservations/{}/cancel", held["id"].as_str().unwrap());
         buyer.post(&cancel, json!({})).await.expect(200);

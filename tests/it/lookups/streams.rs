@@ -16,7 +16,10 @@ impl Stream {
             request = request.header("last-event-id", id);
         }
         let response = request.send().await.expect("an answer");
-        assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (200, &"text/event-stream".parse().unwrap()));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-type"]),
+            (200, &"text/event-stream".parse().unwrap())
+        );
         Self { response, text: String::new() }
     }
 
@@ -24,13 +27,15 @@ impl Stream {
     async fn next(&mut self) -> (String, String, Value) {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
+                let field =
+                    |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned();
                 let event = (field("id: "), field("event: "), serde_json::from_str(&field("data: ")).expect("JSON"));
                 self.text = rest.to_owned();
                 return event;
             }
             let chunk = tokio::time::timeout(Duration::from_secs(20), self.response.chunk()).await;
-            let chunk = chunk.expect("something comes every second").expect("the stream goes on").expect("an end is told");
+            let chunk =
+                chunk.expect("something comes every second").expect("the stream goes on").expect("an end is told");
             self.text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
         }
     }

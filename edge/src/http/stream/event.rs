@@ -58,7 +58,8 @@ impl Resume {
     /// None: not an id of this question, so that all of it has to be shown.
     pub(super) fn decode(id: &[u8], wanted: &Wanted) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(id).ok()?;
-        let mut parts = bytes.chunks(PART).map(|part| part.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
+        let mut parts =
+            bytes.chunks(PART).map(|part| part.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
         let new = Self::new(wanted);
         let question = parts.next().filter(|question| *question == new.question)?;
         let seen: Vec<Seen> = parts.map(Seen).collect();
@@ -105,9 +106,13 @@ impl End {
 
     fn parts(self) -> (&'static str, &'static str) {
         match self {
-            Self::SlowReader => ("slow_reader", "changes came faster than they were read; reconnect with Last-Event-ID"),
+            Self::SlowReader => {
+                ("slow_reader", "changes came faster than they were read; reconnect with Last-Event-ID")
+            }
             Self::ShuttingDown => ("shutting_down", "this node shuts down; reconnect with Last-Event-ID"),
-            Self::TokenExpired => ("token_expired", "the token has expired; reconnect with a new one and Last-Event-ID"),
+            Self::TokenExpired => {
+                ("token_expired", "the token has expired; reconnect with a new one and Last-Event-ID")
+            }
             Self::OriginUnavailable => ("origin_unavailable", "feed and origin cannot be reached for too long"),
             Self::UnknownChannel => ("unknown_channel", "the channel is not there any more"),
         }
