@@ -1,4 +1,9 @@
-//! Who may: the token is judged before media type and body.
+//! Who may, how often, and how much at once. The token is judged before media type and body.
+
+mod caller;
+mod queue;
+mod rate;
+mod shared;
 
 use std::sync::Arc;
 
@@ -6,6 +11,13 @@ use http::{HeaderMap, header};
 use onhand_wire::{
     Problem,
     auth::{Scope, Verifier},
+};
+
+pub(crate) use self::{
+    caller::Peer,
+    queue::{Queue, manage},
+    rate::{Charge, RateLimits},
+    shared::Shared,
 };
 
 /// How tokens are judged, and whether lookups need one.
@@ -17,8 +29,13 @@ pub struct Auth {
 
 impl Auth {
     pub(crate) fn needs(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
+        self.subject(headers, scope).map(|_subject| ())
+    }
+
+    /// Whose token it is.
+    pub(crate) fn subject(&self, headers: &HeaderMap, scope: Scope) -> Result<String, Problem> {
         let token = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
-        self.verifier.judge(token, scope).map(|_claims| ())
+        self.verifier.judge(token, scope).map(|claims| claims.sub)
     }
 
     /// Lookups are open unless the configuration closes them.

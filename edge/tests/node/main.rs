@@ -4,7 +4,11 @@
 mod origin;
 mod world;
 
+mod connections;
 mod degraded;
+mod limits;
 mod lookups;
+mod origins;
+mod overload;
 mod requests;
 mod reservations;
