@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import bench-visible hard-minute
+.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import bench-visible hard-minute drill-overload
 
 TOKENS := target/dev-tokens.json
 
@@ -65,3 +65,7 @@ bench-visible: setup ## From acknowledged to visible at an edge, beside raw Kafk
 hard-minute: setup ## A minute of PostgreSQL restarts and killed origins under load, in full
 	cargo build --workspace --bins
 	ONHAND_HARD_SECONDS=60 cargo test --workspace --test it hard_minute -- --nocapture
+
+drill-overload: setup ## Twice the load that an edge on a quarter of a core can carry; needs root for the cgroup
+	cargo build --release -p onhand -p onhand-harness
+	./target/release/overload

@@ -83,9 +83,17 @@ impl Onhand {
             println!("{}", toml::to_string_pretty(&self.global.load()?)?);
             return Ok(ExitCode::SUCCESS);
         }
+        raise_descriptors();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(self.command.run(&self.global))
     }
+}
+
+/// A server has one for each connection; the soft limit is there for programs that use `select`.
+fn raise_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _soft_stays = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 impl Global {

@@ -27,7 +27,8 @@ pub(crate) struct Config {
 impl Config {
     /// What is wrong with values that each are well-formed.
     fn faults(&self) -> Vec<String> {
-        self.auth.faults().into_iter().chain(self.http.faults()).collect()
+        let sections = [self.auth.faults(), self.http.faults(), self.edge.limits.faults()];
+        sections.into_iter().flatten().collect()
     }
 
     /// The edge's part, with the sections that stand beside it.

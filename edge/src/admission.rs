@@ -1,4 +1,9 @@
-//! Who may: the token is judged before media type and body.
+//! Who may, how often, and how much at once. The token is judged before media type and body.
+
+mod caller;
+mod queue;
+mod rate;
+mod shared;
 
 use std::sync::Arc;
 
@@ -6,6 +11,13 @@ use http::{HeaderMap, header};
 use onhand_wire::{
     Problem,
     auth::{Claims, LEEWAY, Scope, Verifier},
+};
+
+pub(crate) use self::{
+    caller::Peer,
+    queue::{Queue, manage},
+    rate::{Charge, RateLimits},
+    shared::Shared,
 };
 
 /// How tokens are judged, and whether lookups need one.
@@ -18,6 +30,11 @@ pub struct Auth {
 impl Auth {
     pub(crate) fn needs(&self, headers: &HeaderMap, scope: Scope) -> Result<(), Problem> {
         self.judged(headers, scope).map(|_claims| ())
+    }
+
+    /// Whose token it is.
+    pub(crate) fn subject(&self, headers: &HeaderMap, scope: Scope) -> Result<String, Problem> {
+        self.judged(headers, scope).map(|claims| claims.sub)
     }
 
     fn judged(&self, headers: &HeaderMap, scope: Scope) -> Result<Claims, Problem> {

@@ -35,6 +35,20 @@ struct Inner {
     successes: u32,
     timeout: Duration,
     until: Instant,
+    /// Looks in a row that found the other side well, while open.
+    well: u32,
+    /// Half open because of such looks, not because the time was over.
+    early: bool,
+    /// Such looks were wrong: until it has closed, only time counts.
+    distrusted: bool,
+}
+
+impl Inner {
+    fn half_open(&mut self, early: bool) {
+        self.state = State::HalfOpen;
+        self.successes = 0;
+        self.early = early;
+    }
 }
 
 /// Closed until `failure_threshold` calls in a row fail; then open, for longer each time.
@@ -51,6 +65,9 @@ impl Breaker {
             successes: 0,
             timeout: config.base_timeout.0,
             until: Instant::now(),
+            well: 0,
+            early: false,
+            distrusted: false,
         };
         Self { config, inner: Mutex::new(inner) }
     }
@@ -67,10 +84,29 @@ impl Breaker {
     pub(crate) fn allows(&self, now: Instant) -> bool {
         let mut inner = self.lock();
         if inner.state == State::Open && now >= inner.until {
-            inner.state = State::HalfOpen;
-            inner.successes = 0;
+            inner.half_open(false);
         }
         inner.state != State::Open
+    }
+
+    /// How long it stays open; nothing when it is not.
+    pub(crate) fn opens_in(&self, now: Instant) -> Duration {
+        let inner = self.lock();
+        if inner.state == State::Open { inner.until.saturating_duration_since(now) } else { Duration::ZERO }
+    }
+
+    /// Somebody looked, and found the other side well: after `success_threshold` such looks while it
+    /// is open it turns half open before its time. If calls then fail it has been misled, and its
+    /// times hold until it has closed.
+    pub(crate) fn seems_well(&self) {
+        let mut inner = self.lock();
+        if inner.state != State::Open || inner.distrusted {
+            return;
+        }
+        inner.well += 1;
+        if inner.well >= self.config.success_threshold {
+            inner.half_open(true);
+        }
     }
 
     pub(crate) fn succeeded(&self) {
@@ -80,6 +116,7 @@ impl Breaker {
         if inner.state == State::HalfOpen && inner.successes >= self.config.success_threshold {
             inner.state = State::Closed;
             inner.timeout = self.config.base_timeout.0;
+            inner.distrusted = false;
         }
     }
 
@@ -92,8 +129,10 @@ impl Breaker {
             State::Open => false,
         };
         if opens {
+            inner.distrusted |= inner.state == State::HalfOpen && inner.early;
             inner.state = State::Open;
             inner.failures = 0;
+            inner.well = 0;
             inner.until = now + inner.timeout;
             inner.timeout = (inner.timeout * 2).min(self.config.max_timeout.0);
         }
@@ -124,5 +163,27 @@ mod tests {
         assert_eq!(breaker.state(), State::HalfOpen);
         breaker.succeeded();
         assert_eq!(breaker.state(), State::Closed);
+    }
+
+    #[test]
+    fn looks_shorten_the_first_open_time_and_no_more_once_they_misled() {
+        let breaker = Breaker::new(BreakerConfig::default());
+        let start = Instant::now();
+        (0..5).for_each(|_| breaker.failed(start));
+        assert_eq!(breaker.opens_in(start), Duration::from_secs(30));
+        breaker.seems_well();
+        assert_eq!(breaker.state(), State::Open, "one look is not enough");
+        breaker.seems_well();
+        assert_eq!((breaker.state(), breaker.opens_in(start)), (State::HalfOpen, Duration::ZERO));
+        breaker.failed(start);
+        (0..9).for_each(|_| breaker.seems_well());
+        assert_eq!((breaker.state(), breaker.opens_in(start)), (State::Open, Duration::from_secs(60)));
+        let later = start + Duration::from_secs(60);
+        assert!(breaker.allows(later));
+        (0..2).for_each(|_| breaker.succeeded());
+        assert_eq!(breaker.state(), State::Closed);
+        (0..5).for_each(|_| breaker.failed(later));
+        (0..2).for_each(|_| breaker.seems_well());
+        assert_eq!(breaker.state(), State::HalfOpen, "trusted again");
     }
 }

@@ -72,7 +72,7 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn start(config: &Config, deps: Deps) -> Self {
         let (l1, recent, l2) = (deps.l1.clone(), deps.recent.clone(), deps.l2.clone());
-        let loader = Loader::start(Arc::new(deps));
+        let loader = Loader::start(Arc::new(deps), config.limits.misses);
         Self { l1, recent, l2, loader, unknown_ttl: config.cache.unknown_ttl.0 }
     }
 

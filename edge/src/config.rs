@@ -1,7 +1,11 @@
 //! Every key of `[edge]`, with its unit and what happens beyond the value.
 
+mod limits;
+
 use onhand_wire::setting::{HttpConfig, Secret, Span};
 use serde::{Deserialize, Serialize};
+
+pub use self::limits::{LimitsConfig, RateConfig};
 
 /// One regional node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,6 +21,7 @@ pub struct Config {
     pub redis: RedisConfig,
     pub cache: CacheConfig,
     pub recent: RecentConfig,
+    pub limits: LimitsConfig,
     /// A section of its own: `[freshness]`.
     #[serde(skip)]
     pub freshness: FreshnessConfig,
@@ -40,6 +45,7 @@ impl Default for Config {
             redis: RedisConfig::default(),
             cache: CacheConfig::default(),
             recent: RecentConfig::default(),
+            limits: LimitsConfig::default(),
             freshness: FreshnessConfig::default(),
             http: HttpConfig::default(),
             streams: 10_000,

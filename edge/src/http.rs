@@ -26,7 +26,7 @@ use hyper::body::Incoming;
 use matchit::Router;
 use onhand_wire::{Code, Problem};
 
-use crate::node::Node;
+use crate::{admission::Charge, node::Node};
 pub(crate) use answer::Answer;
 use correlation::Correlation;
 use error::Failure;
@@ -91,8 +91,15 @@ pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply
     if let Some(preflight) = cors.preflight(&request) {
         return preflight;
     }
-    let answered = route(&node, Asked { request, correlation: correlation.clone() }).await;
-    let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node.metrics));
+    let charge = node.rates.charge(&node.auth, &request).await;
+    let answered = match charge.as_ref().and_then(Charge::refusal) {
+        Some((problem, seconds)) => Err(Failure::Later(problem, seconds)),
+        None => route(&node, Asked { request, correlation: correlation.clone() }).await,
+    };
+    let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node));
+    if let Some(charge) = charge {
+        charge.show(reply.headers_mut());
+    }
     correlation.show(&mut reply);
     let (status, took_ms) = (reply.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
     let (correlation_id, traceparent) = (correlation.as_str(), correlation.trace());
@@ -107,6 +114,9 @@ async fn route(node: &Arc<Node>, asked: Asked) -> Result<Reply, Failure> {
     let param = |name| matched.params.get(name).unwrap_or_default();
     let get = matches!(*asked.request.method(), Method::GET | Method::HEAD);
     let post = asked.request.method() == Method::POST;
+    if post {
+        node.queue.turn().await?;
+    }
     match *matched.value {
         Route::Availability if get => availability::get(node, &asked, param("sku")).await,
         Route::Query if get => availability::get(node, &asked, "query").await,
@@ -126,7 +136,7 @@ async fn route(node: &Arc<Node>, asked: Asked) -> Result<Reply, Failure> {
 pub(crate) async fn management(node: Arc<Node>, request: Request<Incoming>) -> Reply {
     let correlation = Correlation::of(&request);
     let answered = management::route(&node, request).await;
-    let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node.metrics));
+    let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node));
     correlation.show(&mut reply);
     reply
 }

@@ -48,7 +48,10 @@ mod feed;
 mod metrics;
 
 pub use admission::Auth;
-pub use config::{BreakerConfig, CacheConfig, Config, FreshnessConfig, OriginConfig, RecentConfig, RedisConfig};
+pub use config::{
+    BreakerConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RateConfig, RecentConfig,
+    RedisConfig,
+};
 pub use feed::Feed;
 pub use origin::BadUrl;
 pub use serve::{Edge, StartError};

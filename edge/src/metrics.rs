@@ -35,6 +35,13 @@ pub(crate) struct Metrics {
     origin_loads: IntCounter,
     origin_load_skus: IntCounter,
     origin_breaker: IntGauge,
+    origin_hedges: IntCounter,
+    forwarded: IntGauge,
+    queued: IntGauge,
+    connections: IntGauge,
+    connections_refused: IntCounter,
+    rate_limited: IntCounterVec,
+    rate_limit_alone: IntCounter,
     l2_hits: IntCounter,
     l2_misses: IntCounter,
     l2_failures: IntCounter,
@@ -58,6 +65,9 @@ pub(crate) struct Gauges {
     pub(crate) l1_entries: u64,
     pub(crate) recent_entries: usize,
     pub(crate) breaker: i64,
+    pub(crate) forwarded: usize,
+    pub(crate) queued: usize,
+    pub(crate) connections: usize,
     pub(crate) auth: onhand_wire::auth::Standing,
 }
 
@@ -111,6 +121,17 @@ impl Metrics {
             origin_loads: r.counter("edge_origin_loads_total", "Bulk loads sent to the origin"),
             origin_load_skus: r.counter("edge_origin_load_skus_total", "SKUs asked for in bulk loads"),
             origin_breaker: r.gauge("edge_origin_breaker_state", "0 closed, 1 open, 2 half-open"),
+            origin_hedges: r
+                .counter("edge_origin_hedges_total", "Loads asked of a second origin, the first being slow"),
+            forwarded: r.gauge("edge_forwarded_calls", "Callers' own calls under way to the origin"),
+            queued: r.gauge("edge_queued_calls", "POSTs that wait for their turn at the processor"),
+            connections: r.gauge("edge_connections", "Connections open at the public listener"),
+            connections_refused: r.counter("edge_connections_refused_total", "Connections beyond http.max_connections"),
+            rate_limited: r.counters("edge_rate_limited_total", "Requests refused with 429, by limit", &["limit"]),
+            rate_limit_alone: r.counter(
+                "edge_rate_limit_alone_total",
+                "Requests counted by this node alone, Redis being gone or too slow",
+            ),
             l2_hits: r.counter("edge_l2_hits_total", "Reads of L2 that counted"),
             l2_misses: r.counter("edge_l2_misses_total", "Reads of L2 that found nothing that counts"),
             l2_failures: r.counter("edge_l2_failures_total", "Round trips to Redis that failed or were too slow"),
@@ -173,6 +194,22 @@ impl Metrics {
         self.origin_load_skus.inc_by(skus as u64);
     }
 
+    pub(crate) fn origin_hedged(&self) {
+        self.origin_hedges.inc();
+    }
+
+    pub(crate) fn connection_refused(&self) {
+        self.connections_refused.inc();
+    }
+
+    pub(crate) fn rate_limited(&self, limit: &str) {
+        self.rate_limited.with_label_values(&[limit]).inc();
+    }
+
+    pub(crate) fn rate_limit_alone(&self) {
+        self.rate_limit_alone.inc();
+    }
+
     pub(crate) fn l2_read(&self, counted: bool) {
         if counted { self.l2_hits.inc() } else { self.l2_misses.inc() }
     }
@@ -226,6 +263,9 @@ impl Metrics {
         self.l1_entries.set(i64::try_from(gauges.l1_entries).unwrap_or(i64::MAX));
         self.recent_entries.set(i64::try_from(gauges.recent_entries).unwrap_or(i64::MAX));
         self.origin_breaker.set(gauges.breaker);
+        self.forwarded.set(i64::try_from(gauges.forwarded).unwrap_or(i64::MAX));
+        self.queued.set(i64::try_from(gauges.queued).unwrap_or(i64::MAX));
+        self.connections.set(i64::try_from(gauges.connections).unwrap_or(i64::MAX));
         self.auth_keys.set(i64::try_from(gauges.auth.keys).unwrap_or(i64::MAX));
         self.auth_failing.set(gauges.auth.failing.into());
         self.auth_refresh_failures.set(i64::try_from(gauges.auth.failed_refreshes).unwrap_or(i64::MAX));

@@ -13,13 +13,15 @@ use onhand_wire::actuator::Loggers;
 use tokio::sync::{Mutex, watch};
 
 use crate::{
-    admission::Auth,
+    admission::{Auth, Queue, RateLimits},
+    breaker::State,
     cache::{Cache, l2::L2},
     feed::Position,
     freshness::{Freshness, Mode},
     http::cors::Cors,
     metrics::{Gauges, Metrics},
     origin::{Origin, OriginError},
+    serve::crowd::Crowd,
     streams::Streams,
     topology::Topology,
 };
@@ -33,6 +35,9 @@ pub(crate) struct Node {
     pub(crate) loggers: OnceLock<Arc<dyn Loggers>>,
     pub(crate) region: String,
     pub(crate) auth: Auth,
+    pub(crate) rates: RateLimits,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) crowd: Arc<Crowd>,
     pub(crate) cors: Cors,
     pub(crate) rules: Rules,
     pub(crate) cache: Cache,
@@ -84,6 +89,9 @@ impl Node {
             l1_entries,
             recent_entries,
             breaker: self.origin.breaker().as_number(),
+            forwarded: self.origin.forwarded(),
+            queued: self.queue.len(),
+            connections: self.crowd.len(),
             auth: self.auth.verifier.standing(),
         }
     }
@@ -95,7 +103,9 @@ impl Node {
             if let Some(l2) = &self.l2 {
                 self.redis_answers.store(l2.ping().await, Ordering::Relaxed);
             }
-            if self.is_ready() && (self.mode() != Mode::Live || !self.origin.reachable()) {
+            let origin_well = self.origin.reachable() && self.origin.breaker() == State::Closed;
+            if self.is_ready() && (self.mode() != Mode::Live || !origin_well) {
+                self.origin.look().await;
                 let _told_by_mode = self.refresh_topology().await;
             }
             tokio::time::sleep(LOOK).await;

@@ -3,36 +3,39 @@
 //! Every call here is: loads read, and writes carry an idempotency key, so that a call whose answer
 //! was lost is made again, at the next origin of the region.
 
+mod addresses;
+mod hedge;
+
 use std::{
-    sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU16, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use futures_util::future::{Either, select};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use onhand_wire::{
     Sku,
     bulk::{self, LoadFacts, LoadedFacts, LoadedTopology},
 };
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+pub use self::addresses::BadUrl;
+use self::{addresses::Addresses, hedge::Hedge};
 use crate::{
     breaker::{Breaker, State},
     config::OriginConfig,
+    metrics::Metrics,
 };
 
-/// Largest answer that is read, in bytes: a thousand SKUs at hundreds of locations.
-const ANSWER_BYTES: usize = 256 << 20;
-/// How long one origin may take to accept a connection before the next is tried.
-const CONNECT: Duration = Duration::from_millis(500);
-/// Pause before the same origin is tried again.
-const PAUSE: Duration = Duration::from_millis(20);
+/// The longest that a caller is told to wait for the breaker.
+const LONGEST_WAIT_S: u64 = 30;
 
 /// Why there is no answer. An answer that is a problem is an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,12 +51,9 @@ pub(crate) enum OriginError {
     Refused(StatusCode),
     #[error("the origin's answer cannot be read")]
     Unreadable,
+    #[error("too many calls are under way to the origin")]
+    Crowded,
 }
-
-/// An origin's address that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("edge.origin.urls: {0:?} is no http://HOST:PORT")]
-pub struct BadUrl(String);
 
 /// A call to be made at whichever origin answers.
 pub(crate) struct Call {
@@ -71,46 +71,37 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-/// What became of one attempt.
-enum Attempt {
-    Answered(Answer),
-    NotSent,
-    Lost,
-}
-
 pub(crate) struct Origin {
-    client: Client<HttpConnector, Full<Bytes>>,
-    /// `http://HOST:PORT`, without a path.
-    urls: Vec<String>,
-    /// The origin that answered last.
-    preferred: AtomicUsize,
+    addresses: Addresses,
     authorization: HeaderValue,
     timeout: Duration,
     breaker: Breaker,
+    hedge: Hedge,
+    metrics: Arc<Metrics>,
+    /// For callers' own calls.
+    places: Semaphore,
+    most: usize,
     reachable: AtomicBool,
     /// The highest term seen: an origin that answers under a lower one is cut off from the present.
     term: AtomicU16,
 }
 
 impl Origin {
-    pub(crate) fn new(config: &OriginConfig) -> Result<Self, BadUrl> {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT));
-        let urls = config.urls.iter().map(|url| checked(url)).collect::<Result<Vec<_>, _>>()?;
-        if urls.is_empty() {
-            return Err(BadUrl(String::new()));
-        }
+    /// `most`: callers' own calls that may be under way at once.
+    pub(crate) fn new(config: &OriginConfig, most: usize, metrics: Arc<Metrics>) -> Result<Self, BadUrl> {
         let token = format!("Bearer {}", config.token.expose());
         let mut authorization = HeaderValue::try_from(token).unwrap_or(HeaderValue::from_static(""));
         authorization.set_sensitive(true);
+        let most = most.min(Semaphore::MAX_PERMITS);
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(connector),
-            urls,
-            preferred: AtomicUsize::new(0),
+            addresses: Addresses::new(&config.urls)?,
             authorization,
             timeout: config.timeout.0,
             breaker: Breaker::new(config.breaker),
+            hedge: Hedge::new(config.timeout.0),
+            metrics,
+            places: Semaphore::new(most),
+            most,
             reachable: AtomicBool::new(true),
             term: AtomicU16::new(0),
         })
@@ -156,9 +147,7 @@ impl Origin {
             return Ok(());
         }
         tracing::warn!(term, known, "an origin answers under a lower term: trying another");
-        self.preferred
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |index| Some((index + 1) % self.urls.len()))
-            .ok();
+        self.addresses.turn_to_next();
         Err(OriginError::Unreachable)
     }
 
@@ -169,7 +158,7 @@ impl Origin {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(bulk::MESSAGEPACK));
         let deadline = Instant::now() + self.timeout;
         let call = Call { method, path: path.to_owned(), headers, body: body.into(), deadline };
-        let answer = self.call(call).await?;
+        let answer = self.call(call, true).await?;
         if answer.status != StatusCode::OK {
             self.reachable.store(false, Ordering::Relaxed); // there, but it cannot load: as good as gone
             let detail = String::from_utf8_lossy(&answer.body[..answer.body.len().min(512)]).into_owned();
@@ -182,86 +171,72 @@ impl Origin {
         })
     }
 
-    /// Makes the call at the preferred origin, then at each other one, and once more at the first,
-    /// until one answers or time runs out.
-    pub(crate) async fn call(&self, call: Call) -> Result<Answer, OriginError> {
+    /// A caller's own call, if not too many of them are under way.
+    pub(crate) async fn forward(&self, call: Call) -> Result<Answer, OriginError> {
+        let _place = self.places.try_acquire().map_err(|_| OriginError::Crowded)?;
+        self.call(call, false).await
+    }
+
+    /// Callers' own calls under way.
+    pub(crate) fn forwarded(&self) -> usize {
+        self.most.saturating_sub(self.places.available_permits())
+    }
+
+    /// `hedged`: a second origin is asked too if the first one is slow.
+    async fn call(&self, call: Call, hedged: bool) -> Result<Answer, OriginError> {
         if !self.breaker.allows(Instant::now()) {
             return Err(OriginError::Unreachable);
         }
-        let answer = self.attempts(&call).await;
-        let reached = answer.is_ok();
-        self.reachable.store(reached, Ordering::Relaxed);
-        if reached {
-            self.breaker.succeeded()
-        } else {
-            self.breaker.failed(Instant::now())
+        let hurried = call.deadline < Instant::now() + self.timeout.mul_f64(0.9);
+        let answer = if hedged { self.hedged(&call).await } else { self.addresses.attempts(&call, None).await };
+        match &answer {
+            Ok(_) => {
+                self.reachable.store(true, Ordering::Relaxed);
+                self.breaker.succeeded();
+            }
+            // Its caller left it less time than an origin may take: that tells nothing of the origin.
+            Err(OriginError::TimedOut) if hurried => {}
+            Err(_) => {
+                self.reachable.store(false, Ordering::Relaxed);
+                self.breaker.failed(Instant::now());
+            }
         }
         answer
     }
 
-    async fn attempts(&self, call: &Call) -> Result<Answer, OriginError> {
-        let first = self.preferred.load(Ordering::Relaxed);
-        let mut sent = false;
-        let mut unavailable = None;
-        let attempts = self.urls.len() + 1;
-        for attempt in 0..attempts {
-            let left = call.deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            // A hung origin must leave time for the next one; the last attempt may take what is left.
-            let share = if attempt + 1 < self.urls.len() { left / 2 } else { left };
-            let index = (first + attempt) % self.urls.len();
-            match self.attempt(index, call, share).await {
-                Attempt::Answered(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
-                    unavailable = Some(answer);
-                    if attempt + 1 >= self.urls.len() {
-                        break;
-                    }
+    /// The first good answer of two origins, the second being asked when the first is slower than usual.
+    async fn hedged(&self, call: &Call) -> Result<Answer, OriginError> {
+        let began = Instant::now();
+        let first = pin!(self.addresses.attempts(call, None));
+        let late = pin!(tokio::time::sleep(self.hedge.delay()));
+        let answer = match select(first, late).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(((), first)) if !self.addresses.several() || !self.hedge.affords() => first.await,
+            Either::Right(((), first)) => {
+                self.metrics.origin_hedged();
+                let second = pin!(self.addresses.attempts(call, Some(self.addresses.next())));
+                let (sooner, other) = select(first, second).await.factor_first();
+                match sooner {
+                    Ok(answer) if answer.status != StatusCode::SERVICE_UNAVAILABLE => Ok(answer),
+                    _ => other.await,
                 }
-                Attempt::Answered(answer) => {
-                    self.preferred.store(index, Ordering::Relaxed);
-                    return Ok(answer);
-                }
-                Attempt::NotSent => {}
-                Attempt::Lost => sent = true,
             }
-            if attempt + 1 >= self.urls.len() {
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-        match unavailable {
-            Some(answer) => Ok(answer),
-            None if sent && Instant::now() >= call.deadline => Err(OriginError::TimedOut),
-            None => Err(OriginError::Unreachable),
+        };
+        self.hedge.took(began.elapsed());
+        answer
+    }
+
+    /// While the breaker is open: looks whether the origin is well again, so that a short outage
+    /// does not last as long as the breaker's time.
+    pub(crate) async fn look(&self) {
+        if self.breaker.state() == State::Open && self.addresses.healthy().await {
+            self.breaker.seems_well();
         }
     }
 
-    async fn attempt(&self, index: usize, call: &Call, timeout: Duration) -> Attempt {
-        let left = call.deadline.saturating_duration_since(Instant::now()).as_millis();
-        let mut request = Request::new(Full::new(call.body.clone()));
-        let Ok(uri) = Uri::try_from(format!("{}{}", self.urls[index], call.path)) else { return Attempt::NotSent };
-        *request.uri_mut() = uri;
-        *request.method_mut() = call.method.clone();
-        *request.headers_mut() = call.headers.clone();
-        request.headers_mut().insert(bulk::TIMEOUT_HEADER, HeaderValue::from(u64::try_from(left).unwrap_or(0)));
-        let answered = tokio::time::timeout(timeout, async {
-            let response = self.client.request(request).await.map_err(|error| error.is_connect())?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|_| false)?;
-            Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
-        });
-        match answered.await {
-            Ok(Ok(answer)) => Attempt::Answered(answer),
-            Ok(Err(true)) => Attempt::NotSent,
-            Ok(Err(false)) | Err(_) => Attempt::Lost,
-        }
+    /// Seconds until the breaker lets calls through again, at most [`LONGEST_WAIT_S`]; 0: it does.
+    pub(crate) fn opens_in_s(&self) -> u64 {
+        let left = self.breaker.opens_in(Instant::now());
+        u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).min(LONGEST_WAIT_S)
     }
-}
-
-fn checked(url: &str) -> Result<String, BadUrl> {
-    let bare = url.trim_end_matches('/');
-    let uri: Uri = bare.parse().map_err(|_| BadUrl(url.to_owned()))?;
-    let usable = uri.scheme_str() == Some("http") && uri.host().is_some() && uri.path() == "/" && uri.query().is_none();
-    if usable { Ok(bare.to_owned()) } else { Err(BadUrl(url.to_owned())) }
 }

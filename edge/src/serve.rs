@@ -1,5 +1,6 @@
 //! Binds, starts what runs beside requests, accepts, and drains at the end.
 
+pub(crate) mod crowd;
 mod connection;
 mod start;
 
@@ -12,6 +13,10 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{Auth, BadUrl, Config, Feed, feed::Stop, node::Node};
 use connection::Limits;
+use crowd::Crowd;
+
+/// Connections to the management listener; shoppers do not take its places.
+const OPERATORS: usize = 1024;
 
 /// A node that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -110,8 +115,9 @@ impl Edge {
         let Self { public, management, node, limits, drain, background, .. } = self;
         let graceful = GracefulShutdown::new();
         {
-            let shoppers = connection::accept(&public, &graceful, limits, node.clone(), crate::http::public);
-            let operators = connection::accept(&management, &graceful, limits, node.clone(), crate::http::management);
+            let (outside, inside) = (node.crowd.clone(), Crowd::new(OPERATORS));
+            let shoppers = connection::accept(&public, &graceful, limits, outside, node.clone(), crate::http::public);
+            let operators = connection::accept(&management, &graceful, limits, inside, node.clone(), crate::http::management);
             tokio::select! {
                 () = shoppers => {}
                 () = operators => {}

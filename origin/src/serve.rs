@@ -1,13 +1,18 @@
 //! Accepts connections until it is told to stop, then finishes what is under way.
 
 mod connection;
+mod crowd;
 mod phase;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use onhand_wire::setting::HttpConfig;
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 
 /// Pause after a failed accept: usually no file handle is free.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -22,6 +27,7 @@ pub(crate) async fn serve(
 ) {
     let mut connections = JoinSet::new();
     let watched = stop.clone();
+    let telling = Arc::new(Semaphore::new(crowd::TOLD));
     loop {
         tokio::select! {
             () = told(&mut stop) => break,
@@ -30,6 +36,10 @@ pub(crate) async fn serve(
                 Ok((stream, _)) => {
                     // With Nagle, small answers wait for the caller's delayed acknowledgement: 40 ms.
                     let _without_nagle = stream.set_nodelay(true);
+                    if connections.len() >= config.max_connections {
+                        tokio::spawn(crowd::turn_away(stream, telling.clone()));
+                        continue;
+                    }
                     connections.spawn(connection::serve(stream, pages.clone(), config.clone(), watched.clone()));
                 }
                 Err(error) => {

@@ -194,17 +194,25 @@ mod tests {
             ("ONHAND_DATA", "x.csv"),
             ("ONHAND_FRESHNESS__LIVE_MS", "500"),
             ("ONHAND_EDGE__ORIGIN__URLS", "http://a,http://b"),
+            ("RATE_LIMIT_MAX_REQUESTS", "7"),
+            ("RATE_LIMIT_WINDOW", "30s"),
         ];
         loading.environment(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = loading.end().unwrap();
         assert_eq!((config.edge.region.as_str(), config.edge().freshness.live_ms), ("b", 500));
         assert_eq!(config.edge.redis.url.expose(), "redis://cache:6379");
         assert_eq!(config.edge.origin.urls, ["http://a", "http://b"]);
+        let orders = config.edge.limits.orders;
+        assert_eq!((orders.max_requests, orders.window.0.as_secs()), (7, 30));
     }
 
     #[test]
     fn an_unknown_variable_is_a_fault() {
         assert_eq!(faults("", &[("ONHAND_EDGE__REGIO", "b")]).len(), 1);
         assert_eq!(faults("", &[("CIRCUIT_BREAKER_BASE_TIMEOUT", "30")]).len(), 1);
+        let short = faults("[edge.limits]\nmisses = 9\nqueue = 0\n", &[("RATE_LIMIT_WINDOW", "900ms")]).join("\n");
+        for key in ["edge.limits.orders.window", "edge.limits.misses", "edge.limits.queue"] {
+            assert!(short.contains(key), "{short}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Names of the environment that people know from elsewhere, and the keys that they stand for.
 
 /// Name, key, and what to put before a value that lacks it.
-const NAMES: [(&str, &str, &str); 8] = [
+const NAMES: [(&str, &str, &str); 10] = [
     ("REDIS_ADDR", "edge.redis.url", "redis://"),
     ("KAFKA_ADDR", "kafka.brokers", ""),
     ("DATABASE_URL", "origin.database.url", ""),
@@ -10,6 +10,8 @@ const NAMES: [(&str, &str, &str); 8] = [
     ("CIRCUIT_BREAKER_SUCCESS_THRESHOLD", "edge.origin.breaker.success_threshold", ""),
     ("CIRCUIT_BREAKER_BASE_TIMEOUT", "edge.origin.breaker.base_timeout", ""),
     ("CIRCUIT_BREAKER_MAX_TIMEOUT", "edge.origin.breaker.max_timeout", ""),
+    ("RATE_LIMIT_MAX_REQUESTS", "edge.limits.orders.max_requests", ""),
+    ("RATE_LIMIT_WINDOW", "edge.limits.orders.window", ""),
 ];
 
 /// The key and value that a variable of the environment sets, if it is one of ours.

@@ -15,14 +15,14 @@ const API: &str = "origin api";
 /// Far beyond every limit that these tests set: who waits so long waits for ever.
 const NEVER: Duration = Duration::from_secs(20);
 
-struct Dev {
-    process: Running,
-    admin: String,
+pub(crate) struct Dev {
+    pub(crate) process: Running,
+    pub(crate) admin: String,
     _dir: tempfile::TempDir,
 }
 
 impl Dev {
-    async fn start(env: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(env: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let tokens = dir.path().join("tokens.json");
         let args = ["dev", "--empty", "--port-base", "0", "--print-tokens", tokens.to_str().unwrap()];
@@ -36,7 +36,11 @@ impl Dev {
     }
 
     async fn connect(&self) -> Connection {
-        Connection(TcpStream::connect(self.process.address(API)).await.unwrap())
+        self.connect_to(API).await
+    }
+
+    pub(crate) async fn connect_to(&self, listener: &str) -> Connection {
+        Connection(TcpStream::connect(self.process.address(listener)).await.unwrap())
     }
 
     /// The head of an import of unknown length.
@@ -53,15 +57,15 @@ fn chunk(text: &str) -> String {
 
 const HEALTH: &str = "GET /inventory/health HTTP/1.1\r\nhost: x\r\n\r\n";
 
-struct Connection(TcpStream);
+pub(crate) struct Connection(pub(crate) TcpStream);
 
 impl Connection {
-    async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
     /// Reads until `end` has come; panics if the connection ends first.
-    async fn until(&mut self, end: &str) -> String {
+    pub(crate) async fn until(&mut self, end: &str) -> String {
         let mut read = Vec::new();
         while !String::from_utf8_lossy(&read).contains(end) {
             let mut piece = [0; 4096];
@@ -73,7 +77,7 @@ impl Connection {
     }
 
     /// Reads until the server ends the connection, by either way.
-    async fn until_cut(&mut self) -> String {
+    pub(crate) async fn until_cut(&mut self) -> String {
         let mut read = Vec::new();
         let ended = tokio::time::timeout(NEVER, self.0.read_to_end(&mut read)).await.expect("the server ends it");
         drop(ended);

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use onhand_wire::{Sku, Timestamp, bulk};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
     Deps,
@@ -63,6 +63,8 @@ pub(crate) enum LoadError {
     /// More came in during each try than `recent` holds.
     #[error("too much changes at once for a load to finish")]
     Outrun,
+    #[error("too much waits to be loaded")]
+    Crowded,
     #[error("shutting down")]
     Stopped,
 }
@@ -78,17 +80,24 @@ struct Wanted {
 
 /// A cheap handle to the loader.
 #[derive(Clone)]
-pub(crate) struct Loader(mpsc::UnboundedSender<Wanted>);
+pub(crate) struct Loader {
+    wanted: mpsc::UnboundedSender<Wanted>,
+    /// A place for each SKU that a caller waits for.
+    places: Arc<Semaphore>,
+}
 
 impl Loader {
-    pub(crate) fn start(deps: Arc<Deps>) -> Self {
+    pub(crate) fn start(deps: Arc<Deps>, places: usize) -> Self {
         let (sender, wanted) = mpsc::unbounded_channel();
         tokio::spawn(run(deps, wanted));
-        Self(sender)
+        Self { wanted: sender, places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))) }
     }
 
     /// Loads each of `skus`, in the order given.
     pub(crate) async fn load(&self, skus: Vec<Sku>, fresh: bool) -> Vec<Outcome> {
+        let Ok(_places) = self.places.try_acquire_many(u32::try_from(skus.len()).unwrap_or(u32::MAX)) else {
+            return skus.iter().map(|_| Err(LoadError::Crowded)).collect();
+        };
         let (skus, answers): (Vec<_>, Vec<_>) = skus
             .into_iter()
             .map(|sku| {
@@ -96,7 +105,7 @@ impl Loader {
                 ((sku, sender), answer)
             })
             .unzip();
-        if self.0.send(Wanted { skus, fresh }).is_err() {
+        if self.wanted.send(Wanted { skus, fresh }).is_err() {
             return answers.iter().map(|_| Err(LoadError::Stopped)).collect();
         }
         let mut outcomes = Vec::with_capacity(answers.len());

@@ -81,7 +81,7 @@ async fn write(node: &Node, asked: Asked, path: String, check: Check, create: bo
     headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::WRITTEN));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let deadline = deadline(node, &head.headers)?;
-    let answer = node.origin.call(Call { method: Method::POST, path, headers, body: content, deadline }).await?;
+    let answer = node.origin.forward(Call { method: Method::POST, path, headers, body: content, deadline }).await?;
     node.metrics.wrote(answer.status.as_u16());
     if answer.headers.get(header::CONTENT_TYPE).is_none_or(|media_type| media_type != bulk::WRITTEN) {
         return Ok(passed(answer));
@@ -127,7 +127,7 @@ pub(super) async fn read(node: &Node, asked: &Asked, id: &str) -> Result<Reply, 
     let deadline = deadline(node, headers)?;
     let headers = forwarded(headers, &asked.correlation);
     let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
-    Ok(passed(node.origin.call(call).await?))
+    Ok(passed(node.origin.forward(call).await?))
 }
 
 /// The caller's key; a call that may come without one is given one, so that a retry is safe.

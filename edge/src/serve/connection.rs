@@ -28,7 +28,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::{http::Reply, node::Node};
+use super::crowd::Crowd;
+use crate::{admission::Peer, http::Reply, node::Node};
 
 /// Pause after a failed accept: usually no file handle is free.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -59,6 +60,8 @@ fn builder(limits: Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.idle.max(limits.head));
     builder.max_header_size(limits.head_bytes);
+    // A caller may close its sending side and wait; and a write is not dropped in its middle.
+    builder.half_close(true);
     // Named only where it differs: hyper then allocates for each request.
     if limits.headers != HYPERS_HEADERS {
         builder.max_headers(limits.headers);
@@ -71,6 +74,7 @@ pub(super) async fn accept<H, F>(
     listener: &TcpListener,
     graceful: &GracefulShutdown,
     limits: Limits,
+    crowd: Arc<Crowd>,
     node: Arc<Node>,
     handler: H,
 ) where
@@ -79,9 +83,19 @@ pub(super) async fn accept<H, F>(
 {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let _without_nagle = stream.set_nodelay(true);
-                tokio::spawn(serve(stream, graceful.watcher(), limits, node.clone(), handler));
+                let Some(inside) = crowd.enter() else {
+                    node.metrics.connection_refused();
+                    tokio::spawn(crowd.clone().turn_away(stream));
+                    continue;
+                };
+                let peer = node.rates.by_address().then_some(Peer(peer));
+                let served = serve(stream, peer, graceful.watcher(), limits, node.clone(), handler);
+                tokio::spawn(async move {
+                    served.await;
+                    drop(inside);
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -91,15 +105,24 @@ pub(super) async fn accept<H, F>(
     }
 }
 
-async fn serve<H, F>(stream: TcpStream, watcher: Watcher, limits: Limits, node: Arc<Node>, handler: H)
-where
+async fn serve<H, F>(
+    stream: TcpStream,
+    peer: Option<Peer>,
+    watcher: Watcher,
+    limits: Limits,
+    node: Arc<Node>,
+    handler: H,
+) where
     H: Fn(Arc<Node>, Request<Incoming>) -> F + Copy + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     let phase = Arc::new(Phase::new());
     let busy = phase.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         busy.set(BUSY);
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         let (phase, node) = (busy.clone(), node.clone());
         async move {
             let reply = handler(node, request).await;

@@ -8,9 +8,10 @@ use std::{
 use onhand_rules::Rules;
 use tokio::sync::{Mutex, mpsc, watch};
 
-use super::{Background, StartError};
+use super::{Background, StartError, crowd::Crowd};
 use crate::{
     Auth, Config, Feed,
+    admission::{self, Queue, RateLimits, Shared},
     cache::{Cache, Deps, Intake, l1::L1, l2, l2::L2, recent::Recent},
     feed::{self, Apply, L2Writer, Position, Stop},
     freshness::Freshness,
@@ -34,12 +35,12 @@ pub(super) fn start(
     let freshness = Arc::new(Freshness::new(config.freshness.clone()));
     let topology = Arc::new(Topology::default());
     let position = Arc::new(Position::default());
-    let origin = Arc::new(Origin::new(&config.origin)?);
+    let origin = Arc::new(Origin::new(&config.origin, config.limits.forwarded, metrics.clone())?);
     let recent = Arc::new(Recent::new(config.recent.entries));
     let l1 = Arc::new(L1::new(config.cache.entries, recent.clone()));
     let stop = Stop::default();
     let second = second_tier(config, &feed, &position, &recent, &metrics, &stop)?;
-    let (tier, queue) = second.unzip();
+    let (tier, fills) = second.unzip();
     let deps = Deps {
         l1: l1.clone(),
         recent: recent.clone(),
@@ -50,6 +51,8 @@ pub(super) fn start(
     };
     let cache = Cache::start(config, deps);
     let (ready_sender, ready) = watch::channel(false);
+    let rates = RateLimits::new(&config.limits, counts(config)?, metrics.clone());
+    let queue = Arc::new(Queue::new(config.limits.queue));
     let kafka = matches!(feed, Feed::Kafka { .. });
     let apply = Apply {
         intake: Intake { l1: l1.clone(), recent },
@@ -69,6 +72,9 @@ pub(super) fn start(
         loggers: std::sync::OnceLock::new(),
         region: config.region.clone(),
         auth,
+        rates,
+        queue: queue.clone(),
+        crowd: Crowd::new(config.http.max_connections),
         cors: Cors::new(&config.http.cors_origins),
         rules,
         cache,
@@ -85,11 +91,20 @@ pub(super) fn start(
         body_timeout: config.http.header_timeout.0,
         refreshed: Mutex::new(None),
     });
-    let mut tasks = vec![tokio::spawn(node.clone().look_after())];
-    if let (Some(tier), Some(queue)) = (tier, queue) {
-        tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, queue)));
+    let mut tasks = vec![tokio::spawn(node.clone().look_after()), tokio::spawn(admission::manage(queue))];
+    if let (Some(tier), Some(fills)) = (tier, fills) {
+        tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, fills)));
     }
     Ok((node, Background { stop, tasks }))
+}
+
+/// Where the region counts callers' requests, if it has a Redis.
+fn counts(config: &Config) -> Result<Option<Shared>, StartError> {
+    if config.redis.url.is_empty() {
+        return Ok(None);
+    }
+    let client = redis::Client::open(config.redis.url.expose())?;
+    Ok(Some(Shared::new(client, config.redis.timeout.0)))
 }
 
 type SecondTier = (Arc<L2>, mpsc::Receiver<onhand_wire::Sku>);

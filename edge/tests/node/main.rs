@@ -5,9 +5,13 @@ mod origin;
 mod world;
 mod events;
 
+mod connections;
 mod degraded;
+mod limits;
 mod lookups;
 mod quotes;
+mod origins;
+mod overload;
 mod requests;
 mod reservations;
 mod streams;

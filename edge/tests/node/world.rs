@@ -1,6 +1,7 @@
 //! The edge under test, its feed, its tokens and a client.
 
 use std::{
+    future::Future,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -139,9 +140,29 @@ impl World {
 
     /// Within so many seconds; or so many ago, below 0.
     pub fn token_that_expires(&self, scope: Scope, seconds: i64) -> String {
+        self.issue("tester", scope, seconds)
+    }
+
+    pub fn token_of(&self, subject: &str, scope: Scope) -> String {
+        self.issue(subject, scope, 600)
+    }
+
+    fn issue(&self, subject: &str, scope: Scope, seconds: i64) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let exp = now.saturating_add_signed(seconds);
-        format!("Bearer {}", self.issuer.issue(&Claims { sub: "tester".to_owned(), scope, exp, iat: 0 }))
+        format!("Bearer {}", self.issuer.issue(&Claims { sub: subject.to_owned(), scope, exp, iat: 0 }))
+    }
+
+    /// One sample of the metrics page, such as `edge_lookups_total{source="l1"}`; -1 if it isn't there.
+    pub async fn metric(&self, sample: &str) -> i64 {
+        let page = self.get(&format!("{}/metrics", self.management)).await.text;
+        let line = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+        line.map_or(-1, |value| value.parse().unwrap())
+    }
+
+    /// A connection of one's own, for what no client would send.
+    pub async fn connect(&self) -> tokio::net::TcpStream {
+        tokio::net::TcpStream::connect(self.public.trim_start_matches("http://")).await.unwrap()
     }
 
     /// The origin's state changes, without a word to the feed.
@@ -217,6 +238,11 @@ impl World {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
+}
+
+/// What must come at once, where what is tested would else wait for an hour.
+pub async fn soon<T>(answer: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), answer).await.expect("it waits")
 }
 
 pub fn fact(sku: &str, location: &str, on_hand: i64, seq: u64) -> Fact {

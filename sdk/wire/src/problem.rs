@@ -136,4 +136,14 @@ impl Problem {
         body.insert("correlation_id".to_owned(), correlation_id.into());
         serde_json::to_vec(&body).expect("plain data encodes")
     }
+
+    /// A whole HTTP/1.1 answer, for a connection that is closed before any request of it is read.
+    pub fn to_answer(&self) -> Vec<u8> {
+        let body = self.to_json("");
+        let retry = self.code.retry_after_s().map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+        let (status, length) = (self.status(), body.len());
+        let head =
+            format!("HTTP/1.1 {status} {}\r\ncontent-type: application/problem+json\r\n{retry}", self.code.parts().2);
+        [format!("{head}content-length: {length}\r\nconnection: close\r\n\r\n").into_bytes(), body].concat()
+    }
 }

@@ -19,6 +19,10 @@ pub struct HttpConfig {
     pub max_header_size: Size,
     /// Most headers of a request; beyond, 431.
     pub max_headers: usize,
+    /// Connections that a public listener, or the origin's API listener, keeps open at once; beyond,
+    /// a new one is answered 503 overloaded and closed. The process needs a few thousand file
+    /// descriptors more than this (`ulimit -n`).
+    pub max_connections: usize,
 }
 
 impl Default for HttpConfig {
@@ -29,6 +33,7 @@ impl Default for HttpConfig {
             idle_timeout: Span::s(75),
             max_header_size: Size(64 << 10),
             max_headers: 100,
+            max_connections: 16_384,
         }
     }
 }
@@ -50,8 +55,10 @@ impl HttpConfig {
         if self.max_header_size < LEAST_HEADER_SIZE {
             faults.push("http.max_header_size: must be 8KiB or more".to_owned());
         }
-        if self.max_headers == 0 {
-            faults.push("http.max_headers: must be 1 or more".to_owned());
+        for (key, most) in [("max_headers", self.max_headers), ("max_connections", self.max_connections)] {
+            if most == 0 {
+                faults.push(format!("http.{key}: must be 1 or more"));
+            }
         }
         faults
     }

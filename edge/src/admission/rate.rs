@@ -1,0 +1,198 @@
+//! How often a caller may: so many requests in a window that begins with its first one.
+//!
+//! The node counts by itself, and, where there is a Redis, asks what the region counted: whichever
+//! is more counts. So a node that loses Redis goes on from what it knows, and whoever has used up a
+//! window is refused until its end without a round trip.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use moka::{policy::EvictionPolicy, sync::Cache};
+use onhand_wire::{Code, Problem};
+
+use super::{Auth, Shared, caller::Caller, shared::Count};
+use crate::{
+    config::{LimitsConfig, RateConfig},
+    metrics::Metrics,
+};
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Orders,
+    Lookups,
+    Reservations,
+}
+
+impl Kind {
+    fn of(method: &Method, path: &str) -> Option<Self> {
+        let under = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if under("/v1/availability") || path == "/v1/stream" || path == "/v1/quotes" {
+            Some(Self::Lookups)
+        } else if under("/v1/reservations") {
+            Some(Self::Reservations)
+        } else {
+            (path == "/v1/orders" && method == Method::POST).then_some(Self::Orders)
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Lookups => "lookups",
+            Self::Reservations => "reservations",
+        }
+    }
+}
+
+struct Limit {
+    kind: Kind,
+    requests: u32,
+    window: Duration,
+    policy: HeaderValue,
+    callers: Cache<Caller, Arc<Mutex<Window>>>,
+}
+
+/// What a caller has used, as far as this node knows.
+struct Window {
+    ends: Instant,
+    requests: u32,
+}
+
+/// What one request took of its caller's share.
+pub(crate) struct Charge {
+    policy: HeaderValue,
+    remaining: u32,
+    resets_in: Duration,
+    refused: bool,
+}
+
+pub(crate) struct RateLimits {
+    /// Only those that are set.
+    limits: Vec<Limit>,
+    shared: Option<Shared>,
+    trusted_proxies: usize,
+    metrics: Arc<Metrics>,
+}
+
+impl RateLimits {
+    pub(crate) fn new(config: &LimitsConfig, shared: Option<Shared>, metrics: Arc<Metrics>) -> Self {
+        let all =
+            [(Kind::Orders, config.orders), (Kind::Lookups, config.lookups), (Kind::Reservations, config.reservations)];
+        let set = all.into_iter().filter(|(_, rate)| rate.max_requests > 0);
+        let limits = set.map(|(kind, rate)| Limit::new(kind, rate, config.callers)).collect();
+        Self { limits, shared, trusted_proxies: config.trusted_proxies, metrics }
+    }
+
+    /// Whether connections must tell where they come from.
+    pub(crate) fn by_address(&self) -> bool {
+        self.limits.iter().any(|limit| limit.kind == Kind::Lookups)
+    }
+
+    /// Takes one request off its caller's share. None where nothing limits it, and where it will be
+    /// refused anyway for want of a good token.
+    pub(crate) async fn charge<B>(&self, auth: &Auth, request: &Request<B>) -> Option<Charge> {
+        if self.limits.is_empty() {
+            return None;
+        }
+        let kind = Kind::of(request.method(), request.uri().path())?;
+        let limit = self.limits.iter().find(|limit| limit.kind == kind)?;
+        let caller = Caller::subject(auth, request.headers());
+        let anonymous = kind == Kind::Lookups && auth.public_reads;
+        let caller = caller.or_else(|| Caller::address(request, self.trusted_proxies).filter(|_| anonymous))?;
+        let charge = limit.charge(caller, self.shared.as_ref(), &self.metrics).await;
+        if charge.refused {
+            self.metrics.rate_limited(kind.as_str());
+        }
+        Some(charge)
+    }
+}
+
+impl Limit {
+    fn new(kind: Kind, rate: RateConfig, callers: u64) -> Self {
+        let policy = format!("\"default\";q={};w={}", rate.max_requests, rate.window.0.as_secs());
+        let callers = Cache::builder()
+            .max_capacity(callers)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_idle(rate.window.0)
+            .build();
+        let policy = HeaderValue::try_from(policy).expect("digits are ASCII");
+        Self { kind, requests: rate.max_requests, window: rate.window.0, policy, callers }
+    }
+
+    async fn charge(&self, caller: Caller, shared: Option<&Shared>, metrics: &Metrics) -> Charge {
+        let key = [b"ratelimit:", self.kind.as_str().as_bytes(), b":", &caller.0[..]].concat();
+        let fresh = || Arc::new(Mutex::new(Window { ends: Instant::now() + self.window, requests: 0 }));
+        let window = self.callers.get_with(caller, fresh);
+        let lock = || window.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if !lock().take(now, self) {
+            return self.told(&lock(), now, true);
+        }
+        let Some(shared) = shared else { return self.told(&lock(), now, false) };
+        match shared.count(&key, self.window).await {
+            Some(count) => {
+                let mut window = lock();
+                window.learn(count, Instant::now());
+                self.told(&window, Instant::now(), count.requests > self.requests)
+            }
+            None => {
+                metrics.rate_limit_alone();
+                self.told(&lock(), now, false)
+            }
+        }
+    }
+
+    fn told(&self, window: &Window, now: Instant, refused: bool) -> Charge {
+        Charge {
+            policy: self.policy.clone(),
+            remaining: self.requests.saturating_sub(window.requests),
+            resets_in: window.ends.saturating_duration_since(now),
+            refused,
+        }
+    }
+}
+
+impl Window {
+    /// Counts one more, if there is one left.
+    fn take(&mut self, now: Instant, limit: &Limit) -> bool {
+        if now >= self.ends {
+            *self = Self { ends: now + limit.window, requests: 0 };
+        }
+        let left = self.requests < limit.requests;
+        self.requests += u32::from(left);
+        left
+    }
+
+    /// A region that counted less has lost its count: the node's own stays.
+    fn learn(&mut self, count: Count, now: Instant) {
+        if count.requests >= self.requests {
+            *self = Self { ends: now + count.left, requests: count.requests };
+        }
+    }
+}
+
+impl Charge {
+    /// The refusal, where the share was used up.
+    pub(crate) fn refusal(&self) -> Option<(Problem, u64)> {
+        let seconds = self.seconds();
+        let problem = || Problem::new(Code::RateLimited, format!("try again in {seconds} s, or more slowly"));
+        self.refused.then(|| (problem(), seconds))
+    }
+
+    /// Rounded up, so that who waits for so long is not refused again.
+    fn seconds(&self) -> u64 {
+        u64::try_from(self.resets_in.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
+    }
+
+    pub(crate) fn show(self, headers: &mut HeaderMap) {
+        let left = format!("\"default\";r={};t={}", self.remaining, self.seconds());
+        headers.insert(RATELIMIT, HeaderValue::try_from(left).expect("digits are ASCII"));
+        headers.insert(POLICY, self.policy);
+    }
+}

@@ -1,0 +1,88 @@
+//! A caller's count as all nodes of the region see it: `ratelimit:LIMIT:CALLER` in Redis.
+
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+use onhand_wire::setting::Span;
+use redis::{
+    Script,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
+
+use crate::{breaker::Breaker, config::BreakerConfig};
+
+/// Counts one request; the window begins with the first. A key without an end is given one: it would
+/// refuse its caller for ever.
+const COUNT: &str = "
+local count = redis.call('INCR', KEYS[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  left = tonumber(ARGV[1])
+end
+return {count, left}";
+
+/// Requests of a window so far, this one included, and when the window ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Count {
+    pub(super) requests: u32,
+    pub(super) left: Duration,
+}
+
+pub(crate) struct Shared {
+    client: redis::Client,
+    manager: OnceLock<ConnectionManager>,
+    timeout: Duration,
+    breaker: Breaker,
+    count: Script,
+}
+
+impl Shared {
+    pub(crate) fn new(client: redis::Client, timeout: Duration) -> Self {
+        let breaker = Breaker::new(BreakerConfig {
+            failure_threshold: 5,
+            success_threshold: 1,
+            base_timeout: Span::ms(500),
+            max_timeout: Span::s(2),
+        });
+        Self { client, manager: OnceLock::new(), timeout, breaker, count: Script::new(COUNT) }
+    }
+
+    /// None: Redis is gone or too slow, and the node counts alone.
+    pub(super) async fn count(&self, key: &[u8], window: Duration) -> Option<Count> {
+        if !self.breaker.allows(Instant::now()) {
+            return None;
+        }
+        let mut manager = self.manager()?;
+        let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        let mut call = self.count.key(key);
+        call.arg(window_ms);
+        match tokio::time::timeout(self.timeout, call.invoke_async::<(u32, u64)>(&mut manager)).await {
+            Ok(Ok((requests, left_ms))) => {
+                self.breaker.succeeded();
+                return Some(Count { requests, left: Duration::from_millis(left_ms) });
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "redis failed to count a request"),
+            Err(_) => tracing::debug!(timeout = ?self.timeout, "redis was too slow to count a request"),
+        }
+        self.breaker.failed(Instant::now());
+        None
+    }
+
+    /// Connected when it is first needed.
+    fn manager(&self) -> Option<ConnectionManager> {
+        if let Some(manager) = self.manager.get() {
+            return Some(manager.clone());
+        }
+        let config = ConnectionManagerConfig::new()
+            .set_number_of_retries(0)
+            .set_connection_timeout(Some(Duration::from_secs(1)))
+            .set_response_timeout(Some(Duration::from_secs(1)));
+        let manager = ConnectionManager::new_lazy_with_config(self.client.clone(), config)
+            .inspect_err(|error| tracing::error!(%error, "redis cannot be used"))
+            .ok()?;
+        Some(self.manager.get_or_init(|| manager).clone())
+    }
+}

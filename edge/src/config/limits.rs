@@ -1,0 +1,82 @@
+//! `[edge.limits]`: how much of the node one caller may take, and how much all of them.
+
+use onhand_wire::{limits, setting::Span};
+use serde::{Deserialize, Serialize};
+
+/// What is refused, and from where on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// `POST /v1/orders`, for each token's subject. Also `RATE_LIMIT_MAX_REQUESTS` and `RATE_LIMIT_WINDOW`.
+    pub orders: RateConfig,
+    /// Lookups and quotes, for each subject, or for each address of callers without a token.
+    pub lookups: RateConfig,
+    /// Everything under `/v1/reservations`, for each subject.
+    pub reservations: RateConfig,
+    /// How many proxies of yours stand before the node and add to `X-Forwarded-For`: the caller's address
+    /// is the one that the outermost of them saw. 0: the connection's own.
+    pub trusted_proxies: usize,
+    /// Callers that the node itself remembers, for each limit; beyond, the longest unseen are forgotten.
+    pub callers: u64,
+    /// POSTs that may wait for their turn at the processor; beyond, 503 overloaded.
+    pub queue: usize,
+    /// Calls that may be under way to the origin for callers' writes and reads of reservations;
+    /// beyond, 503 overloaded.
+    pub forwarded: usize,
+    /// SKUs that may wait to be loaded, each counted once for each caller; beyond, 503 overloaded.
+    pub misses: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            orders: RateConfig { max_requests: 60, window: Span::s(60) },
+            lookups: RateConfig::default(),
+            reservations: RateConfig::default(),
+            trusted_proxies: 0,
+            callers: 100_000,
+            queue: 512,
+            forwarded: 2048,
+            misses: 50_000,
+        }
+    }
+}
+
+/// A caller's share; beyond, 429 rate_limited until its window ends.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateConfig {
+    /// Requests in a window; 0: no limit.
+    pub max_requests: u32,
+    /// A window begins with a caller's first request, and the next one after it has ended; 1s or more.
+    pub window: Span,
+}
+
+impl Default for RateConfig {
+    fn default() -> Self {
+        Self { max_requests: 0, window: Span::s(60) }
+    }
+}
+
+impl LimitsConfig {
+    /// What is wrong with it, key by key.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (name, rate) in [("orders", self.orders), ("lookups", self.lookups), ("reservations", self.reservations)] {
+            if rate.window < Span::s(1) {
+                faults.push(format!("edge.limits.{name}.window: must be 1s or more"));
+            }
+        }
+        for (name, none) in
+            [("queue", self.queue == 0), ("forwarded", self.forwarded == 0), ("callers", self.callers == 0)]
+        {
+            if none {
+                faults.push(format!("edge.limits.{name}: must be 1 or more"));
+            }
+        }
+        if self.misses < limits::QUERY_SKUS {
+            faults.push(format!("edge.limits.misses: must be {} or more, one query's", limits::QUERY_SKUS));
+        }
+        faults
+    }
+}

@@ -1,0 +1,169 @@
+//! The origins of the region, and which of them to ask.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use onhand_wire::bulk;
+
+use super::{Answer, Call, OriginError};
+
+/// Largest answer that is read, in bytes: a thousand SKUs at hundreds of locations.
+const ANSWER_BYTES: usize = 256 << 20;
+/// How long one origin may take to accept a connection before the next is tried.
+const CONNECT: Duration = Duration::from_millis(500);
+/// Pause before the same origin is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long an origin may take to say that it is well.
+const HEALTH: Duration = Duration::from_millis(500);
+
+/// An origin's address that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("edge.origin.urls: {0:?} is no http://HOST:PORT")]
+pub struct BadUrl(String);
+
+/// What became of one attempt.
+enum Attempt {
+    Answered(Answer),
+    NotSent,
+    Lost,
+}
+
+pub(super) struct Addresses {
+    client: Client<HttpConnector, Full<Bytes>>,
+    /// `http://HOST:PORT`, without a path.
+    urls: Vec<String>,
+    /// The origin that answered last, or the next one after it failed.
+    preferred: AtomicUsize,
+}
+
+impl Addresses {
+    pub(super) fn new(urls: &[String]) -> Result<Self, BadUrl> {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT));
+        let urls = urls.iter().map(|url| checked(url)).collect::<Result<Vec<_>, _>>()?;
+        if urls.is_empty() {
+            return Err(BadUrl(String::new()));
+        }
+        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(connector);
+        Ok(Self { client, urls, preferred: AtomicUsize::new(0) })
+    }
+
+    pub(super) fn several(&self) -> bool {
+        self.urls.len() > 1
+    }
+
+    /// The one after the preferred.
+    pub(super) fn next(&self) -> usize {
+        (self.preferred.load(Ordering::Relaxed) + 1) % self.urls.len()
+    }
+
+    pub(super) fn turn_to_next(&self) {
+        self.preferred.store(self.next(), Ordering::Relaxed);
+    }
+
+    /// The others must not find out the same, each for itself.
+    fn turn_from(&self, index: usize) {
+        let next = (index + 1) % self.urls.len();
+        let _turned_already = self.preferred.compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Makes the call at the preferred origin, or the one given, then at each other one, and once
+    /// more at the first, until one answers or time runs out.
+    pub(super) async fn attempts(&self, call: &Call, first: Option<usize>) -> Result<Answer, OriginError> {
+        let first = first.unwrap_or_else(|| self.preferred.load(Ordering::Relaxed));
+        let mut sent = false;
+        let mut unavailable = None;
+        let attempts = self.urls.len() + 1;
+        for attempt in 0..attempts {
+            let left = call.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            // A hung origin must leave time for the next one; the last attempt may take what is left.
+            let share = if attempt + 1 < self.urls.len() { left / 2 } else { left };
+            let index = (first + attempt) % self.urls.len();
+            match self.attempt(index, call, share).await {
+                Attempt::Answered(answer) if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
+                    unavailable = Some(answer);
+                    if attempt + 1 >= self.urls.len() {
+                        break;
+                    }
+                }
+                Attempt::Answered(answer) => {
+                    self.preferred.store(index, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Attempt::NotSent => self.turn_from(index),
+                Attempt::Lost => {
+                    self.turn_from(index);
+                    sent = true;
+                }
+            }
+            if attempt + 1 >= self.urls.len() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        match unavailable {
+            Some(answer) => Ok(answer),
+            None if sent && Instant::now() >= call.deadline => Err(OriginError::TimedOut),
+            None => Err(OriginError::Unreachable),
+        }
+    }
+
+    async fn attempt(&self, index: usize, call: &Call, timeout: Duration) -> Attempt {
+        let left = call.deadline.saturating_duration_since(Instant::now()).as_millis();
+        let mut request = Request::new(Full::new(call.body.clone()));
+        let Ok(uri) = Uri::try_from(format!("{}{}", self.urls[index], call.path)) else { return Attempt::NotSent };
+        *request.uri_mut() = uri;
+        *request.method_mut() = call.method.clone();
+        *request.headers_mut() = call.headers.clone();
+        request.headers_mut().insert(bulk::TIMEOUT_HEADER, HeaderValue::from(u64::try_from(left).unwrap_or(0)));
+        let answered = tokio::time::timeout(timeout, async {
+            let response = self.client.request(request).await.map_err(|error| error.is_connect())?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|_| false)?;
+            Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+        });
+        match answered.await {
+            Ok(Ok(answer)) => Attempt::Answered(answer),
+            Ok(Err(true)) => Attempt::NotSent,
+            Ok(Err(false)) | Err(_) => Attempt::Lost,
+        }
+    }
+
+    /// Whether one of them says that it is well; that one is then asked first.
+    pub(super) async fn healthy(&self) -> bool {
+        for index in 0..self.urls.len() {
+            let call = Call {
+                method: Method::GET,
+                path: "/inventory/health".to_owned(),
+                headers: HeaderMap::new(),
+                body: Bytes::new(),
+                deadline: Instant::now() + HEALTH,
+            };
+            let answer = self.attempt(index, &call, HEALTH).await;
+            if matches!(answer, Attempt::Answered(answer) if answer.status == StatusCode::OK) {
+                self.preferred.store(index, Ordering::Relaxed);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn checked(url: &str) -> Result<String, BadUrl> {
+    let bare = url.trim_end_matches('/');
+    let uri: Uri = bare.parse().map_err(|_| BadUrl(url.to_owned()))?;
+    let usable = uri.scheme_str() == Some("http") && uri.host().is_some() && uri.path() == "/" && uri.query().is_none();
+    if usable { Ok(bare.to_owned()) } else { Err(BadUrl(url.to_owned())) }
+}
