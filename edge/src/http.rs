@@ -6,6 +6,8 @@ mod query;
 mod reservations;
 mod health;
 mod actuator;
+pub(crate) mod explain;
+mod warm;
 mod management;
 mod body;
 mod correlation;

@@ -25,6 +25,9 @@
 //! | a watermark → `as_of`; loaded facts that it has passed leave `recent` | `freshness` |
 //! | the region's one writer of each partition → Redis | `feed::l2_writer` |
 //!
+//! Beside both: `audit` compares answers that were given with the origin; `http::explain` and
+//! `http::warm` are for operators.
+//!
 //! What is absent: nothing but `cache::l1` touches the moka cache; nothing here decides a
 //! reservation; nothing here depends on the origin's crate.
 
@@ -37,13 +40,14 @@ mod freshness;
 mod topology;
 mod view;
 mod cache;
+mod audit;
 mod origin;
 mod breaker;
 mod feed;
 mod metrics;
 
 pub use admission::Auth;
-pub use config::{BreakerConfig, CacheConfig, Config, FreshnessConfig, OriginConfig, RecentConfig, RedisConfig};
+pub use config::{AuditConfig, BreakerConfig, CacheConfig, Config, FreshnessConfig, OriginConfig, RecentConfig, RedisConfig};
 pub use feed::Feed;
 pub use origin::BadUrl;
 pub use serve::{Edge, StartError};

@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     admission::Auth,
+    audit::Auditor,
     cache::{Cache, l2::L2},
     feed::Position,
     freshness::{Freshness, Mode},
@@ -40,6 +41,7 @@ pub(crate) struct Node {
     pub(crate) origin: Arc<Origin>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) l2: Option<Arc<L2>>,
+    pub(crate) auditor: Auditor,
     pub(crate) position: Arc<Position>,
     /// Whether the feed is Kafka's.
     pub(crate) kafka: bool,
@@ -82,6 +84,7 @@ impl Node {
             l1_entries,
             recent_entries,
             breaker: self.origin.breaker().as_number(),
+            l2_breaker: self.l2.as_ref().map_or(0, |l2| l2.breaker()),
             auth: self.auth.verifier.standing(),
         }
     }

@@ -5,6 +5,7 @@
 mod auth;
 mod dev;
 mod errors;
+mod explain;
 mod faults;
 mod flow;
 mod freshness;
@@ -20,5 +21,7 @@ mod promotion;
 mod rules;
 mod runbook;
 mod scenarios;
+mod second_tier;
 mod settings;
+mod stampede;
 mod trouble;

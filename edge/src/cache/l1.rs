@@ -141,6 +141,12 @@ impl L1 {
         self.moka.entry_count()
     }
 
+    /// As it may stand after any past.
+    #[cfg(test)]
+    pub(crate) fn put(&self, sku: Sku, stock: Stock) {
+        self.moka.insert(sku, Arc::new(Entry::new(stock, self.generation())));
+    }
+
     /// Drops one entry, as eviction would.
     #[cfg(test)]
     pub(crate) fn evict(&self, sku: &Sku) {

@@ -59,7 +59,9 @@ fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, moment: &
     serde_json::to_writer(&mut body, &unknown).expect("plain data encodes");
     body.push(b'}');
     let mut reply = super::json(StatusCode::OK, body);
-    moment.show(&mut reply, earned(node, moment, loaded), worst(loaded));
+    let as_of = earned(node, moment, loaded);
+    moment.show(&mut reply, as_of, worst(loaded));
+    node.auditor.offer_one_of(skus, loaded, as_of);
     if loaded.iter().any(|loaded| loaded.superseded) {
         mark_stale(&mut reply);
     }

@@ -4,7 +4,9 @@
 mod origin;
 mod world;
 
+mod audit;
 mod degraded;
 mod lookups;
+mod operators;
 mod requests;
 mod reservations;

@@ -22,6 +22,8 @@ pub mod reservation;
 pub mod availability;
 pub mod bulk;
 pub mod l2;
+pub mod judge;
+pub mod explain;
 pub mod page;
 pub mod actuator;
 
