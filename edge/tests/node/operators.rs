@@ -40,7 +40,7 @@ async fn explain_tells_each_tier_and_what_channels_see() {
 
 #[tokio::test]
 async fn warm_cache_loads_what_is_named_and_the_top() {
-    let world = World::start().await;
+    let world = World::start_with(|config| config.audit.per_s = 0).await; // its loads are counted here
     for sku in ["a", "b", "c"] {
         world.store(fact(sku, "eu-1", 5, 1));
     }

@@ -32,17 +32,18 @@ async fn a_cluster_serves_every_partition_and_outlives_a_node() {
     let clear = world.edge(0).management().call("POST".parse().unwrap(), "/actuator/caches/clearAll");
     let cleared = clear.header("authorization", &format!("Bearer {}", world.tokens.operator)).send().await.expect(200);
     assert_eq!(cleared.json(), json!({"cleared": ["l1", "l2"]}));
-    eventually!(holders(nodes).await.is_empty(), "the writers clear their slots");
+    eventually!(holders(nodes).await.is_empty()); // the writers clear their slots
     served_by_l2(&world, 0).await;
 
     nodes[2].kill();
     clear_l1(&world, 0).await;
     assert_eq!(look_up(&world, 0).await.len(), SKUS, "its partitions are misses, no lookup fails");
     nodes[2].start().await;
-    eventually!(metric(&world, 0, "edge_l2_breaker_state").await == 0.0);
+    let wait = std::time::Duration::from_secs(30);
+    eventually!(wait, metric(&world, 0, "edge_l2_breaker_state").await == 0.0);
     sell_one_of_each(&world).await;
     eventually!(shows(&world, 0, 8).await);
-    eventually!(std::time::Duration::from_secs(30), {
+    eventually!(wait, {
         clear_l1(&world, 0).await;
         look_up(&world, 0).await.iter().filter(|(_, source)| source == "l2").count() > SKUS / 2
     });
