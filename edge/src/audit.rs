@@ -98,7 +98,8 @@ impl Auditor {
             return;
         }
         let Ok(sku) = Sku::new(sku) else { return };
-        let _not_waited_for = self.samples.try_send(Sample { sku, entry: loaded.entry.clone(), tier: loaded.tier, as_of });
+        let _not_waited_for =
+            self.samples.try_send(Sample { sku, entry: loaded.entry.clone(), tier: loaded.tier, as_of });
     }
 }
 
@@ -205,9 +206,8 @@ fn worst(held: &Stock, truth: &Stock, as_of: Timestamp, good_since: u16) -> (Str
     let mut locations: Vec<_> = held.facts.iter().chain(&truth.facts).map(|fact| fact.location.as_str()).collect();
     locations.sort_unstable();
     locations.dedup();
-    let facts = locations
-        .into_iter()
-        .map(|at| (at.to_owned(), judge(held.fact(at), truth.fact(at), as_of, good_since)));
+    let facts =
+        locations.into_iter().map(|at| (at.to_owned(), judge(held.fact(at), truth.fact(at), as_of, good_since)));
     let gravity = |verdict: &Verdict| match verdict {
         Verdict::Agrees => 0,
         Verdict::Behind => 1,

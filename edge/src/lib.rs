@@ -47,7 +47,9 @@ mod feed;
 mod metrics;
 
 pub use admission::Auth;
-pub use config::{AuditConfig, BreakerConfig, CacheConfig, Config, FreshnessConfig, OriginConfig, RecentConfig, RedisConfig};
+pub use config::{
+    AuditConfig, BreakerConfig, CacheConfig, Config, FreshnessConfig, OriginConfig, RecentConfig, RedisConfig,
+};
 pub use feed::Feed;
 pub use origin::BadUrl;
 pub use serve::{Edge, StartError};

@@ -132,7 +132,10 @@ async fn a_field_of_l2_changed_by_hand_is_named() {
         violations().await > 0.0
     });
     let log = world.edge(0).log();
-    assert!(log.contains("an answer that the origin contradicts") && log.contains("another content"), "logged, with its trace");
+    assert!(
+        log.contains("an answer that the origin contradicts") && log.contains("another content"),
+        "logged, with its trace"
+    );
     let (report, _) = explain(&world, "A B/C").await;
     assert!(findings(&report).contains(&("wrong", "l1", "eu-2")), "{report:#}");
 }
@@ -193,7 +196,16 @@ async fn explain_says_what_it_lacks() {
     assert!(unknown.status.success() && text.contains("none: right") && text.contains("ledger: no line"), "{text}");
     let origin = world.origin(0).url();
     let wrong = Command::new(world.binary())
-        .args(["explain", "x", "--edges", &world.edge(0).url(), "--origin", &origin, "--token", &world.tokens.storefront])
+        .args([
+            "explain",
+            "x",
+            "--edges",
+            &world.edge(0).url(),
+            "--origin",
+            &origin,
+            "--token",
+            &world.tokens.storefront,
+        ])
         .output()
         .await
         .unwrap();

@@ -141,7 +141,8 @@ async fn a_redis_that_loses_its_memory_is_never_believed_wrongly() {
 
     // So short of memory that it evicts whatever it likes, the writers' places too.
     let limit = async |redis: &mut redis::aio::MultiplexedConnection, bytes: &str| {
-        let _: () = redis::cmd("CONFIG").arg(&["SET", "maxmemory-policy", "allkeys-random"]).query_async(redis).await.unwrap();
+        let _: () =
+            redis::cmd("CONFIG").arg(&["SET", "maxmemory-policy", "allkeys-random"]).query_async(redis).await.unwrap();
         redis::cmd("CONFIG").arg(&["SET", "maxmemory", bytes]).query_async::<()>(redis).await.unwrap();
     };
     limit(&mut redis, "1").await;
@@ -245,7 +246,8 @@ async fn clear_all_clears_both_tiers() {
     assert_eq!(cleared.json(), json!({"cleared": ["l1", "l2"]}));
     assert!(look_up(&world, 0).await.iter().all(|(_, source)| source != "l2"), "nothing of the old L2 counts");
     eventually!({
-        let offsets: Vec<Option<String>> = redis.mget((0..PARTITIONS).map(l2::offset_key).collect::<Vec<_>>()).await.unwrap();
+        let offsets: Vec<Option<String>> =
+            redis.mget((0..PARTITIONS).map(l2::offset_key).collect::<Vec<_>>()).await.unwrap();
         offsets.iter().all(Option::is_some)
     });
     sell_one_of_each(&world).await;

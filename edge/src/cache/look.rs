@@ -51,8 +51,8 @@ impl Cache {
         };
         let held = raw.stock.item.is_some() || !raw.stock.facts.is_empty() || !raw.unreadable.is_empty();
         let ours = raw.writer.as_ref().filter(|(of, _)| log == Some(of));
-        let reached = ours
-            .is_some_and(|(_, offset)| self.recent.reaches_back(Source::L2 { partition, offset: *offset, as_of }));
+        let reached =
+            ours.is_some_and(|(_, offset)| self.recent.reaches_back(Source::L2 { partition, offset: *offset, as_of }));
         explain::L2 {
             state: if held { Held } else { Absent },
             detail: None,

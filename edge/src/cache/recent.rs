@@ -293,20 +293,21 @@ impl Recent {
     }
 
     /// All that later steps depend on. Ticks count only by their order, also among those of loads that `began`.
-    pub(crate) fn essence(&self, began: &[Tick]) -> String {
+    pub(crate) fn essence(&self, began: &[Tick], hasher: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
         let inner = self.lock();
         let all = inner.held.values().map(|held| held.tick).chain([inner.tick, inner.complete_since]);
-        let ranks: std::collections::BTreeSet<Tick> = all.chain(began.iter().copied()).collect();
-        let rank = |tick: Tick| ranks.iter().position(|other| *other == tick);
-        let seqs = |stock: &Stock| stock.facts.iter().map(|fact| fact.version.seq()).collect::<Vec<_>>();
-        let mut held: Vec<_> = inner
-            .held
-            .iter()
-            .map(|(sku, held)| (sku, seqs(&held.stock), held.stock.known(), rank(held.tick), held.fed, held.loaded_until))
-            .collect();
-        held.sort();
-        let began: Vec<_> = began.iter().map(|tick| rank(*tick)).collect();
-        let bounds = (rank(inner.tick), rank(inner.complete_since), &inner.complete_from, inner.lost_until);
-        format!("{held:?}{:?}{bounds:?}{began:?}", inner.leaving)
+        let mut ranks: Vec<Tick> = all.chain(began.iter().copied()).collect();
+        ranks.sort_unstable();
+        ranks.dedup();
+        let rank = |tick: Tick| ranks.binary_search(&tick).ok();
+        for (tick, sku) in &inner.order {
+            let held = &inner.held[sku];
+            held.stock.facts.iter().for_each(|fact| fact.version.hash(hasher));
+            (sku, rank(*tick), held.stock.known(), held.fed, held.loaded_until).hash(hasher);
+        }
+        (&inner.leaving, &inner.complete_from, inner.lost_until).hash(hasher);
+        (rank(inner.tick), rank(inner.complete_since)).hash(hasher);
+        began.iter().for_each(|tick| rank(*tick).hash(hasher));
     }
 }

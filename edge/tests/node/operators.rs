@@ -29,8 +29,11 @@ async fn explain_tells_each_tier_and_what_channels_see() {
     assert_eq!(told.recent.stock.unwrap().fact("eu-1").unwrap().on_hand, 4);
     assert!(told.recent.fed.unwrap() >= told.recent.complete_from && told.recent.fed.unwrap() < told.node.position);
     assert!(told.node.as_of.is_some() && told.node.mode == "live");
-    let shown: Vec<_> =
-        told.shown.iter().map(|shown| (shown.channel.as_ref().map(ToString::to_string), shown.shown.available)).collect();
+    let shown: Vec<_> = told
+        .shown
+        .iter()
+        .map(|shown| (shown.channel.as_ref().map(ToString::to_string), shown.shown.available))
+        .collect();
     assert_eq!(shown, [(None, 7), (Some("web".to_owned()), 3)]);
     let refused = world.get(&format!("{}/actuator/explain/%20", world.management)).await;
     assert_eq!((refused.status.as_u16(), refused.json()["field"].as_str()), (400, Some("sku")));
@@ -77,7 +80,18 @@ async fn warm_cache_refuses_and_says_when_the_origin_is_gone() {
     }
     world.origin.with(|state| state.broken = true);
     assert_eq!(warm(r#"{"skus":["a"]}"#).await.code(), (503, "origin_unavailable".to_owned()));
-    assert_eq!(world.post(&format!("http://{}{WARM}", world.public.trim_start_matches("http://")), &[("authorization", &operator)], "{}").await.status, 404, "never on the public listener");
+    assert_eq!(
+        world
+            .post(
+                &format!("http://{}{WARM}", world.public.trim_start_matches("http://")),
+                &[("authorization", &operator)],
+                "{}"
+            )
+            .await
+            .status,
+        404,
+        "never on the public listener"
+    );
 }
 
 #[tokio::test]

@@ -86,13 +86,7 @@ async fn facts(http: &reqwest::Client, url: &str, token: &str, sku: &Sku) -> Res
     rmp_serde::from_slice(&answer).map_err(|error| error.to_string())
 }
 
-async fn ledger(
-    http: &reqwest::Client,
-    url: &str,
-    token: &str,
-    name: &str,
-    lines: u16,
-) -> Result<Vec<Value>, String> {
+async fn ledger(http: &reqwest::Client, url: &str, token: &str, name: &str, lines: u16) -> Result<Vec<Value>, String> {
     let path = format!("{url}/inventory/products/{name}/ledger?limit={lines}");
     let answer = http.get(path).bearer_auth(token).send().await.map_err(told)?;
     if answer.status().as_u16() == 404 {

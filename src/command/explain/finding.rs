@@ -171,7 +171,10 @@ impl<'a> Judging<'a> {
     fn older_in_l2(&self, at: Option<&str>, verdict: Verdict, truth: Version) -> (Grade, String) {
         let Explained { recent, l2, node, .. } = self.explained;
         let Some(writer) = l2.writer.as_ref().filter(|writer| node.log.as_ref() == Some(&writer.log)) else {
-            return (Grade::Behind, "it lags, and does not count: its writer's place is missing, or another log's".into());
+            return (
+                Grade::Behind,
+                "it lags, and does not count: its writer's place is missing, or another log's".into(),
+            );
         };
         let came = recent.stock.as_ref().and_then(|stock| match at {
             Some(at) => stock.fact(at).map(|fact| fact.version),
@@ -184,7 +187,10 @@ impl<'a> Judging<'a> {
                 return (Grade::Wrong, why);
             }
             Some(fed) if came => {
-                return (Grade::Behind, format!("its writer is at offset {}, the change at {fed} or before", writer.offset));
+                return (
+                    Grade::Behind,
+                    format!("its writer is at offset {}, the change at {fed} or before", writer.offset),
+                );
             }
             _ => {}
         }

@@ -30,7 +30,8 @@ fn verdict(text: &mut String, report: &Report) {
     for finding in &report.findings {
         let at = finding.location.as_ref().map_or("its item".to_owned(), |at| format!("at {at}"));
         let of = if finding.tier == "l2" { format!("region {}", finding.region) } else { finding.edge.clone() };
-        let version = |version: Option<_>| version.map_or("none".to_owned(), |held: onhand_wire::Version| held.to_string());
+        let version =
+            |version: Option<_>| version.map_or("none".to_owned(), |held: onhand_wire::Version| held.to_string());
         let _ = writeln!(
             text,
             "{}: {} of {of} is {} {at}: {} (it has {}, the origin {})",
@@ -58,8 +59,7 @@ fn table(terminal: bool, header: &[&str]) -> Table {
 
 /// A row for each tier and location, the origin's first.
 fn facts(report: &Report, terminal: bool) -> Table {
-    let header =
-        ["who", "tier", "location", "on hand", "reserved", "safety", "available", "version", "changed at", ""];
+    let header = ["who", "tier", "location", "on hand", "reserved", "safety", "available", "version", "changed at", ""];
     let mut rows = table(terminal, &header);
     (3..=6).for_each(|column| {
         rows.column_mut(column).into_iter().for_each(|column| column.set_cell_alignment(CellAlignment::Right));
@@ -107,7 +107,8 @@ fn add(rows: &mut Table, report: &Report, who: &str, tier: &str, stock: &Stock) 
     }
     for fact in &stock.facts {
         let deleted = if fact.deleted { " (deleted)" } else { "" };
-        let numbers = [fact.on_hand, fact.reserved, fact.safety_stock, fact.available()].map(|number| number.to_string());
+        let numbers =
+            [fact.on_hand, fact.reserved, fact.safety_stock, fact.available()].map(|number| number.to_string());
         let mut cells = vec![who.to_owned(), tier.to_owned(), format!("{}{deleted}", fact.location)];
         cells.extend(numbers);
         cells.extend([fact.version.to_string(), fact.changed_at.to_string(), shown(Some(fact.location.as_str()))]);

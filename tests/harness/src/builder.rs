@@ -8,7 +8,9 @@ use std::{
     },
 };
 
-use crate::{Error, Postgres, RedisCluster, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site};
+use crate::{
+    Error, Postgres, RedisCluster, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site,
+};
 
 /// What a world shall have.
 #[must_use = "a world starts with .ready().await"]

@@ -45,7 +45,11 @@ impl Redis {
     fn start_with(scratch: &Scratch, name: &str, more: &str, shared: bool) -> Result<Self, Error> {
         let port = Port::reserve();
         let number = port.number;
-        let process = Process::new(recipe(scratch, name, number, more)?, shared, Box::new(move |_: &Path| pong(number).is_some()));
+        let process = Process::new(
+            recipe(scratch, name, number, more)?,
+            shared,
+            Box::new(move |_: &Path| pong(number).is_some()),
+        );
         process.start_blocking()?;
         Ok(Self { process, port })
     }

@@ -52,7 +52,10 @@ fn most_held() -> Call {
     let limit = whole(1, MOST_HELD).default(Some(MOST_HELD_DEFAULT.into()));
     call(EDGES, Get, "/internal/api/most-held", "mostHeld")
         .needs(Scope::Operator)
-        .says("What edges warm themselves with", "SKUs with most units in open reservations first, then others by name.")
+        .says(
+            "What edges warm themselves with",
+            "SKUs with most units in open reservations first, then others by name.",
+        )
         .query("limit", "Most SKUs in the list.", limit)
         .answers_with(200, "A MessagePack map: `skus`.", MESSAGEPACK, empty(), Value::Null)
         .refuses(&[Code::InvalidRequest])

@@ -75,7 +75,8 @@ impl RedisCluster {
 
     fn knows_all(node: &Redis) -> bool {
         let info = node.connect().and_then(|mut redis| ::redis::cmd("CLUSTER").arg("INFO").query::<String>(&mut redis));
-        let all = ["cluster_state:ok".to_owned(), format!("cluster_known_nodes:{NODES}"), format!("cluster_size:{NODES}")];
+        let all =
+            ["cluster_state:ok".to_owned(), format!("cluster_known_nodes:{NODES}"), format!("cluster_size:{NODES}")];
         info.is_ok_and(|info| all.iter().all(|line| info.contains(line.as_str())))
     }
 
