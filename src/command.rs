@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod dev;
 mod edge;
+mod explain;
 mod import;
 mod ledger;
 mod migrate;
@@ -61,6 +62,7 @@ enum Command {
     Migrate,
     /// Check the configuration, then each dependency that it names
     Check,
+    Explain(explain::Args),
     /// Make keys and tokens
     #[command(subcommand)]
     Token(token::Token),
@@ -117,6 +119,7 @@ impl Command {
             Self::Origin => origin::run(global.start()?).await,
             Self::Migrate => migrate::run(global.start()?.0).await,
             Self::Check => check::run(global.load()?).await,
+            Self::Explain(args) => explain::run(args, global.load()?).await,
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,
             Self::Ledger(ledger) => ledger.run(global.start()?.0).await,

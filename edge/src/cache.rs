@@ -5,6 +5,8 @@ pub(crate) mod recent;
 pub(crate) mod l2;
 pub(crate) mod load;
 pub(crate) mod watch;
+mod look;
+pub(crate) mod warm;
 #[cfg(test)]
 mod tests;
 
@@ -160,12 +162,15 @@ impl Cache {
         }
     }
 
-    /// Forgets both tiers; what lately came in stays, so that the node does not go back.
-    pub(crate) async fn clear(&self) {
+    /// Forgets both tiers; what lately came in stays, so that the node does not go back. L2 first: what
+    /// is loaded in between is of the origin. Whether L2 did; none where there is none.
+    pub(crate) async fn clear(&self) -> Option<bool> {
+        let cleared = match &self.l2 {
+            Some(l2) => Some(l2.clear().await),
+            None => None,
+        };
         self.clear_l1();
-        if let Some(l2) = &self.l2 {
-            l2.clear().await;
-        }
+        cleared
     }
 
     pub(crate) fn clear_l1(&self) {

@@ -22,6 +22,7 @@ pub struct Config {
     pub cache: CacheConfig,
     pub recent: RecentConfig,
     pub limits: LimitsConfig,
+    pub audit: AuditConfig,
     /// A section of its own: `[freshness]`.
     #[serde(skip)]
     pub freshness: FreshnessConfig,
@@ -46,6 +47,7 @@ impl Default for Config {
             cache: CacheConfig::default(),
             recent: RecentConfig::default(),
             limits: LimitsConfig::default(),
+            audit: AuditConfig::default(),
             freshness: FreshnessConfig::default(),
             http: HttpConfig::default(),
             streams: 10_000,
@@ -102,8 +104,11 @@ impl Default for BreakerConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisConfig {
-    /// `redis://[:PASSWORD@]HOST:PORT`; empty: no second tier.
+    /// `redis://[:PASSWORD@]HOST:PORT`; empty: no second tier. Of a cluster, any of its nodes; several are
+    /// separated by commas.
     pub url: Secret,
+    /// Whether it is a Redis Cluster: its other nodes are found from those named.
+    pub cluster: bool,
     /// How long a read may take; beyond, it is a miss.
     pub timeout: Span,
     /// How long a SKU stays that no edge fills again.
@@ -112,7 +117,7 @@ pub struct RedisConfig {
 
 impl Default for RedisConfig {
     fn default() -> Self {
-        Self { url: Secret::default(), timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
+        Self { url: Secret::default(), cluster: false, timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
     }
 }
 
@@ -143,6 +148,21 @@ pub struct RecentConfig {
 impl Default for RecentConfig {
     fn default() -> Self {
         Self { entries: 100_000 }
+    }
+}
+
+/// The node's own answers against the origin.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Answers a second that are compared with the origin, at most; each costs it one small load. 0: none;
+    /// beyond 1000: 1000.
+    pub per_s: u32,
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        Self { per_s: 5 }
     }
 }
 

@@ -8,6 +8,8 @@ mod stream;
 mod reservations;
 mod health;
 mod actuator;
+pub(crate) mod explain;
+mod warm;
 mod management;
 mod body;
 mod answer;

@@ -28,6 +28,9 @@
 //! | a watermark → `as_of`; loaded facts that it has passed leave `recent` | `freshness` |
 //! | the region's one writer of each partition → Redis | `feed::l2_writer` |
 //!
+//! Beside both: `audit` compares answers that were given with the origin; `http::explain` and
+//! `http::warm` are for operators.
+//!
 //! What is absent: nothing but `cache::l1` touches the moka cache; nothing here decides a
 //! reservation; nothing here depends on the origin's crate.
 
@@ -42,6 +45,7 @@ mod view;
 mod quote;
 mod streams;
 mod cache;
+mod audit;
 mod origin;
 mod breaker;
 mod feed;
@@ -49,7 +53,7 @@ mod metrics;
 
 pub use admission::Auth;
 pub use config::{
-    BreakerConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RateConfig, RecentConfig,
+    AuditConfig,BreakerConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RateConfig, RecentConfig,
     RedisConfig,
 };
 pub use feed::Feed;

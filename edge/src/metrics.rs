@@ -10,7 +10,7 @@ use prometheus::{
     proto::MetricFamily,
 };
 
-use crate::cache::Tier;
+use crate::{audit::Audited, cache::Tier};
 
 /// Seconds, from a cache hit to a slow origin.
 const SECONDS: &[f64] = &[
@@ -53,6 +53,9 @@ pub(crate) struct Metrics {
     auth_keys: IntGauge,
     auth_failing: IntGauge,
     auth_refresh_failures: IntGauge,
+    l2_breaker: IntGauge,
+    audited: [IntCounter; 3],
+    nines: Gauge,
     cache_gets: IntCounterVec,
     /// One reading at a time: the counters above are added up anew for each.
     gathering: Mutex<()>,
@@ -68,6 +71,7 @@ pub(crate) struct Gauges {
     pub(crate) forwarded: usize,
     pub(crate) queued: usize,
     pub(crate) connections: usize,
+    pub(crate) l2_breaker: i64,
     pub(crate) auth: onhand_wire::auth::Standing,
 }
 
@@ -101,6 +105,7 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let r = Registering(Registry::new());
         let lookups = r.counters("edge_lookups_total", "SKUs answered, by the tier that had them", &["source"]);
+        let audited = r.counters("edge_audit_answers_total", "Answers compared with the origin", &["verdict"]);
         Self {
             lookups: [Tier::L1, Tier::L2, Tier::Origin].map(|tier| lookups.with_label_values(&[tier.as_str()])),
             lookup_seconds: r.seconds("edge_lookup_duration_seconds", "Time to answer one lookup request"),
@@ -146,6 +151,12 @@ impl Metrics {
             auth_keys: r.gauge("edge_auth_keys", "Public keys that tokens are judged with"),
             auth_failing: r.gauge("edge_auth_refresh_failing", "1 while the keys cannot be looked at again"),
             auth_refresh_failures: r.gauge("edge_auth_refresh_failures", "Looks at the keys that failed, since start"),
+            l2_breaker: r.gauge("edge_l2_breaker_state", "0 closed, 1 open, 2 half-open: reads of L2 are then misses"),
+            audited: Audited::ALL.map(|verdict| audited.with_label_values(&[verdict.as_str()])),
+            nines: r.add(Gauge::new(
+                "edge_audit_nines",
+                "Nines of consistency that the audit shows: -log10((violations + 1) / (decided + 1))",
+            )),
             cache_gets: r.counters("cache_gets_total", "Lookups of a cache, by what they found", &["cache", "result"]),
             gathering: Mutex::default(),
             registry: r.0,
@@ -231,6 +242,16 @@ impl Metrics {
         self.l2_written.inc_by(changes as u64);
     }
 
+    pub(crate) fn audited(&self, verdict: Audited) {
+        self.audited[verdict as usize].inc();
+    }
+
+    /// No more than what was audited can show: 999 agreements and no violation are three nines.
+    fn nines_shown(&self) -> f64 {
+        let [agreements, violations, _] = Audited::ALL.map(|verdict| self.audited[verdict as usize].get() as f64);
+        ((agreements + violations + 1.0) / (violations + 1.0)).log10()
+    }
+
     pub(crate) fn feed_record(&self) {
         self.feed_records.inc();
     }
@@ -266,6 +287,8 @@ impl Metrics {
         self.forwarded.set(i64::try_from(gauges.forwarded).unwrap_or(i64::MAX));
         self.queued.set(i64::try_from(gauges.queued).unwrap_or(i64::MAX));
         self.connections.set(i64::try_from(gauges.connections).unwrap_or(i64::MAX));
+        self.l2_breaker.set(gauges.l2_breaker);
+        self.nines.set(self.nines_shown());
         self.auth_keys.set(i64::try_from(gauges.auth.keys).unwrap_or(i64::MAX));
         self.auth_failing.set(gauges.auth.failing.into());
         self.auth_refresh_failures.set(i64::try_from(gauges.auth.failed_refreshes).unwrap_or(i64::MAX));

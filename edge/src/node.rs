@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     admission::{Auth, Queue, RateLimits},
+    audit::Auditor,
     breaker::State,
     cache::{Cache, l2::L2},
     feed::Position,
@@ -47,6 +48,7 @@ pub(crate) struct Node {
     pub(crate) origin: Arc<Origin>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) l2: Option<Arc<L2>>,
+    pub(crate) auditor: Auditor,
     pub(crate) position: Arc<Position>,
     /// Whether the feed is Kafka's.
     pub(crate) kafka: bool,
@@ -92,6 +94,7 @@ impl Node {
             forwarded: self.origin.forwarded(),
             queued: self.queue.len(),
             connections: self.crowd.len(),
+            l2_breaker: self.l2.as_ref().map_or(0, |l2| l2.breaker()),
             auth: self.auth.verifier.standing(),
         }
     }

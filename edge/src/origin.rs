@@ -20,7 +20,7 @@ use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use onhand_wire::{
     Sku,
-    bulk::{self, LoadFacts, LoadedFacts, LoadedTopology},
+    bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, MostHeld},
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -133,6 +133,13 @@ impl Origin {
         let loaded: LoadedTopology = self.load(Method::GET, "/internal/api/topology", Vec::new()).await?;
         self.judge_term(loaded.term)?;
         Ok(loaded)
+    }
+
+    /// What is sold most just now, up to [`bulk::MOST_HELD`].
+    pub(crate) async fn most_held(&self, limit: usize) -> Result<Vec<Sku>, OriginError> {
+        let path = format!("/internal/api/most-held?limit={limit}");
+        let held: MostHeld = self.load(Method::GET, &path, Vec::new()).await?;
+        Ok(held.skus)
     }
 
     /// The feed speaks of this term.

@@ -32,6 +32,10 @@ impl Snapshot {
         self.channels.get(id)
     }
 
+    pub(crate) fn channels(&self) -> impl Iterator<Item = &Channel> {
+        self.channels.values()
+    }
+
     /// The place of an enabled location in serving order.
     pub(crate) fn rank(&self, id: &LocationId) -> Option<usize> {
         self.ranks.get(id).copied()

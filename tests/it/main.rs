@@ -5,6 +5,7 @@
 mod auth;
 mod dev;
 mod errors;
+mod explain;
 mod faults;
 mod flow;
 mod freshness;
@@ -24,5 +25,7 @@ mod rules;
 mod runbook;
 mod scenarios;
 mod returns;
+mod second_tier;
 mod settings;
+mod stampede;
 mod trouble;

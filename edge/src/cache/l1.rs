@@ -109,12 +109,10 @@ impl L1 {
         let mut outcome = Err(TooOld);
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let generation = self.generation(); // before `recent`, which a restart empties first
-            let Ok(mut stock) = self.recent.complete(sku, loaded, source, until) else { return Op::Nop };
             let held = held.map(|held| held.into_value()).filter(|held| held.generation == generation);
-            if let Some(held) = &held {
-                stock.join(held.stock.clone());
-                stock.forget_before(self.good_since());
-            }
+            let before = held.as_ref().map(|held| &held.stock);
+            let filled = filled(&self.recent, sku, before, loaded, source, until, || self.good_since());
+            let Ok(stock) = filled else { return Op::Nop };
             let unchanged = held.filter(|held| held.stock == stock && stock.known());
             let put = unchanged.is_none();
             let entry = unchanged.unwrap_or_else(|| Arc::new(Entry::new(stock, generation)));
@@ -168,4 +166,22 @@ impl L1 {
     pub(crate) fn evict(&self, sku: &Sku) {
         self.moka.invalidate(sku);
     }
+}
+
+/// What is held of a SKU once a load has come in. The model of the fill race tries this in every order.
+pub(super) fn filled(
+    recent: &Recent,
+    sku: &Sku,
+    held: Option<&Stock>,
+    loaded: Stock,
+    source: Source,
+    until: Timestamp,
+    good_since: impl FnOnce() -> u16,
+) -> Result<Stock, TooOld> {
+    let mut stock = recent.complete(sku, loaded, source, until)?;
+    if let Some(held) = held {
+        stock.join(held.clone());
+        stock.forget_before(good_since());
+    }
+    Ok(stock)
 }

@@ -5,56 +5,50 @@
 //! the hash then holds everything below that offset, and `recent` everything from there on. Without
 //! an offset, or with another topic's, nothing is read and nothing is filled.
 
+mod fill;
+mod link;
+
 use std::{
     collections::BTreeMap,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use onhand_wire::{Fact, Item, Sku, Stock, Timestamp, l2, partition, setting::Span};
-use redis::{FromRedisValue, Pipeline, Value, aio::ConnectionManager};
+use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use tokio::sync::mpsc;
 
-use super::{
-    l1::L1,
-    recent::{Recent, Source},
-};
+pub(crate) use fill::fill_for_ever;
+pub(crate) use link::Redis;
+
+use super::recent::{Recent, Source};
 use crate::{
-    breaker::Breaker,
+    breaker::{Breaker, State},
     config::{BreakerConfig, RedisConfig},
     feed::Position,
     metrics::Metrics,
 };
 
-/// Fills waiting to be written; beyond, they are forgone.
-const FILLS: usize = 4096;
-/// Fills written in one round trip.
-const FILLS_AT_ONCE: usize = 64;
-/// A whole hash is joined field by field, if the filling edge has read the feed at least as far as
-/// the partition's writer. KEYS: offset, hash. ARGV: topic id, the edge's position, ttl in ms, then
-/// field and value in turn. A value starts with its version: 2 bytes of term, 6 of seq.
-const FILL: &str = concat!(
-    include_str!("newer.lua"),
-    r#"
-local at = redis.call('GET', KEYS[1])
-if not at then return 0 end
-local topic, offset = string.match(at, '^(.*):(%d+)$')
-if topic ~= ARGV[1] or tonumber(offset) > tonumber(ARGV[2]) then return 0 end
-for i = 4, #ARGV, 2 do join(KEYS[2], ARGV[i], ARGV[i + 1]) end
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-return 1
-"#
-);
+/// How long Redis may take to say that it lives. It counts as able to serve lookups only if it is as
+/// fast as they need it.
+const PING: Duration = Duration::from_millis(250);
+/// How long operators wait for Redis.
+const ANSWER: Duration = Duration::from_secs(1);
 
 pub(crate) struct L2 {
-    client: redis::Client,
-    manager: OnceLock<ConnectionManager>,
+    redis: Redis,
     config: RedisConfig,
     breaker: Breaker,
     position: Arc<Position>,
     recent: Arc<Recent>,
     metrics: Arc<Metrics>,
     fills: mpsc::Sender<Sku>,
+    /// Rises when the tier is cleared: what was read before does not count.
+    cleared: AtomicU64,
 }
 
 /// A SKU found in L2, and what `recent` must reach back to.
@@ -63,16 +57,26 @@ pub(crate) struct Read {
     pub(crate) source: Source,
 }
 
+/// What Redis holds of a SKU, whether it counts or not.
+#[derive(Default)]
+pub(crate) struct Raw {
+    /// Of the partition's writer: the log's id and the offset.
+    pub(crate) writer: Option<(String, i64)>,
+    pub(crate) stock: Stock,
+    /// Fields that cannot be read.
+    pub(crate) unreadable: Vec<String>,
+}
+
 impl L2 {
     /// The handle, and the queue for [`fill_for_ever`].
     pub(crate) fn new(
-        client: redis::Client,
+        redis: Redis,
         config: &RedisConfig,
         position: Arc<Position>,
         recent: Arc<Recent>,
         metrics: Arc<Metrics>,
     ) -> (Arc<Self>, mpsc::Receiver<Sku>) {
-        let (fills, queue) = mpsc::channel(FILLS);
+        let (fills, queue) = mpsc::channel(fill::WAITING);
         let breaker = Breaker::new(BreakerConfig {
             failure_threshold: 5,
             success_threshold: 1,
@@ -80,153 +84,155 @@ impl L2 {
             max_timeout: Span::s(2),
         });
         let config = config.clone();
-        (Arc::new(Self { client, manager: OnceLock::new(), config, breaker, position, recent, metrics, fills }), queue)
+        (Arc::new(Self { redis, config, breaker, position, recent, metrics, fills, cleared: AtomicU64::new(0) }), queue)
     }
 
-    /// Runs a pipeline within the timeout and under the breaker. None: a miss.
-    async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline, timeout: Duration) -> Option<T> {
-        if !self.breaker.allows(Instant::now()) {
-            return None;
+    /// Each partition's pipeline, all at once, within the timeout and under the breaker. None: a miss.
+    /// Only [`ping`](Self::ping) tries a Redis that was given up: no caller waits for that.
+    async fn run<T: FromRedisValue>(&self, pipelines: &[Pipeline], timeout: Duration) -> Vec<Option<T>> {
+        if self.breaker.state() != State::Closed {
+            return pipelines.iter().map(|_| None).collect();
         }
-        let mut manager = self.manager()?;
-        let answer = tokio::time::timeout(timeout, pipeline.query_async::<T>(&mut manager)).await;
-        match answer {
-            Ok(Ok(answer)) => {
-                self.breaker.succeeded();
-                return Some(answer);
+        let one = async |pipeline| match tokio::time::timeout(timeout, self.redis.run(pipeline)).await {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "redis failed");
+                None
             }
-            Ok(Err(error)) => tracing::debug!(%error, "redis failed"),
-            Err(_) => tracing::debug!(?timeout, "redis was too slow"),
+            Err(_) => {
+                tracing::debug!(?timeout, "redis was too slow");
+                None
+            }
+        };
+        let answers: Vec<Option<T>> = join_all(pipelines.iter().map(one)).await;
+        if answers.iter().all(Option::is_some) {
+            self.breaker.succeeded();
+        } else {
+            self.metrics.l2_failure();
+            self.breaker.failed(Instant::now());
         }
-        self.metrics.l2_failure();
-        self.breaker.failed(Instant::now());
-        None
+        answers
     }
 
-    fn manager(&self) -> Option<ConnectionManager> {
-        if let Some(manager) = self.manager.get() {
-            return Some(manager.clone());
-        }
-        let config = redis::aio::ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(Duration::from_secs(1)))
-            .set_response_timeout(Some(Duration::from_secs(1)));
-        let manager = ConnectionManager::new_lazy_with_config(self.client.clone(), config)
-            .inspect_err(|error| tracing::error!(%error, "redis cannot be used"))
-            .ok()?;
-        Some(self.manager.get_or_init(|| manager).clone())
-    }
-
-    /// Whether Redis answers now.
+    /// Whether Redis answers now. Lookups use it again once it answers as fast as they need it.
     pub(crate) async fn ping(&self) -> bool {
-        let answer: Option<(String,)> = self.run(redis::pipe().cmd("PING"), Duration::from_millis(250)).await;
-        answer.is_some()
+        let began = Instant::now();
+        let answered = matches!(tokio::time::timeout(PING, self.redis.ping()).await, Ok(Ok(())));
+        if self.breaker.state() != State::Closed && self.breaker.allows(began) {
+            if answered && began.elapsed() <= self.config.timeout.0 {
+                self.breaker.succeeded();
+            } else {
+                self.breaker.failed(Instant::now());
+            }
+        }
+        answered
+    }
+
+    /// As the metric shows it: 0 closed, 1 open, 2 half-open.
+    pub(crate) fn breaker(&self) -> i64 {
+        self.breaker.state().as_number()
     }
 
     /// The misses of one moment, in one round trip, in the order asked.
     pub(crate) async fn read(&self, skus: &[Sku], as_of: Timestamp) -> Vec<Option<Read>> {
-        let none = || skus.iter().map(|_| None).collect();
-        let Some(topic) = self.position.log_id() else { return none() };
+        let mut found: Vec<Option<Read>> = skus.iter().map(|_| None).collect();
+        let Some(log) = self.position.log_id() else { return found };
+        let cleared = self.cleared.load(Ordering::Acquire);
         let partitions = self.position.partitions();
-        let placed: Vec<i32> = skus.iter().map(|sku| partition::of(sku.as_str(), partitions)).collect();
-        let mut offsets: BTreeMap<i32, Option<i64>> = placed.iter().map(|placed| (*placed, None)).collect();
-        let mut pipeline = redis::pipe();
-        offsets.keys().for_each(|partition| {
-            pipeline.get(l2::offset_key(*partition));
-        });
-        skus.iter().zip(&placed).for_each(|(sku, placed)| {
-            pipeline.hgetall(l2::key(*placed, sku));
-        });
-        let Some(values) = self.run::<Vec<Value>>(&pipeline, self.config.timeout.0).await else { return none() };
-        let (writers, hashes) = values.split_at(offsets.len().min(values.len()));
-        for (offset, value) in offsets.values_mut().zip(writers) {
-            *offset = writer_offset(value, &topic);
+        let mut groups = BTreeMap::<i32, Vec<usize>>::new();
+        for (index, sku) in skus.iter().enumerate() {
+            groups.entry(partition::of(sku.as_str(), partitions)).or_default().push(index);
         }
-        let mut hashes = hashes.iter();
-        skus.iter()
-            .zip(placed)
-            .map(|(sku, partition)| {
-                let hash = hashes.next()?;
-                let source = Source::L2 { partition, offset: offsets[&partition]?, as_of };
-                let stock = stock(sku, hash).filter(|_| self.recent.reaches_back(source));
-                self.metrics.l2_read(stock.is_some());
-                Some(Read { stock: stock?, source })
-            })
-            .collect()
+        let pipelines: Vec<_> = groups
+            .iter()
+            .map(|(partition, indexes)| reads(*partition, indexes.iter().map(|index| &skus[*index])))
+            .collect();
+        let mut answers = self.run::<Vec<Value>>(&pipelines, self.config.timeout.0).await;
+        if self.cleared.load(Ordering::Acquire) != cleared {
+            answers.fill(None);
+        }
+        for ((partition, indexes), answer) in groups.into_iter().zip(answers) {
+            let mut values = answer.iter().flatten();
+            let offset = values.next().and_then(|value| writer_offset(value, &log));
+            for (index, hash) in indexes.into_iter().zip(values) {
+                let Some(offset) = offset else { break };
+                let source = Source::L2 { partition, offset, as_of };
+                found[index] = self.counted(&skus[index], hash, source);
+            }
+        }
+        found.iter().for_each(|read| self.metrics.l2_read(read.is_some()));
+        found
     }
 
-    /// Wants the SKU filled; forgone when too many are waiting.
-    pub(crate) fn fill(&self, sku: &Sku) {
-        if self.fills.try_send(sku.clone()).is_err() {
-            self.metrics.l2_fill_rejected();
-        }
+    /// A hash that cannot be read whole is a miss, and so is one that `recent` does not complete.
+    fn counted(&self, sku: &Sku, hash: &Value, source: Source) -> Option<Read> {
+        let (stock, unreadable) = fields(sku, hash).ok()?;
+        let whole = unreadable.is_empty() && stock.item.is_some();
+        (whole && self.recent.reaches_back(source)).then_some(Read { stock, source })
     }
 
-    /// Adds a fill to the pipeline. The position is read **before** the entry.
-    fn add_fill(&self, pipeline: &mut Pipeline, sku: &Sku, topic: &str, l1: &L1) -> bool {
+    /// What Redis holds, for whoever asks why; past the breaker.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub(crate) async fn look(&self, sku: &Sku) -> Result<Raw, String> {
         let partition = partition::of(sku.as_str(), self.position.partitions());
-        let position = self.position.next_offset(partition);
-        let whole = |entry: &Arc<super::Entry>| entry.stock.known() && l1.counts(entry);
-        let Some(entry) = l1.get(sku.as_str()).filter(whole) else { return false };
-        pipeline.cmd("EVAL").arg(FILL).arg(2).arg(l2::offset_key(partition)).arg(l2::key(partition, sku));
-        pipeline.arg(topic).arg(position).arg(self.config.ttl.0.as_millis() as u64);
-        if let Some(item) = &entry.stock.item {
-            pipeline.arg(l2::ITEM).arg(l2::encode_field(item));
-        }
-        for fact in &entry.stock.facts {
-            pipeline.arg(fact.location.as_str()).arg(l2::encode_field(fact));
-        }
-        true
-    }
-
-    async fn fill_some(&self, skus: &[Sku], l1: &L1) {
-        let Some(topic) = self.position.log_id() else { return };
-        let mut pipeline = redis::pipe();
-        let added = skus.iter().filter(|sku| self.add_fill(&mut pipeline, sku, &topic, l1)).count();
-        if added == 0 {
-            return;
-        }
-        let filled: Option<Vec<i64>> = self.run(&pipeline, self.config.timeout.0 * 4).await;
-        let filled = filled.map_or(0, |filled| filled.iter().sum::<i64>() as usize);
-        self.metrics.l2_filled(filled, added - filled);
+        let pipeline = reads(partition, std::iter::once(sku));
+        let asked = tokio::time::timeout(ANSWER, self.redis.run::<Vec<Value>>(&pipeline));
+        let values = asked.await.map_err(|_| "no answer within 1 s".to_owned())?.map_err(|error| error.to_string())?;
+        let [writer, hash] = values.as_slice() else { return Err("an answer of another form".to_owned()) };
+        let writer = String::from_redis_value_ref(writer).ok();
+        let writer = writer.as_deref().and_then(l2::decode_offset).map(|(log, offset)| (log.to_owned(), offset));
+        let (stock, unreadable) = fields(sku, hash).map_err(|error| error.to_string())?;
+        Ok(Raw { writer, stock, unreadable })
     }
 
     /// Forgets the whole tier: without offsets nothing is read, and the writers clear their partitions.
-    pub(crate) async fn clear(&self) {
-        let mut pipeline = redis::pipe();
-        (0..self.position.partitions()).for_each(|partition| {
+    /// Whether Redis did; asked past the breaker.
+    pub(crate) async fn clear(&self) -> bool {
+        let drop = async |partition| {
+            let mut pipeline = redis::pipe();
             pipeline.del(l2::offset_key(partition));
-        });
-        let _: Option<Vec<Value>> = self.run(&pipeline, Duration::from_secs(1)).await;
+            let dropped = tokio::time::timeout(ANSWER, self.redis.run::<Vec<Value>>(&pipeline)).await;
+            matches!(dropped, Ok(Ok(_)))
+        };
+        let dropped = join_all((0..self.position.partitions()).map(drop)).await;
+        self.cleared.fetch_add(1, Ordering::AcqRel);
+        dropped.into_iter().all(|dropped| dropped)
     }
 }
 
-/// Writes fills as they are wanted, many at once.
-pub(crate) async fn fill_for_ever(l2: Arc<L2>, l1: Arc<L1>, mut queue: mpsc::Receiver<Sku>) {
-    let mut skus = Vec::with_capacity(FILLS_AT_ONCE);
-    while queue.recv_many(&mut skus, FILLS_AT_ONCE).await > 0 {
-        l2.fill_some(&skus, &l1).await;
-        skus.clear();
-    }
+/// The offset first: the hash then holds everything below it.
+fn reads<'a>(partition: i32, skus: impl Iterator<Item = &'a Sku>) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    pipeline.get(l2::offset_key(partition));
+    skus.for_each(|sku| {
+        pipeline.hgetall(l2::key(partition, sku));
+    });
+    pipeline
 }
 
-fn writer_offset(value: &Value, topic: &str) -> Option<i64> {
+fn writer_offset(value: &Value, log: &str) -> Option<i64> {
     let value = String::from_redis_value_ref(value).ok()?;
     let (id, offset) = l2::decode_offset(&value)?;
-    (id == topic).then_some(offset)
+    (id == log).then_some(offset)
 }
 
-/// A hash that cannot be read whole is a miss.
-fn stock(sku: &Sku, hash: &Value) -> Option<Stock> {
-    let fields = Vec::<(String, Vec<u8>)>::from_redis_value_ref(hash).ok()?;
-    let mut stock = Stock::default();
-    for (field, value) in fields {
-        if field == l2::ITEM {
-            stock.join_item(l2::decode_field::<Item>(&value).ok()?);
+/// The fields that can be read and are what their names say, and the names of the others.
+fn fields(sku: &Sku, hash: &Value) -> RedisResult<(Stock, Vec<String>)> {
+    let (mut stock, mut unreadable) = (Stock::default(), Vec::new());
+    for (field, value) in Vec::<(String, Vec<u8>)>::from_redis_value_ref(hash)? {
+        let item = || l2::decode_field::<Item>(&value).ok().filter(|item| item.sku == *sku);
+        let named = |fact: &Fact| fact.sku == *sku && fact.location.as_str() == field;
+        let fact = || l2::decode_field::<Fact>(&value).ok().filter(named);
+        let read = if field == l2::ITEM {
+            item().map(|item| stock.join_item(item))
         } else {
-            stock.join_fact(l2::decode_field::<Fact>(&value).ok()?);
+            fact().map(|fact| stock.join_fact(fact))
+        };
+        if read.is_none() {
+            unreadable.push(field);
         }
     }
-    let whole = stock.item.as_ref().is_some_and(|item| item.sku == *sku);
-    whole.then_some(stock)
+    Ok((stock, unreadable))
 }

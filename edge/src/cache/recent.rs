@@ -13,7 +13,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use onhand_wire::{Fact, Item, Sku, Stock, Timestamp};
+use onhand_wire::{Fact, Item, Sku, Stock, Timestamp, explain};
 
 /// A moment of this node: the order in which facts came in.
 pub(crate) type Tick = u64;
@@ -62,6 +62,7 @@ pub(crate) enum Source {
 #[error("the load began before what is still remembered")]
 pub(crate) struct TooOld;
 
+#[derive(Clone)]
 struct Held {
     stock: Stock,
     tick: Tick,
@@ -71,7 +72,7 @@ struct Held {
     loaded_until: Option<Timestamp>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Inner {
     tick: Tick,
     held: HashMap<Sku, Held>,
@@ -108,6 +109,19 @@ impl Recent {
 
     pub(crate) fn len(&self) -> usize {
         self.lock().held.len()
+    }
+
+    /// What is held of a SKU, for whoever asks why.
+    pub(crate) fn look(&self, sku: &Sku, partition: i32) -> explain::Recent {
+        let inner = self.lock();
+        let held = inner.held.get(sku);
+        let from = usize::try_from(partition).ok().and_then(|index| inner.complete_from.get(index));
+        explain::Recent {
+            stock: held.map(|held| held.stock.clone()),
+            fed: held.and_then(|held| held.fed).filter(|(of, _)| *of == partition).map(|(_, offset)| offset),
+            loaded_until: held.and_then(|held| held.loaded_until),
+            complete_from: from.copied().unwrap_or(i64::MAX),
+        }
     }
 
     /// A record of the feed. The caller then applies it to L1, and only then moves its position on.
@@ -268,5 +282,32 @@ impl Inner {
         if let Some(from) = self.complete_from.get_mut(index) {
             *from = (*from).max(offset + 1);
         }
+    }
+}
+
+/// For a model that tries every order: each of its states has one of its own.
+#[cfg(test)]
+impl Recent {
+    pub(crate) fn fork(&self) -> Self {
+        Self { inner: Mutex::new(self.lock().clone()), capacity: self.capacity }
+    }
+
+    /// All that later steps depend on. Ticks count only by their order, also among those of loads that `began`.
+    pub(crate) fn essence(&self, began: &[Tick], hasher: &mut impl std::hash::Hasher) {
+        use std::hash::Hash;
+        let inner = self.lock();
+        let all = inner.held.values().map(|held| held.tick).chain([inner.tick, inner.complete_since]);
+        let mut ranks: Vec<Tick> = all.chain(began.iter().copied()).collect();
+        ranks.sort_unstable();
+        ranks.dedup();
+        let rank = |tick: Tick| ranks.binary_search(&tick).ok();
+        for (tick, sku) in &inner.order {
+            let held = &inner.held[sku];
+            held.stock.facts.iter().for_each(|fact| fact.version.hash(hasher));
+            (sku, rank(*tick), held.stock.known(), held.fed, held.loaded_until).hash(hasher);
+        }
+        (&inner.leaving, &inner.complete_from, inner.lost_until).hash(hasher);
+        (rank(inner.tick), rank(inner.complete_since)).hash(hasher);
+        began.iter().for_each(|tick| rank(*tick).hash(hasher));
     }
 }

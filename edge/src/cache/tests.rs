@@ -1,6 +1,8 @@
-//! L1 and `recent` together: races, bounds, and random interleavings against a model.
+//! L1 and `recent` together: races, bounds, and random interleavings against a model, and every interleaving
+//! within small bounds.
 
 mod interleavings;
+mod model;
 mod races;
 
 use std::sync::Arc;

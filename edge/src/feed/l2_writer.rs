@@ -5,6 +5,8 @@
 //! writer that would not die), writing goes on from there; if there is none, or the log no longer
 //! reaches back to it, or it is another topic's, the partition is cleared first.
 
+mod place;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -18,43 +20,33 @@ use onhand_wire::{Sku, event::Change, l2};
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
-    error::KafkaResult,
     types::RDKafkaRespErr,
 };
-use redis::{Connection, RedisResult};
+use tokio::runtime::Handle;
+
+use place::{Link, Place, REDIS};
 
 use super::{Position, Stop, kafka};
-use crate::metrics::Metrics;
+use crate::{cache::l2::Redis, metrics::Metrics};
 
 const POLL: Duration = Duration::from_millis(100);
 const ASK: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(250);
-/// How long Redis may take for one batch.
-const REDIS: Duration = Duration::from_secs(2);
+/// How long a writer may be silent before another edge takes its partitions: Kafka's own least.
+const SILENT_MS: &str = "6000";
+/// How often new partitions are looked for.
+const LOOK_MS: &str = "10000";
 /// Most records in one round trip.
 const BATCH: usize = 500;
-
-/// KEYS: the offset, then the hash of each record. ARGV: the offset expected, the offset to move to,
-/// then field and value of each record. Answers the offset that is there.
-const WRITE: &str = concat!(
-    include_str!("../cache/newer.lua"),
-    r#"
-local at = redis.call('GET', KEYS[1])
-if at ~= ARGV[1] then return at end
-for i = 2, #KEYS do
-  if redis.call('EXISTS', KEYS[i]) == 1 then join(KEYS[i], ARGV[2 * i - 1], ARGV[2 * i]) end
-end
-redis.call('SET', KEYS[1], ARGV[2])
-return ARGV[2]
-"#
-);
 
 /// What the writer needs; runs on a thread of its own.
 pub(crate) struct L2Writer {
     pub(crate) brokers: String,
     pub(crate) topic: String,
     pub(crate) region: String,
-    pub(crate) redis: redis::Client,
+    /// Its own: big batches must not hold up reads.
+    pub(crate) redis: Arc<Redis>,
+    pub(crate) runtime: Handle,
     pub(crate) position: Arc<Position>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -84,9 +76,12 @@ impl L2Writer {
 
     /// Writes until Redis or Kafka fails, or the feed turns to another topic.
     fn write(&self, log_id: Arc<str>, stop: &Stop) -> Result<(), Failed> {
-        let place = Place { topic: self.topic.clone(), log_id: log_id.clone(), redis: Mutex::new(self.connect()?) };
+        let link = Link { redis: self.redis.clone(), runtime: self.runtime.clone() };
+        link.within(self.redis.ping())?;
+        let place = Place { topic: self.topic.clone(), log_id: log_id.clone(), link };
         let mut config = kafka::settings(&self.brokers, &format!("onhand-l2-{}", self.region));
-        config.set("session.timeout.ms", "10000").set("heartbeat.interval.ms", "2000");
+        config.set("session.timeout.ms", SILENT_MS).set("heartbeat.interval.ms", "1500");
+        config.set("topic.metadata.refresh.interval.ms", LOOK_MS);
         let context = Writing { place, at: Mutex::default(), assigned: AtomicU64::new(0), failed: Mutex::default() };
         let consumer: BaseConsumer<Writing> = config.create_with_context(context)?;
         consumer.subscribe(&[&self.topic])?;
@@ -104,17 +99,12 @@ impl L2Writer {
         }
         Ok(())
     }
-
-    fn connect(&self) -> RedisResult<Connection> {
-        let redis = self.redis.get_connection_with_timeout(REDIS)?;
-        redis.set_read_timeout(Some(REDIS))?;
-        redis.set_write_timeout(Some(REDIS))?;
-        Ok(redis)
-    }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum Failed {
+    #[error("redis: no answer within {} s", REDIS.as_secs())]
+    TooSlow,
     #[error("redis: {0}")]
     Redis(#[from] redis::RedisError),
     #[error("kafka: {0}")]
@@ -239,23 +229,18 @@ impl Writing {
     /// Writes each partition's batch. Answers the partitions where Redis has another offset.
     fn send(&self, batches: &BTreeMap<i32, Batch>) -> Result<Vec<i32>, Failed> {
         let mut at = self.at();
-        let mut pipeline = redis::pipe();
-        let mut sent = Vec::new();
+        let (mut sent, mut pipelines) = (Vec::new(), Vec::new());
         for (partition, batch) in batches {
             let Some(expected) = at.get(partition).copied() else { continue };
             if batch.next <= expected {
                 continue;
             }
-            pipeline.add_command(self.place.command(*partition, expected, batch));
+            pipelines.push(self.place.pipeline(*partition, expected, batch));
             sent.push((*partition, batch.next));
         }
-        if sent.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut redis = self.place.redis.lock().unwrap_or_else(PoisonError::into_inner);
-        let found: Vec<Option<String>> = pipeline.query(&mut redis)?;
+        let found = self.place.link.all::<(Option<String>,)>(&pipelines)?;
         let mut others = Vec::new();
-        for ((partition, next), found) in sent.into_iter().zip(found) {
+        for ((partition, next), (found,)) in sent.into_iter().zip(found) {
             if found.as_deref() == Some(&l2::encode_offset(&self.place.log_id, next)) {
                 at.insert(partition, next);
             } else {
@@ -270,67 +255,5 @@ impl Writing {
         consumer.seek(&self.place.topic, partition, Offset::Offset(offset), ASK)?;
         self.at().insert(partition, offset);
         Ok(())
-    }
-}
-
-/// Where a partition's writer stands, in Redis.
-struct Place {
-    topic: String,
-    log_id: Arc<str>,
-    redis: Mutex<Connection>,
-}
-
-impl Place {
-    fn command(&self, partition: i32, expected: i64, batch: &Batch) -> redis::Cmd {
-        let mut command = redis::cmd("EVAL");
-        command.arg(WRITE).arg(1 + batch.from(expected).count()).arg(l2::offset_key(partition));
-        batch.from(expected).for_each(|record| {
-            command.arg(l2::key(partition, &record.sku));
-        });
-        command.arg(l2::encode_offset(&self.log_id, expected)).arg(l2::encode_offset(&self.log_id, batch.next));
-        batch.from(expected).for_each(|record| {
-            command.arg(&record.field).arg(&record.value);
-        });
-        command
-    }
-
-    /// The offset to write from: Redis's, or the log's end after clearing the partition.
-    fn of(&self, consumer: &BaseConsumer<Writing>, partition: i32) -> Result<i64, Failed> {
-        let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let (low, high) = bounds(consumer, &self.topic, partition)?;
-            let held: Option<String> = redis::cmd("GET").arg(l2::offset_key(partition)).query(&mut *redis)?;
-            let held = held.as_deref().and_then(l2::decode_offset);
-            if let Some((_, offset)) = held.filter(|(id, at)| *id == &*self.log_id && (low..=high).contains(at)) {
-                return Ok(offset);
-            }
-            tracing::info!(partition, ?held, low, high, "clearing the second tier's partition");
-            clear(&mut redis, partition)?;
-            // Not over another writer's: edges may have filled on the strength of it.
-            let place = l2::encode_offset(&self.log_id, high);
-            redis::cmd("SET").arg(l2::offset_key(partition)).arg(place).arg("NX").exec(&mut *redis)?;
-        }
-    }
-}
-
-fn bounds(consumer: &BaseConsumer<Writing>, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {
-    consumer.fetch_watermarks(topic, partition, ASK)
-}
-
-/// The offset goes first: without it nothing is read and nothing is filled.
-fn clear(redis: &mut Connection, partition: i32) -> RedisResult<()> {
-    redis::cmd("DEL").arg(l2::offset_key(partition)).exec(redis)?;
-    let pattern = format!("{}*", l2::key_prefix(partition));
-    let mut cursor = 0_u64;
-    loop {
-        let scan = redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(1000).query(redis)?;
-        let (next, keys): (u64, Vec<Vec<u8>>) = scan;
-        if !keys.is_empty() {
-            redis::cmd("UNLINK").arg(keys).exec(redis)?;
-        }
-        if next == 0 {
-            return Ok(());
-        }
-        cursor = next;
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Failure, Reply, body, json as page, not_found, reply};
 use crate::node::Node;
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "self",
     "health",
     "health/liveness",
@@ -25,6 +25,7 @@ const PAGES: [&str; 11] = [
     "loggers/{name}",
     "prometheus",
     "caches/clearAll",
+    "explain/{sku}",
 ];
 
 /// The pages of this module, with the name at their end.

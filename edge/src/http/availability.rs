@@ -112,7 +112,11 @@ pub(super) async fn get(node: &Node, asked: &Asked, segment: &str) -> Result<Rep
     let unknown = || unknown_sku(&name);
     let body = view::rendered(&loaded.entry, ask, &snapshot, &node.rules).ok_or_else(unknown)?;
     let mut reply = shown(headers, body);
-    moment.show(&mut reply, moment.earned(node, loaded.at), loaded.tier);
+    let as_of = moment.earned(node, loaded.at);
+    moment.show(&mut reply, as_of, loaded.tier);
+    if query.reservation.is_none() {
+        node.auditor.offer(&name, &loaded, as_of);
+    }
     if loaded.superseded {
         mark_stale(&mut reply);
     }

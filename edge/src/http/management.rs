@@ -4,14 +4,23 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use onhand_wire::auth::Scope;
 
-use super::{Failure, Reply, actuator, health, json, not_found, reply};
+use super::{Failure, Reply, actuator, explain, health, json, not_found, reply, warm};
 use crate::node::Node;
 
+const WARM: &str = "/internal/api/inventory/warm-cache";
+const EXPLAIN: &str = "/actuator/explain/";
 const METRICS: &str = "text/plain; version=0.0.4";
 
 pub(super) async fn route(node: &Node, request: Request<Incoming>) -> Result<Reply, Failure> {
     if let Some(page) = actuator::Page::of(request.uri().path()) {
         return actuator::route(node, page, request).await;
+    }
+    if request.uri().path() == WARM {
+        return if request.method() == Method::POST {
+            warm::post(node, request).await
+        } else {
+            Err(Failure::MethodNotAllowed("POST"))
+        };
     }
     let request = &request;
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -20,6 +29,7 @@ pub(super) async fn route(node: &Node, request: Request<Incoming>) -> Result<Rep
         "/actuator/caches/clearAll" => Err(Failure::MethodNotAllowed("POST")),
         "/actuator/caches/l1" if request.method() == Method::DELETE => clear_l1(node, request),
         "/actuator/caches/l1" => Err(Failure::MethodNotAllowed("DELETE")),
+        path if path.starts_with(EXPLAIN) && get => explain::get(node, &path[EXPLAIN.len()..]).await,
         path if !get && is_read(path) => Err(Failure::MethodNotAllowed("GET, HEAD")),
         "/health" => Ok(health::report(node)),
         "/metrics" | "/actuator/prometheus" => Ok(reply(StatusCode::OK, METRICS, node.metrics.page(&node.gauges()))),
@@ -32,6 +42,7 @@ pub(super) async fn route(node: &Node, request: Request<Incoming>) -> Result<Rep
 
 fn is_read(path: &str) -> bool {
     ["/health", "/metrics", "/actuator/prometheus", "/actuator/health"].contains(&path)
+        || path.starts_with(EXPLAIN)
         || ["/actuator/health/liveness", "/actuator/health/readiness"].contains(&path)
 }
 
@@ -46,9 +57,13 @@ fn up(up: bool) -> Reply {
 
 async fn clear_all<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failure> {
     node.auth.needs(request.headers(), Scope::Operator)?;
-    node.cache.clear().await;
-    tracing::info!("caches cleared by an operator");
-    Ok(json(StatusCode::OK, r#"{"cleared":["l1","l2"]}"#))
+    let cleared = match node.cache.clear().await {
+        Some(true) => r#"{"cleared":["l1","l2"]}"#,
+        Some(false) => r#"{"cleared":["l1"],"failed":["l2"]}"#,
+        None => r#"{"cleared":["l1"]}"#,
+    };
+    tracing::info!(cleared, "caches cleared by an operator");
+    Ok(json(StatusCode::OK, cleared))
 }
 
 /// This node's own tier only, as Spring's actuator evicts a cache by name.

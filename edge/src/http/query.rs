@@ -35,7 +35,7 @@ pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
     let ask = query.resolve(&snapshot)?;
     let loaded = node.cache.find_all(&skus, &moment.need).await;
     let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let reply = promised(node, &moment, &loaded, shown(node, &skus, ask, &snapshot, &loaded));
+    let reply = promised(node, &moment, &skus, &loaded, shown(node, &skus, ask, &snapshot, &loaded));
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
 }
@@ -61,9 +61,11 @@ fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, loaded: &
 }
 
 /// With what an answer made of all these may claim; they count as looked up.
-pub(super) fn promised(node: &Node, moment: &Moment, loaded: &[Loaded], mut reply: Reply) -> Reply {
+pub(super) fn promised(node: &Node, moment: &Moment, skus: &[Sku], loaded: &[Loaded], mut reply: Reply) -> Reply {
     loaded.iter().for_each(|loaded| node.metrics.looked_up(loaded.tier));
-    moment.show(&mut reply, earned(node, moment, loaded), worst(loaded));
+    let as_of = earned(node, moment, loaded);
+    moment.show(&mut reply, as_of, worst(loaded));
+    node.auditor.offer_one_of(skus, loaded, as_of);
     if loaded.iter().any(|loaded| loaded.superseded) {
         mark_stale(&mut reply);
     }

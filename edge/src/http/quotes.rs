@@ -36,7 +36,7 @@ pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
     let scene = Scene { channel, snapshot: &snapshot, rules: &node.rules, at: moment.as_of.t };
     let quote = quote::quote(&wanted, &stocks, &scene)?;
     let body = serde_json::to_vec(&quote).expect("plain data encodes");
-    let reply = query::promised(node, &moment, &loaded, super::json(StatusCode::OK, body));
+    let reply = query::promised(node, &moment, &skus, &loaded, super::json(StatusCode::OK, body));
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
 }

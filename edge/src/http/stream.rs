@@ -50,7 +50,7 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked) -> Result<Reply, Failur
     if let (Some((sku, _)), None) = (unknown, &last) {
         return Err(unknown_sku(sku.as_str()).into());
     }
-    let mut reply = query::promised(node, &moment, &loaded, Response::new(Answer::from("")));
+    let mut reply = query::promised(node, &moment, &wanted.skus, &loaded, Response::new(Answer::from("")));
     node.metrics.lookup_took(began.elapsed());
     let start = Start { wanted, watch, generation, loaded, last, as_of: moment.as_of.t, until, place };
     *reply.body_mut() = Answer::Events(Box::pin(unfold(Reader::new(node.clone(), start), |mut reader| async {

@@ -12,7 +12,13 @@ use super::{Background, StartError, crowd::Crowd};
 use crate::{
     Auth, Config, Feed,
     admission::{self, Queue, RateLimits, Shared},
-    cache::{Cache, Deps, Intake, l1::L1, l2, l2::L2, recent::Recent},
+    audit::{self, Auditor},
+    cache::{
+        Cache, Deps, Intake,
+        l1::L1,
+        l2::{self, L2, Redis},
+        recent::Recent,
+    },
     feed::{self, Apply, L2Writer, Position, Stop},
     freshness::Freshness,
     http::cors::Cors,
@@ -66,6 +72,7 @@ pub(super) fn start(
         logged: HashSet::new(),
     };
     feed::start(feed, apply, stop.clone())?;
+    let (auditor, samples) = Auditor::new();
     let node = Arc::new(Node {
         build,
         started: std::time::Instant::now(),
@@ -84,6 +91,7 @@ pub(super) fn start(
         origin,
         metrics,
         l2: tier.clone(),
+        auditor,
         position,
         kafka,
         redis_answers: AtomicBool::new(false),
@@ -92,6 +100,7 @@ pub(super) fn start(
         refreshed: Mutex::new(None),
     });
     let mut tasks = vec![tokio::spawn(node.clone().look_after()), tokio::spawn(admission::manage(queue))];
+    tasks.push(tokio::spawn(audit::run(node.clone(), config.audit.clone(), samples)));
     if let (Some(tier), Some(fills)) = (tier, fills) {
         tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, fills)));
     }
@@ -122,15 +131,15 @@ fn second_tier(
     if config.redis.url.is_empty() {
         return Ok(None);
     }
-    let client = redis::Client::open(config.redis.url.expose())?;
     let writer = L2Writer {
         brokers: brokers.clone(),
         topic: topic.clone(),
         region: config.region.clone(),
-        redis: client.clone(),
+        redis: Arc::new(Redis::new(&config.redis)?),
+        runtime: tokio::runtime::Handle::current(),
         position: position.clone(),
         metrics: metrics.clone(),
     };
     writer.start(stop.clone())?;
-    Ok(Some(L2::new(client, &config.redis, position.clone(), recent.clone(), metrics.clone())))
+    Ok(Some(L2::new(Redis::new(&config.redis)?, &config.redis, position.clone(), recent.clone(), metrics.clone())))
 }

@@ -6,12 +6,14 @@ mod world;
 mod events;
 
 mod connections;
+mod audit;
 mod degraded;
 mod limits;
 mod lookups;
 mod quotes;
 mod origins;
 mod overload;
+mod operators;
 mod requests;
 mod reservations;
 mod streams;

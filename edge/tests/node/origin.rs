@@ -14,8 +14,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use onhand_wire::{
-    Channel, Location, Stock, Timestamp,
-    bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, Written},
+    Channel, Location, Sku, Stock, Timestamp,
+    bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, MostHeld, Written},
 };
 
 /// A forwarded call, as the origin got it.
@@ -81,6 +81,7 @@ impl FakeOrigin {
             _ if state.broken => status(StatusCode::SERVICE_UNAVAILABLE),
             "/internal/api/facts" => state.facts(&body),
             "/internal/api/topology" => state.topology(),
+            "/internal/api/most-held" => state.most_held(head.uri.query()),
             _ => state.forwarded(Got { path: path.clone(), headers: head.headers }),
         });
         // Looked at again and again: those that wait are let go when it is quick again.
@@ -111,6 +112,15 @@ impl State {
         let (locations, channels) = (self.locations.clone(), self.channels.clone());
         let (at, term) = (self.at(), self.term());
         messagepack(&LoadedTopology { at, term, good_since: term, locations, channels }, bulk::MESSAGEPACK)
+    }
+
+    /// In the order of their names: which are held most is the origin's to know.
+    fn most_held(&self, query: Option<&str>) -> Response<Full<Bytes>> {
+        let limit = query.and_then(|query| query.strip_prefix("limit=")).and_then(|limit| limit.parse().ok());
+        let mut skus: Vec<_> = self.stocks.keys().map(|name| Sku::new(name).unwrap()).collect();
+        skus.sort();
+        skus.truncate(limit.unwrap());
+        messagepack(&MostHeld { skus }, bulk::MESSAGEPACK)
     }
 
     fn forwarded(&mut self, got: Got) -> Response<Full<Bytes>> {

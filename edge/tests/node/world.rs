@@ -227,6 +227,13 @@ impl World {
         self.call(Method::POST, path, &headers, body).await
     }
 
+    /// One sample of the metrics page.
+    pub async fn metric(&self, sample: &str) -> f64 {
+        let page = self.get(&format!("{}/metrics", self.management)).await.text;
+        let line = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {sample} in {page}")).parse().unwrap()
+    }
+
     pub async fn available(&self, sku: &str) -> i64 {
         self.get(&format!("/v1/availability/{sku}")).await.json()["available"].as_i64().unwrap_or(-1)
     }

@@ -8,11 +8,11 @@ use axum::{
 use onhand_wire::{
     Problem,
     auth::Scope,
-    bulk::{LOAD_SKUS, LoadFacts, MESSAGEPACK},
+    bulk::{LOAD_SKUS, LoadFacts, MESSAGEPACK, MOST_HELD, MOST_HELD_DEFAULT, MostHeld},
 };
 use serde::Serialize;
 
-use super::{Reply, Shared, body};
+use super::{Reply, Shared, body, params::Params};
 
 fn messagepack(value: &impl Serialize) -> Response {
     let bytes = rmp_serde::to_vec_named(value).expect("plain data encodes");
@@ -31,6 +31,19 @@ pub(super) async fn facts(State(context): Shared, request: Request) -> Reply {
         return Err(Problem::field("skus", format!("at most {LOAD_SKUS}")).into());
     }
     Ok(messagepack(&context.store.load_facts(&load).await?))
+}
+
+pub(super) async fn most_held(State(context): Shared, request: Request) -> Reply {
+    let (parts, _) = request.into_parts();
+    context.judge(&parts, Scope::Operator)?;
+    let mut params = Params::of(parts.uri.query());
+    let limit = params.take("limit")?;
+    params.end()?;
+    let right = || Problem::field("limit", format!("a whole number from 1 to {MOST_HELD}"));
+    let read = |text: String| text.parse().ok().filter(|limit| (1..=MOST_HELD).contains(limit));
+    let limit = limit.map_or(Ok(MOST_HELD_DEFAULT), |text| read(text).ok_or_else(right))?;
+    let skus = context.store.most_held(limit).await?;
+    Ok(messagepack(&MostHeld { skus }))
 }
 
 pub(super) async fn topology(State(context): Shared, request: Request) -> Reply {

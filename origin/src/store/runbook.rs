@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use onhand_wire::Timestamp;
+use onhand_wire::{Sku, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -70,6 +70,8 @@ pub struct Connections {
 /// Functions that write do so in a transaction of their own, never with a batch's locks held.
 #[async_trait]
 pub trait Runbook: Send + Sync {
+    /// SKUs that are sold, those with most units in open reservations first, then others by name.
+    async fn most_held(&self, limit: usize) -> Result<Vec<Sku>>;
     /// In order of SKU and location, beyond `after`.
     async fn low_stock(&self, after: Option<(String, String)>, limit: usize) -> Result<Vec<LowStock>>;
     async fn low_stock_items(&self) -> Result<i64>;

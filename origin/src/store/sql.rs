@@ -9,6 +9,14 @@ pub(super) const RESERVATIONS_AGAINST_ROWS: &str = "SELECT sku, location, coales
         USING (sku, location)
     WHERE coalesce(a.held, 0) <> coalesce(i.reserved, 0)";
 
+/// SKUs by units in open reservations, then by name. $1: how many at most.
+pub(super) const MOST_HELD: &str = "WITH held AS (SELECT sku, sum(reserved) AS units FROM inventory_items
+            WHERE reserved > 0 AND NOT deleted GROUP BY sku ORDER BY units DESC, sku LIMIT $1),
+        named AS (SELECT sku FROM products WHERE NOT deleted ORDER BY sku LIMIT $1)
+    SELECT sku, units FROM held
+    UNION ALL SELECT sku, 0 FROM named WHERE sku NOT IN (SELECT sku FROM held)
+    ORDER BY 2 DESC, 1 LIMIT $1";
+
 /// A row must be the sum of its ledger's changes, and what the last line says came after it.
 pub(super) fn ledger_against_rows() -> String {
     format!(

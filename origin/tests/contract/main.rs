@@ -84,6 +84,7 @@ on_both!(
     feed::a_moment_covers_what_was_committed_before_it,
     feed::own_holds_can_be_left_out,
     runbook::what_is_low_is_listed_since_it_crossed,
+    runbook::what_is_held_most_comes_first,
     runbook::a_crossing_is_told_once_to_each_target,
     runbook::a_flapping_threshold_is_told_once_a_look,
     runbook::stuck_reservations_are_listed,

@@ -32,6 +32,22 @@ async fn low(shop: &Shop) -> Vec<(String, i64, Timestamp)> {
     low.into_iter().map(|low| (low.sku, low.available, low.since)).collect()
 }
 
+pub(crate) async fn what_is_held_most_comes_first(shop: Shop) {
+    shop.location("a", 1, json!({})).await;
+    shop.location("b", 2, json!({})).await;
+    for name in ["p", "q", "r", "s"] {
+        shop.count(name, "a", 10).await;
+        shop.count(name, "b", 10).await;
+    }
+    shop.hold_one("r", 15).await.unwrap(); // at both locations
+    shop.hold_one("s", 9).await.unwrap();
+    let most = async |limit| {
+        let skus = shop.store.most_held(limit).await.unwrap();
+        skus.iter().map(ToString::to_string).collect::<Vec<_>>().join("")
+    };
+    assert_eq!((most(1).await, most(3).await, most(10).await), ("r".into(), "rsp".into(), "rspq".to_owned()));
+}
+
 pub(crate) async fn what_is_low_is_listed_since_it_crossed(shop: Shop) {
     stocked(&shop).await;
     assert_eq!(low(&shop).await, []);

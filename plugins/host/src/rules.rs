@@ -138,6 +138,11 @@ impl Rules {
         }
     }
 
+    /// The rule that decides what a channel sees; none if it sees the plain facts.
+    pub fn view_name(&self, channel: Option<&ChannelId>) -> Option<String> {
+        self.0.current.load().view(channel).map(|rule| rule.name.clone())
+    }
+
     /// What a channel sees of a SKU, within [`Config::deadline`]. None: no rule applies, and the plain
     /// facts are shown.
     pub fn view(&self, input: &ViewInput) -> Option<Result<Presentation, Fault>> {

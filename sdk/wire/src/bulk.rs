@@ -13,6 +13,10 @@ pub const WRITTEN: &str = "application/vnd.onhand.written+msgpack";
 pub const TIMEOUT_HEADER: &str = "onhand-timeout-ms";
 /// Most SKUs in one load.
 pub const LOAD_SKUS: usize = 1000;
+/// Most SKUs that `GET /internal/api/most-held` names.
+pub const MOST_HELD: usize = 100_000;
+/// As many as it names unless told otherwise.
+pub const MOST_HELD_DEFAULT: usize = 1000;
 
 /// `POST /internal/api/facts`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +40,13 @@ pub struct LoadedFacts {
     #[serde(default)]
     pub good_since: u16,
     pub stocks: Vec<Stock>,
+}
+
+/// `GET /internal/api/most-held?limit=N`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MostHeld {
+    /// Those with most units in open reservations first, then others by name.
+    pub skus: Vec<Sku>,
 }
 
 /// `GET /internal/api/topology`.

@@ -24,6 +24,8 @@ pub mod availability;
 pub mod quote;
 pub mod bulk;
 pub mod l2;
+pub mod judge;
+pub mod explain;
 pub mod page;
 pub mod actuator;
 

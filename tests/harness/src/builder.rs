@@ -8,7 +8,9 @@ use std::{
     },
 };
 
-use crate::{Error, Postgres, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site};
+use crate::{
+    Error, Postgres, RedisCluster, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site,
+};
 
 /// What a world shall have.
 #[must_use = "a world starts with .ready().await"]
@@ -18,6 +20,7 @@ pub struct Builder {
     idle_origins: usize,
     dedicated: bool,
     standby: bool,
+    redis_cluster: bool,
     rules: String,
     region: Option<String>,
     partitions: i32,
@@ -33,6 +36,7 @@ impl Default for Builder {
             idle_origins: 0,
             dedicated: false,
             standby: false,
+            redis_cluster: false,
             rules: String::new(),
             region: None,
             partitions: 8,
@@ -65,6 +69,11 @@ impl Builder {
     /// A streaming standby of the database, which origins know of; on servers of its own.
     pub fn standby(self) -> Self {
         Self { standby: true, dedicated: true, ..self }
+    }
+
+    /// A Redis Cluster for the edges, of the world's own.
+    pub fn redis_cluster(self) -> Self {
+        Self { redis_cluster: true, ..self }
     }
 
     /// A directory of rules, for origins and edges.
@@ -106,7 +115,11 @@ impl Builder {
         let name = format!("w{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
         let redis_database = redis_database();
         let standby = if self.standby { Some(servers.postgres.standby_in(&scratch)?) } else { None };
-        let shared = self.shared(&servers, standby.as_ref(), &tokens, &name, redis_database);
+        let redis_cluster = if self.redis_cluster { Some(RedisCluster::start_in(&scratch)?) } else { None };
+        let mut shared = self.shared(&servers, standby.as_ref(), &tokens, &name, redis_database);
+        if let Some(cluster) = &redis_cluster {
+            (shared.redis_url, shared.redis_cluster) = (cluster.url(), true);
+        }
         servers.postgres.sql("postgres", &format!("CREATE DATABASE {name}")).await;
         let site =
             Site { config: &shared, binary: &binary, scratch: &scratch, env: &self.env, http: crate::client::http() };
@@ -121,6 +134,7 @@ impl Builder {
             edges,
             servers,
             standby,
+            redis_cluster,
             name,
             redis_database,
             topic: shared.topic,
@@ -144,6 +158,7 @@ impl Builder {
             key_file: tokens.public_key().to_string_lossy().into_owned(),
             database_url: servers.postgres.url_with(standby, name),
             redis_url: servers.redis.url(redis_database),
+            redis_cluster: false,
             brokers: servers.kafka.brokers(),
             topic: format!("onhand.stock-changes{}", suffix(".")),
             partitions: self.partitions,

@@ -7,6 +7,7 @@ pub(crate) struct Shared {
     pub key_file: String,
     pub database_url: String,
     pub redis_url: String,
+    pub redis_cluster: bool,
     pub brokers: String,
     pub topic: String,
     pub partitions: i32,
@@ -70,8 +71,9 @@ token = "{token}"
 
 [edge.redis]
 url = "{}"
+cluster = {}
 "#,
-            self.region, self.redis_url
+            self.region, self.redis_url, self.redis_cluster
         );
         text
     }

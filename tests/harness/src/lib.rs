@@ -55,6 +55,6 @@ pub use error::Error;
 pub use node::Node;
 pub use process::Process;
 pub use seeds::random_seed;
-pub use servers::{Kafka, Postgres, Redis, Servers};
+pub use servers::{Kafka, Postgres, Redis, RedisCluster, Servers};
 pub use tokens::Tokens;
 pub use world::World;

@@ -1,11 +1,15 @@
 //! Redis, without persistence: what it holds is warmth only.
 
+mod cluster;
+
 use std::{
     io::{Read, Write},
     net::TcpStream,
     path::Path,
     time::Duration,
 };
+
+pub use cluster::RedisCluster;
 
 use crate::{
     Error, find,
@@ -33,9 +37,19 @@ impl std::ops::Deref for Redis {
 
 impl Redis {
     pub(crate) fn start_in(scratch: &Scratch, shared: bool) -> Result<Self, Error> {
+        let more = format!("--databases {DATABASES}");
+        Self::start_with(scratch, "redis", &more, shared)
+    }
+
+    /// `more`: further arguments.
+    fn start_with(scratch: &Scratch, name: &str, more: &str, shared: bool) -> Result<Self, Error> {
         let port = Port::reserve();
         let number = port.number;
-        let process = Process::new(recipe(scratch, number)?, shared, Box::new(move |_: &Path| pong(number).is_some()));
+        let process = Process::new(
+            recipe(scratch, name, number, more)?,
+            shared,
+            Box::new(move |_: &Path| pong(number).is_some()),
+        );
         process.start_blocking()?;
         Ok(Self { process, port })
     }
@@ -51,12 +65,12 @@ impl Redis {
     }
 }
 
-fn recipe(scratch: &Scratch, port: u16) -> Result<Recipe, Error> {
-    let dir = scratch.dir("redis")?;
-    let args = format!("--bind 127.0.0.1 --port {port} --save '' --appendonly no --databases {DATABASES} --dir");
+fn recipe(scratch: &Scratch, name: &str, port: u16, more: &str) -> Result<Recipe, Error> {
+    let dir = scratch.dir(name)?;
+    let args = format!("--bind 127.0.0.1 --port {port} --save '' --appendonly no {more} --dir");
     let mut args: Vec<_> = args.split(' ').map(|arg| arg.trim_matches('\'').into()).collect();
     args.push(dir.into_os_string());
-    let name = "redis".to_owned();
+    let name = name.to_owned();
     let program = find::program("redis-server", "redis-server")?;
     Ok(Recipe { name, program, args, env: vec![], user: None, logs: scratch.path().to_owned() })
 }

@@ -7,7 +7,11 @@ use std::{
 };
 
 use crate::{Error, scratch::Scratch};
-pub use crate::{kafka::Kafka, postgres::Postgres, redis::Redis};
+pub use crate::{
+    kafka::Kafka,
+    postgres::Postgres,
+    redis::{Redis, RedisCluster},
+};
 
 pub struct Servers {
     pub postgres: Postgres,

@@ -37,7 +37,7 @@ pub(super) fn reference<T: ToSchema>() -> Ref {
     Ref::from_schema_name(T::name())
 }
 
-fn whole(least: usize, most: usize) -> ObjectBuilder {
+pub(super) fn whole(least: usize, most: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).maximum(Some(most))
 }
 

@@ -3,7 +3,7 @@
 use onhand_wire::{
     Code,
     auth::Scope,
-    bulk::{LoadFacts, MESSAGEPACK},
+    bulk::{LoadFacts, MESSAGEPACK, MOST_HELD, MOST_HELD_DEFAULT},
 };
 use serde_json::Value;
 use utoipa::openapi::{
@@ -12,12 +12,15 @@ use utoipa::openapi::{
     schema::empty,
 };
 
-use super::call::{Call, call};
+use super::{
+    call::{Call, call},
+    catalogue::whole,
+};
 
 const EDGES: &str = "edges";
 
 pub(super) fn calls() -> Vec<Call> {
-    vec![facts(), topology()]
+    vec![facts(), topology(), most_held()]
 }
 
 fn facts() -> Call {
@@ -43,4 +46,17 @@ fn topology() -> Call {
         .needs(Scope::Operator)
         .says("Every location and channel", "A MessagePack map with names.")
         .answers_with(200, "`at`, `term`, `good_since`, `locations`, `channels`.", MESSAGEPACK, empty(), Value::Null)
+}
+
+fn most_held() -> Call {
+    let limit = whole(1, MOST_HELD).default(Some(MOST_HELD_DEFAULT.into()));
+    call(EDGES, Get, "/internal/api/most-held", "mostHeld")
+        .needs(Scope::Operator)
+        .says(
+            "What edges warm themselves with",
+            "SKUs with most units in open reservations first, then others by name.",
+        )
+        .query("limit", "Most SKUs in the list.", limit)
+        .answers_with(200, "A MessagePack map: `skus`.", MESSAGEPACK, empty(), Value::Null)
+        .refuses(&[Code::InvalidRequest])
 }

@@ -129,6 +129,12 @@ pub(super) async fn books(client: &Client, skus: &BTreeSet<Sku>) -> Result<HashM
 
 #[async_trait]
 impl Runbook for Postgres {
+    async fn most_held(&self, limit: usize) -> Result<Vec<Sku>> {
+        let client = self.reader().await?;
+        let rows = client.query(sql::MOST_HELD, &[&(limit as i64)]).await?;
+        rows.iter().map(|found| row::sku(found.get(0))).collect()
+    }
+
     async fn low_stock(&self, after: Option<(String, String)>, limit: usize) -> Result<Vec<LowStock>> {
         let (sku, location) = after.unwrap_or_default();
         let client = self.reader().await?;

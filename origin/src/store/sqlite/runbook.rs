@@ -81,6 +81,10 @@ fn id(delivery: &Delivery) -> String {
 
 #[async_trait]
 impl Runbook for Sqlite {
+    async fn most_held(&self, limit: usize) -> Result<Vec<Sku>> {
+        self.with(|connection| row::all(connection, sql::MOST_HELD, [limit as i64], |found| row::sku(found, 0)))
+    }
+
     async fn low_stock(&self, after: Option<(String, String)>, limit: usize) -> Result<Vec<LowStock>> {
         let (sku, location) = after.unwrap_or_default();
         let low = |row: &Row<'_>| {

@@ -1,0 +1,254 @@
+//! Compares answers that this node gave with what the origin says afterwards.
+//!
+//! 1. [`Auditor::offer`]: a request leaves one of its answers, when one is wanted; when none is, it
+//!    pays one read of a flag that seldom changes.
+//! 2. [`run`] asks the origin for the same SKU. What the origin says **later** settles most answers
+//!    at once (see [`judge`]): the same, or impossible.
+//! 3. An older version is settled once `as_of` has passed the moment at which the origin was asked:
+//!    from then on the node must have what the origin said. Until then the change may have been
+//!    committed after the `as_of` that the answer claimed.
+//!
+//! What cannot be settled (the origin gone, a lost history, the feed stalled) is counted as undecided.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use onhand_wire::{
+    Sku, Stock, Timestamp,
+    judge::{Judged, Verdict, Wrong, judge},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    cache::{Entry, Loaded, Need, Tier, load::read_before},
+    config::AuditConfig,
+    http::explain::explain,
+    node::Node,
+};
+
+/// How long an answer may wait for `as_of` to pass the origin's word.
+const SETTLES: Duration = Duration::from_secs(30);
+/// Answers that wait at once; beyond, the oldest stays undecided.
+const WAITING: usize = 1000;
+/// More a second would be a load test of the origin.
+const MOST_PER_S: u32 = 1000;
+/// How often those that wait are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What came of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audited {
+    Agreement,
+    Violation,
+    Undecided,
+}
+
+impl Audited {
+    pub(crate) const ALL: [Self; 3] = [Self::Agreement, Self::Violation, Self::Undecided];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Agreement => "agreement",
+            Self::Violation => "violation",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// An answer, and what it claimed.
+pub(crate) struct Sample {
+    sku: Sku,
+    entry: Arc<Entry>,
+    tier: Tier,
+    as_of: Timestamp,
+}
+
+/// Where requests leave their answers.
+pub(crate) struct Auditor {
+    wanted: AtomicBool,
+    samples: mpsc::Sender<Sample>,
+    /// Which of several answers is taken, in turn.
+    turn: AtomicUsize,
+}
+
+impl Auditor {
+    /// The handle, and the queue for [`run`].
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Sample>) {
+        let (samples, queue) = mpsc::channel(1);
+        (Self { wanted: AtomicBool::new(false), samples, turn: AtomicUsize::new(0) }, queue)
+    }
+
+    /// Leaves one of the answers that went out together.
+    pub(crate) fn offer_one_of(&self, skus: &[Sku], loaded: &[Loaded], as_of: Timestamp) {
+        if self.wanted.load(Ordering::Relaxed) && !loaded.is_empty() {
+            let one = self.turn.fetch_add(1, Ordering::Relaxed) % loaded.len();
+            self.offer(skus[one].as_str(), &loaded[one], as_of);
+        }
+    }
+
+    /// Leaves an answer that claimed `as_of`, if one is wanted.
+    pub(crate) fn offer(&self, sku: &str, loaded: &Loaded, as_of: Timestamp) {
+        if !self.wanted.load(Ordering::Relaxed) || loaded.superseded || !self.wanted.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let Ok(sku) = Sku::new(sku) else { return };
+        let _not_waited_for =
+            self.samples.try_send(Sample { sku, entry: loaded.entry.clone(), tier: loaded.tier, as_of });
+    }
+}
+
+/// The origin's word, to be met once `as_of` has passed `until`.
+struct Waiting {
+    sku: Sku,
+    truth: Stock,
+    until: Timestamp,
+    since: Instant,
+}
+
+/// Wants answers, up to `per_s` a second, and judges them, for ever.
+pub(crate) async fn run(node: Arc<Node>, config: AuditConfig, mut queue: mpsc::Receiver<Sample>) {
+    if config.per_s == 0 {
+        return;
+    }
+    let mut pace = tokio::time::interval(Duration::from_secs(1) / config.per_s.min(MOST_PER_S));
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut waiting = VecDeque::new();
+    loop {
+        tokio::select! {
+            _ = pace.tick() => node.auditor.wanted.store(true, Ordering::Relaxed),
+            _ = look.tick() => settle(&node, &mut waiting).await,
+            Some(sample) = queue.recv() => audit(&node, sample, &mut waiting).await,
+        }
+    }
+}
+
+/// What the origin says of it now.
+async fn audit(node: &Node, sample: Sample, waiting: &mut VecDeque<Waiting>) {
+    let sent = Instant::now();
+    let Ok(loaded) = node.origin.facts(std::slice::from_ref(&sample.sku), None).await else {
+        return node.metrics.audited(Audited::Undecided);
+    };
+    let Some(truth) = loaded.stocks.into_iter().next() else { return };
+    let good_since = loaded.good_since.max(node.freshness.terms().good_since);
+    let held = &sample.entry.stock;
+    match worst(held, &truth, sample.as_of, good_since) {
+        (_, Verdict::Agrees) => node.metrics.audited(Audited::Agreement),
+        (_, Verdict::Void) => node.metrics.audited(Audited::Undecided),
+        (_, Verdict::Behind) => {
+            if waiting.len() >= WAITING {
+                waiting.pop_front();
+                node.metrics.audited(Audited::Undecided);
+            }
+            let until = read_before(loaded.at, sent);
+            waiting.push_back(Waiting { sku: sample.sku, truth, until, since: sent });
+        }
+        (at, Verdict::Wrong(wrong)) => {
+            let found = Found { sku: sample.sku, at, wrong, tier: sample.tier, as_of: sample.as_of };
+            found.tell(node, held, &truth).await;
+        }
+    }
+}
+
+/// Looks the SKUs up again, as a caller would, once their moment has come.
+async fn settle(node: &Node, waiting: &mut VecDeque<Waiting>) {
+    for _ in 0..waiting.len() {
+        let Some(next) = waiting.pop_front() else { return };
+        let Some(as_of) = node.freshness.as_of().filter(|as_of| as_of.t > next.until) else {
+            if next.since.elapsed() > SETTLES {
+                node.metrics.audited(Audited::Undecided);
+            } else {
+                waiting.push_back(next);
+            }
+            continue;
+        };
+        let need = Need { as_of: as_of.t, ..Need::default() };
+        let found = match node.cache.hit(next.sku.as_str(), &need) {
+            Ok(hit) => Ok(hit),
+            Err(fresh) => node.cache.load(next.sku.clone(), fresh).await,
+        };
+        match found {
+            Ok(loaded) => settled(node, next, &loaded, as_of.t).await,
+            Err(_) => node.metrics.audited(Audited::Undecided),
+        }
+    }
+}
+
+/// The node promises what the origin said before: less is a violation, more is not.
+async fn settled(node: &Node, next: Waiting, loaded: &Loaded, as_of: Timestamp) {
+    let held = &loaded.entry.stock;
+    let good_since = node.freshness.terms().good_since;
+    if held.oldest_term() < good_since || next.truth.oldest_term() < good_since {
+        return node.metrics.audited(Audited::Undecided);
+    }
+    let seq = |fact: &onhand_wire::Fact| fact.version.seq();
+    let lacking = next.truth.facts.iter().find(|fact| held.fact(fact.location.as_str()).map(seq) < Some(seq(fact)));
+    let item = |stock: &Stock| stock.item.as_ref().map(|item| item.version.seq());
+    let at = match lacking {
+        Some(fact) => fact.location.to_string(),
+        None if item(held) < item(&next.truth) => String::new(),
+        None => return node.metrics.audited(Audited::Agreement),
+    };
+    let found = Found { sku: next.sku, at, wrong: Wrong::Missed, tier: loaded.tier, as_of };
+    found.tell(node, held, &next.truth).await;
+}
+
+/// The gravest verdict, and the location that it is of; none for the item itself.
+fn worst(held: &Stock, truth: &Stock, as_of: Timestamp, good_since: u16) -> (String, Verdict) {
+    let item = judge(held.item.as_ref(), truth.item.as_ref(), as_of, good_since);
+    let mut locations: Vec<_> = held.facts.iter().chain(&truth.facts).map(|fact| fact.location.as_str()).collect();
+    locations.sort_unstable();
+    locations.dedup();
+    let facts =
+        locations.into_iter().map(|at| (at.to_owned(), judge(held.fact(at), truth.fact(at), as_of, good_since)));
+    let gravity = |verdict: &Verdict| match verdict {
+        Verdict::Agrees => 0,
+        Verdict::Behind => 1,
+        Verdict::Void => 2,
+        Verdict::Wrong(_) => 3,
+    };
+    let all = std::iter::once((String::new(), item)).chain(facts);
+    all.max_by_key(|(_, verdict)| gravity(verdict)).unwrap_or((String::new(), Verdict::Agrees))
+}
+
+/// A violation.
+struct Found {
+    sku: Sku,
+    /// A location; empty for the item.
+    at: String,
+    wrong: Wrong,
+    tier: Tier,
+    as_of: Timestamp,
+}
+
+impl Found {
+    /// Counts it and logs it, with what each tier holds now.
+    async fn tell(self, node: &Node, held: &Stock, truth: &Stock) {
+        node.metrics.audited(Audited::Violation);
+        let trace = explain(node, self.sku.clone()).await;
+        let trace = serde_json::to_string(&trace).unwrap_or_default();
+        let version = |stock: &Stock| match self.at.as_str() {
+            "" => stock.item.as_ref().map(|item| item.version().to_string()),
+            at => stock.fact(at).map(|fact| fact.version.to_string()),
+        };
+        tracing::error!(
+            event = "audit_violation",
+            sku = %self.sku,
+            location = self.at,
+            fault = self.wrong.as_str(),
+            source = self.tier.as_str(),
+            as_of = %self.as_of,
+            answered = version(held),
+            origin = version(truth),
+            trace,
+            "an answer that the origin contradicts"
+        );
+    }
+}

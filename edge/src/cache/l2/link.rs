@@ -1,0 +1,148 @@
+//! The region's Redis: one server, or a cluster. Both take pipelines whose keys share a hash tag, as
+//! those of one partition do.
+
+use std::{sync::OnceLock, time::Duration};
+
+use onhand_wire::l2;
+use redis::{
+    Client, Cmd, FromRedisValue, Pipeline, RedisResult,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+    cluster::ClusterClient,
+    cluster_async::ClusterConnection,
+    cluster_routing::{MultipleNodeRoutingInfo, ResponsePolicy, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
+};
+use tokio::sync::OnceCell;
+
+use crate::config::RedisConfig;
+
+/// How long a connection may take to be made, and how long the library waits for one answer. Callers
+/// give up earlier.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a cluster's answer "not here" is followed.
+const REDIRECTIONS: u32 = 3;
+/// Keys in one answer of SCAN, and in one UNLINK.
+const KEYS: usize = 1000;
+
+/// A Redis that is connected to when it is first asked, and again whenever the connection is lost.
+pub(crate) enum Redis {
+    One(Client, OnceLock<ConnectionManager>),
+    Cluster(ClusterClient, OnceCell<ClusterConnection>),
+}
+
+impl Redis {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// An address that is none.
+    pub(crate) fn new(config: &RedisConfig) -> RedisResult<Self> {
+        if !config.cluster {
+            return Ok(Self::One(Client::open(config.url.expose())?, OnceLock::new()));
+        }
+        let nodes = config.url.expose().split(',').map(|node| with_scheme(node.trim()));
+        let client = ClusterClient::builder(nodes)
+            .connection_timeout(PATIENCE)
+            .response_timeout(PATIENCE)
+            .retries(REDIRECTIONS)
+            .min_retry_wait(10)
+            .max_retry_wait(100)
+            .build()?;
+        Ok(Self::Cluster(client, OnceCell::new()))
+    }
+
+    /// Runs commands whose keys are all of one partition.
+    pub(crate) async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> RedisResult<T> {
+        match self {
+            Self::One(client, manager) => pipeline.query_async(&mut managed(client, manager)?).await,
+            Self::Cluster(client, connection) => pipeline.query_async(&mut joined(client, connection).await?).await,
+        }
+    }
+
+    /// Whether it answers: of a cluster, every primary.
+    pub(crate) async fn ping(&self) -> RedisResult<()> {
+        let ping = redis::cmd("PING");
+        match self {
+            Self::One(client, manager) => ping.exec_async(&mut managed(client, manager)?).await,
+            Self::Cluster(client, connection) => {
+                let all = MultipleNodeRoutingInfo::AllMasters;
+                let routing = RoutingInfo::MultiNode((all, Some(ResponsePolicy::AllSucceeded)));
+                joined(client, connection).await?.route_command(ping, routing).await.map(drop)
+            }
+        }
+    }
+
+    /// Deletes every hash of a partition. Its offset is gone already: nobody reads or fills meanwhile.
+    pub(crate) async fn clear(&self, partition: i32) -> RedisResult<()> {
+        match self {
+            Self::One(client, _) => clear_one(client, partition).await,
+            Self::Cluster(client, connection) => clear_slot(joined(client, connection).await?, partition).await,
+        }
+    }
+}
+
+/// `REDIS_ADDR=a:6379,b:6379` gives a scheme to the first only.
+fn with_scheme(node: &str) -> String {
+    if node.contains("://") { node.to_owned() } else { format!("redis://{node}") }
+}
+
+fn managed(client: &Client, manager: &OnceLock<ConnectionManager>) -> RedisResult<ConnectionManager> {
+    if let Some(manager) = manager.get() {
+        return Ok(manager.clone());
+    }
+    let config = ConnectionManagerConfig::new()
+        .set_number_of_retries(0)
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE));
+    let made = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
+    Ok(manager.get_or_init(|| made).clone())
+}
+
+async fn joined(client: &ClusterClient, connection: &OnceCell<ClusterConnection>) -> RedisResult<ClusterConnection> {
+    connection.get_or_try_init(|| client.get_async_connection()).await.cloned()
+}
+
+/// On a connection of its own, which breaks when the server restarts: a cursor is good at one run only.
+async fn clear_one(client: &Client, partition: i32) -> RedisResult<()> {
+    let mut redis = client.get_multiplexed_async_connection().await?;
+    let pattern = format!("{}*", l2::key_prefix(partition));
+    let mut cursor = 0_u64;
+    loop {
+        let scan = redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(KEYS).take();
+        let (next, keys): (u64, Vec<Vec<u8>>) = scan.query_async(&mut redis).await?;
+        if !keys.is_empty() {
+            redis::cmd("UNLINK").arg(keys).exec_async(&mut redis).await?;
+        }
+        if next == 0 {
+            return Ok(());
+        }
+        cursor = next;
+    }
+}
+
+/// A cluster knows the keys of a slot. Asked until none of ours is left: a replica that takes over in
+/// between may still have what was deleted before.
+async fn clear_slot(mut redis: ClusterConnection, partition: i32) -> RedisResult<()> {
+    let key = l2::offset_key(partition);
+    let slot: u16 = on_primary(&mut redis, redis::cmd("CLUSTER").arg("KEYSLOT").arg(&key), &key).await?;
+    let prefix = l2::key_prefix(partition);
+    loop {
+        let count = redis::cmd("CLUSTER").arg("COUNTKEYSINSLOT").arg(slot).take();
+        let count: u64 = on_primary(&mut redis, &count, &key).await?;
+        let list = redis::cmd("CLUSTER").arg("GETKEYSINSLOT").arg(slot).arg(count).take();
+        let keys: Vec<Vec<u8>> = on_primary(&mut redis, &list, &key).await?;
+        let ours: Vec<_> = keys.into_iter().filter(|key| key.starts_with(prefix.as_bytes())).collect();
+        if ours.is_empty() {
+            return Ok(());
+        }
+        for some in ours.chunks(KEYS) {
+            let _: u64 = on_primary(&mut redis, redis::cmd("UNLINK").arg(some), &key).await?;
+        }
+    }
+}
+
+/// Asks the node that has the key.
+async fn on_primary<T: FromRedisValue>(redis: &mut ClusterConnection, cmd: &Cmd, key: &str) -> RedisResult<T> {
+    let route = Route::with_key(key, SlotAddr::Master);
+    let routing = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
+    let answer = redis.route_command(cmd.clone(), routing).await?;
+    Ok(T::from_redis_value(answer)?)
+}

@@ -1,0 +1,100 @@
+//! Where a partition's writer stands, and the Redis that says so.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::try_join_all;
+use onhand_wire::l2;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use redis::{FromRedisValue, Pipeline, RedisResult};
+use tokio::runtime::Handle;
+
+use super::{ASK, Batch, Failed, Writing};
+use crate::cache::l2::Redis;
+
+/// How long Redis may take for one batch.
+pub(super) const REDIS: Duration = Duration::from_secs(2);
+/// KEYS: the offset, then the hash of each record. ARGV: the offset expected, the offset to move to,
+/// then field and value of each record. Answers the offset that is there.
+const WRITE: &str = concat!(
+    include_str!("../../cache/newer.lua"),
+    r#"
+local at = redis.call('GET', KEYS[1])
+if at ~= ARGV[1] then return at end
+for i = 2, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 1 then join(KEYS[i], ARGV[2 * i - 1], ARGV[2 * i]) end
+end
+redis.call('SET', KEYS[1], ARGV[2])
+return ARGV[2]
+"#
+);
+
+/// Redis, as the writer's thread asks it.
+pub(super) struct Link {
+    pub(super) redis: Arc<Redis>,
+    pub(super) runtime: Handle,
+}
+
+impl Link {
+    pub(super) fn within<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> Result<T, Failed> {
+        let answered = self.runtime.block_on(async { tokio::time::timeout(REDIS, answer).await });
+        Ok(answered.map_err(|_| Failed::TooSlow)??)
+    }
+
+    fn one<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Failed> {
+        self.within(self.redis.run(pipeline))
+    }
+
+    /// At once, each for a partition of its own.
+    pub(super) fn all<T: FromRedisValue>(&self, pipelines: &[Pipeline]) -> Result<Vec<T>, Failed> {
+        self.within(try_join_all(pipelines.iter().map(|pipeline| self.redis.run(pipeline))))
+    }
+
+    /// Takes as long as it takes: a partition may hold many hashes.
+    fn clear(&self, partition: i32) -> Result<(), Failed> {
+        let mut pipeline = redis::pipe();
+        pipeline.del(l2::offset_key(partition)).ignore(); // first: without it nothing is read and nothing filled
+        self.one::<()>(&pipeline)?;
+        Ok(self.runtime.block_on(self.redis.clear(partition))?)
+    }
+}
+
+/// Where a partition's writer stands, in Redis.
+pub(super) struct Place {
+    pub(super) topic: String,
+    pub(super) log_id: Arc<str>,
+    pub(super) link: Link,
+}
+
+impl Place {
+    pub(super) fn pipeline(&self, partition: i32, expected: i64, batch: &Batch) -> Pipeline {
+        let mut pipeline = redis::pipe();
+        let command = pipeline.cmd("EVAL");
+        command.arg(WRITE).arg(1 + batch.from(expected).count()).arg(l2::offset_key(partition));
+        batch.from(expected).for_each(|record| {
+            command.arg(l2::key(partition, &record.sku));
+        });
+        command.arg(l2::encode_offset(&self.log_id, expected)).arg(l2::encode_offset(&self.log_id, batch.next));
+        batch.from(expected).for_each(|record| {
+            command.arg(&record.field).arg(&record.value);
+        });
+        pipeline
+    }
+
+    /// The offset to write from: Redis's, or the log's end after clearing the partition.
+    pub(super) fn of(&self, consumer: &BaseConsumer<Writing>, partition: i32) -> Result<i64, Failed> {
+        let key = l2::offset_key(partition);
+        loop {
+            let (low, high) = consumer.fetch_watermarks(&self.topic, partition, ASK)?;
+            let (held,): (Option<String>,) = self.link.one(redis::pipe().get(&key))?;
+            let held = held.as_deref().and_then(l2::decode_offset);
+            if let Some((_, offset)) = held.filter(|(id, at)| *id == &*self.log_id && (low..=high).contains(at)) {
+                return Ok(offset);
+            }
+            tracing::info!(partition, ?held, low, high, "clearing the second tier's partition");
+            self.link.clear(partition)?;
+            // Not over another writer's: edges may have filled on the strength of it.
+            let place = l2::encode_offset(&self.log_id, high);
+            self.link.one::<()>(redis::pipe().set_nx(&key, place).ignore())?;
+        }
+    }
+}

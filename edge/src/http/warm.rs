@@ -1,0 +1,75 @@
+//! `POST /internal/api/inventory/warm-cache`: loads L2, and L1 of this node, before lookups do.
+
+use std::time::Instant;
+
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use onhand_wire::{
+    Problem, Sku,
+    auth::Scope,
+    bulk::{MOST_HELD, MOST_HELD_DEFAULT},
+    request::{self, Check},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Failure, Reply, body, json as answer};
+use crate::{
+    cache::{
+        LoadError,
+        warm::{STEP, Warmed},
+    },
+    node::Node,
+};
+
+/// Both may be given; neither is `{"top":1000}`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Warm {
+    /// That many of those with most units in open reservations; then others, by name.
+    #[serde(default)]
+    top: Option<usize>,
+    #[serde(default)]
+    skus: Option<Vec<Sku>>,
+}
+
+impl Check for Warm {
+    fn check(&self) -> Result<(), Problem> {
+        let fits = self.top.is_none_or(|top| (1..=MOST_HELD).contains(&top));
+        fits.then_some(()).ok_or_else(|| Problem::field("top", format!("a whole number from 1 to {MOST_HELD}")))
+    }
+}
+
+/// What is named first, then the top; each once.
+async fn wanted(node: &Node, warm: Warm) -> Result<Vec<Sku>, LoadError> {
+    let top = warm.top.or(warm.skus.is_none().then_some(MOST_HELD_DEFAULT));
+    let mut skus = warm.skus.unwrap_or_default();
+    if let Some(top) = top {
+        skus.extend(node.origin.most_held(top).await?);
+    }
+    let mut seen = std::collections::HashSet::new();
+    skus.retain(|sku| seen.insert(sku.clone()));
+    Ok(skus)
+}
+
+pub(super) async fn post(node: &Node, request: Request<Incoming>) -> Result<Reply, Failure> {
+    let began = Instant::now();
+    let (head, content) = request.into_parts();
+    node.auth.needs(&head.headers, Scope::Operator)?;
+    body::check_media_type(&head.headers, &content)?;
+    let warm: Warm = request::read(&body::read(content, node.body_timeout).await?)?;
+    let skus = wanted(node, warm).await?;
+    let mut warmed = Warmed { asked: skus.len(), ..Warmed::default() };
+    for step in skus.chunks(STEP) {
+        let failed = node.cache.warm(step, &mut warmed).await.err();
+        tracing::info!(done = warmed.done, asked = warmed.asked, l2_filled = warmed.l2_filled, "warming");
+        match failed {
+            Some(error) if warmed.failed == warmed.done => return Err(error.into()),
+            Some(_) => break, // the rest would fare no better: the answer says how far it came
+            None => {}
+        }
+    }
+    let mut shown = json!(warmed);
+    shown["took_ms"] = json!(began.elapsed().as_millis() as u64);
+    Ok(answer(StatusCode::OK, shown.to_string()))
+}

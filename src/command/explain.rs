@@ -1,0 +1,84 @@
+//! `onhand explain`: what each tier holds of a SKU, and which of them is wrong.
+
+mod ask;
+mod finding;
+mod show;
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use onhand_wire::Sku;
+use serde::Serialize;
+
+use super::Done;
+use crate::config::Config;
+use ask::{Asked, Edge, Origin};
+use finding::{Finding, Grade};
+
+/// Tell what each edge's L1 and recent changes, the regions' L2 and the origin hold of a SKU, and judge it
+///
+/// Edges are asked first, on their management listeners, then the origin: whatever a tier holds must then be what
+/// the origin has, or an older version that the edge's as-of does not rule out (behind: it lags), or it is wrong.
+/// Shown are versions, what each channel sees and which rule changed that, and the last lines of the ledger.
+/// Ends with exit code 1 when a tier is wrong or cannot be reached.
+///
+/// Examples:
+///   onhand explain 22423
+///   onhand explain "DOTCOM POST/A" --edges http://edge-1:8081,http://edge-2:8081 --origin http://origin-1:8090
+///   onhand explain 22423 --json | jq '.findings[] | select(.grade == "wrong")'
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// As callers spell it; with quotes where the shell needs them
+    sku: Sku,
+    /// Management addresses of the edges, with commas [default: edge.management of the configuration]
+    #[arg(long, value_name = "URL,…", value_delimiter = ',')]
+    edges: Vec<String>,
+    /// The origin's API [default: the first of edge.origin.urls of the configuration]
+    #[arg(long, value_name = "URL")]
+    origin: Option<String>,
+    /// A token of scope operator [default: edge.origin.token of the configuration]
+    #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_OPERATOR", hide_env_values = true)]
+    token: Option<String>,
+    /// Lines of the ledger, newest first
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=500))]
+    lines: u16,
+    /// One JSON object: findings, edges, origin
+    #[arg(long)]
+    json: bool,
+}
+
+/// All of it, as `--json` prints it.
+#[derive(Serialize)]
+struct Report {
+    sku: Sku,
+    /// The gravest of the findings' grades; `right` without any.
+    verdict: Grade,
+    findings: Vec<Finding>,
+    edges: Vec<Edge>,
+    origin: Origin,
+}
+
+pub(super) async fn run(args: Args, config: Config) -> Done {
+    let Args { sku, edges, origin, token, lines, json } = args;
+    let edges = if edges.is_empty() { vec![config.edge.management.clone()] } else { edges };
+    let token = token.unwrap_or_else(|| config.edge.origin.token.expose().to_owned());
+    if token.is_empty() {
+        let said = "--token: none is given, and edge.origin.token is not set; a token of scope operator is needed \
+                    (`onhand token issue --scope operator …`, or ONHAND_TOKEN_OPERATOR)";
+        return Err(said.into());
+    }
+    let Some(origin) = origin.or_else(|| config.edge.origin.urls.first().cloned()) else {
+        return Err("--origin: none is given, and edge.origin.urls is empty".into());
+    };
+    let Asked { edges, origin } = ask::all(&sku, &edges, &origin, &token, lines).await?;
+    let findings = finding::all(&edges, &origin.facts);
+    let verdict = findings.iter().map(|finding| finding.grade).max().unwrap_or(Grade::Right);
+    let failed = verdict == Grade::Wrong || edges.iter().any(|edge| edge.explained.is_none());
+    let report = Report { sku, verdict, findings, edges, origin };
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", show::report(&report, std::io::stdout().is_terminal()));
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
