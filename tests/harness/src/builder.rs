@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::{Error, Postgres, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site};
+use crate::{Error, Links, Postgres, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site};
 
 /// What a world shall have.
 #[must_use = "a world starts with .ready().await"]
@@ -18,6 +18,7 @@ pub struct Builder {
     idle_origins: usize,
     dedicated: bool,
     standby: bool,
+    links: bool,
     rules: String,
     region: Option<String>,
     partitions: i32,
@@ -33,6 +34,7 @@ impl Default for Builder {
             idle_origins: 0,
             dedicated: false,
             standby: false,
+            links: false,
             rules: String::new(),
             region: None,
             partitions: 8,
@@ -65,6 +67,11 @@ impl Builder {
     /// A streaming standby of the database, which origins know of; on servers of its own.
     pub fn standby(self) -> Self {
         Self { standby: true, dedicated: true, ..self }
+    }
+
+    /// Proxies between nodes and servers, which the test may cut; on servers of its own.
+    pub fn links(self) -> Self {
+        Self { links: true, dedicated: true, ..self }
     }
 
     /// A directory of rules, for origins and edges.
@@ -108,10 +115,15 @@ impl Builder {
         let standby = if self.standby { Some(servers.postgres.standby_in(&scratch)?) } else { None };
         let shared = self.shared(&servers, standby.as_ref(), &tokens, &name, redis_database);
         servers.postgres.sql("postgres", &format!("CREATE DATABASE {name}")).await;
+        let http = crate::client::http();
+        let mut links = if self.links { Some(Links::lay(&servers).await) } else { None };
         let site =
-            Site { config: &shared, binary: &binary, scratch: &scratch, env: &self.env, http: crate::client::http() };
-        let origins = site.origins(self.origins + self.idle_origins)?;
-        let edges = site.edges(self.edges, &origins, self.origins, &tokens.operator)?;
+            Site { config: &shared, binary: &binary, scratch: &scratch, env: &self.env, http, servers: &servers };
+        let origins = site.origins(self.origins + self.idle_origins, links.as_ref())?;
+        if let Some(links) = &mut links {
+            links.lay_to(&origins).await;
+        }
+        let edges = site.edges(self.edges, &origins, self.origins, &tokens.operator, links.as_ref())?;
         let migrate = scratch.path().join("origin-0.toml");
         binary::run(&binary, &["migrate", "--config", &migrate.to_string_lossy()])?;
         let world = World {
@@ -121,6 +133,7 @@ impl Builder {
             edges,
             servers,
             standby,
+            links,
             name,
             redis_database,
             topic: shared.topic,

@@ -14,7 +14,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    Error,
+    Clock, Error,
     spawn::{self, User},
     tree,
 };
@@ -42,6 +42,8 @@ struct Inner {
     /// Shared with other tests, which would not expect it to die.
     shared: bool,
     child: Mutex<Option<Child>>,
+    /// For the runs from now on, besides the recipe's.
+    env: Mutex<Vec<(String, String)>>,
 }
 
 /// A handle; the process dies with the last one.
@@ -50,7 +52,8 @@ pub struct Process(Arc<Inner>);
 
 impl Process {
     pub(crate) fn new(recipe: Recipe, shared: bool, probe: Probe) -> Self {
-        Self(Arc::new(Inner { recipe, probe, shared, child: Mutex::new(None) }))
+        let (child, env) = (Mutex::new(None), Mutex::default());
+        Self(Arc::new(Inner { recipe, probe, shared, child, env }))
     }
 
     pub fn name(&self) -> &str {
@@ -81,7 +84,7 @@ impl Process {
         std::env::vars_os().filter(|(name, _)| steers(name)).for_each(|(name, _)| {
             command.env_remove(name);
         });
-        command.envs(recipe.env.iter().cloned());
+        command.envs(recipe.env.iter().cloned()).envs(self.env().iter().cloned());
         command.current_dir(&recipe.logs).stdin(Stdio::null()).stdout(self.out_file()?).stderr(self.log_file()?);
         command.process_group(0); // a Ctrl-C at the terminal is ours to handle
         spawn::spawn(command).map_err(Error::file("cannot run (setpriv is in the package util-linux)", &recipe.program))
@@ -169,6 +172,16 @@ impl Process {
     fn child(&self) -> MutexGuard<'_, Option<Child>> {
         // A panic elsewhere must not keep us from killing it.
         self.0.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn env(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        self.0.env.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From its next start on it lives by this clock; by the machine's again with `None`.
+    pub fn live_by(&self, clock: Option<&Clock>) {
+        self.assert_own();
+        *self.env() = clock.map(Clock::env).unwrap_or_default();
     }
 
     fn assert_own(&self) {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Builder, Kafka, Node, Postgres, Redis, Servers, Tokens, scratch::Scratch};
+use crate::{Builder, Kafka, Links, Node, Postgres, Redis, Servers, Tokens, scratch::Scratch};
 
 /// Edges and origins over real servers, all gone when it is dropped. On a panic it first prints
 /// the last lines of every process.
@@ -15,6 +15,7 @@ pub struct World {
     pub(crate) origins: Vec<Node>,
     pub(crate) edges: Vec<Node>,
     pub(crate) standby: Option<Postgres>,
+    pub(crate) links: Option<Links>,
     pub(crate) servers: Arc<Servers>,
     pub(crate) name: String,
     pub(crate) redis_database: u32,
@@ -54,6 +55,11 @@ impl World {
     /// Panics in a world without one.
     pub fn standby(&self) -> &Postgres {
         self.standby.as_ref().expect("World::start().standby()")
+    }
+
+    /// Panics in a world without them.
+    pub fn links(&self) -> &Links {
+        self.links.as_ref().expect("World::start().links()")
     }
 
     /// The name of its database.
