@@ -52,7 +52,8 @@ impl std::ops::Deref for Kafka {
 impl Kafka {
     pub(crate) fn start_in(scratch: &Scratch, shared: bool) -> Result<Self, Error> {
         let (port, controller) = (Port::reserve(), Port::reserve());
-        let detours = [(); DETOURS].map(|()| Detour { port: Port::reserve(), advertised: Mutex::new(Some(Port::reserve())) });
+        let detours =
+            [(); DETOURS].map(|()| Detour { port: Port::reserve(), advertised: Mutex::new(Some(Port::reserve())) });
         let logs = scratch.dir("kafka")?.join("log");
         let settings = properties(port.number, controller.number, &detours, &logs);
         let settings = scratch.file("kafka/server.properties", &settings)?;

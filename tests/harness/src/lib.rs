@@ -53,8 +53,8 @@ pub mod wait;
 
 pub use builder::Builder;
 pub use cheap::Cheap;
-pub use clock::Clock;
 pub use client::{Call, Client, Reply, encode};
+pub use clock::Clock;
 pub use error::Error;
 pub use links::Links;
 pub use node::Node;

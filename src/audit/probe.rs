@@ -1,0 +1,89 @@
+//! Writes of the audit's own: one unit away, and back. The first of each pair takes, so that what is
+//! shown meanwhile is never more than there is.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use onhand_checker::{Key, Write};
+use onhand_wire::{Timestamp, session::Session};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::Stage;
+use crate::fleet::{Ask, Error};
+
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) struct Probes {
+    stop: Arc<AtomicBool>,
+    under_way: JoinSet<(u64, Vec<String>)>,
+}
+
+/// What became of them.
+#[derive(Default)]
+pub(super) struct Probed {
+    pub pairs: u64,
+    pub failures: Vec<String>,
+}
+
+pub(super) fn start(stage: &Arc<Stage>, keys: &[Key]) -> Probes {
+    let (stop, mut under_way) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+    for key in keys.iter().cloned() {
+        let (stage, stop) = (Arc::clone(stage), Arc::clone(&stop));
+        under_way.spawn(async move {
+            let (mut pairs, mut failures) = (0, Vec::new());
+            while !stop.load(Ordering::Relaxed) {
+                match pair(&stage, &key).await {
+                    Ok(()) => pairs += 1,
+                    Err(error) => {
+                        failures.push(error.to_string());
+                        break;
+                    }
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            (pairs, failures)
+        });
+    }
+    Probes { stop, under_way }
+}
+
+impl Probes {
+    /// Pairs under way are finished: nothing stays taken away.
+    pub(super) async fn stop(mut self) -> Probed {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut probed = Probed::default();
+        while let Some(done) = self.under_way.join_next().await {
+            let (pairs, failures) = done.expect("probes don't panic");
+            probed.pairs += pairs;
+            probed.failures.extend(failures);
+        }
+        probed
+    }
+}
+
+async fn pair(stage: &Stage, key: &Key) -> Result<(), Error> {
+    adjust(stage, key, -1).await?;
+    tokio::time::sleep(PAUSE).await;
+    adjust(stage, key, 1).await
+}
+
+async fn adjust(stage: &Stage, (sku, location): &Key, delta: i64) -> Result<(), Error> {
+    let path = format!("/inventory/products/{}/adjustments", utf8_percent_encode(sku.as_str(), NON_ALPHANUMERIC));
+    let reason = "onhand audit: one unit away, and back";
+    let body = json!({"location": location, "delta": delta, "kind": "correction", "reason": reason});
+    let answer = stage.origins.ask(0, &Ask::json(Method::POST, path, &body).once()).await?.success()?;
+    let at = answer.header("onhand-as-of").and_then(Timestamp::parse);
+    let session = answer.header("onhand-session").and_then(|token| Session::decode(token).ok());
+    if let Some((at, session)) = at.zip(session) {
+        Write::of_session(&session, at).for_each(|write| stage.checker.acknowledged(&write));
+    }
+    Ok(())
+}
