@@ -6,6 +6,8 @@ use onhand_harness::{Client, Reply, World, eventually};
 use reqwest::Method;
 
 const SHOWS: Duration = Duration::from_secs(30);
+/// Long enough to look around in before it is over, on a busy machine too.
+const STALE_IF_ERROR_S: &str = "12";
 
 struct Shop {
     world: World,
@@ -14,7 +16,7 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
-        let world = World::start().edges(1).links().env("ONHAND_FRESHNESS__STALE_IF_ERROR_S", "4");
+        let world = World::start().edges(1).links().env("ONHAND_FRESHNESS__STALE_IF_ERROR_S", STALE_IF_ERROR_S);
         let world = world.env("CIRCUIT_BREAKER_BASE_TIMEOUT", "200ms").env("CIRCUIT_BREAKER_MAX_TIMEOUT", "500ms");
         let world = world.env("ONHAND_EDGE__REDIS__URL", "").ready().await;
         world.location("a", 0).await;
@@ -104,11 +106,14 @@ async fn catching_up(shop: &Shop) {
     assert!(bounded.header("onhand-as-of").unwrap() > as_of.as_str(), "what was loaded now is as of now");
     let miss = shop.look("cold-2").await.expect(200);
     assert_eq!((source(&miss), miss.header("onhand-stale")), ("origin", None));
+    shop.world.links().edge_kafka.heal();
+    eventually!(SHOWS, shop.is("live", 0.0, 200).await);
 }
 
 /// Neither feed nor origin: what is cached is shown, marked; nothing else can be had.
 async fn stale(shop: &Shop) {
     shop.cut_origins();
+    shop.world.links().edge_kafka.cut();
     eventually!(SHOWS, shop.is("stale", 2.0, 503).await);
     let marked = shop.look("cached").await.expect(200);
     assert_eq!((source(&marked), marked.header("onhand-stale")), ("l1", Some("true")));
