@@ -79,12 +79,18 @@ impl Process {
     fn spawn(&self) -> Result<Child, Error> {
         let recipe = &self.0.recipe;
         let mut command = spawn::bound(recipe.user);
+        // By env, not for the whole command: what another user's process shares in memory must be its own.
+        let env = self.env();
+        if !env.is_empty() {
+            command.arg("env").args(env.iter().map(|(name, value)| format!("{name}={value}")));
+        }
+        drop(env);
         command.arg(&recipe.program).args(&recipe.args);
         // What the developer has set for an onhand of their own must not reach the world's.
         std::env::vars_os().filter(|(name, _)| steers(name)).for_each(|(name, _)| {
             command.env_remove(name);
         });
-        command.envs(recipe.env.iter().cloned()).envs(self.env().iter().cloned());
+        command.envs(recipe.env.iter().cloned());
         command.current_dir(&recipe.logs).stdin(Stdio::null()).stdout(self.out_file()?).stderr(self.log_file()?);
         command.process_group(0); // a Ctrl-C at the terminal is ours to handle
         spawn::spawn(command).map_err(Error::file("cannot run (setpriv is in the package util-linux)", &recipe.program))
