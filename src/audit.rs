@@ -25,6 +25,7 @@ use crate::{
 };
 use report::Report;
 use rounds::Rounds;
+use truth::Truth;
 
 /// How long an origin may take to answer before the audit gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,7 +71,7 @@ pub(crate) struct Args {
     /// How many SKUs to pick by chance where none is named, 1 to 500
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=500))]
     sample: u16,
-    /// Also write: take one unit of this SKU away at this location and give it back, several times a second
+    /// Also write: take one unit of this SKU away at this location and give it back, again and again
     #[arg(long, value_name = "SKU@LOCATION", value_parser = key)]
     writes: Vec<Key>,
     /// A view rule hides locations or changes numbers: judge only versions, and only of what is shown
@@ -134,6 +135,7 @@ async fn at_rest(stage: &Stage, redis: Option<&str>) -> Result<Vec<Check>, fleet
     let mut checks = tiers::edges::wait_until_past(&stage.edges, &stage.skus, facts.at).await;
     checks.push(tiers::ledger::compare(&stage.origins).await?);
     checks.push(tiers::l2::compare(&facts.live, redis).await?);
-    checks.extend(tiers::edges::compare(&stage.edges, &stage.skus, None, &facts.live).await?);
+    let shown = Truth::load(stage).await?.visible;
+    checks.extend(tiers::edges::compare(&stage.edges, &stage.skus, None, &shown).await?);
     Ok(checks)
 }

@@ -1,7 +1,7 @@
 //! Edges, then the origin, again and again.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -104,19 +104,15 @@ impl Rounds {
         counted.answers += 1;
         counted.stale += u64::from(shown.stale);
         counted.behind.push(u64::try_from(after.at.since(shown.as_of).as_micros()).unwrap_or(u64::MAX));
-        let of = versions(&shown.items.items);
-        let whole = |sku: &&Sku| {
-            let hidden = || after.locations(sku).iter().any(|at| !of.contains_key(&((*sku).clone(), (*at).clone())));
-            !self.retired.contains(*sku) && !(self.stage.view_rules && hidden())
-        };
-        let skus: Vec<Sku> = self.stage.skus.iter().filter(whole).cloned().collect();
-        for item in shown.items.items.iter().filter(|item| skus.contains(&item.sku)) {
+        for item in &shown.items.items {
             for at in &item.locations {
                 self.judge_amount(edge, shown.as_of, &(item.sku.clone(), at.location.clone()), at, [before, after]);
             }
         }
         let Shown { asked, as_of, stale, .. } = *shown;
-        let shown: HashMap<Key, Version> = of.into_iter().filter(|((sku, _), _)| skus.contains(sku)).collect();
+        let whole = |sku: &&Sku| !self.retired.contains(*sku) && !self.stage.view_rules;
+        let skus: Vec<Sku> = self.stage.skus.iter().filter(whole).cloned().collect();
+        let shown = versions(&shown.items.items);
         self.stage.checker.answered(&Answer { node: edge, asked, as_of, stale, skus: &skus, shown });
     }
 

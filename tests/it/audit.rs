@@ -69,9 +69,13 @@ async fn a_healthy_system_holds_and_is_left_as_it_was() {
 async fn violations_are_reported_and_end_it_with_1() {
     let world = World::start().edges(1).env("ONHAND_TEST_EARLY_WATERMARKS", "1").ready().await;
     stocked(&world).await;
-    let done = audit(&world, &["--for", "15s", "--pause", "1ms", "--writes", "x@a", "--json"]);
-    let report = json(&done);
-    assert_eq!((done.status.code(), &report["holds"]), (Some(1), &false.into()), "{report}");
+    let report = (0..12).find_map(|_| {
+        let done = audit(&world, &["--for", "5s", "--pause", "1ms", "--writes", "x@a", "--json"]);
+        let report = json(&done);
+        assert_eq!(done.status.code(), Some(i32::from(report["holds"] == false)), "{report}");
+        (report["holds"] == false).then_some(report)
+    });
+    let report = report.expect("violations within a minute; is it a debug build?");
     let first = &report["violations"][0];
     assert_eq!((&first["rule"], &first["sku"], &first["location"]), (&"unearned".into(), &"x".into(), &"a".into()));
     assert_eq!(first["node"].as_str(), Some(world.edge(0).url().as_str()));

@@ -1,7 +1,7 @@
 //! The two rules, applied to each word as it comes.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -80,13 +80,10 @@ impl Checker {
         state.now += 1;
         state.figures.answers += 1;
         state.figures.stale += u64::from(answer.stale);
-        for sku in answer.skus {
-            for location in state.locations(sku, answer) {
-                let key = (sku.clone(), location);
-                let shown = answer.shown.get(&key).copied();
-                let violations = state.judge(&self.nodes[answer.node], &key, shown, answer);
-                violations.into_iter().for_each(|violation| state.add(violation));
-            }
+        for key in state.keys(answer) {
+            let shown = answer.shown.get(&key).copied();
+            let violations = state.judge(&self.nodes[answer.node], &key, shown, answer);
+            violations.into_iter().for_each(|violation| state.add(violation));
         }
     }
 
@@ -114,13 +111,12 @@ impl State {
     }
 
     /// Those that the answer shows, and those that it should show.
-    fn locations(&self, sku: &Sku, answer: &Answer) -> Vec<LocationId> {
-        let known = self.skus.get(sku).into_iter().flat_map(BTreeMap::keys).cloned();
-        let shown = answer.shown.keys().filter(|(of, _)| of == sku).map(|(_, location)| location.clone());
-        let mut locations: Vec<_> = known.chain(shown).collect();
-        locations.sort();
-        locations.dedup();
-        locations
+    fn keys(&self, answer: &Answer) -> BTreeSet<Key> {
+        let of = |sku: &Sku| {
+            let known = self.skus.get(sku).into_iter().flat_map(BTreeMap::keys);
+            known.map(|location| (sku.clone(), location.clone())).collect::<Vec<_>>()
+        };
+        answer.skus.iter().flat_map(of).chain(answer.shown.keys().cloned()).collect()
     }
 
     fn judge(&mut self, node: &str, key: &Key, shown: Option<Version>, answer: &Answer) -> Vec<Violation> {

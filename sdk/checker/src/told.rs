@@ -43,7 +43,7 @@ pub struct Answer<'a> {
     pub as_of: Timestamp,
     /// `Onhand-Stale`: counted; what the answer claims must be true all the same.
     pub stale: bool,
-    /// What was asked for, at all locations that are written to.
+    /// SKUs of which all that was ever written has to be shown. Of others, what is shown is judged.
     pub skus: &'a [Sku],
     pub shown: HashMap<Key, Version>,
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{Error, scratch::Scratch};
 
-/// What libfaketime reads again each second. The monotonic clock is left alone, as it is by a real jump.
+/// What libfaketime reads again each time, so that all processes of a server jump together. The monotonic clock is left alone, as it is by a real jump.
 pub struct Clock {
     library: PathBuf,
     file: PathBuf,
@@ -23,7 +23,7 @@ impl Clock {
         Ok(Self { library, file, _scratch: scratch })
     }
 
-    /// So many seconds ahead of the machine's clock, or behind it, within a second from now.
+    /// So many seconds ahead of the machine's clock, or behind it, from now on.
     pub fn jump(&self, seconds: i64) {
         // Renamed into place: half a number is a time, too.
         let new = self.file.with_extension("new");
@@ -36,7 +36,7 @@ impl Clock {
         let env = [
             ("LD_PRELOAD", own(&self.library)),
             ("FAKETIME_TIMESTAMP_FILE", own(&self.file)),
-            ("FAKETIME_CACHE_DURATION", "1".to_owned()),
+            ("FAKETIME_NO_CACHE", "1".to_owned()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
             ("DONT_FAKE_MONOTONIC", "1".to_owned()),
         ];

@@ -15,7 +15,7 @@ async fn watermarks_a_round_too_early_are_reported() {
     eventually!(edge.get(&format!("/v1/availability/{}", skus.last().unwrap())).await.status == 200);
     let load = Load::start(&world, skus, 4);
     let found = async |load: &Load| load.shared.checker.figures().violations > 0;
-    eventually!(Duration::from_secs(30), found(&load).await, "is {} a debug build?", world.binary().display());
+    eventually!(Duration::from_secs(90), found(&load).await, "is {} a debug build?", world.binary().display());
     let report = load.end().await.checker.report();
     println!("{report}");
     assert!(report.first.iter().all(|violation| violation.rule == "unearned"), "no node goes back: {report}");

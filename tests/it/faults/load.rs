@@ -32,6 +32,8 @@ pub struct Shared {
     /// Where writes go: edges and origins by turns.
     pub shops: Vec<Client>,
     pub stop: AtomicBool,
+    /// Readers set no bounds and clear nothing.
+    pub from_cache_only: AtomicBool,
     /// From sending a lookup to its answer from L1, in microseconds.
     pub hits: Mutex<Histogram<u64>>,
     /// The latest `Onhand-As-Of` of a write.
@@ -84,6 +86,7 @@ impl Load {
             edges: world.edges().iter().map(edge).collect(),
             shops: nodes.map(|node| node.client(&world.tokens.storefront)).collect(),
             stop: AtomicBool::new(false),
+            from_cache_only: AtomicBool::new(false),
             hits: Mutex::new(histogram()),
             last: Mutex::default(),
         });
@@ -100,6 +103,11 @@ impl Load {
     /// The hits since this was last asked.
     pub fn take_hits(&self) -> Histogram<u64> {
         std::mem::replace(&mut *self.shared.hits.lock().unwrap(), histogram())
+    }
+
+    /// Whether lookups leave the origin alone from now on.
+    pub fn from_cache_only(&self, only: bool) {
+        self.shared.from_cache_only.store(only, Ordering::Relaxed);
     }
 
     pub fn last(&self) -> Timestamp {

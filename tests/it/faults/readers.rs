@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -24,10 +24,11 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub async fn read(shared: Arc<Shared>, node: usize, seed: usize) {
     let mut rng = StdRng::seed_from_u64(seed as u64);
     while !shared.stopped() {
-        if rng.random_ratio(1, 100) {
+        let plain = shared.from_cache_only.load(Ordering::Relaxed);
+        if !plain && rng.random_ratio(1, 100) {
             clear(&shared, node).await;
         }
-        let bound = rng.random_ratio(1, 20).then_some("30");
+        let bound = (!plain && rng.random_ratio(1, 20)).then_some("30");
         if rng.random_ratio(1, 4) {
             all(&shared, node, bound).await;
         } else {
