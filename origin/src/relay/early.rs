@@ -15,7 +15,9 @@ pub(super) fn claimed(t: Timestamp) -> Timestamp {
     static EARLY: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
         let early = std::env::var_os("ONHAND_TEST_EARLY_WATERMARKS").is_some();
         if early {
-            tracing::error!("ONHAND_TEST_EARLY_WATERMARKS is set: watermarks are too early, edges claim what is not so");
+            tracing::error!(
+                "ONHAND_TEST_EARLY_WATERMARKS is set: watermarks are too early, edges claim what is not so"
+            );
         }
         early
     });

@@ -42,7 +42,9 @@ impl Books {
     /// Σ holds = reserved; sold ≤ stock; nothing acknowledged is lost or doubled.
     pub async fn agree_with(&self, world: &World) {
         let books = self.lock().clone();
-        let rows = world.sql("SELECT id::text, state FROM reservations WHERE body->>'order_ref' IS DISTINCT FROM 'probe'").await;
+        let rows = world
+            .sql("SELECT id::text, state FROM reservations WHERE body->>'order_ref' IS DISTINCT FROM 'probe'")
+            .await;
         let there: BTreeMap<String, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         assert_eq!(there.len(), books.len(), "each acknowledged call made one reservation");
         for (id, held) in &books {
