@@ -36,8 +36,8 @@ pub(super) struct Probed {
 
 pub(super) fn start(stage: &Arc<Stage>, keys: &[Key]) -> Probes {
     let (stop, mut under_way) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
-    for key in keys.iter().cloned() {
-        let (stage, stop) = (Arc::clone(stage), Arc::clone(&stop));
+    for key in keys {
+        let (stage, stop, key) = (Arc::clone(stage), Arc::clone(&stop), key.clone());
         under_way.spawn(async move {
             let (mut pairs, mut failures) = (0, Vec::new());
             while !stop.load(Ordering::Relaxed) {

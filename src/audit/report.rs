@@ -71,7 +71,7 @@ impl Report<'_> {
                 format!("{p50:.0} / {p99:.0} / {max:.0} ms"),
             ]);
         }
-        (1..5).filter_map(|column| Some(table.column_mut(column)?.set_cell_alignment(CellAlignment::Right))).count();
+        table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
         table
     }
 

@@ -275,7 +275,7 @@ async fn clocks(stage: &mut Stage) {
     // against the ten minutes before, so edges ask the origin more than they would have to. What is loaded
     // from the origin claims the clock itself, which may be ahead of the last stored T when it falls
     // (docs/proving.md, limits): here the cache alone answers.
-    stage.load.from_cache_only(true);
+    stage.load.answer_from_cache(true);
     let length = i64::try_from(stage.length.as_secs()).unwrap();
     stage
         .drill("PostgreSQL's clock jumps ahead, and back", Over::Passed, async |stage| {
@@ -283,7 +283,7 @@ async fn clocks(stage: &mut Stage) {
             jumps(stage, postgres, &clock, &[length, 0]).await;
         })
         .await;
-    stage.load.from_cache_only(false);
+    stage.load.answer_from_cache(false);
 }
 
 /// It lives by a clock that jumps, and at the end by the machine's again.

@@ -106,7 +106,7 @@ impl Load {
     }
 
     /// Whether lookups leave the origin alone from now on.
-    pub fn from_cache_only(&self, only: bool) {
+    pub fn answer_from_cache(&self, only: bool) {
         self.shared.from_cache_only.store(only, Ordering::Relaxed);
     }
 
