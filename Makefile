@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import bench-visible hard-minute drill-overload
+.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import bench-visible drills hard-minute drill-overload
 
 TOKENS := target/dev-tokens.json
 
@@ -61,6 +61,10 @@ bench-holds: setup ## Holds over HTTP beside a hand-written PostgreSQL transacti
 bench-visible: setup ## From acknowledged to visible at an edge, beside raw Kafka under the same load
 	cargo build --release -p onhand
 	cargo bench -p onhand --bench visible
+
+drills: setup ## Every fault of the table, half a minute each, under load, with the checker; prints a table
+	cargo build --workspace --bins
+	ONHAND_DRILL_SECONDS=30 cargo test --workspace --test it faults::drills -- --nocapture
 
 hard-minute: setup ## A minute of PostgreSQL restarts and killed origins under load, in full
 	cargo build --workspace --bins

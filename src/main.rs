@@ -6,7 +6,12 @@ mod command;
 mod config;
 mod keys;
 mod logging;
+
+mod progress;
+mod fleet;
+mod tiers;
 mod replay;
+mod audit;
 
 use std::process::ExitCode;
 

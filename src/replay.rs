@@ -13,12 +13,10 @@
 mod books;
 mod checks;
 mod error;
-mod fleet;
 mod generate;
 mod look;
 mod orders;
 mod play;
-mod progress;
 mod propagation;
 mod report;
 mod seed;
@@ -28,7 +26,8 @@ mod verbs;
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 pub(crate) use error::Error;
-use fleet::Fleet;
+
+use crate::fleet::Fleet;
 use orders::Source;
 use stage::Stage;
 

@@ -27,6 +27,7 @@ if [ "${1:-}" != build ]; then
   # To run: the servers that the harness starts.
   have setpriv || need util-linux
   have redis-server || need redis-server
+  any /usr/lib/*/faketime/libfaketimeMT.so.1 || need faketime
   have postgres || any /usr/lib/postgresql/*/bin/postgres || need postgresql
   have java || need default-jre-headless
   kafka_there || have mvn || need maven

@@ -9,6 +9,7 @@
 
 mod handoff;
 mod lead;
+mod early;
 mod end;
 mod kafka;
 mod memory;
@@ -133,6 +134,7 @@ fn record(change: &Change, partition: i32) -> Record {
 }
 
 fn watermarks(round: &Round, s: onhand_wire::Timestamp, partitions: i32) -> Vec<Record> {
-    let watermark = Watermark { t: round.t, s, term: round.term, good_since: round.good_since, partitions };
+    let t = early::claimed(round.t);
+    let watermark = Watermark { t, s, term: round.term, good_since: round.good_since, partitions };
     (0..partitions).map(|partition| record(&Change::Watermark(watermark), partition)).collect()
 }

@@ -2,16 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use onhand_checker::{Checker, Key, Write};
 use onhand_wire::{
-    LocationId, Sku, Timestamp, Version,
+    LocationId, Sku, Timestamp,
     reservation::{Reservation, State},
     session::Session,
 };
 
-use super::{fleet::Answer, seed::Key};
+use crate::fleet::Answer;
 
 /// A reservation as last acknowledged. Its verbs are called one at a time, under the lock.
 pub(super) struct Entry {
@@ -23,18 +24,10 @@ pub(super) struct Entry {
 
 pub(super) type Held = Arc<tokio::sync::Mutex<Entry>>;
 
-/// The newest acknowledged state of a key: any answer with a later as-of must show at least it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Floor {
-    pub version: Version,
-    pub at: Timestamp,
-}
-
 #[derive(Default)]
 pub(super) struct Books {
     held: Mutex<Vec<Held>>,
     by_sku: Mutex<HashMap<Sku, Vec<Held>>>,
-    floors: RwLock<HashMap<Key, Floor>>,
     last: Mutex<Timestamp>,
 }
 
@@ -70,26 +63,14 @@ impl Books {
     }
 
     /// Takes a write's version floors and its moment from its headers; the floors, for sampling.
-    pub(super) fn acknowledged(&self, answer: &Answer) -> Option<Session> {
+    pub(super) fn acknowledged(&self, answer: &Answer, checker: &Checker) -> Option<Session> {
         let session = Session::decode(answer.header("onhand-session")?).ok()?;
         let at = answer.header("onhand-as-of").and_then(Timestamp::parse)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = (*last).max(at);
         drop(last);
-        let mut floors = self.floors.write().unwrap_or_else(PoisonError::into_inner);
-        for floor in &session.floors {
-            let Some(location) = &floor.location else { continue };
-            let new = Floor { version: floor.version, at };
-            let held = floors.entry((floor.sku.clone(), location.clone())).or_insert(new);
-            if held.version < new.version {
-                *held = new;
-            }
-        }
+        Write::of_session(&session, at).for_each(|write| checker.acknowledged(&write));
         Some(session)
-    }
-
-    pub(super) fn floor(&self, key: &Key) -> Option<Floor> {
-        self.floors.read().unwrap_or_else(PoisonError::into_inner).get(key).copied()
     }
 
     /// The latest moment that any write was acknowledged with.

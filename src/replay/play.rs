@@ -16,10 +16,10 @@ use super::{
     Error,
     books::{Entry, Held},
     orders::{Order, Orders},
-    progress::Progress,
     stage::{Stage, count},
     verbs::{self, Verb},
 };
+use crate::progress::Progress;
 
 /// Hands out the stream: in order, and no faster than asked.
 struct Stream {

@@ -16,11 +16,8 @@ use onhand_wire::{
 };
 use tokio::task::JoinSet;
 
-use super::{
-    fleet::Ask,
-    look,
-    stage::{Faults, Stage, histogram},
-};
+use super::stage::{Faults, Stage, histogram};
+use crate::fleet::{self, Ask};
 
 /// A feed that needs longer is not slow but broken.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -62,7 +59,7 @@ pub(super) fn consider(stage: &Arc<Stage>, acknowledged_by: usize, session: &Ses
 }
 
 async fn time(stage: &Stage, edge: usize, acknowledged: Instant, sku: &Sku, location: &LocationId, version: Version) {
-    let ask = Ask::get(format!("{}?location={location}", look::path(sku)));
+    let ask = Ask::get(format!("{}?location={location}", fleet::lookup(sku)));
     while acknowledged.elapsed() < LIMIT {
         if let Ok(answer) = stage.edges.ask_once(edge, &ask).await
             && let Ok(shown) = answer.json::<Availability>()

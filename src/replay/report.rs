@@ -16,10 +16,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Error,
-    checks::Check,
     orders::{Orders, Source},
     stage::Stage,
 };
+use crate::tiers::Check;
 
 pub(super) struct Report {
     /// Name, the figure for people, the figure for programs.
@@ -106,7 +106,7 @@ impl Report {
         if let Some(column) = table.column_mut(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-        let verdict: String = self.verdict.iter().map(line).collect();
+        let verdict: String = self.verdict.iter().map(Check::line).collect();
         let end = if self.holds() { "verdict: holds" } else { "verdict: DOES NOT HOLD" };
         let (oversold, mismatches) = self.mismatches();
         let mut out = std::io::stdout().lock();
@@ -128,26 +128,8 @@ impl Report {
     pub(super) fn write_json(&self, path: &Path) -> Result<(), Error> {
         let figures: Map<String, Value> =
             self.figures.iter().map(|(name, _, value)| ((*name).to_owned(), value.clone())).collect();
-        let verdict: Vec<Value> = self.verdict.iter().map(as_json).collect();
+        let verdict: Vec<Value> = self.verdict.iter().map(Check::as_json).collect();
         let text = json!({"figures": figures, "verdict": verdict, "holds": self.holds()}).to_string();
         std::fs::write(path, text).map_err(|source| Error::Unwritable { path: path.to_owned(), source })
     }
-}
-
-fn line(check: &Check) -> String {
-    if let Some(why) = check.left_out {
-        return format!("  ——  {}: not compared ({why})\n", check.name);
-    }
-    let mark = if check.holds() { " ok " } else { "FAIL" };
-    let head =
-        format!("{mark}  {}: {} {} compared, {} mismatches\n", check.name, check.compared, check.of, check.mismatches);
-    let examples = check.examples.iter().map(|example| format!("        {example}\n"));
-    std::iter::once(head).chain(examples).collect()
-}
-
-fn as_json(check: &Check) -> Value {
-    json!({
-        "name": check.name, "of": check.of, "compared": check.compared, "mismatches": check.mismatches,
-        "examples": check.examples, "holds": check.holds(), "left_out": check.left_out,
-    })
 }

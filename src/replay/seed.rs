@@ -3,23 +3,21 @@
 use std::{collections::HashMap, fmt::Write};
 
 use bytes::Bytes;
+use onhand_checker::Key;
 use onhand_wire::{ChannelId, LocationId, Sku};
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    Error, checks,
-    fleet::{Ask, Fleet},
-    orders::Orders,
+use super::{Error, orders::Orders};
+use crate::{
+    fleet::{self, Ask, Fleet},
+    tiers,
 };
 
 /// Where a run's stock is, and each location's share of it in percent.
 const LOCATIONS: [(&str, u64); 3] = [("replay-1", 50), ("replay-2", 30), ("replay-3", 20)];
 const CHANNEL: &str = "replay";
-
-/// One SKU at one location.
-pub(super) type Key = (Sku, LocationId);
 
 pub(super) struct Seeded {
     pub channel: ChannelId,
@@ -27,13 +25,6 @@ pub(super) struct Seeded {
     pub skus: Vec<Sku>,
     /// On hand and, of earlier runs, reserved when this run began.
     pub rows: HashMap<Key, Row>,
-}
-
-impl Seeded {
-    /// In serving order.
-    pub(super) fn locations(&self) -> impl Iterator<Item = LocationId> {
-        LOCATIONS.into_iter().map(|(id, _)| LocationId::new(id).expect("a valid id"))
-    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +62,7 @@ async fn topology(origins: &Fleet) -> Result<(), Error> {
 
 /// Holds that an earlier run left open come on top, so that they take nothing from this one.
 async fn reserved_before(origins: &Fleet, skus: &[Sku]) -> Result<HashMap<Key, i64>, Error> {
-    let facts = checks::load(origins, skus).await?;
+    let facts = tiers::load(origins, skus).await?.live;
     Ok(facts.into_iter().map(|(key, fact)| (key, fact.reserved)).collect())
 }
 
@@ -114,5 +105,5 @@ async fn import(origins: &Fleet, orders: &Orders, skus: &[Sku], rows: &HashMap<K
         let _ = write!(detail, "; {error}");
     }
     let advice = "the file's SKUs and names must satisfy the contract; play another file";
-    Err(Error::Refused { call: answer.call, status: answer.status, detail, advice })
+    Err(Error::Fleet(fleet::Error::Refused { call: answer.call, status: answer.status, detail, advice }))
 }

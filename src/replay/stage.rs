@@ -6,14 +6,18 @@ use std::sync::{
 };
 
 use hdrhistogram::Histogram;
+use onhand_checker::Checker;
 
-use super::{Error, books::Books, fleet::Fleet, propagation::Sampler, seed::Seeded};
+use super::{Error, books::Books, propagation::Sampler, seed::Seeded};
+use crate::fleet::Fleet;
 
 pub(super) struct Stage {
     pub edges: Fleet,
     pub origins: Fleet,
     pub seeded: Seeded,
     pub books: Books,
+    /// Judges what lookups show.
+    pub checker: Checker,
     pub counts: Counts,
     pub sampler: Sampler,
     /// From sending a hold to its definite answer, in microseconds.
@@ -34,10 +38,6 @@ pub(super) struct Counts {
     pub nothing_to_return: AtomicU64,
     pub lookups: AtomicU64,
     pub lookup_failures: AtomicU64,
-    /// Answers that were compared with what had been acknowledged before.
-    pub answers_checked: AtomicU64,
-    pub went_back: Faults,
-    pub unearned: Faults,
     pub unexpected: Faults,
 }
 
@@ -80,7 +80,8 @@ pub(super) fn histogram() -> Mutex<Histogram<u64>> {
 impl Stage {
     pub(super) fn new(edges: Fleet, origins: Fleet, seeded: Seeded, sample: u64) -> Self {
         let (books, counts, sampler) = (Books::default(), Counts::default(), Sampler::new(sample));
-        Self { edges, origins, seeded, books, counts, sampler, hold_times: histogram() }
+        let checker = Checker::new((0..edges.len()).map(|edge| edges.url(edge)));
+        Self { edges, origins, seeded, books, checker, counts, sampler, hold_times: histogram() }
     }
 
     /// A write that stayed without a definite answer: the verdict cannot be good.

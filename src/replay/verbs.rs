@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use super::{
     Error,
     books::{Entry, Held},
-    fleet::{Answer, Ask},
     propagation,
     stage::{Stage, count},
 };
+use crate::fleet::{Answer, Ask};
 
 /// Longer than any run: nothing expires meanwhile, so the books need no clock.
 const TTL_S: u32 = 7 * 24 * 3600;
@@ -54,7 +54,7 @@ pub(super) async fn hold(
     if reservation.lines.iter().any(|line| line.quantity < line.requested) {
         count(&stage.counts.partial);
     }
-    if let Some(session) = stage.books.acknowledged(&answer) {
+    if let Some(session) = stage.books.acknowledged(&answer, &stage.checker) {
         propagation::consider(stage, answer.node, &session);
     }
     Ok(Some(stage.books.open(customer, reservation)))
@@ -95,7 +95,7 @@ pub(super) async fn advance(stage: &Stage, edge: usize, entry: &mut Entry, verb:
         unexpected(stage, &answer);
         return Ok(false);
     }
-    stage.books.acknowledged(&answer);
+    stage.books.acknowledged(&answer, &stage.checker);
     count(verb.counter(stage));
     entry.reservation = answer.json()?;
     if entry.reservation.state != state {
@@ -121,7 +121,7 @@ pub(super) async fn give_back(
         unexpected(stage, &answer);
         return Ok(());
     }
-    stage.books.acknowledged(&answer);
+    stage.books.acknowledged(&answer, &stage.checker);
     count(&stage.counts.returns);
     entry.reservation = answer.json()?;
     *entry.returned.entry((line, location.clone())).or_default() += units;

@@ -1,5 +1,15 @@
 //! Real orders while things die: nothing oversold, nothing lost, nothing that differs.
 
+mod load;
+mod readers;
+mod writers;
+mod books;
+mod stage;
+mod records;
+mod drills;
+mod modes;
+mod early;
+
 use std::time::Duration;
 
 use onhand_harness::{

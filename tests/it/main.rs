@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout)] // figures and seeds for whoever reads the run
 
+mod audit;
 mod auth;
 mod dev;
 mod errors;

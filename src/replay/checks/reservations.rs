@@ -9,7 +9,10 @@ use onhand_wire::reservation::Reservation;
 use tokio::{sync::Mutex, task::JoinSet};
 
 use super::Check;
-use crate::replay::{Error, books::Held, fleet::Ask, stage::Stage};
+use crate::{
+    fleet::Ask,
+    replay::{Error, books::Held, stage::Stage},
+};
 
 const AT_ONCE: usize = 32;
 

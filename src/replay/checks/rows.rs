@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use onhand_checker::Key;
 use onhand_wire::Fact;
 
 use super::Check;
-use crate::replay::{seed::Key, stage::Stage};
+use crate::replay::stage::Stage;
 
 pub(super) async fn compare(stage: &Stage, facts: &HashMap<Key, Fact>) -> [Check; 3] {
     let totals = stage.books.totals().await;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    Error, Postgres, RedisCluster, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site,
+    Error, Links, Postgres, RedisCluster, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site,
 };
 
 /// What a world shall have.
@@ -21,6 +21,7 @@ pub struct Builder {
     dedicated: bool,
     standby: bool,
     redis_cluster: bool,
+    links: bool,
     rules: String,
     region: Option<String>,
     partitions: i32,
@@ -37,6 +38,7 @@ impl Default for Builder {
             dedicated: false,
             standby: false,
             redis_cluster: false,
+            links: false,
             rules: String::new(),
             region: None,
             partitions: 8,
@@ -74,6 +76,11 @@ impl Builder {
     /// A Redis Cluster for the edges, of the world's own.
     pub fn redis_cluster(self) -> Self {
         Self { redis_cluster: true, ..self }
+    }
+
+    /// Proxies between nodes and servers, which the test may cut; on servers of its own.
+    pub fn links(self) -> Self {
+        Self { links: true, dedicated: true, ..self }
     }
 
     /// A directory of rules, for origins and edges.
@@ -121,10 +128,15 @@ impl Builder {
             (shared.redis_url, shared.redis_cluster) = (cluster.url(), true);
         }
         servers.postgres.sql("postgres", &format!("CREATE DATABASE {name}")).await;
+        let http = crate::client::http();
+        let mut links = if self.links { Some(Links::lay(&servers).await) } else { None };
         let site =
-            Site { config: &shared, binary: &binary, scratch: &scratch, env: &self.env, http: crate::client::http() };
-        let origins = site.origins(self.origins + self.idle_origins)?;
-        let edges = site.edges(self.edges, &origins, self.origins, &tokens.operator)?;
+            Site { config: &shared, binary: &binary, scratch: &scratch, env: &self.env, http, servers: &servers };
+        let origins = site.origins(self.origins + self.idle_origins, links.as_ref())?;
+        if let Some(links) = &mut links {
+            links.lay_to(&origins).await;
+        }
+        let edges = site.edges(self.edges, &origins, self.origins, &tokens.operator, links.as_ref())?;
         let migrate = scratch.path().join("origin-0.toml");
         binary::run(&binary, &["migrate", "--config", &migrate.to_string_lossy()])?;
         let world = World {
@@ -135,6 +147,7 @@ impl Builder {
             servers,
             standby,
             redis_cluster,
+            links,
             name,
             redis_database,
             topic: shared.topic,

@@ -1,6 +1,11 @@
 //! Apache Kafka itself, one KRaft broker and controller in one JVM. Its log survives `kill` and `start`.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::Path,
+    process::Command,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig,
@@ -10,7 +15,7 @@ use rdkafka::{
 };
 
 use crate::{
-    Error, find,
+    Error, Proxy, find,
     port::Port,
     process::{Process, Recipe},
     scratch::Scratch,
@@ -20,8 +25,21 @@ use crate::{
 pub struct Kafka {
     process: Process,
     port: Port,
+    /// Listeners whose clients are told to come by another port.
+    detours: [Detour; DETOURS],
     _controller: Port,
 }
+
+/// A Kafka client goes where the brokers' metadata tell it, whatever it was started with. So a client
+/// that shall come through a proxy needs a listener that advertises the proxy's port.
+struct Detour {
+    port: Port,
+    /// Where a proxy shall listen; until somebody takes it.
+    advertised: Mutex<Option<Port>>,
+}
+
+/// One for edges, one for origins.
+const DETOURS: usize = 2;
 
 impl std::ops::Deref for Kafka {
     type Target = Process;
@@ -34,8 +52,11 @@ impl std::ops::Deref for Kafka {
 impl Kafka {
     pub(crate) fn start_in(scratch: &Scratch, shared: bool) -> Result<Self, Error> {
         let (port, controller) = (Port::reserve(), Port::reserve());
+        let detours =
+            [(); DETOURS].map(|()| Detour { port: Port::reserve(), advertised: Mutex::new(Some(Port::reserve())) });
         let logs = scratch.dir("kafka")?.join("log");
-        let settings = scratch.file("kafka/server.properties", &properties(port.number, controller.number, &logs))?;
+        let settings = properties(port.number, controller.number, &detours, &logs);
+        let settings = scratch.file("kafka/server.properties", &settings)?;
         let java = find::program("java", "default-jre-headless")?;
         let classpath = find::kafka_classpath()?;
         format_storage(&java, &classpath, &settings)?;
@@ -47,11 +68,23 @@ impl Kafka {
         let brokers = address(&port);
         let process = Process::new(recipe, shared, Box::new(move |_: &Path| answers(&brokers)));
         process.start_blocking()?;
-        Ok(Self { process, port, _controller: controller })
+        Ok(Self { process, port, detours, _controller: controller })
     }
 
     pub fn brokers(&self) -> String {
         address(&self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port.number
+    }
+
+    /// A proxy to this broker, which its clients cannot go round. Panics when none is left.
+    pub(crate) async fn proxy(&self) -> Proxy {
+        let lock = |detour: &Detour| detour.advertised.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut free = self.detours.iter().filter_map(|detour| Some((lock(detour)?, detour.port.number)));
+        let (advertised, target) = free.next().expect("a listener for each proxy");
+        Proxy::on(advertised, target).await
     }
 
     /// Creates a topic; panics unless it is there afterwards.
@@ -81,15 +114,25 @@ fn address(port: &Port) -> String {
     format!("127.0.0.1:{}", port.number)
 }
 
-fn properties(port: u16, controller: u16, logs: &Path) -> String {
+fn properties(port: u16, controller: u16, detours: &[Detour], logs: &Path) -> String {
+    let detour = |index: usize, port: u16| format!(",DETOUR{index}://127.0.0.1:{port}");
+    let (mut listeners, mut advertised, mut protocols) = (String::new(), String::new(), String::new());
+    for (index, Detour { port, advertised: proxy }) in detours.iter().enumerate() {
+        let proxy = proxy.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners += &detour(index, port.number);
+        advertised += &detour(index, proxy.as_ref().expect("nobody has taken it yet").number);
+        protocols += &format!(",DETOUR{index}:PLAINTEXT");
+    }
     // The short broker session: after a kill -9 the new run must not wait 9 s for the old one's to end.
     format!(
         "process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{advertised}
 log.dirs={}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4

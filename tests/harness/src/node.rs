@@ -73,6 +73,10 @@ impl Node {
         self.addresses.url()
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.addresses.api.number
+    }
+
     pub fn management_url(&self) -> String {
         format!("http://{}", self.addresses.listen().1)
     }

@@ -14,7 +14,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    Error,
+    Clock, Error,
     spawn::{self, User},
     tree,
 };
@@ -42,6 +42,8 @@ struct Inner {
     /// Shared with other tests, which would not expect it to die.
     shared: bool,
     child: Mutex<Option<Child>>,
+    /// For the runs from now on, besides the recipe's.
+    env: Mutex<Vec<(String, String)>>,
 }
 
 /// A handle; the process dies with the last one.
@@ -50,7 +52,8 @@ pub struct Process(Arc<Inner>);
 
 impl Process {
     pub(crate) fn new(recipe: Recipe, shared: bool, probe: Probe) -> Self {
-        Self(Arc::new(Inner { recipe, probe, shared, child: Mutex::new(None) }))
+        let (child, env) = (Mutex::new(None), Mutex::default());
+        Self(Arc::new(Inner { recipe, probe, shared, child, env }))
     }
 
     pub fn name(&self) -> &str {
@@ -76,6 +79,12 @@ impl Process {
     fn spawn(&self) -> Result<Child, Error> {
         let recipe = &self.0.recipe;
         let mut command = spawn::bound(recipe.user);
+        // By env, not for the whole command: what another user's process shares in memory must be its own.
+        let env = self.env();
+        if !env.is_empty() {
+            command.arg("env").args(env.iter().map(|(name, value)| format!("{name}={value}")));
+        }
+        drop(env);
         command.arg(&recipe.program).args(&recipe.args);
         // What the developer has set for an onhand of their own must not reach the world's.
         std::env::vars_os().filter(|(name, _)| steers(name)).for_each(|(name, _)| {
@@ -169,6 +178,16 @@ impl Process {
     fn child(&self) -> MutexGuard<'_, Option<Child>> {
         // A panic elsewhere must not keep us from killing it.
         self.0.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn env(&self) -> MutexGuard<'_, Vec<(String, String)>> {
+        self.0.env.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From its next start on it lives by this clock; by the machine's again with `None`.
+    pub fn live_by(&self, clock: Option<&Clock>) {
+        self.assert_own();
+        *self.env() = clock.map(Clock::env).unwrap_or_default();
     }
 
     fn assert_own(&self) {

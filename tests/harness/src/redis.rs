@@ -54,6 +54,10 @@ impl Redis {
         Ok(Self { process, port })
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port.number
+    }
+
     pub fn url(&self, database: u32) -> String {
         format!("redis://127.0.0.1:{}/{database}", self.port.number)
     }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    Error, Node, config,
+    Error, Links, Node, Servers, config,
+    links::Detours,
     node::{Addresses, Plan},
     scratch::Scratch,
 };
@@ -14,13 +15,14 @@ pub(crate) struct Site<'a> {
     pub scratch: &'a Scratch,
     pub env: &'a [(String, String)],
     pub http: reqwest::Client,
+    pub servers: &'a Servers,
 }
 
 impl Site<'_> {
-    pub(crate) fn origins(&self, count: usize) -> Result<Vec<Node>, Error> {
-        (0..count)
-            .map(|index| self.node("origin", index, |api, management| self.config.origin(api, management)))
-            .collect()
+    pub(crate) fn origins(&self, count: usize, links: Option<&Links>) -> Result<Vec<Node>, Error> {
+        let detours = links.map(|links| links.of_origins(self.servers)).unwrap_or_default();
+        let text = |api: &str, management: &str| detours.lead(&self.config.origin(api, management));
+        (0..count).map(|index| self.node("origin", index, text)).collect()
     }
 
     /// The first `running` of the origins come first, and each edge prefers another of them, so that all of them work.
@@ -30,12 +32,16 @@ impl Site<'_> {
         origins: &[Node],
         running: usize,
         token: &str,
+        links: Option<&Links>,
     ) -> Result<Vec<Node>, Error> {
         let urls: Vec<String> = origins.iter().map(Node::url).collect();
         let edge = |index: usize| {
             let mut urls = urls.clone();
             urls[..running].rotate_left(index % running.max(1));
-            self.node("edge", index, |public, management| self.config.edge(public, management, &urls, token))
+            let detours = links.map_or_else(Detours::default, |links| links.of_edge(index, self.servers, origins));
+            self.node("edge", index, |public, management| {
+                detours.lead(&self.config.edge(public, management, &urls, token))
+            })
         };
         (0..count).map(edge).collect()
     }

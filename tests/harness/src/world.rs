@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{Builder, Kafka, Node, Postgres, Redis, RedisCluster, Servers, Tokens, scratch::Scratch};
+use crate::{Builder, Kafka, Links, Node, Postgres, Redis, RedisCluster, Servers, Tokens, scratch::Scratch};
 
 /// Edges and origins over real servers, all gone when it is dropped. On a panic it first prints
 /// the last lines of every process.
@@ -16,6 +16,7 @@ pub struct World {
     pub(crate) edges: Vec<Node>,
     pub(crate) standby: Option<Postgres>,
     pub(crate) redis_cluster: Option<RedisCluster>,
+    pub(crate) links: Option<Links>,
     pub(crate) servers: Arc<Servers>,
     pub(crate) name: String,
     pub(crate) redis_database: u32,
@@ -60,6 +61,11 @@ impl World {
     /// Panics in a world without one.
     pub fn redis_cluster(&self) -> &RedisCluster {
         self.redis_cluster.as_ref().expect("World::start().redis_cluster()")
+    }
+
+    /// Panics in a world without them.
+    pub fn links(&self) -> &Links {
+        self.links.as_ref().expect("World::start().links()")
     }
 
     /// The name of its database.

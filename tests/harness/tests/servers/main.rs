@@ -2,5 +2,7 @@
 //! `kill -9`, and never outlive the test.
 
 mod end;
+mod clock;
+mod proxy;
 mod restart;
 mod world;

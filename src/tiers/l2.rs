@@ -5,16 +5,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use onhand_checker::Key;
 use onhand_wire::{Fact, Sku, l2, partition};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 
 use super::Check;
-use crate::replay::{Error, seed::Key};
+use crate::fleet::Error;
 
 /// L2's writer follows the feed by itself: a difference counts only if it stays.
 const SETTLES: Duration = Duration::from_secs(30);
 
-pub(super) async fn compare(facts: &HashMap<Key, Fact>, url: Option<&str>) -> Result<Check, Error> {
+pub(crate) async fn compare(facts: &HashMap<Key, Fact>, url: Option<&str>) -> Result<Check, Error> {
     let Some(url) = url else {
         return Ok(Check { left_out: Some("no --redis given"), ..new() });
     };

@@ -7,11 +7,34 @@ use std::{
 };
 
 use bytes::Bytes;
+use onhand_wire::Sku;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, header::HeaderMap};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Error;
+/// What stops a command that asks nodes. Every message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("{url} is not an address; write it like http://127.0.0.1:8080")]
+    Address { url: String },
+    #[error(
+        "no definite answer to {call} within {seconds} s (last: {last}); check that the edges and origins named run and can be reached"
+    )]
+    NoAnswer { call: String, seconds: u64, last: String },
+    #[error("{call} was refused with {status}: {detail}; {advice}")]
+    Refused { call: String, status: u16, detail: String, advice: &'static str },
+    #[error(
+        "{call} gave an answer that this version does not understand ({what}); run the same version of onhand on both sides"
+    )]
+    Strange { call: String, what: String },
+    #[error("Redis at {url}: {source}; check --redis (the address in the edges' [edge.redis] url), or leave it out")]
+    Redis { url: String, source: redis::RedisError },
+    #[error("there is nothing to audit: the catalogue is empty; name SKUs with --sku, or import some")]
+    NothingToAudit,
+    #[error("cannot print the report: {0}; see that standard output is open, or write to a file that can grow")]
+    Print(std::io::Error),
+}
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -19,17 +42,17 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 const TRY: Duration = Duration::from_secs(10);
 
 /// Nodes that answer alike, and the token to call them with.
-pub(super) struct Fleet {
+pub(crate) struct Fleet {
     http: reqwest::Client,
     urls: Vec<String>,
     token: String,
     patience: Duration,
-    pub retries: AtomicU64,
+    pub(crate) retries: AtomicU64,
 }
 
 /// A call that may be made again as it is.
 #[derive(Debug, Clone)]
-pub(super) struct Ask {
+pub(crate) struct Ask {
     pub method: Method,
     pub path: String,
     pub key: Option<String>,
@@ -38,17 +61,17 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    pub(super) fn get(path: impl Into<String>) -> Self {
+    pub(crate) fn get(path: impl Into<String>) -> Self {
         Self { method: Method::GET, path: path.into(), key: None, body: None }
     }
 
-    pub(super) fn json(method: Method, path: impl Into<String>, body: &Value) -> Self {
+    pub(crate) fn json(method: Method, path: impl Into<String>, body: &Value) -> Self {
         let body = Some(("application/json", Bytes::from(body.to_string())));
         Self { method, path: path.into(), key: None, body }
     }
 
     /// A write: whatever happens to the answer, it is done once.
-    pub(super) fn once(self) -> Self {
+    pub(crate) fn once(self) -> Self {
         Self { key: Some(uuid::Uuid::new_v4().to_string()), ..self }
     }
 
@@ -59,7 +82,7 @@ impl Ask {
 
 /// A definite answer.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub call: String,
     pub node: usize,
     pub status: u16,
@@ -68,30 +91,30 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body)
             .map_err(|error| Error::Strange { call: self.call.clone(), what: error.to_string() })
     }
 
     /// A member of a problem's body, as text; empty if there is none.
-    pub(super) fn problem(&self, member: &str) -> String {
+    pub(crate) fn problem(&self, member: &str) -> String {
         let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         body[member].as_str().unwrap_or_default().to_owned()
     }
 
     /// Itself, if it succeeded.
-    pub(super) fn success(self) -> Result<Self, Error> {
+    pub(crate) fn success(self) -> Result<Self, Error> {
         if (200..300).contains(&self.status) {
             return Ok(self);
         }
         let advice = match self.status {
             401 => "give tokens that these nodes' key verifies and that have not expired",
-            403 => "give --token-admin a token with scope admin and --token-storefront one with scope storefront",
-            404 => "check that --edge names edges' public listeners and --origin origins' API listeners",
+            403 => "give a token of the scope that --help names",
+            404 => "check that edges are named by their public listeners and origins by their API listeners",
             _ => "see the node's log under this call's correlation id",
         };
         Err(Error::Refused { status: self.status, detail: self.problem("detail"), call: self.call, advice })
@@ -103,7 +126,7 @@ impl Answer {
 }
 
 impl Fleet {
-    pub(super) fn new(urls: &[String], token: &str, patience: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(urls: &[String], token: &str, patience: Duration) -> Result<Self, Error> {
         for url in urls {
             let parsed = reqwest::Url::parse(url).ok().filter(|parsed| parsed.scheme() == "http" && parsed.has_host());
             parsed.ok_or_else(|| Error::Address { url: url.clone() })?;
@@ -114,21 +137,21 @@ impl Fleet {
         Ok(Self { http, urls, token: token.to_owned(), patience, retries: AtomicU64::new(0) })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.urls.len()
     }
 
-    pub(super) fn url(&self, node: usize) -> &str {
+    pub(crate) fn url(&self, node: usize) -> &str {
         &self.urls[node]
     }
 
     /// Asks one node, then the next, until one gives a definite answer.
-    pub(super) async fn ask(&self, first: usize, ask: &Ask) -> Result<Answer, Error> {
+    pub(crate) async fn ask(&self, first: usize, ask: &Ask) -> Result<Answer, Error> {
         self.ask_until_definite(first, 1, ask).await
     }
 
     /// Asks this node alone until it gives a definite answer.
-    pub(super) async fn ask_only(&self, node: usize, ask: &Ask) -> Result<Answer, Error> {
+    pub(crate) async fn ask_only(&self, node: usize, ask: &Ask) -> Result<Answer, Error> {
         self.ask_until_definite(node, 0, ask).await
     }
 
@@ -151,7 +174,7 @@ impl Fleet {
     }
 
     /// One try at one node; why there was no answer.
-    pub(super) async fn ask_once(&self, node: usize, ask: &Ask) -> Result<Answer, String> {
+    pub(crate) async fn ask_once(&self, node: usize, ask: &Ask) -> Result<Answer, String> {
         let url = format!("{}{}", self.urls[node], ask.path);
         let mut request = self.http.request(ask.method.clone(), url).bearer_auth(&self.token);
         if let Some(key) = &ask.key {
@@ -176,4 +199,9 @@ fn causes(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// The path that looks one SKU up.
+pub(crate) fn lookup(sku: &Sku) -> String {
+    format!("/v1/availability/{}", utf8_percent_encode(sku.as_str(), NON_ALPHANUMERIC))
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Check;
-use crate::replay::{Error, fleet::Ask, stage::Stage};
+use crate::fleet::{Ask, Error, Fleet};
 
 #[derive(Deserialize)]
 struct Reconciled {
@@ -13,9 +13,9 @@ struct Reconciled {
     differences: Vec<Value>,
 }
 
-pub(super) async fn compare(stage: &Stage) -> Result<Check, Error> {
+pub(crate) async fn compare(origins: &Fleet) -> Result<Check, Error> {
     let ask = Ask::json(Method::POST, "/internal/api/inventory/reconcile", &json!({"mode": "report"}));
-    let reconciled: Reconciled = stage.origins.ask(0, &ask).await?.success()?.json()?;
+    let reconciled: Reconciled = origins.ask(0, &ask).await?.success()?.json()?;
     let mut check = Check::new("ledger = rows", "rows");
     check.compared = reconciled.checked;
     for difference in &reconciled.differences {

@@ -8,13 +8,13 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::JoinHandle;
 
-pub(super) struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     lines: Option<JoinHandle<()>>,
 }
 
 impl Progress {
-    pub(super) fn new(what: &'static str, total: usize) -> Self {
+    pub(crate) fn new(what: &'static str, total: usize) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{msg:>18} {wide_bar} {pos}/{len} {per_sec} {eta}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -23,7 +23,7 @@ impl Progress {
         Self { bar, lines }
     }
 
-    pub(super) fn add(&self, done: usize) {
+    pub(crate) fn add(&self, done: usize) {
         self.bar.inc(done as u64);
     }
 }

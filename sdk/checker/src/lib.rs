@@ -1,0 +1,21 @@
+//! Judges what edges answer, from the outside: no I/O and no clock of its own.
+//!
+//! Writers say what was acknowledged, readers what they were shown. Two rules follow from the
+//! contract:
+//!
+//! - **Earned.** A write's answer carries `Onhand-As-Of`, rounded up: every lookup answer with a
+//!   later one reflects the write. Both are moments of the origin database's clock, so it does not
+//!   matter which of the two this process heard first.
+//! - **Never back.** An answer of a node whose request was sent after another answer of that node
+//!   had come shows no lower version of any key. Answers that overlap may come in either order.
+//!
+//! Read in this order: the staircase that both rules need, what is told, the checker, its report.
+
+mod staircase;
+mod told;
+mod checker;
+mod report;
+
+pub use checker::Checker;
+pub use report::{Figures, Report, Violation};
+pub use told::{Answer, Asked, Key, Write, versions};
