@@ -19,6 +19,7 @@ use clap::{Parser, Subcommand};
 use onhand_wire::actuator::Loggers;
 
 use crate::{
+    bench,
     config::{self, Config},
     logging, replay,
 };
@@ -71,6 +72,7 @@ enum Command {
     Ledger(ledger::Ledger),
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
+    Bench(bench::Args),
     /// Print the OpenAPI document of the origin's API, as it serves it at /openapi.json
     Openapi,
     /// Print a shell's completions, such as `onhand completions bash`
@@ -113,6 +115,7 @@ impl Command {
             Self::Import(args) => import::run(args).await,
             Self::Ledger(ledger) => ledger.run(global.start()?.0).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
+            Self::Bench(args) => Ok(bench::run(args).await?),
             Self::Openapi => openapi::run(),
             Self::Completions(args) => Ok(args.run()),
         }

@@ -28,6 +28,7 @@ mod verbs;
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 pub(crate) use error::Error;
+pub(crate) use orders::ordered_skus;
 use fleet::Fleet;
 use orders::Source;
 use stage::Stage;

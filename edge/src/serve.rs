@@ -1,5 +1,6 @@
 //! Binds, starts what runs beside requests, accepts, and drains at the end.
 
+mod workers;
 mod connection;
 mod start;
 
@@ -8,10 +9,11 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use hyper_util::server::graceful::GracefulShutdown;
 use onhand_rules::Rules;
 use onhand_wire::actuator::Loggers;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
 use crate::{Auth, BadUrl, Config, Feed, feed::Stop, node::Node};
 use connection::Limits;
+use workers::Workers;
 
 /// A node that cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,7 @@ pub struct Edge {
     node: Arc<Node>,
     ready: watch::Receiver<bool>,
     limits: Limits,
+    workers: Workers,
     drain: Duration,
     background: Background,
 }
@@ -73,10 +76,10 @@ impl Edge {
         let local = |listener: &TcpListener| listener.local_addr();
         let addresses = (local(&public)?, local(&management)?);
         let limits = Limits::of(&config.http);
-        let drain = config.drain.0;
+        let (workers, drain) = (Workers::start(config.threads)?, config.drain.0);
         let (node, background) = start::start(&config, feed, auth, rules, build.into())?;
         let ready = node.ready.clone();
-        Ok(Self { public, management, addresses, node, ready, limits, drain, background })
+        Ok(Self { public, management, addresses, node, ready, limits, workers, drain, background })
     }
 
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
@@ -107,11 +110,12 @@ impl Edge {
     /// Serves until `shutdown`, then stops accepting and lets requests in flight finish within
     /// `drain`.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), std::io::Error> {
-        let Self { public, management, node, limits, drain, background, .. } = self;
+        let Self { public, management, node, limits, workers, drain, background, .. } = self;
         let graceful = GracefulShutdown::new();
         {
-            let shoppers = connection::accept(&public, &graceful, limits, node.clone(), crate::http::public);
-            let operators = connection::accept(&management, &graceful, limits, node, crate::http::management);
+            let (at_work, here) = (|| workers.next().clone(), Handle::current);
+            let shoppers = connection::accept(&public, at_work, &graceful, limits, node.clone(), crate::http::public);
+            let operators = connection::accept(&management, here, &graceful, limits, node, crate::http::management);
             tokio::select! {
                 () = shoppers => {}
                 () = operators => {}
@@ -122,7 +126,7 @@ impl Edge {
         if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
             tracing::warn!(?drain, "requests in flight were cut");
         }
-        drop(background);
+        drop((workers, background));
         Ok(())
     }
 }

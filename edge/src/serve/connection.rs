@@ -1,7 +1,7 @@
 //! One connection: HTTP/1.1, with time limits for a request's head and for idling.
 //!
 //! hyper's own header timeout runs while a connection idles too, so it cannot tell the one limit
-//! from the other; it is set to the longer, and a watch per connection keeps both.
+//! from the other, and it makes a timer for each request; a watch per connection keeps both limits.
 
 use std::{
     convert::Infallible,
@@ -19,13 +19,14 @@ use std::{
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
+    rt::TokioIo,
     server::graceful::{GracefulShutdown, Watcher},
 };
 use onhand_wire::setting::HttpConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    runtime::Handle,
 };
 
 use crate::{http::Reply, node::Node};
@@ -57,7 +58,7 @@ impl Limits {
 /// How hyper reads a connection's requests.
 fn builder(limits: Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.idle.max(limits.head));
+    builder.header_read_timeout(None); // [`Phase`] keeps it
     builder.max_header_size(limits.head_bytes);
     // Named only where it differs: hyper then allocates for each request.
     if limits.headers != HYPERS_HEADERS {
@@ -66,9 +67,10 @@ fn builder(limits: Limits) -> http1::Builder {
     builder
 }
 
-/// Accepts for ever; dropped to stop.
+/// Accepts for ever; dropped to stop. `runtime`: where the next connection is served.
 pub(super) async fn accept<H, F>(
     listener: &TcpListener,
+    runtime: impl Fn() -> Handle,
     graceful: &GracefulShutdown,
     limits: Limits,
     node: Arc<Node>,
@@ -81,7 +83,10 @@ pub(super) async fn accept<H, F>(
         match listener.accept().await {
             Ok((stream, _)) => {
                 let _without_nagle = stream.set_nodelay(true);
-                tokio::spawn(serve(stream, graceful.watcher(), limits, node.clone(), handler));
+                // Out of this runtime's reactor; `serve` puts it into its own.
+                if let Ok(stream) = stream.into_std() {
+                    runtime().spawn(serve(stream, graceful.watcher(), limits, node.clone(), handler));
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -91,18 +96,19 @@ pub(super) async fn accept<H, F>(
     }
 }
 
-async fn serve<H, F>(stream: TcpStream, watcher: Watcher, limits: Limits, node: Arc<Node>, handler: H)
+async fn serve<H, F>(stream: std::net::TcpStream, watcher: Watcher, limits: Limits, node: Arc<Node>, handler: H)
 where
     H: Fn(Arc<Node>, Request<Incoming>) -> F + Copy + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let phase = Arc::new(Phase::new());
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let phase = Arc::new(Phase::default());
     let busy = phase.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         busy.set(BUSY);
-        let (phase, node) = (busy.clone(), node.clone());
+        let (phase, answer) = (busy.clone(), handler(node.clone(), request));
         async move {
-            let reply = handler(node, request).await;
+            let reply = answer.await;
             phase.set(IDLE);
             Ok::<_, Infallible>(reply)
         }
@@ -120,49 +126,45 @@ where
     }
 }
 
-const IDLE: u64 = 0;
-/// Part of a request's head has arrived.
-const HEAD: u64 = 1;
-const BUSY: u64 = 2;
+/// Part of a request's head has arrived, or nothing at all yet.
+const HEAD: u64 = 0;
+const BUSY: u64 = 1;
+const IDLE: u64 = 2;
 
-/// What a connection is doing, and since when: milliseconds of its life, times four.
-struct Phase {
-    born: Instant,
-    state: AtomicU64,
-}
+/// What a connection is doing: a count of its turns, times four. Requests pay for no clock; the
+/// watch sees from one look to the next whether anything has moved.
+#[derive(Default)]
+struct Phase(AtomicU64);
 
 impl Phase {
-    fn new() -> Self {
-        Self { born: Instant::now(), state: AtomicU64::new(HEAD) }
-    }
-
     fn set(&self, phase: u64) {
-        let ms = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
-        self.state.store((ms << 2) | phase, Ordering::Relaxed);
+        let turns = self.0.load(Ordering::Relaxed) >> 2;
+        self.0.store(((turns + 1) << 2) | phase, Ordering::Relaxed);
     }
 
     fn arrived(&self) {
-        if self.state.load(Ordering::Relaxed) & 3 == IDLE {
+        if self.0.load(Ordering::Relaxed) & 3 == IDLE {
             self.set(HEAD);
         }
     }
 
-    /// Resolves when the connection has idled, or sent its head, for too long.
+    /// Resolves when the connection has idled, or sent its head, for too long; up to a look later.
     async fn expires(&self, limits: Limits) {
+        let look = limits.head.min(limits.idle) / 4;
+        let mut seen = (self.0.load(Ordering::Relaxed), Instant::now());
         loop {
-            let state = self.state.load(Ordering::Relaxed);
-            let since = Duration::from_millis(state >> 2);
-            let until = match state & 3 {
-                IDLE => since + limits.idle,
-                HEAD => since + limits.head,
-                _ => self.born.elapsed() + limits.head,
+            tokio::time::sleep(look).await;
+            let (state, now) = (self.0.load(Ordering::Relaxed), Instant::now());
+            let limit = match state & 3 {
+                IDLE => limits.idle,
+                HEAD => limits.head,
+                _ => Duration::MAX,
             };
-            let now = self.born.elapsed();
-            if now >= until {
+            if state != seen.0 {
+                seen = (state, now);
+            } else if now - seen.1 >= limit {
                 return;
             }
-            // A head may begin to arrive meanwhile, and has less time.
-            tokio::time::sleep((until - now).min(limits.head)).await;
         }
     }
 }
