@@ -30,10 +30,13 @@ use error::Failure;
 
 pub(crate) type Reply = Response<Full<Bytes>>;
 
+/// Of a lookup's answer: type, tag, as-of, source, cache control, correlation, and one to spare.
+const HEADERS: usize = 7;
+
 /// A request as handlers see it.
-struct Asked {
+struct Asked<'a> {
     request: Request<Incoming>,
-    correlation: Correlation,
+    correlation: &'a Correlation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,36 +82,50 @@ fn routes() -> &'static Router<Route> {
 /// The public listener.
 pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply {
     let correlation = Correlation::of(&request);
-    let (method, started) = (request.method().clone(), Instant::now());
+    let logged = tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), Instant::now()));
     let cors = node.cors.judge(request.headers());
     if let Some(preflight) = cors.preflight(&request) {
         return preflight;
     }
-    let answered = route(&node, Asked { request, correlation: correlation.clone() }).await;
+    let answered = match *request.method() {
+        Method::GET | Method::HEAD => read(&node, &Asked { request, correlation: &correlation }).await,
+        // Boxed: a request's future is moved once, and a lookup's should be small.
+        _ => Box::pin(write(&node, Asked { request, correlation: &correlation })).await,
+    };
     let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node.metrics));
+    if let Some((method, started)) = logged {
+        let (status, took_ms) = (reply.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
+        let (correlation_id, traceparent) = (correlation.as_str(), correlation.trace());
+        tracing::debug!(%method, status, took_ms, correlation_id, traceparent, "call");
+    }
     correlation.show(&mut reply);
-    let (status, took_ms) = (reply.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
-    let (correlation_id, traceparent) = (correlation.as_str(), correlation.trace());
-    tracing::debug!(%method, status, took_ms, correlation_id, traceparent, "call");
     cors.allow(&mut reply);
     reply
 }
 
-async fn route(node: &Node, asked: Asked) -> Result<Reply, Failure> {
+async fn read(node: &Node, asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let matched = routes().at(asked.request.uri().path()).map_err(|_| not_found())?;
+    let param = |name| matched.params.get(name).unwrap_or_default();
+    match *matched.value {
+        Route::Availability => availability::get(node, asked, param("sku")).await,
+        Route::Query => availability::get(node, asked, "query").await,
+        Route::Reservation => Box::pin(reservations::read(node, asked, param("id"))).await,
+        Route::Health => Ok(health::report(node)),
+        Route::Verb if !reservations::is_verb(param("verb")) => Err(not_found()),
+        other @ (Route::Reservations | Route::Verb) => Err(Failure::MethodNotAllowed(other.allowed())),
+    }
+}
+
+async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     let path = asked.request.uri().path().to_owned();
     let matched = routes().at(&path).map_err(|_| not_found())?;
     let param = |name| matched.params.get(name).unwrap_or_default();
-    let get = matches!(*asked.request.method(), Method::GET | Method::HEAD);
     let post = asked.request.method() == Method::POST;
     match *matched.value {
-        Route::Availability if get => availability::get(node, &asked, param("sku")).await,
-        Route::Query if get => availability::get(node, &asked, "query").await,
         Route::Query if post => query::post(node, asked).await,
         Route::Reservations if post => reservations::create(node, asked).await,
-        Route::Reservation if get => reservations::read(node, &asked, param("id")).await,
         Route::Verb if post => reservations::change(node, asked, param("id"), param("verb")).await,
         Route::Verb if !reservations::is_verb(param("verb")) => Err(not_found()),
-        Route::Health if get => Ok(health::report(node)),
         other => Err(Failure::MethodNotAllowed(other.allowed())),
     }
 }
@@ -129,6 +146,7 @@ fn not_found() -> Failure {
 fn reply(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
+    reply.headers_mut().reserve(HEADERS);
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     reply
 }
