@@ -45,13 +45,16 @@ mod world;
 
 mod cheap;
 mod client;
+pub mod cores;
 pub mod drill;
+mod generator;
 pub mod wait;
 
 pub use builder::Builder;
 pub use cheap::Cheap;
 pub use client::{Call, Client, Reply, encode};
 pub use error::Error;
+pub use generator::Load;
 pub use node::Node;
 pub use process::Process;
 pub use seeds::random_seed;
