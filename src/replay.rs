@@ -28,9 +28,9 @@ mod verbs;
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 pub(crate) use error::Error;
-pub(crate) use orders::ordered_skus;
 use fleet::Fleet;
 use orders::Source;
+pub(crate) use orders::ordered_skus;
 use stage::Stage;
 
 /// Play an order stream through the edges and check that nothing was oversold or lost.

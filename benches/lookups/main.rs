@@ -107,7 +107,8 @@ async fn round(world: &World, server: &Server, args: &Args) -> Measured {
 /// Processor time for each SKU of queries, in microseconds.
 async fn query(world: &World, edge: &Server, args: &Args) -> f64 {
     let before = cores::cpu_time(edge.pid());
-    let load = format!("--closed --mix query=1 --count {} --for {}s --warmup 0s --connections 8", args.skus, args.seconds);
+    let load =
+        format!("--closed --mix query=1 --count {} --for {}s --warmup 0s --connections 8", args.skus, args.seconds);
     let load = world.bench(&edge.url, Some(GENERATOR), &load).await;
     assert!(load.status("query", 200) == load.answered(), "not all queries were answered 200");
     micros(cores::cpu_time(edge.pid()) - before) / (load.answered() * BATCH)
@@ -127,11 +128,18 @@ async fn tail(world: &World, edge: &Server, rate: f64, args: &Args) {
     );
     let load = world.bench(&edge.url, Some(GENERATOR), &asked).await;
     let carried = changing.end();
-    println!("\nHalf the peak, {rate:.0} lookups/s for {} s, while {carried:.0} changes/s were carried ({} offered):", args.tail_seconds, args.changes);
+    println!(
+        "\nHalf the peak, {rate:.0} lookups/s for {} s, while {carried:.0} changes/s were carried ({} offered):",
+        args.tail_seconds, args.changes
+    );
     println!("| µs | p50 | p99 | p99.9 | max |\n|---|---|---|---|---|");
     let shares = ["p50", "p99", "p999", "max"];
-    let row = |what: &str, times: [f64; 4]| println!("| {what} | {} |", times.map(|time| format!("{time:.0}")).join(" | "));
+    let row =
+        |what: &str, times: [f64; 4]| println!("| {what} | {} |", times.map(|time| format!("{time:.0}")).join(" | "));
     row("lookup, from when it was due", shares.map(|share| load.micros("lookup", share)));
     row("sent late by the generator", shares.map(|share| load.late(share)));
-    println!("{:.0}/s were answered. The edge shares its core with PostgreSQL, Kafka and the origin, at a nice of -10.", load.per_second());
+    println!(
+        "{:.0}/s were answered. The edge shares its core with PostgreSQL, Kafka and the origin, at a nice of -10.",
+        load.per_second()
+    );
 }

@@ -47,7 +47,8 @@ const REDIS: &str = "Redis GET";
 
 pub(crate) async fn start(world: &World, skus: usize, only: Option<&str>) -> Vec<Server> {
     let wanted = |name: &str| only.is_none_or(|only| name.to_lowercase().starts_with(&only.to_lowercase()));
-    let own = |name, url: String, pid: Option<i32>| Server { name, url, pid: pid.expect("it runs"), child: None, dir: None };
+    let own =
+        |name, url: String, pid: Option<i32>| Server { name, url, pid: pid.expect("it runs"), child: None, dir: None };
     let origin = world.edge(0).url();
     let mut servers = vec![own(EDGE, origin.clone(), world.edge(0).pid())];
     if wanted("bare hyper + moka") {
@@ -122,7 +123,8 @@ async fn fill_redis(world: &World, origin: &str, skus: usize) {
     for number in 0..skus {
         let (_, body) = from.call("GET", &format!("/v1/availability/S{number:06}"), "", "").await;
         // The name that redis-benchmark draws.
-        let set: redis::RedisResult<()> = redis::cmd("SET").arg(format!("key:{number:012}")).arg(body).query_async(&mut redis).await;
+        let set: redis::RedisResult<()> =
+            redis::cmd("SET").arg(format!("key:{number:012}")).arg(body).query_async(&mut redis).await;
         set.expect("Redis takes a value");
     }
 }

@@ -42,7 +42,15 @@ impl Report {
             let times = spread(edge.iter().zip(rounds).map(|(edge, other)| edge.cpu_us / other.cpu_us));
             println!(
                 "| {name} | {:.2} ({:.2}–{:.2}) | {:.0} ({:.0}–{:.0}) | {:.2} ({:.2}–{:.2}) |",
-                cpu.median, cpu.least, cpu.most, rate.median, rate.least, rate.most, times.median, times.least, times.most,
+                cpu.median,
+                cpu.least,
+                cpu.most,
+                rate.median,
+                rate.least,
+                rate.most,
+                times.median,
+                times.least,
+                times.most,
             );
         }
         let skus = spread(self.queries.iter().map(|cpu_us| 1.0 / cpu_us));

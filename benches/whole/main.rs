@@ -34,7 +34,10 @@ struct Args {
 fn main() {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    println!("| SKUs × locations | lookups/s carried of {} | p50 / p99 ms | holds/s carried of {} | p50 / p99 ms | sent late, p99 ms |", args.lookups, args.holds);
+    println!(
+        "| SKUs × locations | lookups/s carried of {} | p50 / p99 ms | holds/s carried of {} | p50 / p99 ms | sent late, p99 ms |",
+        args.lookups, args.holds
+    );
     println!("|---|---|---|---|---|---|");
     for case in &args.cases {
         let (skus, locations) = case.split_once('x').unwrap_or_else(|| panic!("--cases: {case} is not like 10000x3"));

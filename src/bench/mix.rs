@@ -163,7 +163,9 @@ mod tests {
     #[test]
     fn a_mix_names_what_is_wrong_with_it() {
         assert_eq!("lookup=30,hold=6".parse(), Ok(Mix([30, 0, 6])));
-        for (text, named) in [("buy=1", "buy"), ("lookup=many", "many"), ("lookup", "lookup=30"), ("hold=0", "something")] {
+        for (text, named) in
+            [("buy=1", "buy"), ("lookup=many", "many"), ("lookup", "lookup=30"), ("hold=0", "something")]
+        {
             let error = text.parse::<Mix>().unwrap_err();
             assert!(error.contains(named), "{text}: {error}");
         }

@@ -132,7 +132,8 @@ fn draw(page: &mut String, across: &Axis, up: &Axis, lines: &[Line<'_>]) {
         let _ = write!(page, r#"<text x="{:.1}" y="{}" text-anchor="middle">{name}</text>"#, x(*value), HEIGHT - 14.0);
     }
     for (index, (line, colour)) in lines.iter().zip(COLOURS).enumerate() {
-        let points: Vec<_> = line.points.iter().map(|(across, up)| format!("{:.1},{:.1}", x(*across), y(*up))).collect();
+        let points: Vec<_> =
+            line.points.iter().map(|(across, up)| format!("{:.1},{:.1}", x(*across), y(*up))).collect();
         let _ = write!(page, r#"<path stroke="{colour}" d="M{}"/>"#, points.join("L"));
         let at = LEFT + 80.0 * index as f64;
         let _ = write!(page, r#"<text x="{at}" y="14" style="fill:{colour}">{}</text>"#, line.name);

@@ -43,7 +43,11 @@ async fn tell(bar: ProgressBar, whole: Duration, warmup: Duration, answered: Arc
         let phase = if elapsed < warmup { "warming up, " } else { "" };
         before = now;
         if bar.is_hidden() {
-            eprintln!("bench: {phase}{:.0} of {:.0} s, {rate:.0} answers/s", elapsed.as_secs_f64(), whole.as_secs_f64());
+            eprintln!(
+                "bench: {phase}{:.0} of {:.0} s, {rate:.0} answers/s",
+                elapsed.as_secs_f64(),
+                whole.as_secs_f64()
+            );
         } else {
             bar.set_position(millis(elapsed));
             bar.set_message(format!("{phase}{rate:.0} answers/s"));

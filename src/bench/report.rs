@@ -114,13 +114,18 @@ impl Report {
     pub(super) fn title(&self) -> String {
         let Asked { edges, mix, rate, connections, skus, popularity, seconds, .. } = &self.asked;
         let rate = rate.map_or("as fast as answers came".to_owned(), |rate| format!("{rate}/s offered"));
-        format!("{mix} of {skus} SKUs ({popularity}), {rate} on {connections} connections for {seconds:.0} s, to {}", edges.join(", "))
+        format!(
+            "{mix} of {skus} SKUs ({popularity}), {rate} on {connections} connections for {seconds:.0} s, to {}",
+            edges.join(", ")
+        )
     }
 
     /// One line that says what came of it.
     pub(super) fn outcome(&self) -> String {
         let Self { answered, answered_per_s, failed, unanswered, unsent, .. } = self;
-        format!("{answered} answered, {answered_per_s:.0}/s; {failed} connections broke, {unanswered} unanswered, {unsent} never sent")
+        format!(
+            "{answered} answered, {answered_per_s:.0}/s; {failed} connections broke, {unanswered} unanswered, {unsent} never sent"
+        )
     }
 
     pub(super) fn rows(&self) -> Vec<Vec<String>> {

@@ -71,11 +71,8 @@ fn in_file(path: &Path) -> Result<Vec<Sku>, Error> {
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let mut skus = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
-        let invalid = |why: onhand_wire::InvalidName| Error::Sku {
-            path: path.to_owned(),
-            line: index + 1,
-            why: why.to_string(),
-        };
+        let invalid =
+            |why: onhand_wire::InvalidName| Error::Sku { path: path.to_owned(), line: index + 1, why: why.to_string() };
         skus.push(Sku::new(line).map_err(invalid)?);
     }
     if skus.is_empty() { Err(Error::NoSkus { path: path.to_owned() }) } else { Ok(skus) }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // figures and seeds for whoever reads the run
 
 mod auth;
+mod bench;
 mod dev;
 mod errors;
 mod faults;

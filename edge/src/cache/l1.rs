@@ -18,7 +18,10 @@ use arc_swap::ArcSwapOption;
 use moka::{ops::compute::Op, sync::Cache};
 use onhand_wire::{Sku, Stock, Timestamp};
 
-use super::recent::{News, Recent, Source, TooOld};
+use super::{
+    names::Names,
+    recent::{News, Recent, Source, TooOld},
+};
 use crate::view::Rendered;
 
 /// All that is known of one SKU, and the bodies that it was shown as.
@@ -47,6 +50,7 @@ impl Entry {
 pub(crate) struct L1 {
     moka: Cache<Sku, Arc<Entry>>,
     recent: Arc<Recent>,
+    names: Names,
     /// Entries of an earlier one count for nothing: moka may insert what a closure decided on before
     /// the restart after it has been emptied.
     generation: AtomicU64,
@@ -56,7 +60,8 @@ pub(crate) struct L1 {
 
 impl L1 {
     pub(crate) fn new(entries: u64, recent: Arc<Recent>) -> Self {
-        Self { moka: Cache::new(entries), recent, generation: AtomicU64::new(0), good_since: AtomicU16::new(0) }
+        let (generation, good_since) = (AtomicU64::new(0), AtomicU16::new(0));
+        Self { moka: Cache::new(entries), recent, names: Names::default(), generation, good_since }
     }
 
     pub(crate) fn get(&self, sku: &str) -> Option<Arc<Entry>> {
@@ -101,7 +106,7 @@ impl L1 {
             }
             let unchanged = held.filter(|held| held.stock == stock && stock.known());
             let put = unchanged.is_none();
-            let entry = unchanged.unwrap_or_else(|| Arc::new(Entry::new(stock, generation)));
+            let entry = unchanged.unwrap_or_else(|| self.entry(sku, stock, generation));
             outcome = Ok(entry.clone());
             if put { Op::Put(entry) } else { Op::Nop }
         });
@@ -120,11 +125,16 @@ impl L1 {
     }
 
     fn join_held(&self, sku: Sku, join: impl FnOnce(&mut Stock) -> bool) {
-        self.moka.entry(sku).and_compute_with(|held| {
+        self.moka.entry(sku.clone()).and_compute_with(|held| {
             let Some(held) = held.map(|held| held.into_value()) else { return Op::Nop };
             let mut stock = held.stock.clone();
-            if join(&mut stock) { Op::Put(Arc::new(Entry::new(stock, held.generation))) } else { Op::Nop }
+            if join(&mut stock) { Op::Put(self.entry(&sku, stock, held.generation)) } else { Op::Nop }
         });
+    }
+
+    fn entry(&self, sku: &Sku, mut stock: Stock, generation: u64) -> Arc<Entry> {
+        self.names.compact(sku, &mut stock);
+        Arc::new(Entry::new(stock, generation))
     }
 
     /// Nothing held counts any more, nor what is on its way in. `recent` was emptied before.
