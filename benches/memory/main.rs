@@ -51,16 +51,16 @@ async fn run(args: &Args) {
     let filled = settled(&world, args.skus).await;
     ask(&world, 0..args.skus, args.locations, false).await;
     let rendered = settled(&world, args.skus).await;
-    let facts = (args.skus * args.locations) as f64;
-    let each = |bytes: u64| bytes.saturating_sub(empty) as f64 / facts;
+    let each = |(bytes, held): (u64, f64)| bytes.saturating_sub(empty) as f64 / (held * args.locations as f64);
     println!("{} SKUs × {} locations; resident with an empty L1: {} MiB", args.skus, args.locations, empty >> 20);
     println!("| | resident MiB | bytes a fact |\n|---|---|---|");
-    println!("| facts | {} | {:.0} |", filled >> 20, each(filled));
-    println!("| facts, each SKU's answer kept beside them | {} | {:.0} |", rendered >> 20, each(rendered));
+    println!("| facts | {} | {:.0} |", filled.0 >> 20, each(filled));
+    println!("| facts, each SKU's answer kept beside them | {} | {:.0} |", rendered.0 >> 20, each(rendered));
 }
 
-/// Resident memory when what was loaded lately has been let go: it is kept until the feed has passed it.
-async fn settled(world: &World, skus: usize) -> u64 {
+/// Resident memory, and SKUs in L1, when what was loaded lately has been let go: it is kept until the
+/// feed has passed it.
+async fn settled(world: &World, skus: usize) -> (u64, f64) {
     let mut waited = 0;
     while world.edge(0).metric("edge_recent_entries").await.unwrap_or_default() > skus as f64 / 100.0 {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
@@ -69,8 +69,8 @@ async fn settled(world: &World, skus: usize) -> u64 {
     }
     let held = world.edge(0).metric("edge_l1_entries").await.unwrap_or_default();
     eprintln!("{held} SKUs in L1");
-    assert!(held >= skus as f64 * 0.99, "L1 holds {held} of {skus} SKUs");
-    cores::resident(world.edge(0).pid().expect("the edge runs"))
+    assert!(held >= skus as f64 * 0.9, "L1 holds {held} of {skus} SKUs");
+    (cores::resident(world.edge(0).pid().expect("the edge runs")), held)
 }
 
 /// Asks for each SKU; with `named` locations answers are not kept.
