@@ -36,6 +36,12 @@ impl Load {
         self.0["answered"].as_f64().expect("a number")
     }
 
+    /// All requests that were due, whatever became of them.
+    pub fn due(&self) -> f64 {
+        let fates = ["answered", "failed", "unanswered", "unsent"];
+        fates.into_iter().map(|fate| self.0[fate].as_f64().expect("a number")).sum()
+    }
+
     pub fn per_second(&self) -> f64 {
         self.0["answered_per_s"].as_f64().expect("a number")
     }
