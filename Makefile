@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import bench-visible drills hard-minute drill-overload
+.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory drills hard-minute drill-overload
 
 TOKENS := target/dev-tokens.json
 
@@ -61,6 +61,19 @@ bench-holds: setup ## Holds over HTTP beside a hand-written PostgreSQL transacti
 bench-visible: setup ## From acknowledged to visible at an edge, beside raw Kafka under the same load
 	cargo build --release -p onhand
 	cargo bench -p onhand --bench visible
+
+bench-lookups: setup ## Lookups beside nginx, Varnish, bare hyper with moka, and Redis, each on one core
+	@tests/setup.sh bench
+	cargo build --release -p onhand -p onhand-harness
+	cargo bench -p onhand --bench lookups
+
+bench-whole: setup ## Lookups and holds together on the whole machine, as SKUs and locations grow
+	cargo build --release -p onhand
+	cargo bench -p onhand --bench whole
+
+bench-memory: setup ## Memory of a fact in an edge that holds a million SKUs at three locations
+	cargo build --release -p onhand
+	cargo bench -p onhand --bench memory
 
 drills: setup ## Every fault of the table, half a minute each, under load, with the checker; prints a table
 	cargo build --workspace --bins

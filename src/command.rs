@@ -20,7 +20,7 @@ use clap::{Parser, Subcommand};
 use onhand_wire::actuator::Loggers;
 
 use crate::{
-    audit,
+    audit, bench,
     config::{self, Config},
     logging, replay,
 };
@@ -75,6 +75,7 @@ enum Command {
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
     Audit(audit::Args),
+    Bench(bench::Args),
     /// Print the OpenAPI document of the origin's API, as it serves it at /openapi.json
     Openapi,
     /// Print a shell's completions, such as `onhand completions bash`
@@ -127,6 +128,7 @@ impl Command {
             Self::Ledger(ledger) => ledger.run(global.start()?.0).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
             Self::Audit(args) => Ok(audit::run(args).await?),
+            Self::Bench(args) => Ok(bench::run(args).await?),
             Self::Openapi => openapi::run(),
             Self::Completions(args) => Ok(args.run()),
         }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout)] // this crate is the command: stdout is its answer
 
+mod bench;
 mod command;
 mod config;
 mod keys;

@@ -29,6 +29,7 @@ pub(crate) use error::Error;
 
 use crate::fleet::Fleet;
 use orders::Source;
+pub(crate) use orders::ordered_skus;
 use stage::Stage;
 
 /// Play an order stream through the edges and check that nothing was oversold or lost.

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the build and the tests need and is missing; where it may not, prints the one
-# command that would. Quick when all is there. `tests/setup.sh build`: only what the build needs.
+# command that would. Quick when all is there. `tests/setup.sh build`: only what the build needs;
+# `tests/setup.sh bench`: the peers of the benchmarks too.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -31,6 +32,12 @@ if [ "${1:-}" != build ]; then
   have postgres || any /usr/lib/postgresql/*/bin/postgres || need postgresql
   have java || need default-jre-headless
   kafka_there || have mvn || need maven
+fi
+
+# Peers of `make bench-lookups`.
+if [ "${1:-}" = bench ]; then
+  have nginx || need nginx-light
+  have varnishd || need varnish
 fi
 
 if [ -n "$packages" ]; then

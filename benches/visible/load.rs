@@ -1,7 +1,6 @@
-//! Changes at a steady rate, spread over many SKUs.
+//! Changes at a steady rate, spread over many SKUs of a catalogue.
 
 use std::{
-    fmt::Write,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -10,23 +9,13 @@ use std::{
 };
 
 use onhand_harness::{Cheap, World};
-use reqwest::Method;
 
-const SKUS: u64 = 2000;
+/// Of [`World::catalogue`].
+pub(crate) const SKUS: u64 = 2000;
 const CALLERS: u64 = 16;
 
 fn sku(number: u64) -> String {
-    format!("S{number:05}")
-}
-
-pub(crate) async fn stock(world: &World) {
-    let mut file = "sku,location,quantity\n".to_owned();
-    for number in 0..SKUS {
-        let _ = writeln!(file, "{},eu-1,1000000", sku(number));
-    }
-    let admin = world.origin(0).client(&world.tokens.admin);
-    let import = admin.call(Method::POST, "/inventory/imports?create=true").body("text/csv", file);
-    import.send().await.expect(200);
+    format!("S{number:06}")
 }
 
 pub(crate) struct Running {
@@ -58,7 +47,7 @@ pub(crate) async fn start(world: &World, rate: u32) -> Running {
                     return;
                 }
                 let path = format!("/inventory/products/{}/adjustments", sku((turn * CALLERS + caller) * 7 % SKUS));
-                let body = r#"{"location":"eu-1","delta":-1,"kind":"damaged","reason":"load"}"#;
+                let body = r#"{"location":"l000","delta":-1,"kind":"damaged","reason":"load"}"#;
                 let (status, _) = origin.call("POST", &path, "", body).await;
                 assert!(status == 200, "{status}");
                 done.fetch_add(1, Ordering::Relaxed);

@@ -40,7 +40,7 @@ async fn run(args: &Args) {
     let world = World::start().edges(1).origins(1).dedicated().ready().await;
     world.location("eu-1", 0).await;
     world.stock("probe", "eu-1", 0).await;
-    load::stock(&world).await;
+    world.catalogue(load::SKUS as usize, 1).await;
     let edge = world.edge(0).anonymous();
     eventually!(edge.get("/v1/availability/probe").await.status == 200);
     let running = load::start(&world, args.rate).await;

@@ -1,5 +1,6 @@
 //! L1, then L2, then the origin; and the way in for what changes.
 
+mod names;
 pub(crate) mod l1;
 pub(crate) mod recent;
 pub(crate) mod l2;

@@ -15,6 +15,8 @@ pub struct Config {
     pub listen: String,
     /// Address and port for operators: metrics and actuator. Never the public address.
     pub management: String,
+    /// Threads that serve storefronts, each with connections of its own; 0: one on each core.
+    pub threads: usize,
     /// Names the region: nodes of one region share Redis and its one writer for each partition.
     pub region: String,
     pub origin: OriginConfig,
@@ -41,6 +43,7 @@ impl Default for Config {
         Self {
             listen: "0.0.0.0:8080".to_owned(),
             management: "127.0.0.1:8081".to_owned(),
+            threads: 0,
             region: "local".to_owned(),
             origin: OriginConfig::default(),
             redis: RedisConfig::default(),

@@ -172,9 +172,13 @@ impl Freshness {
     /// (own clock − T) less the least (arrival − S): clock skew cannot hide a stall, and a backlog
     /// read after a pause does not look fresh. Nothing before the first watermark.
     pub(crate) fn staleness(&self, now: Instant) -> Option<Duration> {
-        let t = self.as_of()?.t.micros();
-        let micros = self.clock(now) - t - self.lag.load(Ordering::Acquire);
-        Some(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+        Some(self.staleness_of(self.as_of.load().as_ref()?.t, now))
+    }
+
+    /// The same, of a moment that the caller has read.
+    pub(crate) fn staleness_of(&self, t: Timestamp, now: Instant) -> Duration {
+        let micros = self.clock(now) - t.micros() - self.lag.load(Ordering::Acquire);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
 
     /// No earlier than the database's clock now, for all that the feed's delays tell.
@@ -183,9 +187,14 @@ impl Freshness {
     }
 
     pub(crate) fn mode(&self, now: Instant, origin_reachable: bool) -> Mode {
+        self.mode_at(self.staleness(now), origin_reachable)
+    }
+
+    /// The mode that goes with this staleness; none: nothing was ever applied.
+    pub(crate) fn mode_at(&self, staleness: Option<Duration>, origin_reachable: bool) -> Mode {
         let live = Duration::from_millis(self.config.live_ms);
         let usable = Duration::from_secs(self.config.stale_if_error_s);
-        match self.staleness(now) {
+        match staleness {
             None => Mode::Unavailable,
             Some(staleness) if staleness < live => Mode::Live,
             Some(_) if origin_reachable => Mode::CatchingUp,

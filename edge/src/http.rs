@@ -35,10 +35,13 @@ use error::Failure;
 
 pub(crate) type Reply = Response<Answer>;
 
+/// Of a lookup's answer: type, tag, as-of, source, cache control, correlation, and one to spare.
+const HEADERS: usize = 7;
+
 /// A request as handlers see it.
-struct Asked {
+struct Asked<'a> {
     request: Request<Incoming>,
-    correlation: Correlation,
+    correlation: &'a Correlation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,48 +91,62 @@ fn routes() -> &'static Router<Route> {
 /// The public listener.
 pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply {
     let correlation = Correlation::of(&request);
-    let (method, started) = (request.method().clone(), Instant::now());
+    let logged = tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), Instant::now()));
     let cors = node.cors.judge(request.headers());
     if let Some(preflight) = cors.preflight(&request) {
         return preflight;
     }
     let charge = node.rates.charge(&node.auth, &request).await;
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let asked = Asked { request, correlation: &correlation };
     let answered = match charge.as_ref().and_then(Charge::refusal) {
         Some((problem, seconds)) => Err(Failure::Later(problem, seconds)),
-        None => route(&node, Asked { request, correlation: correlation.clone() }).await,
+        None if reads => read(&node, &asked).await,
+        // Boxed: a request's future is moved once, and a lookup's should be small.
+        None => Box::pin(write(&node, asked)).await,
     };
     let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node));
     if let Some(charge) = charge {
         charge.show(reply.headers_mut());
     }
+    if let Some((method, started)) = logged {
+        let (status, took_ms) = (reply.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
+        let (correlation_id, traceparent) = (correlation.as_str(), correlation.trace());
+        tracing::debug!(%method, status, took_ms, correlation_id, traceparent, "call");
+    }
     correlation.show(&mut reply);
-    let (status, took_ms) = (reply.status().as_u16(), started.elapsed().as_secs_f64() * 1000.0);
-    let (correlation_id, traceparent) = (correlation.as_str(), correlation.trace());
-    tracing::debug!(%method, status, took_ms, correlation_id, traceparent, "call");
     cors.allow(&mut reply);
     reply
 }
 
-async fn route(node: &Arc<Node>, asked: Asked) -> Result<Reply, Failure> {
+async fn read(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let matched = routes().at(asked.request.uri().path()).map_err(|_| not_found())?;
+    let param = |name| matched.params.get(name).unwrap_or_default();
+    match *matched.value {
+        Route::Availability => availability::get(node, asked, param("sku")).await,
+        Route::Query => availability::get(node, asked, "query").await,
+        Route::Reservation => Box::pin(reservations::read(node, asked, param("id"))).await,
+        Route::Stream => Box::pin(stream::get(node, asked)).await,
+        Route::Health => Ok(health::report(node)),
+        Route::Verb if !reservations::is_verb(param("verb")) => Err(not_found()),
+        other @ (Route::Quotes | Route::Reservations | Route::Verb) => Err(Failure::MethodNotAllowed(other.allowed())),
+    }
+}
+
+async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     let path = asked.request.uri().path().to_owned();
     let matched = routes().at(&path).map_err(|_| not_found())?;
     let param = |name| matched.params.get(name).unwrap_or_default();
-    let get = matches!(*asked.request.method(), Method::GET | Method::HEAD);
     let post = asked.request.method() == Method::POST;
     if post {
         node.queue.turn().await?;
     }
     match *matched.value {
-        Route::Availability if get => availability::get(node, &asked, param("sku")).await,
-        Route::Query if get => availability::get(node, &asked, "query").await,
         Route::Query if post => query::post(node, asked).await,
         Route::Quotes if post => quotes::post(node, asked).await,
-        Route::Stream if get => stream::get(node, &asked).await,
         Route::Reservations if post => reservations::create(node, asked).await,
-        Route::Reservation if get => reservations::read(node, &asked, param("id")).await,
         Route::Verb if post => reservations::change(node, asked, param("id"), param("verb")).await,
         Route::Verb if !reservations::is_verb(param("verb")) => Err(not_found()),
-        Route::Health if get => Ok(health::report(node)),
         other => Err(Failure::MethodNotAllowed(other.allowed())),
     }
 }
@@ -150,6 +167,7 @@ fn not_found() -> Failure {
 fn reply(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Answer::from(body));
     *reply.status_mut() = status;
+    reply.headers_mut().reserve(HEADERS);
     reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     reply
 }

@@ -54,6 +54,8 @@ pub(crate) struct Node {
     pub(crate) kafka: bool,
     pub(crate) redis_answers: AtomicBool,
     pub(crate) ready: watch::Receiver<bool>,
+    /// What `ready` said last; it never falls, and reading it takes a lock.
+    pub(crate) was_ready: AtomicBool,
     /// How long a body may take to arrive.
     pub(crate) body_timeout: Duration,
     /// When the last load of the topology for a bounded caller was sent.
@@ -62,7 +64,11 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn is_ready(&self) -> bool {
-        *self.ready.borrow()
+        self.was_ready.load(Ordering::Relaxed) || {
+            let ready = *self.ready.borrow();
+            self.was_ready.store(ready, Ordering::Relaxed);
+            ready
+        }
     }
 
     pub(crate) fn mode(&self) -> Mode {

@@ -1,6 +1,7 @@
 //! Binds, starts what runs beside requests, accepts, and drains at the end.
 
 pub(crate) mod crowd;
+mod workers;
 mod connection;
 mod start;
 
@@ -9,11 +10,12 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use hyper_util::server::graceful::GracefulShutdown;
 use onhand_rules::Rules;
 use onhand_wire::actuator::Loggers;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
 use crate::{Auth, BadUrl, Config, Feed, feed::Stop, node::Node};
 use connection::Limits;
 use crowd::Crowd;
+use workers::Workers;
 
 /// Connections to the management listener; shoppers do not take its places.
 const OPERATORS: usize = 1024;
@@ -41,6 +43,7 @@ pub struct Edge {
     node: Arc<Node>,
     ready: watch::Receiver<bool>,
     limits: Limits,
+    workers: Workers,
     drain: Duration,
     background: Background,
 }
@@ -78,10 +81,10 @@ impl Edge {
         let local = |listener: &TcpListener| listener.local_addr();
         let addresses = (local(&public)?, local(&management)?);
         let limits = Limits::of(&config.http);
-        let drain = config.drain.0;
+        let (workers, drain) = (Workers::start(config.threads)?, config.drain.0);
         let (node, background) = start::start(&config, feed, auth, rules, build.into())?;
         let ready = node.ready.clone();
-        Ok(Self { public, management, addresses, node, ready, limits, drain, background })
+        Ok(Self { public, management, addresses, node, ready, limits, workers, drain, background })
     }
 
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
@@ -112,12 +115,14 @@ impl Edge {
     /// Serves until `shutdown`, then stops accepting, ends streams, and lets requests in flight finish
     /// within `drain`.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), std::io::Error> {
-        let Self { public, management, node, limits, drain, background, .. } = self;
+        let Self { public, management, node, limits, workers, drain, background, .. } = self;
         let graceful = GracefulShutdown::new();
         {
             let (outside, inside) = (node.crowd.clone(), Crowd::new(OPERATORS));
-            let shoppers = connection::accept(&public, &graceful, limits, outside, node.clone(), crate::http::public);
-            let operators = connection::accept(&management, &graceful, limits, inside, node.clone(), crate::http::management);
+            let (at_work, here) = (|| workers.next().clone(), Handle::current);
+            let (shopper, operator) = (crate::http::public, crate::http::management);
+            let shoppers = connection::accept(&public, at_work, &graceful, limits, outside, node.clone(), shopper);
+            let operators = connection::accept(&management, here, &graceful, limits, inside, node.clone(), operator);
             tokio::select! {
                 () = shoppers => {}
                 () = operators => {}
@@ -129,7 +134,7 @@ impl Edge {
         if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
             tracing::warn!(?drain, "requests in flight were cut");
         }
-        drop(background);
+        drop((workers, background));
         Ok(())
     }
 }

@@ -45,6 +45,13 @@ impl Orders {
     }
 }
 
+/// The SKUs of all lines that order something, each as often as it is ordered.
+pub(crate) fn ordered_skus(path: &Path) -> Result<impl Iterator<Item = Sku> + use<>, Error> {
+    let orders = read(path, usize::MAX)?;
+    let sales = orders.list.into_iter().filter(|order| !order.cancellation);
+    Ok(sales.flat_map(|order| order.lines).map(|(sku, _)| sku))
+}
+
 /// Where the orders come from; the report says which.
 #[derive(Debug)]
 pub(super) enum Source {

@@ -4,6 +4,7 @@
 
 mod audit;
 mod auth;
+mod bench;
 mod dev;
 mod errors;
 mod explain;

@@ -19,6 +19,7 @@ use moka::{ops::compute::Op, sync::Cache};
 use onhand_wire::{Sku, Stock, Timestamp};
 
 use super::{
+    names::Names,
     recent::{News, Recent, Source, TooOld},
     watch::Watches,
 };
@@ -50,6 +51,7 @@ impl Entry {
 pub(crate) struct L1 {
     moka: Cache<Sku, Arc<Entry>>,
     recent: Arc<Recent>,
+    names: Names,
     /// Entries of an earlier one count for nothing: moka may insert what a closure decided on before
     /// the restart after it has been emptied.
     generation: AtomicU64,
@@ -64,6 +66,7 @@ impl L1 {
         Self {
             moka: Cache::new(entries),
             recent,
+            names: Names::default(),
             generation: AtomicU64::new(0),
             good_since: AtomicU16::new(0),
             watches: Arc::default(),
@@ -115,7 +118,7 @@ impl L1 {
             let Ok(stock) = filled else { return Op::Nop };
             let unchanged = held.filter(|held| held.stock == stock && stock.known());
             let put = unchanged.is_none();
-            let entry = unchanged.unwrap_or_else(|| Arc::new(Entry::new(stock, generation)));
+            let entry = unchanged.unwrap_or_else(|| self.entry(sku, stock, generation));
             outcome = Ok(entry.clone());
             if put { Op::Put(entry) } else { Op::Nop }
         });
@@ -142,8 +145,13 @@ impl L1 {
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let Some(held) = held.map(|held| held.into_value()) else { return Op::Nop };
             let mut stock = held.stock.clone();
-            if join(&mut stock) { Op::Put(Arc::new(Entry::new(stock, held.generation))) } else { Op::Nop }
+            if join(&mut stock) { Op::Put(self.entry(&sku, stock, held.generation)) } else { Op::Nop }
         });
+    }
+
+    fn entry(&self, sku: &Sku, mut stock: Stock, generation: u64) -> Arc<Entry> {
+        self.names.compact(sku, &mut stock);
+        Arc::new(Entry::new(stock, generation))
     }
 
     /// Nothing held counts any more, nor what is on its way in. `recent` was emptied before.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use onhand_wire::{Code, Problem, Sku, Stock, Timestamp, session, session::Session};
 use percent_encoding::percent_decode_str;
 
@@ -20,7 +20,11 @@ use crate::{
     view::Rendered,
 };
 
-const MAX_STALENESS: &str = "onhand-max-staleness";
+/// Made once: a name given as text is parsed each time.
+static MAX_STALENESS: HeaderName = HeaderName::from_static("onhand-max-staleness");
+static SESSION: HeaderName = HeaderName::from_static(session::HEADER);
+static AS_OF: HeaderName = HeaderName::from_static("onhand-as-of");
+static SOURCE: HeaderName = HeaderName::from_static("onhand-source");
 
 /// What a lookup knows before it reads any entry.
 pub(super) struct Moment {
@@ -31,16 +35,15 @@ pub(super) struct Moment {
 
 impl Moment {
     /// Reads `as_of` before anything else, and judges whether the cache will do.
-    pub(super) async fn begin(node: &Node, headers: &HeaderMap) -> Result<Self, Failure> {
+    pub(super) async fn begin(node: &Node, headers: &HeaderMap, now: Instant) -> Result<Self, Failure> {
         let as_of = node.freshness.as_of().filter(|_| node.is_ready()).ok_or_else(Failure::unavailable)?;
-        let now = Instant::now();
         let bound = max_staleness(headers)?;
         let session = session(headers)?;
-        let staleness = node.freshness.staleness(now).unwrap_or(Duration::MAX);
-        let mode = node.freshness.mode(now, node.origin.reachable());
+        let staleness = node.freshness.staleness_of(as_of.t, now);
+        let mode = node.freshness.mode_at(Some(staleness), node.origin.reachable());
         let need = Need { origin: bound.is_some_and(|bound| staleness > bound), session, as_of: as_of.t };
         if need.origin {
-            node.refresh_topology().await.map_err(LoadError::from)?;
+            Box::pin(node.refresh_topology()).await.map_err(LoadError::from)?;
         } else if mode == Mode::Unavailable {
             return Err(Failure::unavailable());
         }
@@ -57,8 +60,8 @@ impl Moment {
     pub(super) fn show(&self, reply: &mut Reply, as_of: Timestamp, tier: Tier) {
         let headers = reply.headers_mut();
         let shown = if as_of == self.as_of.t { self.as_of.header.clone() } else { AsOf::new(as_of).header };
-        headers.insert("onhand-as-of", shown);
-        headers.insert("onhand-source", HeaderValue::from_static(tier.as_str()));
+        headers.insert(&AS_OF, shown);
+        headers.insert(&SOURCE, HeaderValue::from_static(tier.as_str()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         if self.mode == Mode::Stale && tier != Tier::Origin {
             mark_stale(reply);
@@ -71,14 +74,14 @@ pub(super) fn mark_stale(reply: &mut Reply) {
 }
 
 fn max_staleness(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
-    let Some(value) = headers.get(MAX_STALENESS) else { return Ok(None) };
+    let Some(value) = headers.get(&MAX_STALENESS) else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let ms = text.and_then(|text| text.parse().ok()).map(Duration::from_millis);
     ms.map(Some).ok_or_else(|| Problem::field("Onhand-Max-Staleness", "whole milliseconds"))
 }
 
 pub(super) fn session(headers: &HeaderMap) -> Result<Option<Session>, Problem> {
-    headers.get(session::HEADER).map(|token| Session::decode(token.to_str().unwrap_or_default())).transpose()
+    headers.get(&SESSION).map(|token| Session::decode(token.to_str().unwrap_or_default())).transpose()
 }
 
 /// The SKU that a raw path segment spells. What L1 holds was checked when it came.
@@ -90,21 +93,21 @@ fn checked(name: &str) -> Result<Sku, Problem> {
     Sku::new(name).map_err(|error| Problem::field("sku", error))
 }
 
-pub(super) async fn get(node: &Node, asked: &Asked, segment: &str) -> Result<Reply, Failure> {
+pub(super) async fn get(node: &Node, asked: &Asked<'_>, segment: &str) -> Result<Reply, Failure> {
     let began = Instant::now();
     let headers = asked.request.headers();
     node.auth.may_read(headers)?;
     let name = spelt(segment)?;
     let query = Query::read(asked.request.uri().query())?;
-    let moment = Moment::begin(node, headers).await?;
+    let moment = Moment::begin(node, headers, began).await?;
     let snapshot = node.topology.snapshot();
     let ask = query.resolve(&snapshot)?;
     let loaded = match query.reservation {
-        Some(reservation) => without(node, &checked(&name)?, reservation).await?,
+        Some(reservation) => Box::pin(without(node, &checked(&name)?, reservation)).await?,
         None => match node.cache.hit(&name, &moment.need) {
             Ok(hit) => hit,
             Err(fresh) => {
-                let loaded = node.cache.load(checked(&name)?, fresh).await;
+                let loaded = Box::pin(node.cache.load(checked(&name)?, fresh)).await;
                 loaded.or_else(|error| node.cache.superseded(&name, &moment.need, error))?
             }
         },

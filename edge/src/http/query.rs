@@ -22,7 +22,7 @@ use crate::{
     view::Ask,
 };
 
-pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
+pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     let began = Instant::now();
     let (head, content) = asked.request.into_parts();
     node.auth.may_read(&head.headers)?;
@@ -30,7 +30,7 @@ pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
     let content = body::read(content, node.body_timeout).await?;
     let AvailabilityQuery { skus, channel, locations } = request::read(&content)?;
     let query = Query::of_names(channel, locations);
-    let moment = Moment::begin(node, &head.headers).await?;
+    let moment = Moment::begin(node, &head.headers, Instant::now()).await?;
     let snapshot = node.topology.snapshot();
     let ask = query.resolve(&snapshot)?;
     let loaded = node.cache.find_all(&skus, &moment.need).await;

@@ -19,7 +19,7 @@ use crate::{
     quote::{self, Scene},
 };
 
-pub(super) async fn post(node: &Node, asked: Asked) -> Result<Reply, Failure> {
+pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     let began = Instant::now();
     let (head, content) = asked.request.into_parts();
     node.auth.may_read(&head.headers)?;

@@ -56,18 +56,18 @@ fn reservation_id(segment: &str) -> Result<Uuid, Failure> {
     Uuid::try_parse(segment).map_err(|_| Problem::new(Code::NotFound, "no such reservation").into())
 }
 
-pub(super) async fn create(node: &Node, asked: Asked) -> Result<Reply, Failure> {
+pub(super) async fn create(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     write(node, asked, "/v1/reservations".to_owned(), check::<Hold>, true).await
 }
 
-pub(super) async fn change(node: &Node, asked: Asked, id: &str, name: &str) -> Result<Reply, Failure> {
+pub(super) async fn change(node: &Node, asked: Asked<'_>, id: &str, name: &str) -> Result<Reply, Failure> {
     let check = verb(name).ok_or_else(not_found)?;
     node.auth.needs(asked.request.headers(), Scope::Storefront)?;
     let path = format!("/v1/reservations/{}/{name}", reservation_id(id)?);
     write(node, asked, path, check, false).await
 }
 
-async fn write(node: &Node, asked: Asked, path: String, check: Check, create: bool) -> Result<Reply, Failure> {
+async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create: bool) -> Result<Reply, Failure> {
     let Asked { request, correlation } = asked;
     let (head, content) = request.into_parts();
     node.auth.needs(&head.headers, Scope::Storefront)?;
@@ -76,7 +76,7 @@ async fn write(node: &Node, asked: Asked, path: String, check: Check, create: bo
     let key = key(&head.headers, create)?;
     let brought = availability::session(&head.headers)?.unwrap_or_default();
     check(&content)?;
-    let mut headers = forwarded(&head.headers, &correlation);
+    let mut headers = forwarded(&head.headers, correlation);
     headers.insert(IDEMPOTENCY_KEY, key);
     headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::WRITTEN));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -90,7 +90,7 @@ async fn write(node: &Node, asked: Asked, path: String, check: Check, create: bo
         tracing::error!(%error, "the origin's answer to a write cannot be read");
         Failure::from(Problem::new(Code::Internal, "the write was answered in an unknown way"))
     })?;
-    Ok(acknowledge(node, written, brought, &correlation))
+    Ok(acknowledge(node, written, brought, correlation))
 }
 
 /// Joins the new facts, then answers.
@@ -120,12 +120,12 @@ fn with_correlation(body: String, correlation: &Correlation) -> Bytes {
     serde_json::to_vec(&problem).map_or_else(|_| body.into(), Bytes::from)
 }
 
-pub(super) async fn read(node: &Node, asked: &Asked, id: &str) -> Result<Reply, Failure> {
+pub(super) async fn read(node: &Node, asked: &Asked<'_>, id: &str) -> Result<Reply, Failure> {
     let headers = asked.request.headers();
     node.auth.needs(headers, Scope::Storefront)?;
     let path = format!("/v1/reservations/{}", reservation_id(id)?);
     let deadline = deadline(node, headers)?;
-    let headers = forwarded(headers, &asked.correlation);
+    let headers = forwarded(headers, asked.correlation);
     let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
     Ok(passed(node.origin.forward(call).await?))
 }

@@ -30,7 +30,7 @@ use reader::{Reader, Start};
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
-pub(super) async fn get(node: &Arc<Node>, asked: &Asked) -> Result<Reply, Failure> {
+pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Failure> {
     let began = Instant::now();
     let headers = asked.request.headers();
     let until = node.auth.may_read_until(headers)?;

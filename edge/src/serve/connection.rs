@@ -1,7 +1,7 @@
 //! One connection: HTTP/1.1, with time limits for a request's head and for idling.
 //!
 //! hyper's own header timeout runs while a connection idles too, so it cannot tell the one limit
-//! from the other; it is set to the longer, and a watch per connection keeps both.
+//! from the other, and it makes a timer for each request; a watch per connection keeps both limits.
 
 use std::{
     convert::Infallible,
@@ -19,13 +19,14 @@ use std::{
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
+    rt::TokioIo,
     server::graceful::{GracefulShutdown, Watcher},
 };
 use onhand_wire::setting::HttpConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    runtime::Handle,
 };
 
 use super::crowd::Crowd;
@@ -58,7 +59,7 @@ impl Limits {
 /// How hyper reads a connection's requests.
 fn builder(limits: Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.idle.max(limits.head));
+    builder.header_read_timeout(None); // [`Phase`] keeps it
     builder.max_header_size(limits.head_bytes);
     // A caller may close its sending side and wait; and a write is not dropped in its middle.
     builder.half_close(true);
@@ -69,9 +70,10 @@ fn builder(limits: Limits) -> http1::Builder {
     builder
 }
 
-/// Accepts for ever; dropped to stop.
+/// Accepts for ever; dropped to stop. `runtime`: where the next connection is served.
 pub(super) async fn accept<H, F>(
     listener: &TcpListener,
+    runtime: impl Fn() -> Handle,
     graceful: &GracefulShutdown,
     limits: Limits,
     crowd: Arc<Crowd>,
@@ -91,8 +93,10 @@ pub(super) async fn accept<H, F>(
                     continue;
                 };
                 let peer = node.rates.by_address().then_some(Peer(peer));
+                // Out of this runtime's reactor; `serve` puts it into its own.
+                let Ok(stream) = stream.into_std() else { continue };
                 let served = serve(stream, peer, graceful.watcher(), limits, node.clone(), handler);
-                tokio::spawn(async move {
+                runtime().spawn(async move {
                     served.await;
                     drop(inside);
                 });
@@ -106,7 +110,7 @@ pub(super) async fn accept<H, F>(
 }
 
 async fn serve<H, F>(
-    stream: TcpStream,
+    stream: std::net::TcpStream,
     peer: Option<Peer>,
     watcher: Watcher,
     limits: Limits,
@@ -116,16 +120,17 @@ async fn serve<H, F>(
     H: Fn(Arc<Node>, Request<Incoming>) -> F + Copy + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let phase = Arc::new(Phase::new());
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let phase = Arc::new(Phase::default());
     let busy = phase.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         busy.set(BUSY);
         if let Some(peer) = peer {
             request.extensions_mut().insert(peer);
         }
-        let (phase, node) = (busy.clone(), node.clone());
+        let (phase, answer) = (busy.clone(), handler(node.clone(), request));
         async move {
-            let reply = handler(node, request).await;
+            let reply = answer.await;
             // A stream lasts until it ends, and its connection ends with it.
             if !reply.body().is_stream() {
                 phase.set(IDLE);
@@ -146,70 +151,65 @@ async fn serve<H, F>(
     }
 }
 
-const IDLE: u64 = 0;
-/// Part of a request's head has arrived.
-const HEAD: u64 = 1;
-const BUSY: u64 = 2;
+/// Part of a request's head has arrived, or nothing at all yet.
+const HEAD: u64 = 0;
+const BUSY: u64 = 1;
+const IDLE: u64 = 2;
 
-/// Not blocked.
-const FREE: u64 = u64::MAX;
-
-/// What a connection is doing, and since when: milliseconds of its life, times four.
+/// What a connection is doing. Requests pay for no clock; the watch sees from one look to the next
+/// whether anything has moved.
+#[derive(Default)]
 struct Phase {
-    born: Instant,
-    state: AtomicU64,
-    /// Since when the caller has taken nothing, in milliseconds of the connection's life.
+    /// A count of its turns, times four, and what it does.
+    turns: AtomicU64,
+    /// Odd while the caller takes nothing of an answer; a count of that, too.
     blocked: AtomicU64,
 }
 
 impl Phase {
-    fn new() -> Self {
-        Self { born: Instant::now(), state: AtomicU64::new(HEAD), blocked: AtomicU64::new(FREE) }
-    }
-
-    fn ms(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX >> 2)
-    }
-
     fn set(&self, phase: u64) {
-        self.state.store((self.ms() << 2) | phase, Ordering::Relaxed);
+        let turns = self.turns.load(Ordering::Relaxed) >> 2;
+        self.turns.store(((turns + 1) << 2) | phase, Ordering::Relaxed);
     }
 
     /// Costs one load where the caller keeps up.
     fn wrote(&self, taken: bool) {
-        match (taken, self.blocked.load(Ordering::Relaxed)) {
-            (true, FREE) => {}
-            (true, _) => self.blocked.store(FREE, Ordering::Relaxed),
-            (false, FREE) => self.blocked.store(self.ms(), Ordering::Relaxed),
-            (false, _) => {}
+        let blocked = self.blocked.load(Ordering::Relaxed);
+        if taken == (blocked & 1 == 1) {
+            self.blocked.store(blocked + 1, Ordering::Relaxed);
         }
     }
 
     fn arrived(&self) {
-        if self.state.load(Ordering::Relaxed) & 3 == IDLE {
+        if self.turns.load(Ordering::Relaxed) & 3 == IDLE {
             self.set(HEAD);
         }
     }
 
-    /// Resolves when the caller has idled, sent its head, or taken nothing of an answer, for too long.
+    /// Resolves when the caller has idled, sent its head, or taken nothing of an answer, for too long;
+    /// up to a look later.
     async fn expires(&self, limits: Limits) {
+        let look = limits.head.min(limits.idle) / 4;
+        let mut seen = (self.now(), Instant::now());
         loop {
-            let state = self.state.load(Ordering::Relaxed);
-            let since = Duration::from_millis(state >> 2);
-            let blocked = self.blocked.load(Ordering::Relaxed);
-            let until = match state & 3 {
-                _ if blocked != FREE => Duration::from_millis(blocked) + limits.idle,
-                IDLE => since + limits.idle,
-                HEAD => since + limits.head,
-                _ => self.born.elapsed() + limits.head,
+            tokio::time::sleep(look).await;
+            let (state, now) = (self.now(), Instant::now());
+            let limit = match state {
+                (_, blocked) if blocked & 1 == 1 => limits.idle,
+                (turns, _) if turns & 3 == IDLE => limits.idle,
+                (turns, _) if turns & 3 == HEAD => limits.head,
+                _ => Duration::MAX,
             };
-            let now = self.born.elapsed();
-            if now >= until {
+            if state != seen.0 {
+                seen = (state, now);
+            } else if now - seen.1 >= limit {
                 return;
             }
-            // A head may begin to arrive meanwhile, and has less time; or the caller may stop taking.
-            tokio::time::sleep((until - now).min(limits.head).min(limits.idle)).await;
         }
+    }
+
+    fn now(&self) -> (u64, u64) {
+        (self.turns.load(Ordering::Relaxed), self.blocked.load(Ordering::Relaxed))
     }
 }
 

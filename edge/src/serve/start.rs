@@ -96,6 +96,7 @@ pub(super) fn start(
         kafka,
         redis_answers: AtomicBool::new(false),
         ready,
+        was_ready: AtomicBool::new(false),
         body_timeout: config.http.header_timeout.0,
         refreshed: Mutex::new(None),
     });

@@ -48,7 +48,9 @@ mod world;
 
 mod cheap;
 mod client;
+pub mod cores;
 pub mod drill;
+mod generator;
 pub mod wait;
 
 pub use builder::Builder;
@@ -56,6 +58,7 @@ pub use cheap::Cheap;
 pub use client::{Call, Client, Reply, encode};
 pub use clock::Clock;
 pub use error::Error;
+pub use generator::Load;
 pub use links::Links;
 pub use node::Node;
 pub use process::Process;

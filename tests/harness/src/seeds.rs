@@ -32,6 +32,27 @@ impl World {
         self.admin_put(&format!("/inventory/products/{}/stock", encode(sku)), body).await;
     }
 
+    /// S000000, S000001 and so on, with plenty at each of the locations l000, l001 and so on: written
+    /// into the database, which is quicker than any call, so edges must not have asked for them yet.
+    pub async fn catalogue(&self, skus: usize, locations: usize) {
+        for number in 0..locations {
+            self.location(&format!("l{number:03}"), number as i32).await;
+        }
+        let name = "'S' || lpad(s::text, 6, '0')";
+        let series = |last: usize, name: &str| format!("generate_series(0, {}) {name}", last - 1);
+        let (all_skus, all_locations) = (series(skus, "s"), series(locations, "l"));
+        self.sql(&format!(
+            "INSERT INTO products (sku, name, seq, changed_at) SELECT {name}, 'Article ' || s, 1, now() FROM {all_skus}"
+        ))
+        .await;
+        self.sql(&format!(
+            "INSERT INTO inventory_items (sku, location, on_hand, reserved, seq, changed_at) \
+             SELECT {name}, 'l' || lpad(l::text, 3, '0'), 1000000, 0, 1, now() FROM {all_skus}, {all_locations}"
+        ))
+        .await;
+        self.sql("ANALYZE").await;
+    }
+
     async fn admin_put(&self, path: &str, body: serde_json::Value) {
         let reply = self.running_origin().client(&self.tokens.admin).put(path, body).await;
         assert!(matches!(reply.status, 200 | 201), "PUT {path}: {} {}", reply.status, reply.text());

@@ -1,0 +1,59 @@
+//! One runtime a core for shoppers' connections: a connection stays where it was dealt to.
+//!
+//! Tasks that never change threads need no work stealing and wake nobody; what the feed, the loader
+//! and the second tier do runs elsewhere and is interleaved by the kernel (docs/adr/0019).
+
+use std::{
+    io,
+    num::NonZeroUsize,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::oneshot,
+};
+
+/// Threads with a runtime each; they end, and what they serve is cut, when this is dropped.
+pub(super) struct Workers {
+    handles: Vec<Handle>,
+    _stop: Vec<oneshot::Sender<()>>,
+    dealt: AtomicUsize,
+}
+
+impl Workers {
+    /// `threads`: 0 for one on each core that the process may use.
+    pub(super) fn start(threads: usize) -> io::Result<Self> {
+        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let threads = if threads == 0 { cores() } else { threads };
+        let started = (0..threads).map(start).collect::<io::Result<Vec<_>>>()?;
+        let (handles, stop) = started.into_iter().unzip();
+        Ok(Self { handles, _stop: stop, dealt: AtomicUsize::new(0) })
+    }
+
+    /// Where the next connection goes: each in turn.
+    pub(super) fn next(&self) -> &Handle {
+        &self.handles[self.dealt.fetch_add(1, Ordering::Relaxed) % self.handles.len()]
+    }
+}
+
+fn start(number: usize) -> io::Result<(Handle, oneshot::Sender<()>)> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (tell, told) = mpsc::channel();
+    let run = move || {
+        let runtime = match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(tell.send(Err(error))),
+        };
+        if tell.send(Ok(runtime.handle().clone())).is_ok() {
+            let _ended_with_its_sender = runtime.block_on(stopped);
+        }
+    };
+    thread::Builder::new().name(format!("serve-{number}")).spawn(run)?;
+    let handle = told.recv().map_err(|_| io::Error::other("a serving thread ended at once"))??;
+    Ok((handle, stop))
+}

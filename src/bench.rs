@@ -1,0 +1,48 @@
+//! `onhand bench`: offers load at a rate, whatever the answers take, and times each answer from the
+//! moment at which its request was **due**.
+//!
+//! A caller that waits for an answer before it sends the next request asks less of a slow server, and
+//! so hides its worst times (coordinated omission). Here arrivals have a timetable: one that finds no
+//! connection free waits, and the wait counts.
+//!
+//! 1. [`skus`]: which SKUs there are, and how popular each is.
+//! 2. [`mix`]: draws what is asked next, and writes the request.
+//! 3. [`connection`]: one kept connection; as little HTTP as an answer's end needs.
+//! 4. [`engine`]: the timetable, and one thread that sends, receives and records.
+//! 5. [`figures`]: histograms, by kind of call and by second.
+//! 6. [`report`]: what they say, as a table and as JSON; [`page`]: as HTML with plots.
+
+mod args;
+mod connection;
+mod engine;
+mod error;
+mod figures;
+mod mix;
+mod page;
+mod progress;
+mod report;
+mod skus;
+
+use std::{process::ExitCode, thread};
+
+pub(crate) use args::Args;
+pub(crate) use error::Error;
+
+/// Exit code 0 when anything was answered, 1 when nothing was.
+pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
+    let engine = engine::Engine::new(&args)?;
+    let progress = progress::start(&args, engine.answered.clone());
+    let load = thread::Builder::new().name("load".to_owned()).spawn(move || engine.run()).map_err(Error::Thread)?;
+    let figures = tokio::task::spawn_blocking(move || load.join().expect("the load does not panic"));
+    let figures = figures.await.expect("the load does not panic")?;
+    drop(progress);
+    let report = report::Report::new(&args, &figures);
+    report.print()?;
+    if let Some(path) = &args.json {
+        report.write(path, &report.to_json())?;
+    }
+    if let Some(path) = &args.html {
+        report.write(path, &page::html(&report))?;
+    }
+    Ok(if report.answered > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,164 @@
+//! One kept connection. Of HTTP it knows what it needs to find an answer's status and end.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use mio::{Interest, Registry, Token};
+
+use super::mix::Kind;
+
+/// How long a connection may take to be made; other requests wait meanwhile.
+const CONNECT: Duration = Duration::from_secs(1);
+const PIECE: usize = 16 << 10;
+
+/// What a connection waits for.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) kind: Kind,
+    /// When it should have been sent.
+    pub(super) due: Instant,
+}
+
+pub(super) struct Connection {
+    token: Token,
+    address: SocketAddr,
+    pub(super) host: String,
+    stream: Option<mio::net::TcpStream>,
+    /// The request, and how much of it was taken.
+    pub(super) out: String,
+    sent: usize,
+    /// The answer so far.
+    held: Vec<u8>,
+    filled: usize,
+    /// Status, and length with the head, once the head is there.
+    head: Option<(u16, usize)>,
+    pub(super) asked: Option<Asked>,
+    /// Since when it has nothing to do.
+    pub(super) free_since: Instant,
+}
+
+impl Connection {
+    pub(super) fn new(token: Token, address: SocketAddr, host: String) -> Self {
+        Self {
+            token,
+            address,
+            host,
+            stream: None,
+            out: String::new(),
+            sent: 0,
+            held: vec![0; PIECE],
+            filled: 0,
+            head: None,
+            asked: None,
+            free_since: Instant::now(),
+        }
+    }
+
+    pub(super) fn open(&mut self, registry: &Registry) -> io::Result<()> {
+        let stream = TcpStream::connect_timeout(&self.address, CONNECT)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = mio::net::TcpStream::from_std(stream);
+        registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
+        self.stream = Some(stream);
+        Ok(())
+    }
+
+    /// Sends what is in `out`, connecting first if need be.
+    pub(super) fn send(&mut self, registry: &Registry) -> io::Result<()> {
+        if self.stream.is_none() {
+            self.open(registry)?;
+        }
+        (self.sent, self.filled, self.head) = (0, 0, None);
+        self.flush()
+    }
+
+    /// Goes on sending; the rest goes when the socket takes more.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        let Some(stream) = &mut self.stream else { return Ok(()) };
+        while self.sent < self.out.len() {
+            match stream.write(&self.out.as_bytes()[self.sent..]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => self.sent += written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what has come; the status once the answer is whole.
+    ///
+    /// A read that leaves room in the buffer has emptied the socket, and more will be told anew.
+    pub(super) fn receive(&mut self) -> io::Result<Option<u16>> {
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        loop {
+            if self.filled == self.held.len() {
+                self.held.resize(self.held.len() * 2, 0);
+            }
+            let room = self.held.len() - self.filled;
+            match stream.read(&mut self.held[self.filled..]) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(read) => {
+                    self.filled += read;
+                    if read < room {
+                        return self.whole();
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return self.whole(),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn whole(&mut self) -> io::Result<Option<u16>> {
+        if self.head.is_none() {
+            self.head = head(&self.held[..self.filled])?;
+        }
+        Ok(self.head.filter(|(_, length)| self.filled >= *length).map(|(status, _)| status))
+    }
+
+    /// Leaves the connection; the next request makes a new one.
+    pub(super) fn close(&mut self) {
+        self.stream = None;
+    }
+}
+
+/// Status, and length with the head; none while the head is not whole.
+fn head(answer: &[u8]) -> io::Result<Option<(u16, usize)>> {
+    let Some(end) = memchr::memmem::find(answer, b"\r\n\r\n") else { return Ok(None) };
+    let invalid = |what: &'static str| io::Error::new(ErrorKind::InvalidData, what);
+    let status = answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    let status: u16 = status.ok_or_else(|| invalid("an answer without a status"))?;
+    if matches!(status, 204 | 304) {
+        return Ok(Some((status, end + 4)));
+    }
+    let mut lines = answer[..end].split(|byte| *byte == b'\n');
+    let length = lines.find_map(content_length).ok_or_else(|| invalid("an answer without content-length"))?;
+    Ok(Some((status, end + 4 + length)))
+}
+
+fn content_length(line: &[u8]) -> Option<usize> {
+    const NAME: &[u8] = b"content-length:";
+    let (name, value) = line.split_at_checked(NAME.len())?;
+    let value = name.eq_ignore_ascii_case(NAME).then(|| std::str::from_utf8(value).ok())??;
+    value.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_ends_where_its_head_says() {
+        let answer = b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 2\r\n\r\nab";
+        assert_eq!(head(answer).unwrap(), Some((200, answer.len())));
+        assert_eq!(head(&answer[..40]).unwrap(), None, "the head is not whole");
+        let bare = b"HTTP/1.1 304 Not Modified\r\netag: \"x\"\r\n\r\n";
+        assert_eq!(head(bare).unwrap(), Some((304, bare.len())));
+        assert!(head(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").is_err());
+    }
+}
