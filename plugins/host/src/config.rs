@@ -44,8 +44,11 @@ impl Default for Config {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Beside {
-    /// Channels that a view applies to; absent: every lookup that no other view names.
+    /// Channels that a view or a pricing applies to; absent: all that no other one of its world names.
     pub(crate) channels: Option<Vec<ChannelId>>,
+    /// Views and pricings: when the rule fails, the lookup or the quote is refused rather than answered with
+    /// the plain facts or the catalogue's prices.
+    pub(crate) refuse_on_failure: bool,
     /// What the rule reads through `config`.
     pub(crate) config: BTreeMap<String, String>,
 }

@@ -8,6 +8,8 @@ use std::fmt;
 pub struct Fault {
     pub rule: String,
     pub reason: Reason,
+    /// Whether the caller is to be refused, not answered in the built-in way (`refuse_on_failure`).
+    pub refuse: bool,
     /// For the log: the guest's own text, a backtrace, what exactly was wrong.
     pub detail: String,
 }
@@ -83,6 +85,6 @@ impl Failure {
     }
 
     pub(crate) fn of(self, rule: &str) -> Fault {
-        Fault { rule: rule.to_owned(), reason: self.reason, detail: self.detail }
+        Fault { rule: rule.to_owned(), reason: self.reason, refuse: false, detail: self.detail }
     }
 }

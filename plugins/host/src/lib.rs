@@ -1,6 +1,6 @@
 //! Loads, limits and runs rule components: used by edge, origin and the command.
 //!
-//! A call, in order ([`Rules::allocate`], [`Rules::rank`], [`Rules::view`]):
+//! A call, in order ([`Rules::allocate`], [`Rules::rank`], [`Rules::view`], [`Rules::price`]):
 //! 1. the release in force is read (arc-swap: a swap drops no call and none waits for it);
 //! 2. input that is too large is refused before anything is set up;
 //! 3. a **fresh store**, with the deadline, the memory cap and the size limits set before the guest
@@ -16,6 +16,7 @@ mod config;
 mod fault;
 
 mod allocation;
+mod pricing;
 mod view;
 
 mod sandbox;
@@ -33,6 +34,7 @@ pub use componentize::{ComponentizeError, componentize};
 pub use config::Config;
 pub use fault::{Fault, Reason};
 pub use load::{LoadError, LoadFault};
+pub use pricing::{Adjustment, Customer, LinePrice, Prices, PricingInput, PricingLine};
 pub use rule::World;
 pub use rules::Rules;
 pub use view::{Presentation, Shown, ViewInput, ViewLocation};
@@ -43,5 +45,5 @@ pub const INPUT_BYTES: usize = 128 << 10;
 pub const OUTPUT_BYTES: usize = 20 << 10;
 /// Bytes of log that are kept of one call.
 pub const LOG_BYTES: usize = 1000;
-/// Longest label of a presentation, in characters.
+/// Longest label of a presentation or an adjustment, in characters.
 pub const LABEL_CHARS: usize = 64;

@@ -40,7 +40,7 @@ pub enum LoadFault {
     /// Truncated, no WebAssembly at all, or over a limit of the sandbox.
     #[error("no valid component: {0}")]
     Invalid(String),
-    #[error("its exports [{0}] are no world that this host runs (onhand:rules@0.1: view, allocation, ranking)")]
+    #[error("its exports [{0}] are no world that this host runs (onhand:rules@0.1: view, allocation, ranking, pricing)")]
     World(String),
     #[error("can't be linked: {0}")]
     Link(String),
@@ -78,13 +78,17 @@ pub(crate) fn folder(config: &Config, engine: &Engine) -> Result<Vec<Loaded>, Lo
 fn one(config: &Config, engine: &Engine, file: &Path) -> Result<Loaded, LoadFault> {
     let name = name(file)?;
     let linked = link(engine, &read(file, config.component_size)?)?;
-    let by_name = !matches!(linked, Linked::View(_));
+    let by_name = matches!(linked, Linked::Allocation(_) | Linked::Ranking(_));
     if by_name && BUILT_IN.contains(&name.as_str()) {
         return Err(LoadFault::BuiltIn(name));
     }
     let beside = beside(&file.with_extension("toml"))?;
     if by_name && beside.channels.is_some() {
-        let told = "`channels` beside it is for views; a channel names its allocation or ranking rules itself";
+        let told = "`channels` beside it is for views and pricings; a channel names its allocation or ranking rules itself";
+        return Err(LoadFault::Settings(told.to_owned()));
+    }
+    if by_name && beside.refuse_on_failure {
+        let told = "`refuse_on_failure` beside it is for views and pricings; a failing allocation never refuses a sale";
         return Err(LoadFault::Settings(told.to_owned()));
     }
     Ok(Loaded { name, file: file.to_owned(), linked, beside })

@@ -25,6 +25,7 @@ pub enum World {
     View,
     Allocation,
     Ranking,
+    Pricing,
 }
 
 impl World {
@@ -33,6 +34,7 @@ impl World {
             Self::View => "view",
             Self::Allocation => "allocation",
             Self::Ranking => "ranking",
+            Self::Pricing => "pricing",
         }
     }
 }
@@ -49,6 +51,8 @@ pub(crate) struct Rule {
     pub(crate) settings: Arc<BTreeMap<String, String>>,
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) deadline: Ticks,
+    /// Whether the caller is to be refused when the rule fails.
+    pub(crate) refuse: bool,
     pub(crate) meter: RuleMeter,
     pub(crate) said: Said,
 }
@@ -71,6 +75,7 @@ impl Rule {
             Linked::View(_) => World::View,
             Linked::Allocation(_) => World::Allocation,
             Linked::Ranking(_) => World::Ranking,
+            Linked::Pricing(_) => World::Pricing,
         }
     }
 
@@ -116,12 +121,12 @@ impl Rule {
     }
 
     fn fault(&self, meter: &Meter, input: &impl Serialize, failure: Failure) -> Fault {
-        let fault = failure.of(&self.name);
+        let fault = Fault { refuse: self.refuse, ..failure.of(&self.name) };
         meter.failed(&fault.rule, &fault.reason);
         if let Some(held_back) = self.said.faults.pass() {
             let (rule, reason, detail) = (&fault.rule, fault.reason.as_str(), &fault.detail);
             let input = digest(input);
-            tracing::warn!(rule, reason, detail, input, held_back, "a rule failed; the built-in behaviour is used");
+            tracing::warn!(rule, reason, detail, input, held_back, refuse = self.refuse, "a rule failed; the built-in behaviour is used unless the rule's settings refuse");
         }
         fault
     }

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use onhand_wire::ChannelId;
 
 use crate::{
-    AllocationInput, Config, Fault, LoadError, LoadFault, Plan, Presentation, Reason, ViewInput, World,
+    AllocationInput, Config, Fault, LoadError, LoadFault, Plan, Presentation, Prices, PricingInput, Reason, ViewInput, World,
     fault::Failure,
     load::{self, Loaded},
     meter::Meter,
@@ -40,9 +40,16 @@ struct Source {
 struct Set {
     release: u64,
     rules: BTreeMap<String, Arc<Rule>>,
-    views: HashMap<ChannelId, Arc<Rule>>,
-    /// The view for every lookup that no other view names.
-    any_view: Option<Arc<Rule>>,
+    views: ByChannel,
+    prices: ByChannel,
+}
+
+/// Which rule of one world applies to a channel.
+#[derive(Default, Clone)]
+struct ByChannel {
+    named: HashMap<ChannelId, Arc<Rule>>,
+    /// For whatever no other rule names.
+    any: Option<Arc<Rule>>,
 }
 
 impl Rules {
@@ -132,7 +139,7 @@ impl Rules {
                 found.run(meter, input, bytes, |store| world.rank(store, input))
             }
             Some((found, Linked::Ranking(world))) => found.run(meter, input, bytes, |store| world.rank(store, input)),
-            Some((_, Linked::View(_))) | None => {
+            Some((_, Linked::View(_) | Linked::Pricing(_))) | None => {
                 Err(self.unknown(rule, "no allocation or ranking rule of this name is loaded"))
             }
         }
@@ -142,9 +149,19 @@ impl Rules {
     /// facts are shown.
     pub fn view(&self, input: &ViewInput) -> Option<Result<Presentation, Fault>> {
         let set = self.0.current.load();
-        let rule = set.view(input.channel.as_ref())?;
+        let rule = set.views.of(input.channel.as_ref())?;
         let Linked::View(view) = &rule.linked else { return None };
         Some(rule.run(&self.0.meter, input, input.bytes(), |store| view.view(store, input)))
+    }
+
+    /// What a quote's lines cost, within [`Config::deadline`]. None: no rule applies, and the catalogue's
+    /// prices hold. A fault says by [`Fault::refuse`] whether they hold then too.
+    pub fn price(&self, input: &PricingInput) -> Option<Result<Prices, Fault>> {
+        let set = self.0.current.load();
+        let rule = set.prices.of(input.channel.as_ref())?;
+        let Linked::Pricing(pricing) = &rule.linked else { return None };
+        let lines = rule.run(&self.0.meter, input, input.bytes(), |store| pricing.price(store, input));
+        Some(lines.map(|lines| Prices { rule: rule.name.clone(), lines }))
     }
 
     /// `rules_calls_total`, `rules_failures_total`, `rules_call_duration_seconds`.
@@ -169,6 +186,7 @@ impl Set {
                 Linked::View(_) => (World::View, source.config.deadline),
                 Linked::Allocation(_) => (World::Allocation, source.config.batch_deadline),
                 Linked::Ranking(_) => (World::Ranking, source.config.batch_deadline),
+                Linked::Pricing(_) => (World::Pricing, source.config.deadline),
             };
             let rule = Arc::new(Rule {
                 meter: meter.of(&name, world),
@@ -177,30 +195,39 @@ impl Set {
                 settings: Arc::new(beside.config),
                 sandbox: source.sandbox.clone(),
                 deadline: Ticks::of(deadline),
+                refuse: beside.refuse_on_failure,
                 said: Said::new(),
             });
-            if world == World::View {
-                set.add_view(&rule, beside.channels).map_err(|other| LoadFault::Overlap(other).of(&file))?;
+            let by_channel = match world {
+                World::View => Some(&mut set.views),
+                World::Pricing => Some(&mut set.prices),
+                World::Allocation | World::Ranking => None,
+            };
+            if let Some(by_channel) = by_channel {
+                by_channel.add(&rule, beside.channels).map_err(|other| LoadFault::Overlap(other).of(&file))?;
             }
             set.rules.insert(rule.name.clone(), rule);
         }
         Ok(set)
     }
 
-    /// The error is the name of the view that already applies.
-    fn add_view(&mut self, rule: &Arc<Rule>, channels: Option<Vec<ChannelId>>) -> Result<(), String> {
+}
+
+impl ByChannel {
+    /// The error is the name of the rule that already applies.
+    fn add(&mut self, rule: &Arc<Rule>, channels: Option<Vec<ChannelId>>) -> Result<(), String> {
         let Some(channels) = channels else {
-            return self.any_view.replace(rule.clone()).map_or(Ok(()), |other| Err(other.name.clone()));
+            return self.any.replace(rule.clone()).map_or(Ok(()), |other| Err(other.name.clone()));
         };
         for channel in channels {
-            if let Some(other) = self.views.insert(channel, rule.clone()).filter(|other| other.name != rule.name) {
+            if let Some(other) = self.named.insert(channel, rule.clone()).filter(|other| other.name != rule.name) {
                 return Err(other.name.clone());
             }
         }
         Ok(())
     }
 
-    fn view(&self, channel: Option<&ChannelId>) -> Option<&Rule> {
-        channel.and_then(|channel| self.views.get(channel)).or(self.any_view.as_ref()).map(Arc::as_ref)
+    fn of(&self, channel: Option<&ChannelId>) -> Option<&Rule> {
+        channel.and_then(|channel| self.named.get(channel)).or(self.any.as_ref()).map(Arc::as_ref)
     }
 }

@@ -2,6 +2,7 @@
 //! and this one goes on serving the rules that were built with it.
 
 mod allocation;
+mod pricing;
 mod ranking;
 mod view;
 
@@ -50,7 +51,22 @@ mod ranking_world {
     });
 }
 
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+mod pricing_world {
+    wasmtime::component::bindgen!({
+        world: "pricing",
+        path: "../../wit/rules/since-v0.1",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "onhand:rules/host": super::view_world::onhand::rules::host,
+            "onhand:rules/errors": super::view_world::onhand::rules::errors,
+            "onhand:rules/places": super::allocation_world::onhand::rules::places,
+        },
+    });
+}
+
 pub(crate) use allocation::Allocation;
+pub(crate) use pricing::Pricing;
 pub(crate) use ranking::Ranking;
 pub(crate) use view::View;
 use view_world::onhand::rules::{errors::Error, host};
@@ -60,6 +76,7 @@ pub(crate) enum Linked {
     View(View),
     Allocation(Allocation),
     Ranking(Ranking),
+    Pricing(Pricing),
 }
 
 /// None if the component exports no world of this version.
@@ -75,6 +92,9 @@ pub(crate) fn link(component: &Component) -> wasmtime::Result<Option<Linked>> {
     }
     if exports(ranking::EXPORT) {
         return Ok(Some(Linked::Ranking(Ranking::new(linker.instantiate_pre(component)?)?)));
+    }
+    if exports(pricing::EXPORT) {
+        return Ok(Some(Linked::Pricing(Pricing::new(linker.instantiate_pre(component)?)?)));
     }
     Ok(None)
 }

@@ -58,7 +58,7 @@ pub(super) fn request(input: &AllocationInput) -> Request<'_> {
     }
 }
 
-fn destination(to: &request::Destination) -> Destination<'_> {
+pub(super) fn destination(to: &request::Destination) -> Destination<'_> {
     Destination { country: &to.country, postcode: to.postcode.as_deref(), coordinates: coordinates(to.lat, to.lon) }
 }
 

@@ -7,4 +7,5 @@ mod answers;
 mod examples;
 mod limits;
 mod loading;
+mod pricing;
 mod ranking;

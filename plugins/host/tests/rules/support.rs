@@ -3,9 +3,9 @@
 use std::{env, fs, path::PathBuf};
 
 use onhand_rules::{
-    AllocationInput, AskedLine, Candidate, Config, Offer, Rules, ViewInput, ViewLocation, componentize,
+    AllocationInput, AskedLine, Candidate, Config, Customer, Offer, PricingInput, PricingLine, Rules, ViewInput, ViewLocation, componentize,
 };
-use onhand_wire::{ChannelId, LocationId, Sku, Timestamp, setting::Span};
+use onhand_wire::{ChannelId, LocationId, Money, Sku, Timestamp, setting::Span};
 use tempfile::TempDir;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -92,6 +92,10 @@ pub(crate) fn hostile_ranking(behaviour: &str) -> Rules {
     alone("hostile-ranking", &format!("behaviour = {behaviour:?}"))
 }
 
+pub(crate) fn hostile_pricing(behaviour: &str) -> Rules {
+    alone("hostile-pricing", &format!("behaviour = {behaviour:?}"))
+}
+
 pub(crate) fn hostile_view(behaviour: &str) -> Rules {
     alone("hostile-view", &format!("behaviour = {behaviour:?}"))
 }
@@ -122,6 +126,27 @@ pub(crate) fn view_input(stock: &[(&str, i64)]) -> ViewInput {
         sku: sku("22423"),
         name: Some("REGENCY CAKESTAND 3 TIER".to_owned()),
         locations: stock.iter().map(at).collect(),
+    }
+}
+
+/// Lines of one SKU each: quantity and list price in pence.
+pub(crate) fn pricing_input(lines: &[(i64, Option<i64>)]) -> PricingInput {
+    let line = |(line, &(quantity, price)): (u32, &(i64, Option<i64>))| PricingLine {
+        line,
+        sku: sku("22423"),
+        name: Some("REGENCY CAKESTAND 3 TIER".to_owned()),
+        brand: None,
+        attributes: [("material".to_owned(), "china".to_owned())].into(),
+        quantity,
+        list_price: price.map(|amount| Money { amount, currency: "GBP".to_owned() }),
+    };
+    PricingInput {
+        at: Timestamp::from_micros(1_700_000_000_123_456),
+        channel: Some(channel("web")),
+        currency: "GBP".to_owned(),
+        customer: Some(Customer { id: "c-1".to_owned(), segment: Some("trade".to_owned()) }),
+        destination: None,
+        lines: (0..).zip(lines).map(line).collect(),
     }
 }
 
