@@ -36,9 +36,16 @@ pub enum Reason {
     Busy,
     /// No such rule, or not of that world.
     Unknown,
+    /// It failed too often, and no release before it can stand in.
+    TakenOut,
 }
 
 impl Reason {
+    /// Whether it counts towards `rules.max_failure_rate`: not what a rule may decide, nor what it can't help.
+    pub(crate) fn counts(&self) -> bool {
+        !matches!(self, Self::Refused | Self::Busy | Self::Unknown | Self::TakenOut)
+    }
+
     /// The metric's label.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -52,6 +59,7 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::Busy => "busy",
             Self::Unknown => "unknown",
+            Self::TakenOut => "taken_out",
         }
     }
 }

@@ -9,8 +9,10 @@ mod view;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::{
+    World,
     fault::{Failure, Reason},
     state::{self, State},
+    wasi,
 };
 
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
@@ -72,6 +74,7 @@ pub(crate) use view::View;
 use view_world::onhand::rules::{errors::Error, host};
 
 /// A component of this version, compiled, linked and type-checked.
+#[derive(Clone)]
 pub(crate) enum Linked {
     View(View),
     Allocation(Allocation),
@@ -79,10 +82,22 @@ pub(crate) enum Linked {
     Pricing(Pricing),
 }
 
+impl Linked {
+    pub(crate) fn world(&self) -> World {
+        match self {
+            Self::View(_) => World::View,
+            Self::Allocation(_) => World::Allocation,
+            Self::Ranking(_) => World::Ranking,
+            Self::Pricing(_) => World::Pricing,
+        }
+    }
+}
+
 /// None if the component exports no world of this version.
 pub(crate) fn link(component: &Component) -> wasmtime::Result<Option<Linked>> {
     let mut linker = Linker::new(component.engine());
     host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)?;
+    wasi::add(&mut linker, component)?;
     let exports = |name| component.get_export_index(None, name).is_some();
     if exports(view::EXPORT) {
         return Ok(Some(Linked::View(View::new(linker.instantiate_pre(component)?)?)));

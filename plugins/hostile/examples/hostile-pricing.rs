@@ -29,7 +29,9 @@ impl Pricing for HostilePricing {
         match behaviour.as_str() {
             "refuse" => return Err(Error::Refused("not today".into())),
             "negative_price" => each(&mut prices, &|price| price.unit_price.amount = -1),
-            "negative_total" => each(&mut prices, &|price| price.adjustments.push(adjustment("free and more", -1_000_000))),
+            "negative_total" => {
+                each(&mut prices, &|price| price.adjustments.push(adjustment("free and more", -1_000_000)))
+            }
             "other_currency" => each(&mut prices, &|price| price.unit_price.currency = "XXX".into()),
             "left_out" => drop(prices.pop()),
             "twice" => prices.extend(prices.clone()),

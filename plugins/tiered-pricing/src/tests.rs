@@ -44,14 +44,16 @@ fn the_largest_break_that_the_quantity_reaches_holds() {
 
 #[test]
 fn a_segment_adds_to_a_break_and_discounts_round_down() {
-    assert_eq!(adjusted(Some("trade"), line(10, 1019)), told(&[("10 or more: 5 % off", -50), ("trade: 10 % off", -101)]));
+    assert_eq!(
+        adjusted(Some("trade"), line(10, 1019)),
+        told(&[("10 or more: 5 % off", -50), ("trade: 10 % off", -101)])
+    );
     assert_eq!(adjusted(Some("nobody"), line(1, 1019)), []);
 }
 
 #[test]
 fn nothing_goes_below_the_floor() {
-    let expected =
-        told(&[("50 or more: 12 % off", -120), ("staff: 25 % off", -250), ("Floor price", 70)]);
+    let expected = told(&[("50 or more: 12 % off", -120), ("staff: 25 % off", -250), ("Floor price", 70)]);
     assert_eq!(adjusted(Some("staff"), line(50, 1000)), expected);
     let mut own = line(50, 1000);
     own.attributes = vec![Attribute { name: "floor_price".into(), value: "950".into() }];

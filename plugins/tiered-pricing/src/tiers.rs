@@ -12,7 +12,8 @@ pub(crate) fn read<T: FromStr>(config: &Config, setting: &str) -> Result<Vec<(T,
 }
 
 fn pair_of<T: FromStr>(setting: &str, pair: &str) -> Result<(T, u32), Error> {
-    let wrong = || Error::InvalidConfig(format!("{setting}: {pair:?} is no pair like 10:5, what it is for and percent"));
+    let wrong =
+        || Error::InvalidConfig(format!("{setting}: {pair:?} is no pair like 10:5, what it is for and percent"));
     let (key, off) = pair.split_once(':').ok_or_else(wrong)?;
     let key = key.trim().parse().map_err(|_| wrong())?;
     let off = off.trim().parse().map_err(|_| wrong())?;

@@ -20,6 +20,7 @@ use crate::{AllocationInput, Candidate, Plan, allocation::Answered, fault::Failu
 
 pub(super) const EXPORT: &str = "onhand:rules/allocation-rule@0.1.0";
 
+#[derive(Clone)]
 pub(crate) struct Allocation(AllocationPre<State>);
 
 impl Allocation {

@@ -21,6 +21,7 @@ use crate::{
 
 pub(super) const EXPORT: &str = "onhand:rules/pricing-rule@0.1.0";
 
+#[derive(Clone)]
 pub(crate) struct Pricing(PricingPre<State>);
 
 impl Pricing {
@@ -71,11 +72,8 @@ fn line<'a>(asked: &'a PricingLine, attributes: &'a [Attribute<'a>]) -> AskedLin
 }
 
 fn answered(price: wit::LinePrice) -> Answered {
-    let adjusted = |part: wit::Adjustment| Adjusted {
-        label: part.label,
-        each: part.target == Target::Unit,
-        amount: part.amount,
-    };
+    let adjusted =
+        |part: wit::Adjustment| Adjusted { label: part.label, each: part.target == Target::Unit, amount: part.amount };
     Answered {
         line: price.line,
         amount: price.unit_price.amount,

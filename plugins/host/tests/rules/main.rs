@@ -9,3 +9,7 @@ mod limits;
 mod loading;
 mod pricing;
 mod ranking;
+mod releases;
+mod stages;
+mod swaps;
+mod wit;
