@@ -84,6 +84,7 @@ fn routes() -> Router<Arc<Context>> {
         .route("/inventory/admin/maintenance", post(operations::maintenance))
         .route("/internal/api/facts", post(bulk::facts))
         .route("/internal/api/topology", get(bulk::topology))
+        .route("/internal/api/reservations/{id}/trace", get(reservations::trace))
         .route("/internal/api/inventory/low-stock", get(runbook::low_stock))
         .route("/internal/api/inventory/stuck-reservations", get(runbook::stuck))
         .route("/internal/api/inventory/reconcile", post(reconcile::reconcile))

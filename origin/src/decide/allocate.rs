@@ -4,7 +4,7 @@ mod rank;
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use onhand_rules::{AllocationInput, AskedLine, Candidate, Offer, Rules};
+use onhand_rules::{AllocationInput, AskedLine, Candidate, Captured, Offer, Rules};
 use onhand_wire::{
     Channel, Location, LocationId, Sku,
     request::{Destination, Hold, HoldLine},
@@ -30,12 +30,23 @@ pub(super) struct Plan<'a> {
     serving: Vec<&'a Location>,
     left: HashMap<(&'a Sku, &'a LocationId), Left>,
     shares: Vec<Vec<Share>>,
+    /// The rules that were asked.
+    trace: Vec<Captured>,
+}
+
+/// What decided where a hold goes.
+pub(super) struct Decided {
+    /// The strategy, the rule, or the rules of a list.
+    pub(super) by: String,
+    /// Every rule that was asked, also those that failed.
+    pub(super) trace: Vec<Captured>,
 }
 
 /// The shares of each line, which may be short, and what decided them.
-pub(super) fn plan(state: &State, hold: &Hold, channel: Option<&Channel>, rules: &Rules) -> (Vec<Vec<Share>>, String) {
+pub(super) fn plan(state: &State, hold: &Hold, channel: Option<&Channel>, rules: &Rules) -> (Vec<Vec<Share>>, Decided) {
     let serving = state.topology.serving(channel);
-    let mut plan = Plan { hold, left: HashMap::new(), shares: vec![Vec::new(); hold.lines.len()], serving };
+    let shares = vec![Vec::new(); hold.lines.len()];
+    let mut plan = Plan { hold, left: HashMap::new(), shares, serving, trace: Vec::new() };
     for line in &hold.lines {
         for location in &plan.serving {
             if let Some(row) = state.row(&line.sku, &location.location) {
@@ -45,8 +56,8 @@ pub(super) fn plan(state: &State, hold: &Hold, channel: Option<&Channel>, rules:
         }
     }
     let strategy = channel.map_or("priority", |channel| channel.allocation.as_str());
-    let decided = plan.decide(strategy, state, rules);
-    (plan.shares, decided)
+    let by = plan.decide(strategy, state, rules);
+    (plan.shares, Decided { by, trace: plan.trace })
 }
 
 impl<'a> Plan<'a> {
@@ -162,7 +173,9 @@ impl<'a> Plan<'a> {
         let lines = self.asked();
         let stock = self.offers(&lines);
         let input = self.input(state, lines, stock);
-        let Ok(plan) = rules.allocate(rule, &input) else {
+        let (plan, call) = rules.allocate_captured(rule, &input);
+        self.trace.extend(call);
+        let Ok(plan) = plan else {
             self.left = before;
             self.shares.iter_mut().for_each(Vec::clear);
             return false;

@@ -108,7 +108,7 @@ pub(crate) fn texts(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
 
 /// One call as it was: what `onhand plugin replay` runs again. Files of [`crate::Config::samples_dir`] hold
 /// these, and so does a reservation's trace.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Captured {
     /// Which world's input it is; `ranking` asks an allocation rule for its ranks.

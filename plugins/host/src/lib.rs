@@ -52,6 +52,9 @@ mod report;
 mod rules;
 mod trial;
 
+#[cfg(test)]
+mod properties;
+
 pub use allocation::{AllocationInput, AskedLine, Candidate, Offer, Plan, Planned};
 pub use call::{Answer, Input, World};
 pub use compile::try_compiling;
@@ -65,7 +68,7 @@ pub use record::LastFault;
 pub use report::{ReleaseReport, Report, RuleReport, TakenOut};
 pub use rules::Rules;
 pub use signature::{SignatureError, sign};
-pub use trial::{Ran, Trial};
+pub use trial::{Ran, Trial, Trials};
 pub use view::{Presentation, Shown, ViewInput, ViewLocation};
 
 /// Most bytes that a call gives to a rule: names and texts, and what the records around them take.

@@ -162,7 +162,7 @@ fn package(config: &Config, file: &Path, next: bool) -> Result<Package, LoadFaul
 }
 
 /// What the component's file may have, which the release may raise up to the operator's cap.
-fn allowed(config: &Config, beside: &Beside) -> Result<Size, LoadFault> {
+pub(crate) fn allowed(config: &Config, beside: &Beside) -> Result<Size, LoadFault> {
     let most = config.component_size.max(config.max_component_size);
     match beside.limits.component_size {
         Some(asked) if asked > most => Err(LoadFault::Asks { what: "component_size" }),

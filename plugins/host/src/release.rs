@@ -14,7 +14,7 @@ use crate::{
     record::{Record, Tolerance},
     rule::{Release, Rule, Said},
     samples::Samples,
-    sandbox::{Limits, Sandbox, Ticks},
+    sandbox::{Limits, PAGE, Sandbox, Ticks},
     signature::{self, Trusted},
     since_v0_1::{self, Linked},
 };
@@ -120,7 +120,8 @@ impl Source {
         }
         let engine = &self.sandbox.engine;
         let component: Component = compile::component(&self.config, engine, bytes)?;
-        let memory = component.resources_required().and_then(|needs| needs.max_initial_memory_size).unwrap_or(0);
+        let pages = component.resources_required().and_then(|needs| needs.max_initial_memory_size).unwrap_or(0);
+        let memory = pages.saturating_mul(PAGE as u64);
         let wasi = component.component_type().imports(engine).any(|(name, _)| name.starts_with("wasi:"));
         let linked = since_v0_1::link(&component).map_err(|error| LoadFault::Link(format!("{error:#}")))?;
         let linked = linked.ok_or_else(|| {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Answer, Captured, Fixture, INPUT_BYTES, Input, World,
+    Answer, Captured, Fixture, INPUT_BYTES, World,
     call::Asked,
     fault::{Failure, Fault, Reason},
     fixture::CapturedFault,
@@ -163,17 +163,17 @@ impl Rule {
         }
         if self.samples.is_some() {
             let told = CapturedFault { reason: fault.reason.to_string(), detail: fault.detail.clone() };
-            self.keep(&asked.to_owned(), None, Some(told));
+            self.keep(asked, None, Some(told));
         }
         fault
     }
 
     /// Among the samples, at most one a second.
-    pub(crate) fn keep(&self, input: &Input, answer: Option<&Answer>, fault: Option<CapturedFault>) {
+    pub(crate) fn keep(&self, asked: Asked<'_>, answer: Option<&Answer>, fault: Option<CapturedFault>) {
         if let Some(samples) = &self.samples
             && self.said.samples.pass().is_some()
         {
-            samples.keep(self.captured(input, answer, fault));
+            samples.keep(self.captured(asked, answer, fault));
         }
     }
 
@@ -182,15 +182,15 @@ impl Rule {
         self.said.differences.pass()
     }
 
-    pub(crate) fn captured(&self, input: &Input, answer: Option<&Answer>, fault: Option<CapturedFault>) -> Captured {
+    pub(crate) fn captured(&self, asked: Asked<'_>, answer: Option<&Answer>, fault: Option<CapturedFault>) -> Captured {
         let json = |answer| serde_json::to_value(answer).unwrap_or_default();
         Captured {
-            world: input.world(),
+            world: asked.world(),
             rule: self.name.clone(),
             component: self.release.component.clone(),
-            digest: input.digest(),
+            digest: asked.digest(),
             config: self.settings.as_ref().clone(),
-            input: serde_json::to_value(input).unwrap_or_default(),
+            input: serde_json::to_value(asked).unwrap_or_default(),
             answer: answer.map(json),
             fault,
         }

@@ -9,8 +9,8 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use crate::{
-    AllocationInput, Answer, Config, Fault, LoadError, LoadFault, Plan, Presentation, Prices, PricingInput, Reason,
-    ViewInput, World,
+    AllocationInput, Answer, Captured, CapturedFault, Config, Fault, LoadError, LoadFault, Plan, Presentation, Prices,
+    PricingInput, Reason, ViewInput, World,
     call::Asked,
     fault::Failure,
     load,
@@ -148,9 +148,24 @@ impl Rules {
         let Some(slot) = set.slots.get(rule).filter(|slot| slot.world == World::Allocation) else {
             return Err(self.unknown(rule, "no allocation rule of this name is loaded"));
         };
-        match self.call(slot, Asked::Allocation(input))? {
+        self.plan(slot, self.call(slot, Asked::Allocation(input)))
+    }
+
+    /// As [`Rules::allocate`], with the call as it was, so that it can be kept with the plan, explained and
+    /// replayed. None: no release was asked.
+    pub fn allocate_captured(&self, rule: &str, input: &AllocationInput) -> (Result<Plan, Fault>, Option<Captured>) {
+        let set = self.set();
+        let Some(slot) = set.slots.get(rule).filter(|slot| slot.world == World::Allocation) else {
+            return (Err(self.unknown(rule, "no allocation rule of this name is loaded")), None);
+        };
+        let (answer, call) = self.call_captured(slot, Asked::Allocation(input));
+        (self.plan(slot, answer), call)
+    }
+
+    fn plan(&self, slot: &Slot, answer: Result<Answer, Fault>) -> Result<Plan, Fault> {
+        match answer? {
             Answer::Allocation(plan) => Ok(plan),
-            _ => Err(self.unknown(rule, "it answered for another world")),
+            _ => Err(self.unknown(&slot.name, "it answered for another world")),
         }
     }
 
@@ -165,9 +180,27 @@ impl Rules {
         let Some(slot) = set.slots.get(rule).filter(|slot| slot.world.by_name()) else {
             return Err(self.unknown(rule, "no allocation or ranking rule of this name is loaded"));
         };
-        match self.call(slot, Asked::Ranking(input))? {
+        self.ranks(slot, self.call(slot, Asked::Ranking(input)))
+    }
+
+    /// As [`Rules::rank`], with the call as it was.
+    pub fn rank_captured(
+        &self,
+        rule: &str,
+        input: &AllocationInput,
+    ) -> (Result<Vec<Option<i32>>, Fault>, Option<Captured>) {
+        let set = self.set();
+        let Some(slot) = set.slots.get(rule).filter(|slot| slot.world.by_name()) else {
+            return (Err(self.unknown(rule, "no allocation or ranking rule of this name is loaded")), None);
+        };
+        let (answer, call) = self.call_captured(slot, Asked::Ranking(input));
+        (self.ranks(slot, answer), call)
+    }
+
+    fn ranks(&self, slot: &Slot, answer: Result<Answer, Fault>) -> Result<Vec<Option<i32>>, Fault> {
+        match answer? {
             Answer::Ranking(ranks) => Ok(ranks),
-            _ => Err(self.unknown(rule, "it answered for another world")),
+            _ => Err(self.unknown(&slot.name, "it answered for another world")),
         }
     }
 
@@ -205,6 +238,21 @@ impl Rules {
 
     fn call(&self, slot: &Arc<Slot>, asked: Asked<'_>) -> Result<Answer, Fault> {
         let Some(rule) = slot.choose(asked) else { return Err(slot.nobody()) };
+        self.call_release(slot, rule, asked)
+    }
+
+    fn call_captured(&self, slot: &Arc<Slot>, asked: Asked<'_>) -> (Result<Answer, Fault>, Option<Captured>) {
+        let Some(rule) = slot.choose(asked) else { return (Err(slot.nobody()), None) };
+        let answer = self.call_release(slot, rule, asked);
+        let fault = answer
+            .as_ref()
+            .err()
+            .map(|fault| CapturedFault { reason: fault.reason.to_string(), detail: fault.detail.clone() });
+        let call = rule.captured(asked, answer.as_ref().ok(), fault);
+        (answer, Some(call))
+    }
+
+    fn call_release(&self, slot: &Slot, rule: &Arc<Rule>, asked: Asked<'_>) -> Result<Answer, Fault> {
         let Called { answer, too_often } = rule.run(asked);
         if let (Some(shadow), Some(shadows)) = (slot.shadow(), &self.shared.shadows) {
             shadows.ask(&self.shared, shadow, asked, answer.as_ref().ok());

@@ -29,7 +29,7 @@ const CORE_INSTANCES: u32 = 64;
 /// What a slot keeps of a call's memory, cleared, rather than give it back to the kernel: a call
 /// that touches no more meets no page faults.
 const KEEP_RESIDENT: usize = 1 << 20;
-const PAGE: usize = 64 << 10;
+pub(crate) const PAGE: usize = 64 << 10;
 const TICK: Duration = Duration::from_millis(1);
 
 pub(crate) struct Sandbox {

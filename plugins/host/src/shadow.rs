@@ -58,7 +58,7 @@ impl Job {
             (Err(failure), _) => {
                 rule.compared("failed");
                 let (reason, detail) = (failure.reason.to_string(), failure.detail.clone());
-                rule.keep(&input, None, Some(CapturedFault { reason, detail }));
+                rule.keep(input.asked(), None, Some(CapturedFault { reason, detail }));
             }
         }
         if too_often && let Some(shared) = shared.upgrade() {
@@ -80,6 +80,6 @@ impl Rule {
             let (shadow, full) = (json(own), answer.map(json));
             tracing::info!(rule, input, shadow, full, held_back, "a shadow answers differently");
         }
-        self.keep(input, Some(own), None);
+        self.keep(input.asked(), Some(own), None);
     }
 }

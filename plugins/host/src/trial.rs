@@ -9,7 +9,7 @@ use std::{
 use crate::{
     Answer, Config, Fault, Fixture, Input, LoadFault, World,
     config::Beside,
-    load::Package,
+    load::{Package, allowed},
     meter::Meter,
     release::Source,
     rule::Rule,
@@ -28,6 +28,34 @@ pub struct Ran {
     pub memory: u64,
 }
 
+/// Makes trials under one configuration: the sandbox is set up once.
+pub struct Trials(Source);
+
+impl Trials {
+    /// # Errors
+    /// If the sandbox can't be set up.
+    pub fn new(config: &Config) -> Result<Self, LoadFault> {
+        // A trial keeps no samples, and whoever tries a component out need not have signed it.
+        let (allow_unsigned, trusted_keys, samples_dir) = (true, Vec::new(), String::new());
+        Source::of(&Config { allow_unsigned, trusted_keys, samples_dir, ..config.clone() }).map(Self)
+    }
+
+    /// As [`Trial::new`].
+    ///
+    /// # Errors
+    /// What a node that loads it would say.
+    pub fn of(&self, name: &str, component: &[u8], beside: &str) -> Result<Trial, LoadFault> {
+        let beside: Beside = toml::from_str(beside).map_err(|error| LoadFault::Settings(error.to_string()))?;
+        let (size, most) = (component.len() as u64, allowed(&self.0.config, &beside)?.0);
+        if size > most {
+            return Err(LoadFault::TooLarge { size, most });
+        }
+        let component = component.to_owned();
+        let package = Package { component, signature: None, beside, fixtures: Vec::new(), identity: String::new() };
+        self.0.prepare(name, &package, &Meter::new(), std::iter::empty()).map(Trial)
+    }
+}
+
 impl Trial {
     /// Compiles a component; signatures and fixtures are not looked at. `beside` is the text of its
     /// `NAME.toml`, perhaps empty.
@@ -35,20 +63,7 @@ impl Trial {
     /// # Errors
     /// What a node that loads it would say.
     pub fn new(config: &Config, name: &str, component: &[u8], beside: &str) -> Result<Self, LoadFault> {
-        let config = Config { allow_unsigned: true, samples_dir: String::new(), ..config.clone() };
-        let beside: Beside = toml::from_str(beside).map_err(|error| LoadFault::Settings(error.to_string()))?;
-        let most = beside.limits.component_size.unwrap_or(config.component_size);
-        if component.len() as u64 > most.0 {
-            return Err(LoadFault::TooLarge { size: component.len() as u64, most: most.0 });
-        }
-        let package = Package {
-            component: component.to_owned(),
-            signature: None,
-            beside,
-            fixtures: Vec::new(),
-            identity: String::new(),
-        };
-        Source::of(&config)?.prepare(name, &package, &Meter::new(), std::iter::empty()).map(Self)
+        Trials::new(config)?.of(name, component, beside)
     }
 
     pub fn world(&self) -> World {

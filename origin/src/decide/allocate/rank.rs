@@ -54,17 +54,21 @@ impl<'a> Plan<'a> {
         Some(decided)
     }
 
-    fn ranked(&self, named: &str, state: &State, rules: &Rules) -> Option<(String, Vec<&'a LocationId>)> {
+    fn ranked(&mut self, named: &str, state: &State, rules: &Rules) -> Option<(String, Vec<&'a LocationId>)> {
         let input = self.input(state, Vec::new(), Vec::new());
-        let ask = |rule: &'_ str| match rules.world(rule) {
-            None => {
+        let (mut decided, mut ranks) = (Vec::new(), Vec::new());
+        for rule in named.split(',') {
+            if rules.world(rule).is_none() {
                 tracing::warn!(rule, "a rule of the channel's allocation is not loaded; it abstains");
-                None
+                continue;
             }
-            Some(_) => rules.rank(rule, &input).ok(),
-        };
-        let (decided, ranks): (Vec<&str>, Vec<_>) =
-            named.split(',').filter_map(|rule| ask(rule).map(|ranks| (rule, ranks))).unzip();
+            let (answer, call) = rules.rank_captured(rule, &input);
+            self.trace.extend(call);
+            if let Ok(answer) = answer {
+                decided.push(rule);
+                ranks.push(answer);
+            }
+        }
         if decided.is_empty() {
             return None;
         }

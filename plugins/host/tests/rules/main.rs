@@ -5,6 +5,8 @@ mod support;
 mod accounts;
 mod answers;
 mod examples;
+mod fuzz;
+mod hostile;
 mod limits;
 mod loading;
 mod pricing;

@@ -30,6 +30,12 @@ pub(crate) fn view_of(module: &str) -> Vec<u8> {
     componentize(&module).unwrap()
 }
 
+/// A view whose label has twenty million bytes.
+pub(crate) fn view_of_twenty_megabytes() -> Vec<u8> {
+    let answer = "(i32.store (i32.const 140) (i32.const 1)) (i32.store (i32.const 148) (i32.const 20000000))";
+    view_of(&module(400, "").replace("unreachable", &format!("{answer} (i32.const 128)")))
+}
+
 /// A view that succeeds only where WASI's wall clock tells the time that a view has: none, the zeroth second.
 pub(crate) fn view_with_a_clock(import: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
@@ -98,11 +104,13 @@ impl Folder {
         self
     }
 
+    /// Whole or not at all: whoever watches never sees half a file.
     pub(crate) fn put(&self, file: &str, bytes: &[u8]) {
-        if let Some(folder) = self.dir.path().join(file).parent() {
-            fs::create_dir_all(folder).unwrap();
-        }
-        fs::write(self.dir.path().join(file), bytes).unwrap();
+        let file = self.dir.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let part = file.with_extension("part");
+        fs::write(&part, bytes).unwrap();
+        fs::rename(part, file).unwrap();
     }
 
     pub(crate) fn load(&self) -> Rules {
