@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins run token test lint audit schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory drills hard-minute drill-overload
+.PHONY: help setup plugins run token test lint audit fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory drills hard-minute drill-overload
 
 TOKENS := target/dev-tokens.json
 
@@ -34,6 +34,10 @@ schemathesis: ## Fuzz the origin's API against its OpenAPI document; SCHEMATHESI
 	@tests/setup.sh build
 	cargo build --bin onhand
 	@tests/schemathesis.sh
+
+fuzz: plugins ## Fuzz the loader of rules and the checks of their answers for FUZZ_SECONDS (600)
+	ONHAND_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) cargo test -p onhand-rules --test rules fuzz -- --nocapture
+	PROPTEST_CASES=1000000 cargo test -p onhand-rules --lib properties
 
 audit: ## Licences, sources and bans of every dependency (advisories need the Internet)
 	cargo deny check bans licenses sources

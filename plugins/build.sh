@@ -28,7 +28,7 @@ debian() {
 
 # The guests' own build folder: another compiler must not evict the host's artefacts.
 guests="--profile guest --target $triple --target-dir $target/guest \
-    -p channel-buffer -p nearest-allocation -p hostile --lib --examples"
+    -p channel-buffer -p nearest-allocation -p tiered-pricing -p hostile --lib --examples"
 if rustup target list --installed 2>/dev/null | grep -qx "$triple"; then
     cargo build $guests
 elif debian; then
@@ -49,6 +49,7 @@ fi
 
 built=$target/guest/$triple/guest
 cargo run --quiet -p onhand-rules --bin componentize -- "$out" \
-    "$built/channel_buffer.wasm" "$built/nearest_allocation.wasm" \
-    "$built/examples/hostile.wasm" "$built/examples/hostile_view.wasm" "$built/examples/hostile_ranking.wasm"
+    "$built/channel_buffer.wasm" "$built/nearest_allocation.wasm" "$built/tiered_pricing.wasm" \
+    "$built/examples/hostile.wasm" "$built/examples/hostile_view.wasm" "$built/examples/hostile_ranking.wasm" \
+    "$built/examples/hostile_pricing.wasm"
 mv "$out/.building" "$stamp"

@@ -80,6 +80,9 @@ enum Command {
     Openapi,
     /// Print a shell's completions, such as `onhand completions bash`
     Completions(completions::Args),
+    /// What a node runs to compile a rule on trial, within bounds: see `rules.compile_time`
+    #[command(hide = true)]
+    CompileRule { limits: Vec<String> },
 }
 
 impl Onhand {
@@ -103,7 +106,10 @@ fn raise_descriptors() {
 
 impl Global {
     fn load(&self) -> Result<Config, config::Faults> {
-        config::load(self.config.as_deref())
+        let mut config = config::load(self.config.as_deref())?;
+        // Rules are compiled on trial by this very program.
+        config.rules.compiler = std::env::current_exe().ok();
+        Ok(config)
     }
 
     /// The configuration, with logging started as it says.
@@ -131,6 +137,7 @@ impl Command {
             Self::Bench(args) => Ok(bench::run(args).await?),
             Self::Openapi => openapi::run(),
             Self::Completions(args) => Ok(args.run()),
+            Self::CompileRule { limits } => Ok(onhand_rules::try_compiling(&limits)),
         }
     }
 }

@@ -94,7 +94,9 @@ pub(crate) fn availability(
     let facts = serving(stock, ask, snapshot);
     let presented = present(sku, stock, &facts, ask, snapshot, rules);
     let lasts = !matches!(presented, Some(Err(_)));
-    let presented = presented.and_then(Result::ok);
+    // A rule that must not fail open shows nothing when it fails.
+    let nothing = |fault: Fault| fault.refuse.then(|| Presentation { locations: Vec::new(), label: None });
+    let presented = presented.and_then(|presented| presented.map_or_else(nothing, Some));
     let label = presented.as_ref().and_then(|presented| presented.label.clone());
     let counted = facts.into_iter().filter_map(|fact| Some((fact, shown(fact, presented.as_ref())?)));
     let (facts, locations): (Vec<&Fact>, Vec<AtLocation>) = counted.unzip();

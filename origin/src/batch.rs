@@ -215,9 +215,11 @@ fn halve_or_refuse(error: &StoreError, part: Vec<Waiting>) -> Vec<Vec<Waiting>> 
 impl Work {
     async fn attempt(&self, part: &[Waiting]) -> Result<Vec<Outcome>, StoreError> {
         let asks: Vec<&Ask> = part.iter().map(|waiting| &waiting.ask).collect();
+        // One batch, one set of releases.
+        let rules = self.rules.pinned();
         let (mut outcomes, mut news) = (Vec::new(), (Vec::new(), false));
         let decide = &mut |state: &mut State| {
-            outcomes = decide_all(state, &asks, &self.rules);
+            outcomes = decide_all(state, &asks, &rules);
             news = state.news();
         };
         let committed_at = self.store.batch(needs(&asks), decide).await?;

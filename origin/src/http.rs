@@ -35,6 +35,7 @@ use crate::{
 /// What every handler may use.
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) rules: onhand_rules::Rules,
     pub(crate) batches: Batches,
     pub(crate) sweeper: Sweeper,
     pub(crate) feed: Arc<dyn Feed>,
@@ -84,6 +85,7 @@ fn routes() -> Router<Arc<Context>> {
         .route("/internal/api/facts", post(bulk::facts))
         .route("/internal/api/topology", get(bulk::topology))
         .route("/internal/api/most-held", get(bulk::most_held))
+        .route("/internal/api/reservations/{id}/trace", get(reservations::trace))
         .route("/internal/api/inventory/low-stock", get(runbook::low_stock))
         .route("/internal/api/inventory/stuck-reservations", get(runbook::stuck))
         .route("/internal/api/inventory/reconcile", post(reconcile::reconcile))
@@ -112,6 +114,7 @@ pub(crate) fn management(context: Arc<Context>) -> Router {
         .route("/actuator/metrics/{name}", get(actuator::metric))
         .route("/actuator/loggers", get(actuator::loggers))
         .route("/actuator/loggers/{name}", get(actuator::logger).post(actuator::set_level))
+        .route("/actuator/rules", get(actuator::rules))
         .route("/actuator/restart-db-connections", post(actuator::restart_connections))
         .route("/actuator/health/readiness", get(operations::readiness))
         .route("/actuator/health/liveness", get(operations::liveness))

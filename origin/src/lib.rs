@@ -151,7 +151,7 @@ impl Origin {
         let work = batch::Work {
             store: store.clone(),
             feed: feed.clone(),
-            rules,
+            rules: rules.clone(),
             handoff: handoff.clone(),
             metrics: metrics.clone(),
         };
@@ -162,6 +162,7 @@ impl Origin {
         let restocker = restock::Restocker::new(store.clone(), config.restock, topic, metrics.clone())?;
         let context = http::Context {
             store,
+            rules,
             batches,
             sweeper,
             feed,

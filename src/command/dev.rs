@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Write {"storefront":…,"operator":…,"admin":…} to this file before ready
     #[arg(long, value_name = "FILE")]
     print_tokens: Option<PathBuf>,
-    /// Load the rules in this folder: NAME.wasm, each with an optional NAME.toml
+    /// Load the rules in this folder, signed or not: NAME.wasm, each with an optional NAME.toml; it is watched
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
 }
@@ -114,6 +114,9 @@ impl Args {
         });
         if let Some(dir) = &self.rules {
             config.rules.dir = dir.display().to_string();
+        }
+        if config.rules.trusted_keys.is_empty() {
+            config.rules.allow_unsigned = true;
         }
         Ok(())
     }

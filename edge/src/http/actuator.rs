@@ -24,6 +24,7 @@ const PAGES: [&str; 12] = [
     "loggers",
     "loggers/{name}",
     "prometheus",
+    "rules",
     "caches/clearAll",
     "explain/{sku}",
 ];
@@ -36,6 +37,7 @@ pub(super) enum Page {
     Metric(String),
     Loggers,
     Logger(String),
+    Rules,
 }
 
 impl Page {
@@ -46,6 +48,7 @@ impl Page {
             "/info" => Self::Info,
             "/metrics" => Self::Metrics,
             "/loggers" => Self::Loggers,
+            "/rules" => Self::Rules,
             rest => match (rest.strip_prefix("/metrics/"), rest.strip_prefix("/loggers/")) {
                 (Some(name), _) => Self::Metric(named(name)),
                 (_, Some(name)) => Self::Logger(named(name)),
@@ -66,6 +69,7 @@ pub(super) async fn route(node: &Node, asked: Page, request: Request<Incoming>) 
         Page::Metrics => Ok(shown(&actuator::metric_names(&node.metrics.gather(&node.gauges())))),
         Page::Metric(name) => metric(node, &name, request.uri().query().unwrap_or_default()),
         Page::Loggers => Ok(shown(&actuator::loggers(loggers(node)?))),
+        Page::Rules => Ok(shown(&json!(node.rules.report()))),
         Page::Logger(name) => Ok(shown(&actuator::logger(loggers(node)?, &name)?)),
     }
 }

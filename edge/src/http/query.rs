@@ -44,8 +44,10 @@ fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, loaded: &
     let mut body = Vec::with_capacity(64 + loaded.len() * 384);
     body.extend_from_slice(br#"{"items":["#);
     let mut unknown: Vec<&Sku> = Vec::new();
+    // One answer, one set of releases.
+    let rules = node.rules.pinned();
     for (sku, loaded) in skus.iter().zip(loaded) {
-        let Some(rendered) = view::rendered(&loaded.entry, ask, snapshot, &node.rules) else {
+        let Some(rendered) = view::rendered(&loaded.entry, ask, snapshot, &rules) else {
             unknown.push(sku);
             continue;
         };

@@ -10,7 +10,10 @@ use onhand_wire::{
 };
 use uuid::Uuid;
 
-use super::{allocate, insufficient, short};
+use super::{
+    allocate::{self, Decided},
+    insufficient, short,
+};
 use crate::{
     command::{Ask, Done},
     record::{Record, RecordLine, Share},
@@ -23,9 +26,9 @@ pub(super) fn hold(state: &mut State, ask: &Ask, id: Uuid, hold: &Hold, rules: &
         state.require_item(&line.sku)?;
         line.location.as_ref().map_or(Ok(()), |named| state.require_location(named).map(drop))?;
     }
-    let (shares, allocated_by) = allocate::plan(state, hold, channel.as_ref(), rules);
+    let (shares, decided) = allocate::plan(state, hold, channel.as_ref(), rules);
     refuse_if_short(hold, &shares)?;
-    let record = record(state, id, hold, shares, allocated_by);
+    let record = record(state, id, hold, shares, decided);
     Ok(write(state, ask, record))
 }
 
@@ -51,7 +54,7 @@ fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Problem> {
     Err(insufficient("lines: not enough stock for every line; each short line is named", named.collect()))
 }
 
-fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, allocated_by: String) -> Record {
+fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, decided: Decided) -> Record {
     let lines = hold.lines.iter().zip(shares).map(|(line, shares)| RecordLine {
         sku: line.sku.clone(),
         requested: line.quantity.get(),
@@ -67,7 +70,8 @@ fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, allocat
         confirmed_at: None,
         order_ref: hold.order_ref.clone(),
         channel: hold.channel.clone(),
-        allocated_by,
+        allocated_by: decided.by,
+        trace: decided.trace,
         lines: lines.collect(),
         made_by: None,
     }

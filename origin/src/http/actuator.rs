@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{Context, Reply, Shared, fail::not_found, params::Params, runbook::operator, write};
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "self",
     "health",
     "health/liveness",
@@ -24,6 +24,7 @@ const PAGES: [&str; 11] = [
     "loggers",
     "loggers/{name}",
     "prometheus",
+    "rules",
     "restart-db-connections",
 ];
 
@@ -98,6 +99,10 @@ pub(super) async fn metric(State(context): Shared, Path(name): Path<String>, req
     let shown = actuator::metric(&context.metrics.gather(), &name, &tags);
     let detail = "no such metric here, or none with these tags; /actuator/metrics lists the names";
     Ok(write::json(&shown.ok_or_else(|| Problem::new(Code::NotFound, detail))?))
+}
+
+pub(super) async fn rules(State(context): Shared) -> Response {
+    write::json(&json!(context.rules.report()))
 }
 
 pub(super) async fn loggers(State(context): Shared) -> Reply {

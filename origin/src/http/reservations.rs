@@ -25,6 +25,15 @@ pub(super) async fn read(State(context): Shared, Path(reservation): Path<String>
     Ok(json(&record.shown(now)))
 }
 
+/// Which rules were asked where it goes, with what they were given and what they answered.
+pub(super) async fn trace(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
+    let (parts, _) = request.into_parts();
+    context.judge(&parts, Scope::Operator)?;
+    let found = context.store.reservation(id(&reservation)?).await?;
+    let (record, _) = found.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))?;
+    Ok(json(&serde_json::json!({"id": record.id, "allocated_by": record.allocated_by, "calls": record.trace})))
+}
+
 macro_rules! verb {
     ($name:ident, $command:ident) => {
         pub(super) async fn $name(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {

@@ -5,18 +5,21 @@
 use std::collections::HashMap;
 
 use onhand_wire::{ChannelId, LocationId, Sku, Timestamp, request::Destination};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::Failure;
 
 /// Ranks lie between its negative and it; what is never to come first abstains instead.
 const MOST_RANK: i32 = 1_000_000_000;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AllocationInput {
     /// By the origin database's clock.
     pub at: Timestamp,
+    #[serde(default)]
     pub channel: Option<ChannelId>,
+    #[serde(default)]
     pub destination: Option<Destination>,
     pub lines: Vec<AskedLine>,
     /// In serving order, enabled only, each once.
@@ -25,7 +28,8 @@ pub struct AllocationInput {
     pub stock: Vec<Offer>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AskedLine {
     /// Each once.
     pub line: u32,
@@ -34,19 +38,26 @@ pub struct AskedLine {
     pub quantity: i64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Candidate {
     pub location: LocationId,
+    #[serde(default)]
     pub region: Option<String>,
     /// Lower serves first.
+    #[serde(default)]
     pub priority: i32,
     /// Degrees; a location without both has no place on the map.
+    #[serde(default)]
     pub lat: Option<f64>,
+    #[serde(default)]
     pub lon: Option<f64>,
+    #[serde(default)]
     pub pickup: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Offer {
     pub sku: Sku,
     pub location: LocationId,
@@ -57,12 +68,14 @@ pub struct Offer {
 }
 
 /// A checked answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     pub allocations: Vec<Planned>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Planned {
     pub line: u32,
     pub location: LocationId,

@@ -1,6 +1,6 @@
 //! The operator's settings, and those beside each rule.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use onhand_wire::{
     ChannelId,
@@ -12,8 +12,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Folder of `NAME.wasm` components, each with an optional `NAME.toml`; empty: no rules.
+    /// Folder of `NAME.wasm` components, each with an optional `NAME.toml`; empty: no rules. `NAME.next.wasm`
+    /// is a release that runs beside `NAME.wasm`, as its own `NAME.next.toml` says.
     pub dir: String,
+    /// How often the folder is looked at for new releases; 0s: at the start only.
+    pub poll: Span,
     /// What a view may take. Past it the call is cut off and the plain facts are shown. Whole
     /// milliseconds, rounded up, 2 ms at least: the clock ticks once a millisecond, and a call may
     /// begin just before a tick, so it gets up to 1 ms less than this. It gets more only where the
@@ -26,26 +29,96 @@ pub struct Config {
     pub memory: Size,
     /// Larger component files are refused when they are loaded.
     pub component_size: Size,
+    /// The most that a release may ask for itself (`[limits]` beside it) of `deadline` or `batch_deadline`, …
+    pub max_deadline: Span,
+    /// … of `memory`, …
+    pub max_memory: Size,
+    /// … and of `component_size`. Rules in JavaScript or Python need all three.
+    pub max_component_size: Size,
+    /// How long compiling a component may take; beyond, it is refused.
+    pub compile_time: Span,
+    /// How much memory compiling a component may take; beyond, it is refused.
+    pub compile_memory: Size,
+    /// Files of public keys (ed25519, PEM): a component is loaded only with a signature by one of them.
+    pub trusted_keys: Vec<String>,
+    /// Components without a signature are loaded too. For development.
+    pub allow_unsigned: bool,
+    /// A release of whose calls more than this share fail (0 to 1) is taken out, and the one before it comes
+    /// back if there is one. What a rule refuses on purpose is no failure. 1: never.
+    pub max_failure_rate: f64,
+    /// Over how long the share is taken.
+    pub failure_window: Span,
+    /// With fewer calls than this in the window there is no judgement.
+    pub failure_calls: u64,
+    /// Folder for samples of failing calls, to be replayed; empty: none are kept.
+    pub samples_dir: String,
+    /// Most files of it; the oldest go first.
+    pub samples: usize,
+    /// Samples older than this are deleted when another is written.
+    pub samples_age: Span,
+    /// The program that tries a compilation out first, under limits (ADR 0021): it is started with
+    /// `compile-rule` and must call [`crate::try_compiling`]. None: no trial.
+    #[serde(skip)]
+    pub compiler: Option<PathBuf>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             dir: String::new(),
+            poll: Span::s(1),
             deadline: Span::ms(5),
             batch_deadline: Span::ms(2),
             memory: Size(10 << 20),
             component_size: Size(2 << 20),
+            max_deadline: Span::ms(50),
+            max_memory: Size(128 << 20),
+            max_component_size: Size(40 << 20),
+            compile_time: Span::s(30),
+            compile_memory: Size(1 << 30),
+            trusted_keys: Vec::new(),
+            allow_unsigned: false,
+            max_failure_rate: 0.1,
+            failure_window: Span::s(60),
+            failure_calls: 50,
+            samples_dir: String::new(),
+            samples: 100,
+            samples_age: Span::s(7 * 24 * 3600),
+            compiler: None,
         }
     }
 }
 
-/// `NAME.toml` beside `NAME.wasm`.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// `NAME.toml` beside `NAME.wasm`, `NAME.next.toml` beside `NAME.next.wasm`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Beside {
-    /// Channels that a view applies to; absent: every lookup that no other view names.
+    /// Channels that a view or a pricing applies to; absent: all that no other one of its world names.
     pub(crate) channels: Option<Vec<ChannelId>>,
+    /// Views and pricings: when the rule fails, the lookup or the quote is refused rather than answered with
+    /// the plain facts or the catalogue's prices.
+    pub(crate) refuse_on_failure: bool,
     /// What the rule reads through `config`.
     pub(crate) config: BTreeMap<String, String>,
+    pub(crate) limits: Asks,
+    /// Of `NAME.next.wasm` only: what it is used for; absent: `shadow`.
+    pub(crate) stage: Option<StageName>,
+    /// Of a canary: the share of requests that it answers, in percent, to two places.
+    pub(crate) share: Option<f64>,
+}
+
+/// What a release asks for beyond the defaults, up to the operator's caps.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Asks {
+    pub(crate) deadline: Option<Span>,
+    pub(crate) memory: Option<Size>,
+    pub(crate) component_size: Option<Size>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StageName {
+    Shadow,
+    Canary,
 }

@@ -8,6 +8,8 @@ use std::fmt;
 pub struct Fault {
     pub rule: String,
     pub reason: Reason,
+    /// Whether the caller is to be refused, not answered in the built-in way (`refuse_on_failure`).
+    pub refuse: bool,
     /// For the log: the guest's own text, a backtrace, what exactly was wrong.
     pub detail: String,
 }
@@ -34,9 +36,16 @@ pub enum Reason {
     Busy,
     /// No such rule, or not of that world.
     Unknown,
+    /// It failed too often, and no release before it can stand in.
+    TakenOut,
 }
 
 impl Reason {
+    /// Whether it counts towards `rules.max_failure_rate`: not what a rule may decide, nor what it can't help.
+    pub(crate) fn counts(&self) -> bool {
+        !matches!(self, Self::Refused | Self::Busy | Self::Unknown | Self::TakenOut)
+    }
+
     /// The metric's label.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -50,6 +59,7 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::Busy => "busy",
             Self::Unknown => "unknown",
+            Self::TakenOut => "taken_out",
         }
     }
 }
@@ -83,6 +93,6 @@ impl Failure {
     }
 
     pub(crate) fn of(self, rule: &str) -> Fault {
-        Fault { rule: rule.to_owned(), reason: self.reason, detail: self.detail }
+        Fault { rule: rule.to_owned(), reason: self.reason, refuse: false, detail: self.detail }
     }
 }

@@ -1,7 +1,8 @@
 //! Loads, limits and runs rule components: used by edge, origin and the command.
 //!
-//! A call, in order ([`Rules::allocate`], [`Rules::rank`], [`Rules::view`]):
-//! 1. the release in force is read (arc-swap: a swap drops no call and none waits for it);
+//! A call, in order ([`Rules::allocate`], [`Rules::rank`], [`Rules::view`], [`Rules::price`]):
+//! 1. the releases in force are read (arc-swap: a swap drops no call and none waits for it), and one of them
+//!    is chosen: the canary for its share, else the full one; a shadow is asked besides, on its own thread;
 //! 2. input that is too large is refused before anything is set up;
 //! 3. a **fresh store**, with the deadline, the memory cap and the size limits set before the guest
 //!    is instantiated, so that its start function is held to them too;
@@ -11,32 +12,65 @@
 //! Whatever goes wrong is a [`Fault`]; the caller falls back to the built-in behaviour. Calls are
 //! synchronous and short (micro-seconds, at most the deadline), so they may be made from an async
 //! thread. Components are compiled when they are loaded, never when they are called.
+//!
+//! A release gets there in this order: its files are read ([`Config::dir`]), its signature is judged, it is
+//! compiled within bounds of time and memory, tried on its fixtures, and swapped in; the one before it is
+//! kept, and comes back when it fails too often.
 
 mod config;
 mod fault;
+mod hex;
 
 mod allocation;
+mod pricing;
 mod view;
 
+mod call;
+mod fixture;
+
 mod sandbox;
-mod since_v0_1;
 mod state;
+mod wasi;
+mod since_v0_1;
 
 mod componentize;
+mod compile;
+mod signature;
 mod load;
+mod release;
+
 mod meter;
+mod record;
+mod samples;
 mod rule;
+
+mod slot;
+mod placing;
+mod shadow;
+mod watch;
+mod report;
 mod rules;
 mod serving;
+mod trial;
+
+#[cfg(test)]
+mod properties;
 
 pub use allocation::{AllocationInput, AskedLine, Candidate, Offer, Plan, Planned};
+pub use call::{Answer, Input, World};
+pub use compile::try_compiling;
 pub use componentize::{ComponentizeError, componentize};
 pub use config::Config;
 pub use fault::{Fault, Reason};
+pub use fixture::{Captured, CapturedFault, Expected, Fixture, FixtureError};
 pub use load::{LoadError, LoadFault};
-pub use rule::World;
+pub use pricing::{Adjustment, Customer, LinePrice, Prices, PricingInput, PricingLine};
+pub use record::LastFault;
+pub use report::{ReleaseReport, Report, RuleReport, TakenOut};
 pub use rules::Rules;
-pub use serving::{check_allocation, share_out};
+pub use serving::{Decided, check_allocation, share_out};
+pub use signature::{SignatureError, sign};
+pub use trial::{Ran, Trial, Trials};
 pub use view::{Presentation, Shown, ViewInput, ViewLocation};
 
 /// Most bytes that a call gives to a rule: names and texts, and what the records around them take.
@@ -45,5 +79,5 @@ pub const INPUT_BYTES: usize = 128 << 10;
 pub const OUTPUT_BYTES: usize = 20 << 10;
 /// Bytes of log that are kept of one call.
 pub const LOG_BYTES: usize = 1000;
-/// Longest label of a presentation, in characters.
+/// Longest label of a presentation or an adjustment, in characters.
 pub const LABEL_CHARS: usize = 64;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_wire::setting::Span;
+use onhand_wire::{Timestamp, setting::Span};
 use wasmtime::{
     Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store,
     Trap,
@@ -23,22 +23,30 @@ use crate::{
 /// Calls at one moment. Calls are synchronous, so this bounds the threads that make them; a slot
 /// costs address space only until it is used.
 const CONCURRENT: u32 = 64;
-/// A component has its own module and the small ones that wrap its imports, WASI adapters at most.
-const CORE_INSTANCES: u32 = 8;
+/// A component has its own module and the small ones that wrap its imports; Python's brings its libraries,
+/// each a module.
+const CORE_INSTANCES: u32 = 64;
 /// What a slot keeps of a call's memory, cleared, rather than give it back to the kernel: a call
 /// that touches no more meets no page faults.
 const KEEP_RESIDENT: usize = 1 << 20;
-const PAGE: usize = 64 << 10;
+pub(crate) const PAGE: usize = 64 << 10;
 const TICK: Duration = Duration::from_millis(1);
 
 pub(crate) struct Sandbox {
     pub(crate) engine: Engine,
-    memory: usize,
 }
 
 /// Of the clock, from the moment of the call.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticks(u64);
+
+/// Of one release.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) deadline: Ticks,
+    /// Bytes.
+    pub(crate) memory: usize,
+}
 
 impl Ticks {
     /// The first tick may come at once, hence two at least; see [`Config::deadline`].
@@ -50,30 +58,37 @@ impl Ticks {
 
 impl Sandbox {
     pub(crate) fn new(config: &Config) -> io::Result<Self> {
-        let memory = usize::try_from(config.memory.0).unwrap_or(usize::MAX);
-        let engine = Engine::new(&settings(memory)).map_err(io::Error::other)?;
+        let engine = Engine::new(&pooled(config)).map_err(io::Error::other)?;
         let weak = engine.weak();
         thread::Builder::new().name("rules-clock".into()).spawn(move || tick(&weak))?;
-        Ok(Self { engine, memory })
+        Ok(Self { engine })
     }
 
     /// A store for one call. Its clock runs from here on, instantiation included.
-    pub(crate) fn store(&self, settings: &Arc<BTreeMap<String, String>>, deadline: Ticks) -> Store<State> {
-        let mut store = Store::new(&self.engine, State::new(self.memory, settings.clone()));
+    pub(crate) fn store(
+        &self,
+        settings: &Arc<BTreeMap<String, String>>,
+        limits: Limits,
+        at: Timestamp,
+    ) -> Store<State> {
+        let mut store = Store::new(&self.engine, State::new(limits.memory, settings.clone(), at));
         store.limiter(|state| state);
-        store.set_epoch_deadline(deadline.0);
+        store.set_epoch_deadline(limits.deadline.0);
         store.set_hostcall_fuel(OUTPUT_BYTES);
         store
     }
 }
 
-fn settings(memory: usize) -> wasmtime::Config {
+fn pooled(config: &Config) -> wasmtime::Config {
+    // Room for the largest that a release may ask; address space only, each store has its own limit.
+    let memory = usize::try_from(config.memory.0.max(config.max_memory.0)).unwrap_or(usize::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(CONCURRENT)
         .total_core_instances(CONCURRENT * CORE_INSTANCES)
         .total_memories(CONCURRENT)
         .total_tables(CONCURRENT * CORE_INSTANCES)
         .max_core_instances_per_component(CORE_INSTANCES)
+        .max_tables_per_component(CORE_INSTANCES)
         // One memory, so that the cap on a memory is the cap on the call.
         .max_memories_per_component(1)
         .max_memory_size(memory)
@@ -81,10 +96,18 @@ fn settings(memory: usize) -> wasmtime::Config {
         .table_keep_resident(KEEP_RESIDENT)
         // Clears the touched pages only, where the kernel can tell (Linux 6.7): 22 µs a call -> 11.
         .pagemap_scan(Enabled::Auto);
+    let mut config = compiling(memory);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Whatever the code that a component is compiled to depends on.
+pub(crate) fn compiling(memory: usize) -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .concurrency_support(false)
+        // On the thread that loads: requests keep their cores.
+        .parallel_compilation(false)
         .epoch_interruption(true)
         // Bounds are checked by code, not by guard pages, so that a memory that has grown need not be
         // protected again: 11 µs a call -> 6, and no slower where a rule computes much. No signal

@@ -8,19 +8,27 @@ use onhand_wire::{
     allocate::{Plan, STRATEGIES},
 };
 
-use crate::{AllocationInput, AskedLine, Candidate, Offer, Rules};
+use crate::{AllocationInput, AskedLine, Candidate, Captured, Offer, Rules};
 
 pub use rank::check as check_allocation;
 
+/// What decided where the lines go.
+pub struct Decided {
+    /// The strategy, the rule, or the rules of a list.
+    pub by: String,
+    /// Every rule that was asked, also those that failed.
+    pub trace: Vec<Captured>,
+}
+
 /// Shares every line of `plan` out as the channel says, and tells what decided. Without a channel,
 /// or where no rule answers, it is `priority`. `at`: by the origin database's clock.
-pub fn share_out(plan: &mut Plan<'_>, channel: Option<&Channel>, at: Timestamp, rules: &Rules) -> String {
+pub fn share_out(plan: &mut Plan<'_>, channel: Option<&Channel>, at: Timestamp, rules: &Rules) -> Decided {
     let allocation = channel.map_or("priority", |channel| channel.allocation.as_str());
     if STRATEGIES.contains(&allocation) {
         plan.by_strategy(allocation);
-        return allocation.to_owned();
+        return Decided { by: allocation.to_owned(), trace: Vec::new() };
     }
-    let ask = Ask { at, channel: channel.map(|channel| &channel.channel), rules };
+    let mut ask = Ask { at, channel: channel.map(|channel| &channel.channel), rules, trace: Vec::new() };
     let decided = if plan.lines.iter().all(|line| line.location.is_some()) {
         None
     } else if rank::is_ranked(allocation, rules) {
@@ -28,10 +36,11 @@ pub fn share_out(plan: &mut Plan<'_>, channel: Option<&Channel>, at: Timestamp, 
     } else {
         ask.by_rule(plan, allocation).then(|| allocation.to_owned())
     };
-    decided.unwrap_or_else(|| {
+    let by = decided.unwrap_or_else(|| {
         plan.by_strategy("priority");
         "priority".to_owned()
-    })
+    });
+    Decided { by, trace: ask.trace }
 }
 
 /// Who asks the rules, and when.
@@ -39,12 +48,13 @@ struct Ask<'a> {
     at: Timestamp,
     channel: Option<&'a ChannelId>,
     rules: &'a Rules,
+    trace: Vec<Captured>,
 }
 
 impl Ask<'_> {
     /// Asks the rule for every line without a location, all at once; false if it failed and nothing
     /// was taken.
-    fn by_rule(&self, plan: &mut Plan<'_>, rule: &str) -> bool {
+    fn by_rule(&mut self, plan: &mut Plan<'_>, rule: &str) -> bool {
         if !self.rules.has_allocation(rule) {
             tracing::warn!(rule, "the channel's allocation rule is not loaded; the built-in strategy decides");
             return false;
@@ -58,7 +68,9 @@ impl Ask<'_> {
         let lines = asked(&tried);
         let stock = offers(&tried, &lines);
         let input = self.input(&tried, lines, stock);
-        let Ok(answer) = self.rules.allocate(rule, &input) else { return false };
+        let (answer, call) = self.rules.allocate_captured(rule, &input);
+        self.trace.extend(call);
+        let Ok(answer) = answer else { return false };
         for planned in answer.allocations {
             tried.give(planned.line as usize, &planned.location, planned.quantity);
         }

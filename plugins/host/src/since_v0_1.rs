@@ -2,14 +2,17 @@
 //! and this one goes on serving the rules that were built with it.
 
 mod allocation;
+mod pricing;
 mod ranking;
 mod view;
 
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::{
+    World,
     fault::{Failure, Reason},
     state::{self, State},
+    wasi,
 };
 
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
@@ -50,22 +53,51 @@ mod ranking_world {
     });
 }
 
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+mod pricing_world {
+    wasmtime::component::bindgen!({
+        world: "pricing",
+        path: "../../wit/rules/since-v0.1",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "onhand:rules/host": super::view_world::onhand::rules::host,
+            "onhand:rules/errors": super::view_world::onhand::rules::errors,
+            "onhand:rules/places": super::allocation_world::onhand::rules::places,
+        },
+    });
+}
+
 pub(crate) use allocation::Allocation;
+pub(crate) use pricing::Pricing;
 pub(crate) use ranking::Ranking;
 pub(crate) use view::View;
 use view_world::onhand::rules::{errors::Error, host};
 
 /// A component of this version, compiled, linked and type-checked.
+#[derive(Clone)]
 pub(crate) enum Linked {
     View(View),
     Allocation(Allocation),
     Ranking(Ranking),
+    Pricing(Pricing),
+}
+
+impl Linked {
+    pub(crate) fn world(&self) -> World {
+        match self {
+            Self::View(_) => World::View,
+            Self::Allocation(_) => World::Allocation,
+            Self::Ranking(_) => World::Ranking,
+            Self::Pricing(_) => World::Pricing,
+        }
+    }
 }
 
 /// None if the component exports no world of this version.
 pub(crate) fn link(component: &Component) -> wasmtime::Result<Option<Linked>> {
     let mut linker = Linker::new(component.engine());
     host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)?;
+    wasi::add(&mut linker, component)?;
     let exports = |name| component.get_export_index(None, name).is_some();
     if exports(view::EXPORT) {
         return Ok(Some(Linked::View(View::new(linker.instantiate_pre(component)?)?)));
@@ -75,6 +107,9 @@ pub(crate) fn link(component: &Component) -> wasmtime::Result<Option<Linked>> {
     }
     if exports(ranking::EXPORT) {
         return Ok(Some(Linked::Ranking(Ranking::new(linker.instantiate_pre(component)?)?)));
+    }
+    if exports(pricing::EXPORT) {
+        return Ok(Some(Linked::Pricing(Pricing::new(linker.instantiate_pre(component)?)?)));
     }
     Ok(None)
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use onhand_wire::Timestamp;
 use wasmtime::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 
 use crate::LOG_BYTES;
@@ -18,15 +19,21 @@ pub(crate) struct State {
     limits: StoreLimits,
     /// Whether memory was asked for that it may not have: tells a memory fault from a trap.
     pub(crate) denied: bool,
+    /// Most bytes of memory that it had.
+    pub(crate) peak: usize,
+    /// What a guest that asks for the time is told.
+    pub(crate) at: Timestamp,
+    /// Of the random numbers, which are the same for each call.
+    pub(crate) random: u64,
     settings: Arc<BTreeMap<String, String>>,
     pub(crate) log: Vec<(Level, String)>,
     log_room: usize,
 }
 
 impl State {
-    pub(crate) fn new(memory: usize, settings: Arc<BTreeMap<String, String>>) -> Self {
+    pub(crate) fn new(memory: usize, settings: Arc<BTreeMap<String, String>>, at: Timestamp) -> Self {
         let limits = StoreLimitsBuilder::new().memory_size(memory).build();
-        Self { limits, denied: false, settings, log: Vec::new(), log_room: LOG_BYTES }
+        Self { limits, denied: false, peak: 0, at, random: 0, settings, log: Vec::new(), log_room: LOG_BYTES }
     }
 
     pub(crate) fn setting(&self, name: &str) -> Option<String> {
@@ -48,6 +55,7 @@ impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let granted = self.limits.memory_growing(current, desired, maximum)?;
         self.denied |= !granted;
+        self.peak = self.peak.max(if granted { desired } else { current });
         Ok(granted)
     }
 

@@ -1,41 +1,51 @@
 //! What a view rule is asked, what it answers, and whether the answer may stand.
 
 use onhand_wire::{ChannelId, LocationId, Sku};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{LABEL_CHARS, fault::Failure};
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ViewInput {
+    #[serde(default)]
     pub channel: Option<ChannelId>,
     pub sku: Sku,
+    #[serde(default)]
     pub name: Option<String>,
     /// In serving order, each once.
     pub locations: Vec<ViewLocation>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ViewLocation {
     pub location: LocationId,
     /// 0 or more.
     pub available: i64,
     /// What may be held beyond `available`.
+    #[serde(default)]
     pub backorderable: i64,
     /// 0 means never.
+    #[serde(default)]
     pub low_stock_at: i64,
+    #[serde(default)]
     pub pickup: bool,
 }
 
 /// A checked answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Presentation {
     /// In the rule's order. A location left out is hidden.
     pub locations: Vec<Shown>,
     /// Like "10+": up to 64 characters, none a control character.
+    #[serde(default)]
     pub label: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Shown {
     pub location: LocationId,
     /// From 0 to what is truly available.

@@ -45,4 +45,20 @@ pub mod ranking {
     });
 }
 
+pub mod pricing {
+    wit_bindgen::generate!({
+        world: "pricing",
+        path: "../../wit/rules/since-v0.1",
+        runtime_path: "::onhand_plugin::bindings::rt",
+        pub_export_macro: true,
+        default_bindings_module: "onhand_plugin::bindings::pricing",
+        additional_derives: [PartialEq],
+        with: {
+            "onhand:rules/host@0.1.0": crate::bindings::view::onhand::rules::host,
+            "onhand:rules/errors@0.1.0": crate::bindings::view::onhand::rules::errors,
+            "onhand:rules/places@0.1.0": crate::bindings::allocation::onhand::rules::places,
+        },
+    });
+}
+
 pub use wit_bindgen::rt;

@@ -1,6 +1,6 @@
 //! For authors of rules: plain traits, compiled to WebAssembly with the rule.
 //!
-//! A rule implements [`View`], [`Allocation`] or [`Ranking`] and registers itself. That is all of it:
+//! A rule implements [`View`], [`Allocation`], [`Ranking`] or [`Pricing`] and registers itself. That is all of it:
 //!
 //! ```
 //! use onhand_plugin::{Config, Error, View, view::{Presentation, Request, Shown, Stock}};
@@ -70,6 +70,29 @@
 //! # fn main() {}
 //! ```
 //!
+//! ```
+//! use onhand_plugin::{Config, Error, Pricing, pricing::{Adjustment, AskedLine, LinePrice, Request, Target}};
+//!
+//! /// A tenth off each unit for members.
+//! struct Members;
+//!
+//! impl Pricing for Members {
+//!     fn price(_: &Config, request: Request, lines: Vec<AskedLine>) -> Result<Vec<LinePrice>, Error> {
+//!         let member = request.customer.is_some_and(|customer| customer.segment.as_deref() == Some("member"));
+//!         let price = |line: AskedLine| {
+//!             let unit_price = line.list_price.ok_or_else(|| Error::Refused(format!("{} has no price", line.sku)))?;
+//!             let off = Adjustment { label: "Members: 10 % off".into(), target: Target::Unit, amount: -unit_price.amount / 10 };
+//!             let adjustments = if member { vec![off] } else { vec![] };
+//!             Ok(LinePrice { line: line.line, unit_price, adjustments })
+//!         };
+//!         lines.into_iter().map(price).collect()
+//!     }
+//! }
+//!
+//! onhand_plugin::register!(pricing: Members);
+//! # fn main() {}
+//! ```
+//!
 //! What each type means, its units and ranges stand beside it, and in `wit/rules/since-v0.1`.
 //!
 //! The crate compiles for the machine at hand too, so a rule is tested by `cargo test` like any
@@ -84,6 +107,7 @@ mod config;
 mod log;
 
 pub mod allocation;
+pub mod pricing;
 pub mod ranking;
 pub mod view;
 
@@ -94,11 +118,12 @@ pub use bindings::{
 };
 pub use config::Config;
 pub use log::{Level, log};
+pub use pricing::Pricing;
 pub use ranking::Ranking;
 pub use view::View;
 
-/// Makes a type the component's rule: `register!(view: T)`, `register!(allocation: T)` or
-/// `register!(ranking: T)`, once.
+/// Makes a type the component's rule: `register!(view: T)`, `register!(allocation: T)`,
+/// `register!(ranking: T)` or `register!(pricing: T)`, once.
 #[macro_export]
 macro_rules! register {
     (view: $rule:ty) => {
@@ -123,6 +148,14 @@ macro_rules! register {
             type Component = $crate::ranking::Registered<$rule>;
             #[cfg(target_family = "wasm")]
     $crate::bindings::ranking::export!(Component with_types_in $crate::bindings::ranking);
+            let _ = ::core::mem::size_of::<Component>();
+        };
+    };
+    (pricing: $rule:ty) => {
+        const _: () = {
+            type Component = $crate::pricing::Registered<$rule>;
+            #[cfg(target_family = "wasm")]
+    $crate::bindings::pricing::export!(Component with_types_in $crate::bindings::pricing);
             let _ = ::core::mem::size_of::<Component>();
         };
     };

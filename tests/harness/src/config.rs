@@ -31,6 +31,7 @@ topic = "{}"
 partitions = {}
 
 [rules]
+allow_unsigned = true
 dir = "{}"
 "#,
             self.key_file, self.brokers, self.topic, self.partitions, self.rules

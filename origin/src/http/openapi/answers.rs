@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "only their schemas are used")]
 
+use std::collections::BTreeMap;
+
 use onhand_wire::{Fact, Item, LocationId, Sku, Timestamp, Version, reservation};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -214,6 +216,38 @@ struct StuckReservation {
     /// Still open, of all lines.
     units: i64,
     lines: Vec<OpenLine>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct Trace {
+    id: Uuid,
+    allocated_by: String,
+    calls: Vec<TracedCall>,
+}
+
+#[derive(ToSchema)]
+struct TracedCall {
+    /// `allocation` or `ranking`.
+    world: String,
+    rule: String,
+    /// SHA-256 of the component.
+    component: String,
+    /// SHA-256 of the input.
+    digest: String,
+    /// What the rule read of its settings.
+    config: BTreeMap<String, String>,
+    #[schema(value_type = Object)]
+    input: serde_json::Value,
+    /// Absent when there was none.
+    answer: Option<serde_json::Value>,
+    /// Why there was none.
+    fault: Option<TracedFault>,
+}
+
+#[derive(ToSchema)]
+struct TracedFault {
+    reason: String,
+    detail: String,
 }
 
 #[derive(ToSchema)]

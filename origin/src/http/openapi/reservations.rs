@@ -14,6 +14,7 @@ use utoipa::openapi::{
 };
 
 use super::{
+    answers::Trace,
     call::{Call, call},
     examples::reservation,
 };
@@ -21,7 +22,7 @@ use super::{
 const TAG: &str = "reservations";
 
 pub(super) fn calls() -> Vec<Call> {
-    vec![create(), read(), extend(), confirm(), cancel(), fulfil(), give_back()]
+    vec![create(), read(), extend(), confirm(), cancel(), fulfil(), give_back(), trace()]
 }
 
 fn on_reservation(call: Call) -> Call {
@@ -94,4 +95,23 @@ fn give_back() -> Call {
         .body::<Return>(json!({"lines": [{"line": 0, "quantity": 1}], "location": "eu-1"}))
         .answers::<Reservation>(200, "Returned.", reservation("fulfilled"))
         .refuses(&[Code::UnknownSku, Code::UnknownLocation, Code::InsufficientStock])
+}
+
+fn trace() -> Call {
+    let example = json!({
+        "id": "0193a1b2-7c4d-7e8f-9a0b-1c2d3e4f5a6b", "allocated_by": "pickup-first", "calls": [{
+            "world": "ranking", "rule": "pickup-first", "component": "5feceb66…", "digest": "6b86b273…", "config": {},
+            "input": {"at": "2026-01-31T09:30:00.000Z", "channel": "web", "destination": null, "lines": [],
+                      "locations": [{"location": "eu-1", "region": null, "priority": 0, "lat": null, "lon": null,
+                                     "pickup": true}], "stock": []},
+            "answer": [0],
+        }],
+    });
+    let call = call(TAG, Get, "/internal/api/reservations/{id}/trace", "getReservationTrace").needs(Scope::Operator);
+    let call = on_reservation(call).says(
+        "Why it is allocated as it is",
+        "Every rule that was asked, with its settings, its input, and its answer or fault. An element of `calls`, in a \
+         file, is what `onhand plugin replay` runs again.",
+    );
+    call.answers::<Trace>(200, "Empty `calls`: a built-in strategy decided.", example).refuses(&[Code::InvalidRequest])
 }

@@ -45,7 +45,7 @@ pub(super) fn is_ranked(allocation: &str, rules: &Rules) -> bool {
 impl Ask<'_> {
     /// Serves each line in the merged order. The answer names the rules that took part: all but those
     /// that failed; none if all did, and then nothing was taken.
-    pub(super) fn by_ranks(&self, plan: &mut Plan<'_>, named: &str) -> Option<String> {
+    pub(super) fn by_ranks(&mut self, plan: &mut Plan<'_>, named: &str) -> Option<String> {
         let (decided, order) = self.ranked(plan, named)?;
         for index in 0..plan.lines.len() {
             match &plan.lines[index].location {
@@ -56,17 +56,21 @@ impl Ask<'_> {
         Some(decided)
     }
 
-    fn ranked<'p>(&self, plan: &Plan<'p>, named: &str) -> Option<(String, Vec<&'p LocationId>)> {
+    fn ranked<'p>(&mut self, plan: &Plan<'p>, named: &str) -> Option<(String, Vec<&'p LocationId>)> {
         let input = self.input(plan, Vec::new(), Vec::new());
-        let ask = |rule: &'_ str| match self.rules.world(rule) {
-            None => {
+        let (mut decided, mut ranks) = (Vec::new(), Vec::new());
+        for rule in named.split(',') {
+            if self.rules.world(rule).is_none() {
                 tracing::warn!(rule, "a rule of the channel's allocation is not loaded; it abstains");
-                None
+                continue;
             }
-            Some(_) => self.rules.rank(rule, &input).ok(),
-        };
-        let (decided, ranks): (Vec<&str>, Vec<_>) =
-            named.split(',').filter_map(|rule| ask(rule).map(|ranks| (rule, ranks))).unzip();
+            let (answer, call) = self.rules.rank_captured(rule, &input);
+            self.trace.extend(call);
+            if let Ok(answer) = answer {
+                decided.push(rule);
+                ranks.push(answer);
+            }
+        }
         if decided.is_empty() {
             return None;
         }

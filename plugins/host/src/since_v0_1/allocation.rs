@@ -20,6 +20,7 @@ use crate::{AllocationInput, Candidate, Plan, allocation::Answered, fault::Failu
 
 pub(super) const EXPORT: &str = "onhand:rules/allocation-rule@0.1.0";
 
+#[derive(Clone)]
 pub(crate) struct Allocation(AllocationPre<State>);
 
 impl Allocation {
@@ -58,7 +59,7 @@ pub(super) fn request(input: &AllocationInput) -> Request<'_> {
     }
 }
 
-fn destination(to: &request::Destination) -> Destination<'_> {
+pub(super) fn destination(to: &request::Destination) -> Destination<'_> {
     Destination { country: &to.country, postcode: to.postcode.as_deref(), coordinates: coordinates(to.lat, to.lon) }
 }
 

@@ -12,6 +12,7 @@ use crate::{AllocationInput, fault::Failure, sandbox::failure, state::State};
 
 pub(super) const EXPORT: &str = "onhand:rules/ranking-rule@0.1.0";
 
+#[derive(Clone)]
 pub(crate) struct Ranking(RankingPre<State>);
 
 impl Ranking {

@@ -13,6 +13,7 @@ use crate::{Presentation, ViewInput, ViewLocation, fault::Failure, sandbox::fail
 
 pub(super) const EXPORT: &str = "onhand:rules/view-rule@0.1.0";
 
+#[derive(Clone)]
 pub(crate) struct View(ViewPre<State>);
 
 impl View {

@@ -23,7 +23,7 @@ impl Write for Captured {
     }
 }
 
-fn logged(run: impl FnOnce()) -> String {
+pub(crate) fn logged(run: impl FnOnce()) -> String {
     let captured = Captured::default();
     let writer = captured.clone();
     let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();

@@ -3,9 +3,10 @@
 use std::{env, fs, path::PathBuf};
 
 use onhand_rules::{
-    AllocationInput, AskedLine, Candidate, Config, Offer, Rules, ViewInput, ViewLocation, componentize,
+    AllocationInput, AskedLine, Candidate, Config, Customer, Offer, PricingInput, PricingLine, Rules, ViewInput,
+    ViewLocation, componentize,
 };
-use onhand_wire::{ChannelId, LocationId, Sku, Timestamp, setting::Span};
+use onhand_wire::{ChannelId, LocationId, Money, Sku, Timestamp, setting::Span};
 use tempfile::TempDir;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -25,6 +26,40 @@ pub(crate) fn view_of(module: &str) -> Vec<u8> {
     let (package, _) = resolve.push_dir(wit).unwrap();
     let world = resolve.select_world(&[package], Some("view")).unwrap();
     let mut module = wat::parse_str(module).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    componentize(&module).unwrap()
+}
+
+/// A view whose label has twenty million bytes.
+pub(crate) fn view_of_twenty_megabytes() -> Vec<u8> {
+    let answer = "(i32.store (i32.const 140) (i32.const 1)) (i32.store (i32.const 148) (i32.const 20000000))";
+    view_of(&module(400, "").replace("unreachable", &format!("{answer} (i32.const 128)")))
+}
+
+/// A view that succeeds only where WASI's wall clock tells the time that a view has: none, the zeroth second.
+pub(crate) fn view_with_a_clock(import: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let clock = "interface wall-clock { record datetime { seconds: u64, nanoseconds: u32 } now: func() -> datetime; }";
+    resolve.push_str("clock.wit", &format!("package {import}:clocks@0.2.0; {clock}")).unwrap();
+    resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/rules/since-v0.1")).unwrap();
+    let guest = format!(
+        "package test:guest; world guest {{ import {import}:clocks/wall-clock@0.2.0; export onhand:rules/view-rule@0.1.0; }}"
+    );
+    let package = resolve.push_str("guest.wit", &guest).unwrap();
+    let world = resolve.select_world(&[package], Some("guest")).unwrap();
+    let ten = "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)";
+    let text = format!(
+        r#"(module
+            (import "{import}:clocks/wall-clock@0.2.0" "now" (func $now (param i32)))
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+            (func (export "onhand:rules/view-rule@0.1.0#view") {ten} (result i32)
+                (i64.store (i32.const 64) (i64.const 1))
+                (call $now (i32.const 64))
+                (if (i64.ne (i64.load (i32.const 64)) (i64.const 0)) (then unreachable))
+                (i32.const 128)))"#
+    );
+    let mut module = wat::parse_str(text).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     componentize(&module).unwrap()
 }
@@ -54,6 +89,10 @@ impl Folder {
             dir: dir.path().to_str().unwrap().to_owned(),
             deadline: Span::s(20),
             batch_deadline: Span::s(20),
+            // Tests look again by themselves, and judge by themselves.
+            poll: Span::s(0),
+            allow_unsigned: true,
+            max_failure_rate: 1.0,
             ..Config::default()
         };
         Self { dir, config }
@@ -65,8 +104,13 @@ impl Folder {
         self
     }
 
+    /// Whole or not at all: whoever watches never sees half a file.
     pub(crate) fn put(&self, file: &str, bytes: &[u8]) {
-        fs::write(self.dir.path().join(file), bytes).unwrap();
+        let file = self.dir.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let part = file.with_extension("part");
+        fs::write(&part, bytes).unwrap();
+        fs::rename(part, file).unwrap();
     }
 
     pub(crate) fn load(&self) -> Rules {
@@ -90,6 +134,10 @@ pub(crate) fn hostile(behaviour: &str) -> Rules {
 
 pub(crate) fn hostile_ranking(behaviour: &str) -> Rules {
     alone("hostile-ranking", &format!("behaviour = {behaviour:?}"))
+}
+
+pub(crate) fn hostile_pricing(behaviour: &str) -> Rules {
+    alone("hostile-pricing", &format!("behaviour = {behaviour:?}"))
 }
 
 pub(crate) fn hostile_view(behaviour: &str) -> Rules {
@@ -122,6 +170,27 @@ pub(crate) fn view_input(stock: &[(&str, i64)]) -> ViewInput {
         sku: sku("22423"),
         name: Some("REGENCY CAKESTAND 3 TIER".to_owned()),
         locations: stock.iter().map(at).collect(),
+    }
+}
+
+/// Lines of one SKU each: quantity and list price in pence.
+pub(crate) fn pricing_input(lines: &[(i64, Option<i64>)]) -> PricingInput {
+    let line = |(line, &(quantity, price)): (u32, &(i64, Option<i64>))| PricingLine {
+        line,
+        sku: sku("22423"),
+        name: Some("REGENCY CAKESTAND 3 TIER".to_owned()),
+        brand: None,
+        attributes: [("material".to_owned(), "china".to_owned())].into(),
+        quantity,
+        list_price: price.map(|amount| Money { amount, currency: "GBP".to_owned() }),
+    };
+    PricingInput {
+        at: Timestamp::from_micros(1_700_000_000_123_456),
+        channel: Some(channel("web")),
+        currency: "GBP".to_owned(),
+        customer: Some(Customer { id: "c-1".to_owned(), segment: Some("trade".to_owned()) }),
+        destination: None,
+        lines: (0..).zip(lines).map(line).collect(),
     }
 }
 
@@ -165,4 +234,16 @@ pub(crate) fn allocation_input(
 /// Ten asked, twenty at the first location, none at the second.
 pub(crate) fn ten_asked() -> AllocationInput {
     allocation_input(&[("a", 10)], &[("eu-1", 50.0), ("eu-2", 40.0)], &[("a", "eu-1", 15, 5), ("a", "eu-2", 0, 0)])
+}
+
+/// Waits for what another thread does.
+pub(crate) fn eventually<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let start = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(30), "not within 30 s");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
 }

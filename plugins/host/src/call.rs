@@ -1,0 +1,201 @@
+//! A call as data: what is asked and what is answered, whatever the world.
+
+use onhand_wire::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    AllocationInput, LinePrice, Plan, Presentation, PricingInput, ViewInput,
+    fault::{Failure, Reason},
+    hex::hex,
+    since_v0_1::Linked,
+    state::State,
+};
+
+/// What a rule decides. An allocation rule may be asked for its ranks, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum World {
+    View,
+    Allocation,
+    Ranking,
+    Pricing,
+}
+
+impl World {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Allocation => "allocation",
+            Self::Ranking => "ranking",
+            Self::Pricing => "pricing",
+        }
+    }
+
+    /// Whether channels pick their rule by name, rather than rules their channels.
+    pub(crate) fn by_name(self) -> bool {
+        matches!(self, Self::Allocation | Self::Ranking)
+    }
+}
+
+impl std::fmt::Display for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a rule is asked. As JSON it is the bare input; which world's, the place where it stands says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Input {
+    View(ViewInput),
+    Allocation(AllocationInput),
+    /// An allocation's input; only its locations are given to the rule.
+    Ranking(AllocationInput),
+    Pricing(PricingInput),
+}
+
+/// A checked answer. As JSON it is the bare answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    View(Presentation),
+    Allocation(Plan),
+    Ranking(Vec<Option<i32>>),
+    Pricing(Vec<LinePrice>),
+}
+
+/// [`Input`] by reference: the call itself copies nothing.
+#[derive(Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Asked<'a> {
+    View(&'a ViewInput),
+    Allocation(&'a AllocationInput),
+    Ranking(&'a AllocationInput),
+    Pricing(&'a PricingInput),
+}
+
+impl Input {
+    /// # Errors
+    /// What of the JSON is no input of that world.
+    pub fn parse(world: World, json: Value) -> Result<Self, serde_json::Error> {
+        Ok(match world {
+            World::View => Self::View(serde_json::from_value(json)?),
+            World::Allocation => Self::Allocation(serde_json::from_value(json)?),
+            World::Ranking => Self::Ranking(serde_json::from_value(json)?),
+            World::Pricing => Self::Pricing(serde_json::from_value(json)?),
+        })
+    }
+
+    pub fn world(&self) -> World {
+        self.asked().world()
+    }
+
+    /// SHA-256 of the input as JSON, in hex: the same input, asked again, can be recognised.
+    pub fn digest(&self) -> String {
+        self.asked().digest()
+    }
+
+    pub(crate) fn asked(&self) -> Asked<'_> {
+        match self {
+            Self::View(input) => Asked::View(input),
+            Self::Allocation(input) => Asked::Allocation(input),
+            Self::Ranking(input) => Asked::Ranking(input),
+            Self::Pricing(input) => Asked::Pricing(input),
+        }
+    }
+}
+
+impl Answer {
+    /// # Errors
+    /// What of the JSON is no answer of that world.
+    pub fn parse(world: World, json: Value) -> Result<Self, serde_json::Error> {
+        Ok(match world {
+            World::View => Self::View(serde_json::from_value(json)?),
+            World::Allocation => Self::Allocation(serde_json::from_value(json)?),
+            World::Ranking => Self::Ranking(serde_json::from_value(json)?),
+            World::Pricing => Self::Pricing(serde_json::from_value(json)?),
+        })
+    }
+}
+
+impl Asked<'_> {
+    pub(crate) fn world(self) -> World {
+        match self {
+            Self::View(_) => World::View,
+            Self::Allocation(_) => World::Allocation,
+            Self::Ranking(_) => World::Ranking,
+            Self::Pricing(_) => World::Pricing,
+        }
+    }
+
+    pub(crate) fn to_owned(self) -> Input {
+        match self {
+            Self::View(input) => Input::View(input.clone()),
+            Self::Allocation(input) => Input::Allocation(input.clone()),
+            Self::Ranking(input) => Input::Ranking(input.clone()),
+            Self::Pricing(input) => Input::Pricing(input.clone()),
+        }
+    }
+
+    pub(crate) fn bytes(self) -> usize {
+        match self {
+            Self::View(input) => input.bytes(),
+            Self::Allocation(input) | Self::Ranking(input) => input.bytes(),
+            Self::Pricing(input) => input.bytes(),
+        }
+    }
+
+    /// The moment that the caller asks at; a view has none.
+    pub(crate) fn at(self) -> Timestamp {
+        match self {
+            Self::View(_) => Timestamp::default(),
+            Self::Allocation(input) | Self::Ranking(input) => input.at,
+            Self::Pricing(input) => input.at,
+        }
+    }
+
+    pub(crate) fn digest(self) -> String {
+        hex(&Sha256::digest(serde_json::to_vec(&self).unwrap_or_default()))
+    }
+
+    /// What a canary's share is taken by. One SKU looks the same on every node, one customer's prices stay
+    /// the same from quote to quote; each reservation is a draw of its own.
+    pub(crate) fn draw(self, salt: &str) -> u64 {
+        let mut hash = Sha256::new();
+        hash.update(salt);
+        match self {
+            Self::View(input) => {
+                hash.update(input.channel.as_ref().map_or("", |id| id.as_str()));
+                hash.update(b"/");
+                hash.update(input.sku.as_str());
+            }
+            Self::Pricing(PricingInput { customer: Some(customer), .. }) => hash.update(&customer.id),
+            Self::Pricing(input) => input.lines.iter().for_each(|line| {
+                hash.update(line.sku.as_str());
+                hash.update(b"/");
+            }),
+            Self::Allocation(_) | Self::Ranking(_) => hash.update(serde_json::to_vec(&self).unwrap_or_default()),
+        }
+        let digest = hash.finalize();
+        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    /// Asks the component and checks what it answers.
+    pub(crate) fn put(self, linked: &Linked, store: &mut wasmtime::Store<State>) -> Result<Answer, Failure> {
+        match (linked, self) {
+            (Linked::View(world), Self::View(input)) => world.view(store, input).map(Answer::View),
+            (Linked::Allocation(world), Self::Allocation(input)) => {
+                world.allocate(store, input).map(Answer::Allocation)
+            }
+            (Linked::Allocation(world), Self::Ranking(input)) => world.rank(store, input).map(Answer::Ranking),
+            (Linked::Ranking(world), Self::Ranking(input)) => world.rank(store, input).map(Answer::Ranking),
+            (Linked::Pricing(world), Self::Pricing(input)) => world.price(store, input).map(Answer::Pricing),
+            (other, asked) => Err(Failure::new(
+                Reason::Unknown,
+                format!("a rule of the world {} is asked as one of {}", other.world(), asked.world()),
+            )),
+        }
+    }
+}

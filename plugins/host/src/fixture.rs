@@ -1,0 +1,147 @@
+//! Inputs with what is expected of them, and inputs that were captured: both are files of JSON.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Answer, Input, World, fault::Failure};
+
+/// `NAME.fixtures/*.json`: a release is tried on these before it takes traffic, and `onhand plugin test`
+/// runs them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fixture {
+    pub input: Input,
+    /// What the rule reads through `config`; the settings beside the rule are not used.
+    pub config: BTreeMap<String, String>,
+    pub expected: Expected,
+}
+
+/// An answer, or why there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expected {
+    Answer(Answer),
+    /// The reason, as metrics name it: `refused`, `invalid_config`, …
+    Failure(String),
+}
+
+/// As it is written: `{"world"?, "config"?: {…}, "input": {…}, "expected": {…} | "expected_error": "refused"}`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    /// Absent: the component's. `ranking` asks an allocation rule for its ranks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    world: Option<World>,
+    #[serde(default)]
+    config: BTreeMap<String, String>,
+    input: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expected: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expected_error: Option<String>,
+}
+
+/// A fixture that can't be used, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum FixtureError {
+    #[error("can't be read: {0}")]
+    Read(#[from] io::Error),
+    #[error("is no fixture ({{\"input\": …, \"expected\": …}}): {0}")]
+    Shape(serde_json::Error),
+    #[error("{field}: no {world} rule's: {error}")]
+    Field { field: &'static str, world: World, error: serde_json::Error },
+    #[error("has neither or both of `expected` and `expected_error`")]
+    Expected,
+}
+
+impl Fixture {
+    /// # Errors
+    /// What of the text is wrong, by field.
+    pub fn parse(component: World, text: &[u8]) -> Result<Self, FixtureError> {
+        let written: Written = serde_json::from_slice(text).map_err(FixtureError::Shape)?;
+        let world = written.world.unwrap_or(component);
+        let field = |field| move |error| FixtureError::Field { field, world, error };
+        let input = Input::parse(world, written.input).map_err(field("input"))?;
+        let expected = match (written.expected, written.expected_error) {
+            (Some(answer), None) => Expected::Answer(Answer::parse(world, answer).map_err(field("expected"))?),
+            (None, Some(reason)) => Expected::Failure(reason),
+            _ => return Err(FixtureError::Expected),
+        };
+        Ok(Self { input, config: written.config, expected })
+    }
+
+    /// Says what differs; nothing if it is as expected.
+    pub(crate) fn differs(&self, answer: &Result<Answer, Failure>) -> Option<String> {
+        let json = |answer: &Answer| serde_json::to_string(answer).unwrap_or_default();
+        match (&self.expected, answer) {
+            (Expected::Answer(expected), Ok(answer)) if expected == answer => None,
+            (Expected::Failure(reason), Err(failure)) if reason == failure.reason.as_str() => None,
+            (Expected::Answer(expected), Ok(answer)) => {
+                Some(format!("answers {} instead of {}", json(answer), json(expected)))
+            }
+            (Expected::Answer(_), Err(failure)) => Some(format!("fails ({}): {}", failure.reason, failure.detail)),
+            (Expected::Failure(reason), Ok(answer)) => Some(format!("answers {} instead of {reason}", json(answer))),
+            (Expected::Failure(reason), Err(failure)) => {
+                Some(format!("fails as {} instead of {reason}: {}", failure.reason, failure.detail))
+            }
+        }
+    }
+}
+
+/// The fixtures of a folder, by file name, as text: their world is known only with the component.
+pub(crate) fn texts(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut texts = Vec::new();
+    for entry in entries {
+        let file = entry?.path();
+        if file.extension().is_some_and(|end| end == "json") {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            texts.push((name, fs::read(&file)?));
+        }
+    }
+    texts.sort();
+    Ok(texts)
+}
+
+/// One call as it was: what `onhand plugin replay` runs again. Files of [`crate::Config::samples_dir`] hold
+/// these, and so does a reservation's trace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Captured {
+    /// Which world's input it is; `ranking` asks an allocation rule for its ranks.
+    pub world: World,
+    pub rule: String,
+    /// SHA-256 of the component, in hex.
+    pub component: String,
+    /// SHA-256 of the input as JSON, in hex.
+    pub digest: String,
+    /// What the rule read through `config`.
+    pub config: BTreeMap<String, String>,
+    /// As [`Input`]'s JSON.
+    pub input: Value,
+    /// As [`Answer`]'s JSON; absent when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Value>,
+    /// Why there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<CapturedFault>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CapturedFault {
+    /// As metrics name it.
+    pub reason: String,
+    pub detail: String,
+}
+
+impl Captured {
+    /// # Errors
+    /// If the input is none of its world.
+    pub fn input(&self) -> Result<Input, serde_json::Error> {
+        Input::parse(self.world, self.input.clone())
+    }
+}

@@ -1,0 +1,173 @@
+//! From a package to a rule that may take traffic, in this order: signature, compilation in bounds, its world
+//! and memory, its fixtures. Slow (cranelift runs here), so never on the request path.
+
+use std::{fs, sync::Arc};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+use crate::{
+    Config, Fixture, LoadFault, World, compile,
+    hex::hex,
+    load::Package,
+    meter::Meter,
+    record::{Record, Tolerance},
+    rule::{Release, Rule, Said},
+    samples::Samples,
+    sandbox::{Limits, PAGE, Sandbox, Ticks},
+    signature::{self, Trusted},
+    since_v0_1::{self, Linked},
+};
+
+/// What every release is made with.
+pub(crate) struct Source {
+    pub(crate) config: Config,
+    pub(crate) sandbox: Arc<Sandbox>,
+    trusted: Vec<Trusted>,
+    samples: Option<Samples>,
+}
+
+/// What compiling a component gives; settings and limits are not part of it.
+#[derive(Clone)]
+pub(crate) struct Linkage {
+    pub(crate) linked: Linked,
+    /// Bytes that it starts with.
+    memory: u64,
+    /// Whether it has the empty WASI.
+    pub(crate) wasi: bool,
+}
+
+/// Strategies of the origin, by which a channel may go as well (contract.md).
+const BUILT_IN: [&str; 4] = ["priority", "most_stock", "fewest_splits", "nearest"];
+
+impl Source {
+    pub(crate) fn of(config: &Config) -> Result<Self, LoadFault> {
+        let sandbox = Arc::new(Sandbox::new(config).map_err(LoadFault::Sandbox)?);
+        let key = |file: &String| {
+            let pem = fs::read_to_string(file)?;
+            Trusted::of(file, &pem).map_err(|error| LoadFault::Key { file: file.clone(), error })
+        };
+        let trusted = config.trusted_keys.iter().map(key).collect::<Result<_, LoadFault>>()?;
+        let samples = Samples::of(config).map_err(LoadFault::Read)?;
+        Ok(Self { config: config.clone(), sandbox, trusted, samples })
+    }
+
+    /// `known`: releases that are compiled already; one of the same component need not be again.
+    pub(crate) fn prepare<'a>(
+        &self,
+        name: &str,
+        package: &Package,
+        meter: &Meter,
+        known: impl Iterator<Item = &'a Rule>,
+    ) -> Result<Rule, LoadFault> {
+        let Package { component: bytes, signature, beside, identity, .. } = package;
+        let signed_by = self.signed_by(name, bytes, signature.as_deref())?;
+        let component = hex(&Sha256::digest(bytes));
+        let mut known = known.filter(|rule| rule.release.component == component);
+        let Linkage { linked, memory, wasi } = match known.next() {
+            Some(rule) => rule.linkage.clone(),
+            None => self.linked(bytes)?,
+        };
+        check_settings(name, linked.world(), package)?;
+        let limits = self.limits(package, linked.world())?;
+        if memory > limits.memory as u64 {
+            return Err(LoadFault::Memory { has: memory, most: limits.memory as u64 });
+        }
+        let fixtures = self.fixtures(package, linked.world())?;
+        let config = &self.config;
+        let rule = Rule {
+            name: name.to_owned(),
+            meter: meter.of(name, linked.world()),
+            release: Release { identity: identity.clone(), component, signed_by, fixtures: fixtures.len() },
+            linkage: Linkage { linked, memory, wasi },
+            settings: Arc::new(beside.config.clone()),
+            sandbox: self.sandbox.clone(),
+            limits,
+            refuse: beside.refuse_on_failure,
+            tolerance: Tolerance {
+                rate: config.max_failure_rate,
+                calls: config.failure_calls,
+                window: config.failure_window.0,
+            },
+            record: Record::new(),
+            samples: self.samples.clone(),
+            said: Said::new(),
+        };
+        for (file, fixture) in fixtures {
+            if let Some(differs) = rule.try_on(&fixture) {
+                return Err(LoadFault::SelfTest { file, differs });
+            }
+        }
+        Ok(rule)
+    }
+
+    fn signed_by(&self, name: &str, component: &[u8], signature: Option<&str>) -> Result<Option<String>, LoadFault> {
+        match signature {
+            // Without keys there is nothing to judge it by, and whoever wants none has said so.
+            Some(_) if self.trusted.is_empty() && self.config.allow_unsigned => Ok(None),
+            Some(signature) => {
+                signature::verify(name, component, signature, &self.trusted).map(Some).map_err(LoadFault::Signature)
+            }
+            None if self.config.allow_unsigned => Ok(None),
+            None => Err(LoadFault::Unsigned(format!("{name}.wasm"))),
+        }
+    }
+
+    fn linked(&self, bytes: &[u8]) -> Result<Linkage, LoadFault> {
+        // The preamble: magic, then 1 for a module, 13 and a layer for a component.
+        if bytes.starts_with(b"\0asm\x01\0\0\0") {
+            return Err(LoadFault::CoreModule);
+        }
+        let engine = &self.sandbox.engine;
+        let component: Component = compile::component(&self.config, engine, bytes)?;
+        let pages = component.resources_required().and_then(|needs| needs.max_initial_memory_size).unwrap_or(0);
+        let memory = pages.saturating_mul(PAGE as u64);
+        let wasi = component.component_type().imports(engine).any(|(name, _)| name.starts_with("wasi:"));
+        let linked = since_v0_1::link(&component).map_err(|error| LoadFault::Link(format!("{error:#}")))?;
+        let linked = linked.ok_or_else(|| {
+            let exports: Vec<String> =
+                component.component_type().exports(engine).map(|(name, _)| name.to_owned()).collect();
+            LoadFault::World(exports.join(", "))
+        })?;
+        Ok(Linkage { linked, memory, wasi })
+    }
+
+    fn limits(&self, package: &Package, world: World) -> Result<Limits, LoadFault> {
+        let (config, asked) = (&self.config, package.beside.limits);
+        let deadline = if world.by_name() { config.batch_deadline } else { config.deadline };
+        let span = asked.deadline.unwrap_or(deadline);
+        if span > config.max_deadline.max(deadline) {
+            return Err(LoadFault::Asks { what: "deadline" });
+        }
+        let memory = asked.memory.unwrap_or(config.memory);
+        if memory > config.max_memory.max(config.memory) {
+            return Err(LoadFault::Asks { what: "memory" });
+        }
+        Ok(Limits { deadline: Ticks::of(span), memory: usize::try_from(memory.0).unwrap_or(usize::MAX) })
+    }
+
+    fn fixtures(&self, package: &Package, world: World) -> Result<Vec<(String, Fixture)>, LoadFault> {
+        let parse = |(file, text): &(String, Vec<u8>)| match Fixture::parse(world, text) {
+            Ok(fixture) => Ok((file.clone(), fixture)),
+            Err(error) => Err(LoadFault::Fixture { file: file.clone(), error }),
+        };
+        package.fixtures.iter().map(parse).collect()
+    }
+}
+
+fn check_settings(name: &str, world: World, package: &Package) -> Result<(), LoadFault> {
+    if !world.by_name() {
+        return Ok(());
+    }
+    if BUILT_IN.contains(&name) {
+        return Err(LoadFault::BuiltIn(name.to_owned()));
+    }
+    let told = if package.beside.channels.is_some() {
+        "`channels` beside it is for views and pricings; a channel names its allocation or ranking rules itself"
+    } else if package.beside.refuse_on_failure {
+        "`refuse_on_failure` beside it is for views and pricings; a failing allocation never refuses a sale"
+    } else {
+        return Ok(());
+    };
+    Err(LoadFault::Settings(told.to_owned()))
+}

@@ -1,0 +1,96 @@
+//! A component alone, tried on inputs: what `onhand plugin test` and `onhand plugin replay` are made of.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Answer, Config, Fault, Fixture, Input, LoadFault, World,
+    config::Beside,
+    load::{Package, allowed},
+    meter::Meter,
+    release::Source,
+    rule::Rule,
+    sandbox::{Limits, Ticks},
+};
+
+/// One component, ready to be called, under the limits of a configuration.
+pub struct Trial(Rule);
+
+/// What one call gave and took.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    pub answer: Result<Answer, Fault>,
+    pub time: Duration,
+    /// Bytes.
+    pub memory: u64,
+}
+
+/// Makes trials under one configuration: the sandbox is set up once.
+pub struct Trials(Source);
+
+impl Trials {
+    /// # Errors
+    /// If the sandbox can't be set up.
+    pub fn new(config: &Config) -> Result<Self, LoadFault> {
+        // A trial keeps no samples, and whoever tries a component out need not have signed it.
+        let (allow_unsigned, trusted_keys, samples_dir) = (true, Vec::new(), String::new());
+        Source::of(&Config { allow_unsigned, trusted_keys, samples_dir, ..config.clone() }).map(Self)
+    }
+
+    /// As [`Trial::new`].
+    ///
+    /// # Errors
+    /// What a node that loads it would say.
+    pub fn of(&self, name: &str, component: &[u8], beside: &str) -> Result<Trial, LoadFault> {
+        let beside: Beside = toml::from_str(beside).map_err(|error| LoadFault::Settings(error.to_string()))?;
+        let (size, most) = (component.len() as u64, allowed(&self.0.config, &beside)?.0);
+        if size > most {
+            return Err(LoadFault::TooLarge { size, most });
+        }
+        let component = component.to_owned();
+        let package = Package { component, signature: None, beside, fixtures: Vec::new(), identity: String::new() };
+        self.0.prepare(name, &package, &Meter::new(), std::iter::empty()).map(Trial)
+    }
+}
+
+impl Trial {
+    /// Compiles a component; signatures and fixtures are not looked at. `beside` is the text of its
+    /// `NAME.toml`, perhaps empty.
+    ///
+    /// # Errors
+    /// What a node that loads it would say.
+    pub fn new(config: &Config, name: &str, component: &[u8], beside: &str) -> Result<Self, LoadFault> {
+        Trials::new(config)?.of(name, component, beside)
+    }
+
+    pub fn world(&self) -> World {
+        self.0.world()
+    }
+
+    /// SHA-256 of the component, in hex.
+    pub fn component(&self) -> &str {
+        &self.0.release.component
+    }
+
+    /// The settings of its `NAME.toml`.
+    pub fn config(&self) -> &BTreeMap<String, String> {
+        &self.0.settings
+    }
+
+    /// One call, with these settings; cut off at `deadline`.
+    pub fn run(&self, input: &Input, config: &BTreeMap<String, String>, deadline: Duration) -> Ran {
+        let limits = Limits { deadline: Ticks::of(onhand_wire::setting::Span(deadline)), ..self.0.limits };
+        let start = Instant::now();
+        let (answer, memory) = self.0.call(input.asked(), &Arc::new(config.clone()), limits);
+        let answer = answer.map_err(|failure| failure.of(&self.0.name));
+        Ran { answer, time: start.elapsed(), memory: memory as u64 }
+    }
+
+    /// What a node would say of this fixture before the release takes traffic; nothing if it is as expected.
+    pub fn differs(&self, fixture: &Fixture) -> Option<String> {
+        self.0.try_on(fixture)
+    }
+}
