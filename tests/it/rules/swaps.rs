@@ -21,7 +21,7 @@ fn put(dir: &Path, file: &str, text: &str) {
 /// What tells this release from others: its view's label, and where both of its ranks lead.
 fn release(dir: &Path, number: u64) {
     put(dir, "channel-buffer.toml", &format!("[config]\nhide_last = \"0\"\nbucket = \"{number}\"\n"));
-    let ranks = if number % 2 == 0 { "a=0,b=1" } else { "a=1,b=0" };
+    let ranks = if number.is_multiple_of(2) { "a=0,b=1" } else { "a=1,b=0" };
     for rule in ["rank-a", "rank-b"] {
         put(dir, &format!("{rule}.toml"), &format!("[config]\nranks = {ranks:?}\n"));
     }

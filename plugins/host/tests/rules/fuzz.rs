@@ -67,6 +67,6 @@ fn no_component_breaks_the_loader() {
         let ran = Trial::run(&trial, &input(trial.world()), &Default::default(), Duration::from_millis(20));
         answered += u64::from(ran.answer.is_ok());
     }
-    println!("seed {seed}: {tried} tried, {loaded} loaded, {answered} answered in {seconds} s");
+    eprintln!("seed {seed}: {tried} tried, {loaded} loaded, {answered} answered in {seconds} s");
     assert!(tried > 0);
 }
