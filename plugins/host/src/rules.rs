@@ -206,7 +206,7 @@ impl Rules {
 
     /// The rule that decides what a channel sees; none if it sees the plain facts.
     pub fn view_name(&self, channel: Option<&ChannelId>) -> Option<String> {
-        self.0.current.load().view(channel).map(|rule| rule.name.clone())
+        self.set().views.of(channel).map(|slot| slot.name.clone())
     }
 
     /// What a channel sees of a SKU, within [`Config::deadline`]. None: no rule applies, and the plain
