@@ -82,7 +82,9 @@ enum Command {
     Completions(completions::Args),
     /// What a node runs to compile a rule on trial, within bounds: see `rules.compile_time`
     #[command(hide = true)]
-    CompileRule { limits: Vec<String> },
+    CompileRule {
+        limits: Vec<String>,
+    },
 }
 
 impl Onhand {

@@ -53,8 +53,8 @@ mod metrics;
 
 pub use admission::Auth;
 pub use config::{
-    AuditConfig,BreakerConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RateConfig, RecentConfig,
-    RedisConfig,
+    AuditConfig, BreakerConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RateConfig,
+    RecentConfig, RedisConfig,
 };
 pub use feed::Feed;
 pub use origin::BadUrl;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Failure, Reply, body, json as page, not_found, reply};
 use crate::node::Node;
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "self",
     "health",
     "health/liveness",

@@ -35,7 +35,7 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Fa
     let headers = asked.request.headers();
     let until = node.auth.may_read_until(headers)?;
     let wanted = Wanted::read(asked.request.uri().query())?;
-    let moment = Moment::begin(node, headers).await?;
+    let moment = Moment::begin(node, headers, began).await?;
     let place = place(node)?;
     if let Some(channel) = &wanted.channel {
         known_channel(&node.topology.snapshot(), channel)?;

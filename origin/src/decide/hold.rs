@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use onhand_rules::Rules;
+use onhand_rules::{Decided, Rules};
 use onhand_wire::{
     Channel, Problem,
     request::{Hold, HoldPolicy},
@@ -10,10 +10,7 @@ use onhand_wire::{
 };
 use uuid::Uuid;
 
-use super::{
-    allocate::{self, Decided},
-    insufficient, short,
-};
+use super::{allocate, insufficient, short};
 use crate::{
     command::{Ask, Done},
     record::{Record, RecordLine, Share},

@@ -7,6 +7,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, Guard};
+use onhand_wire::ChannelId;
 
 use crate::{
     AllocationInput, Answer, Captured, CapturedFault, Config, Fault, LoadError, LoadFault, Plan, Presentation, Prices,
