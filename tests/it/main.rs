@@ -22,6 +22,7 @@ mod limits;
 mod onhand;
 mod origin_http;
 mod origin_table;
+mod plugin;
 mod promotion;
 mod rules;
 mod runbook;

@@ -1,17 +1,11 @@
 //! A caller's count as all nodes of the region see it: `ratelimit:LIMIT:CALLER` in Redis.
 
-use std::{
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use onhand_wire::setting::Span;
-use redis::{
-    Script,
-    aio::{ConnectionManager, ConnectionManagerConfig},
-};
+use redis::Script;
 
-use crate::{breaker::Breaker, config::BreakerConfig};
+use crate::{breaker::Breaker, cache::l2::Redis, config::BreakerConfig};
 
 /// Counts one request; the window begins with the first. A key without an end is given one: it would
 /// refuse its caller for ever.
@@ -32,22 +26,21 @@ pub(super) struct Count {
 }
 
 pub(crate) struct Shared {
-    client: redis::Client,
-    manager: OnceLock<ConnectionManager>,
+    redis: Redis,
     timeout: Duration,
     breaker: Breaker,
     count: Script,
 }
 
 impl Shared {
-    pub(crate) fn new(client: redis::Client, timeout: Duration) -> Self {
+    pub(crate) fn new(redis: Redis, timeout: Duration) -> Self {
         let breaker = Breaker::new(BreakerConfig {
             failure_threshold: 5,
             success_threshold: 1,
             base_timeout: Span::ms(500),
             max_timeout: Span::s(2),
         });
-        Self { client, manager: OnceLock::new(), timeout, breaker, count: Script::new(COUNT) }
+        Self { redis, timeout, breaker, count: Script::new(COUNT) }
     }
 
     /// None: Redis is gone or too slow, and the node counts alone.
@@ -55,11 +48,10 @@ impl Shared {
         if !self.breaker.allows(Instant::now()) {
             return None;
         }
-        let mut manager = self.manager()?;
         let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
         let mut call = self.count.key(key);
         call.arg(window_ms);
-        match tokio::time::timeout(self.timeout, call.invoke_async::<(u32, u64)>(&mut manager)).await {
+        match tokio::time::timeout(self.timeout, self.redis.invoke::<(u32, u64)>(&call)).await {
             Ok(Ok((requests, left_ms))) => {
                 self.breaker.succeeded();
                 return Some(Count { requests, left: Duration::from_millis(left_ms) });
@@ -69,20 +61,5 @@ impl Shared {
         }
         self.breaker.failed(Instant::now());
         None
-    }
-
-    /// Connected when it is first needed.
-    fn manager(&self) -> Option<ConnectionManager> {
-        if let Some(manager) = self.manager.get() {
-            return Some(manager.clone());
-        }
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(Duration::from_secs(1)))
-            .set_response_timeout(Some(Duration::from_secs(1)));
-        let manager = ConnectionManager::new_lazy_with_config(self.client.clone(), config)
-            .inspect_err(|error| tracing::error!(%error, "redis cannot be used"))
-            .ok()?;
-        Some(self.manager.get_or_init(|| manager).clone())
     }
 }

@@ -145,7 +145,7 @@ impl L1 {
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let Some(held) = held.map(|held| held.into_value()) else { return Op::Nop };
             let mut stock = held.stock.clone();
-            if join(&mut stock) { Op::Put(self.entry(&sku, stock, held.generation)) } else { Op::Nop }
+            if join(&mut stock) { Op::Put(self.entry(sku, stock, held.generation)) } else { Op::Nop }
         });
     }
 

@@ -113,8 +113,7 @@ fn counts(config: &Config) -> Result<Option<Shared>, StartError> {
     if config.redis.url.is_empty() {
         return Ok(None);
     }
-    let client = redis::Client::open(config.redis.url.expose())?;
-    Ok(Some(Shared::new(client, config.redis.timeout.0)))
+    Ok(Some(Shared::new(Redis::new(&config.redis)?, config.redis.timeout.0)))
 }
 
 type SecondTier = (Arc<L2>, mpsc::Receiver<onhand_wire::Sku>);

@@ -18,7 +18,7 @@ fn changed_now(world: &World, on_hand: i64, seq: u64) -> Fact {
 }
 
 async fn counted(world: &World, verdict: &str) -> f64 {
-    world.metric(&format!("edge_audit_answers_total{{verdict=\"{verdict}\"}}")).await
+    world.gauge(&format!("edge_audit_answers_total{{verdict=\"{verdict}\"}}")).await.expect("it counts")
 }
 
 /// Lookups, and watermarks that let time go by, until the verdict has been counted so often.
@@ -42,7 +42,7 @@ async fn quiet_answers_agree_and_the_nines_grow() {
         until_counted(&world, "agreement", (seq * 3) as f64).await;
     }
     assert_eq!(counted(&world, "violation").await, 0.0);
-    let (agreements, nines) = (counted(&world, "agreement").await, world.metric("edge_audit_nines").await);
+    let (agreements, nines) = (counted(&world, "agreement").await, world.gauge("edge_audit_nines").await.unwrap());
     assert!(nines > 1.4 && nines <= (agreements + 10.0).log10(), "{nines} nines of {agreements}");
 }
 
@@ -52,7 +52,7 @@ async fn a_change_that_the_feed_left_out_is_a_violation() {
     let world = world().await;
     world.store(changed_now(&world, 4, 2));
     until_counted(&world, "violation", 1.0).await;
-    assert!(world.metric("edge_audit_nines").await < 1.5);
+    assert!(world.gauge("edge_audit_nines").await.unwrap() < 1.5);
 }
 
 /// Older than the origin while the feed is on its way: no agreement yet, and no violation ever.

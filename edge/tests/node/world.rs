@@ -155,9 +155,13 @@ impl World {
 
     /// One sample of the metrics page, such as `edge_lookups_total{source="l1"}`; -1 if it isn't there.
     pub async fn metric(&self, sample: &str) -> i64 {
+        self.gauge(sample).await.map_or(-1, |value| value as i64)
+    }
+
+    pub async fn gauge(&self, sample: &str) -> Option<f64> {
         let page = self.get(&format!("{}/metrics", self.management)).await.text;
         let line = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
-        line.map_or(-1, |value| value.parse().unwrap())
+        line.map(|value| value.parse().unwrap())
     }
 
     /// A connection of one's own, for what no client would send.
@@ -225,13 +229,6 @@ impl World {
     pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let headers = [headers, &[("content-type", "application/json")]].concat();
         self.call(Method::POST, path, &headers, body).await
-    }
-
-    /// One sample of the metrics page.
-    pub async fn metric(&self, sample: &str) -> f64 {
-        let page = self.get(&format!("{}/metrics", self.management)).await.text;
-        let line = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {sample} in {page}")).parse().unwrap()
     }
 
     pub async fn available(&self, sku: &str) -> i64 {

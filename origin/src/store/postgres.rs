@@ -288,7 +288,8 @@ impl Store for Postgres {
     }
 
     async fn round(&self, published: &[Change]) -> Result<Round> {
-        self.with_relay(&self.relay, published.is_empty(), async |session| session.round(published).await).await
+        self.with_relay(&self.relay, published.is_empty(), async |session| Box::pin(session.round(published)).await)
+            .await
     }
 
     async fn published(&self, published: &[Change]) -> Result<()> {

@@ -45,6 +45,11 @@ pub struct Size(pub u64);
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 impl Size {
+    /// As a length in memory.
+    pub fn bytes(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (unit, bytes) = UNITS.into_iter().find(|(unit, _)| text.ends_with(unit))?;
         let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;

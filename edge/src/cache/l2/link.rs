@@ -1,11 +1,11 @@
-//! The region's Redis: one server, or a cluster. Both take pipelines whose keys share a hash tag, as
-//! those of one partition do.
+//! The region's Redis: one server, or a cluster. Both take pipelines and scripts whose keys share a
+//! hash tag, as those of one partition do.
 
 use std::{sync::OnceLock, time::Duration};
 
 use onhand_wire::l2;
 use redis::{
-    Client, Cmd, FromRedisValue, Pipeline, RedisResult,
+    Client, Cmd, FromRedisValue, Pipeline, RedisResult, ScriptInvocation,
     aio::{ConnectionManager, ConnectionManagerConfig},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
@@ -26,7 +26,7 @@ const KEYS: usize = 1000;
 /// A Redis that is connected to when it is first asked, and again whenever the connection is lost.
 pub(crate) enum Redis {
     One(Client, OnceLock<ConnectionManager>),
-    Cluster(ClusterClient, OnceCell<ClusterConnection>),
+    Cluster(Box<ClusterClient>, OnceCell<ClusterConnection>),
 }
 
 impl Redis {
@@ -46,7 +46,7 @@ impl Redis {
             .min_retry_wait(10)
             .max_retry_wait(100)
             .build()?;
-        Ok(Self::Cluster(client, OnceCell::new()))
+        Ok(Self::Cluster(Box::new(client), OnceCell::new()))
     }
 
     /// Runs commands whose keys are all of one partition.
@@ -54,6 +54,14 @@ impl Redis {
         match self {
             Self::One(client, manager) => pipeline.query_async(&mut managed(client, manager)?).await,
             Self::Cluster(client, connection) => pipeline.query_async(&mut joined(client, connection).await?).await,
+        }
+    }
+
+    /// Runs a script on one key, or keys that share a hash tag.
+    pub(crate) async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> RedisResult<T> {
+        match self {
+            Self::One(client, manager) => script.invoke_async(&mut managed(client, manager)?).await,
+            Self::Cluster(client, connection) => script.invoke_async(&mut joined(client, connection).await?).await,
         }
     }
 
