@@ -3,6 +3,8 @@
 //! Each caller connects first; when all are connected, all send at one moment, each for the next of
 //! the SKUs in turn. Prints `{"answers":N,"failed":N,"first_ms":…,"last_ms":…}`.
 
+#![allow(clippy::print_stdout)] // what came of it
+
 use std::{
     process::ExitCode,
     sync::Arc,
