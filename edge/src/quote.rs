@@ -1,6 +1,6 @@
 //! What lines cost and where they would come from: of facts, topology and rules; nothing is held.
 //!
-//! 1. Each line's price, alone ([`price`]: the catalogue's).
+//! 1. Each line's price ([`price`]: the channel's rule, or the catalogue).
 //! 2. Each line's total and the quote's: money is never guessed. What has no price has no total, and
 //!    neither has the quote then.
 //! 3. The allocation that a hold would get now, by the same code as at the origin.
@@ -32,7 +32,7 @@ pub(crate) struct Scene<'a> {
 /// `stocks`: of each line's SKU, in the lines' order, every one with its item.
 pub(crate) fn quote(ask: &AskQuote, stocks: &[(&Item, &Stock)], scene: &Scene<'_>) -> Result<Quote, Problem> {
     let items: Vec<&Item> = stocks.iter().map(|(item, _)| *item).collect();
-    let priced = price::price(ask, &items);
+    let priced = price::price(ask, &items, scene);
     let (shares, allocated_by) = allocate(ask, stocks, scene);
     let lines = priced.into_iter().zip(shares).enumerate();
     let lines = lines.map(|(at, (priced, shares))| line(ask, at, priced, shares)).collect::<Result<Vec<_>, _>>()?;

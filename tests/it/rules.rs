@@ -1,5 +1,6 @@
 //! Rules in WebAssembly take part: the origin allocates through one, the edge shows through another.
 
+mod prices;
 mod ranks;
 mod swaps;
 mod traces;

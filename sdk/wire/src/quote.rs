@@ -23,6 +23,8 @@ pub enum NoPrice {
     NotSet,
     /// It has one, but in another currency than was asked for.
     OtherCurrency,
+    /// The pricing rule failed, and the merchant wants no price then rather than the catalogue's.
+    RuleFailed,
 }
 
 /// Why there is no total.
