@@ -23,9 +23,7 @@ async fn line(world: &World, asked: Value) -> Value {
 async fn a_pricing_rule_takes_off_what_the_merchant_promised() {
     let settings = "[config]\nbreaks = \"10:5\"\nsegments = \"trade:10\"\n";
     let world = world(&[("tiered-pricing", "tiers", settings)]).await;
-    let ask = |quantity: u32| {
-        json!({"customer": {"id": "c1", "segment": "trade"}, "lines": [{"sku": "cup", "quantity": quantity}]})
-    };
+    let ask = |quantity: u32| json!({"customer": {"id": "c1", "segment": "trade"}, "lines": [{"sku": "cup", "quantity": quantity}]});
     onhand_harness::eventually!(line(&world, ask(1)).await["unit_price"]["amount"] == 200);
 
     let ten = line(&world, ask(10)).await;
