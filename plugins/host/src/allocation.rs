@@ -21,10 +21,12 @@ pub struct AllocationInput {
     pub channel: Option<ChannelId>,
     #[serde(default)]
     pub destination: Option<Destination>,
+    #[serde(default)]
     pub lines: Vec<AskedLine>,
     /// In serving order, enabled only, each once.
     pub locations: Vec<Candidate>,
     /// Offers of locations that are not candidates are left out.
+    #[serde(default)]
     pub stock: Vec<Offer>,
 }
 
@@ -64,6 +66,7 @@ pub struct Offer {
     /// 0 or more.
     pub available: i64,
     /// What may be held beyond `available`.
+    #[serde(default)]
     pub backorderable: i64,
 }
 

@@ -42,7 +42,11 @@ const BUILT_IN: [&str; 4] = ["priority", "most_stock", "fewest_splits", "nearest
 
 impl Source {
     pub(crate) fn of(config: &Config) -> Result<Self, LoadFault> {
-        let sandbox = Arc::new(Sandbox::new(config).map_err(LoadFault::Sandbox)?);
+        Self::with(config, Sandbox::new(config).map_err(LoadFault::Sandbox)?)
+    }
+
+    pub(crate) fn with(config: &Config, sandbox: Sandbox) -> Result<Self, LoadFault> {
+        let sandbox = Arc::new(sandbox);
         let key = |file: &String| {
             let pem = fs::read_to_string(file)?;
             Trusted::of(file, &pem).map_err(|error| LoadFault::Key { file: file.clone(), error })

@@ -26,6 +26,8 @@ const CONCURRENT: u32 = 64;
 /// A component has its own module and the small ones that wrap its imports; Python's brings its libraries,
 /// each a module.
 const CORE_INSTANCES: u32 = 64;
+/// 1 in Rust and C; 3 with QuickJS.
+const MEMORIES: u32 = 8;
 /// What a slot keeps of a call's memory, cleared, rather than give it back to the kernel: a call
 /// that touches no more meets no page faults.
 const KEEP_RESIDENT: usize = 1 << 20;
@@ -49,6 +51,10 @@ pub(crate) struct Limits {
 }
 
 impl Ticks {
+    pub(crate) fn span(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+
     /// The first tick may come at once, hence two at least; see [`Config::deadline`].
     pub(crate) fn of(span: Span) -> Self {
         let whole = span.0.as_micros().div_ceil(TICK.as_micros());
@@ -58,7 +64,16 @@ impl Ticks {
 
 impl Sandbox {
     pub(crate) fn new(config: &Config) -> io::Result<Self> {
-        let engine = Engine::new(&pooled(config)).map_err(io::Error::other)?;
+        Self::of(&pooled(config))
+    }
+
+    /// One that counts instructions, which takes time of its own: for authors.
+    pub(crate) fn counting(config: &Config) -> io::Result<Self> {
+        Self::of(pooled(config).consume_fuel(true))
+    }
+
+    fn of(config: &wasmtime::Config) -> io::Result<Self> {
+        let engine = Engine::new(config).map_err(io::Error::other)?;
         let weak = engine.weak();
         thread::Builder::new().name("rules-clock".into()).spawn(move || tick(&weak))?;
         Ok(Self { engine })
@@ -85,12 +100,12 @@ fn pooled(config: &Config) -> wasmtime::Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(CONCURRENT)
         .total_core_instances(CONCURRENT * CORE_INSTANCES)
-        .total_memories(CONCURRENT)
+        .total_memories(CONCURRENT * MEMORIES)
         .total_tables(CONCURRENT * CORE_INSTANCES)
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_tables_per_component(CORE_INSTANCES)
-        // One memory, so that the cap on a memory is the cap on the call.
-        .max_memories_per_component(1)
+        .max_memories_per_component(MEMORIES)
+        // Of each; a call's own cap, over all of them together, is its store's.
         .max_memory_size(memory)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)

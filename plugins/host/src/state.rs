@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use onhand_wire::Timestamp;
-use wasmtime::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
+use wasmtime::ResourceLimiter;
 
 use crate::LOG_BYTES;
 
@@ -16,10 +16,11 @@ pub(crate) enum Level {
 }
 
 pub(crate) struct State {
-    limits: StoreLimits,
+    /// What all its memories together may have, in bytes.
+    memory: usize,
     /// Whether memory was asked for that it may not have: tells a memory fault from a trap.
     pub(crate) denied: bool,
-    /// Most bytes of memory that it had.
+    /// What all its memories together have, in bytes: the most that they had, since none shrinks.
     pub(crate) peak: usize,
     /// What a guest that asks for the time is told.
     pub(crate) at: Timestamp,
@@ -32,8 +33,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(memory: usize, settings: Arc<BTreeMap<String, String>>, at: Timestamp) -> Self {
-        let limits = StoreLimitsBuilder::new().memory_size(memory).build();
-        Self { limits, denied: false, peak: 0, at, random: 0, settings, log: Vec::new(), log_room: LOG_BYTES }
+        Self { memory, denied: false, peak: 0, at, random: 0, settings, log: Vec::new(), log_room: LOG_BYTES }
     }
 
     pub(crate) fn setting(&self, name: &str) -> Option<String> {
@@ -53,13 +53,21 @@ impl State {
 
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = self.limits.memory_growing(current, desired, maximum)?;
+        // Beyond the memory's own maximum it won't be grown, whatever is said here.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(true);
+        }
+        let total = self.peak.saturating_add(desired.saturating_sub(current));
+        let granted = total <= self.memory;
         self.denied |= !granted;
-        self.peak = self.peak.max(if granted { desired } else { current });
+        if granted {
+            self.peak = total;
+        }
         Ok(granted)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        self.limits.table_growing(current, desired, maximum)
+    /// The pool has its own limit.
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(true)
     }
 }

@@ -7,13 +7,14 @@ use std::{
 };
 
 use crate::{
-    Answer, Config, Fault, Fixture, Input, LoadFault, World,
+    Answer, Config, Fault, Fixture, INPUT_BYTES, Input, LoadFault, World,
     config::Beside,
+    fault::{Failure, Reason},
     load::{Package, allowed},
     meter::Meter,
     release::Source,
     rule::Rule,
-    sandbox::{Limits, Ticks},
+    sandbox::{Limits, Sandbox, Ticks},
 };
 
 /// One component, ready to be called, under the limits of a configuration.
@@ -26,6 +27,10 @@ pub struct Ran {
     pub time: Duration,
     /// Bytes.
     pub memory: u64,
+    /// Instructions, by wasmtime's count, of a trial that counts them ([`Trials::counting`]).
+    pub fuel: Option<u64>,
+    /// What it logged.
+    pub log: Vec<String>,
 }
 
 /// Makes trials under one configuration: the sandbox is set up once.
@@ -35,9 +40,25 @@ impl Trials {
     /// # Errors
     /// If the sandbox can't be set up.
     pub fn new(config: &Config) -> Result<Self, LoadFault> {
-        // A trial keeps no samples, and whoever tries a component out need not have signed it.
-        let (allow_unsigned, trusted_keys, samples_dir) = (true, Vec::new(), String::new());
-        Source::of(&Config { allow_unsigned, trusted_keys, samples_dir, ..config.clone() }).map(Self)
+        Source::of(&unsigned(config)).map(Self)
+    }
+
+    /// As [`Trials::new`], but instructions are counted, which takes time of its own.
+    ///
+    /// # Errors
+    /// If the sandbox can't be set up.
+    pub fn counting(config: &Config) -> Result<Self, LoadFault> {
+        let sandbox = Sandbox::counting(config).map_err(LoadFault::Sandbox)?;
+        Source::with(&unsigned(config), sandbox).map(Self)
+    }
+
+    /// The most bytes that a component may have, by what is beside it.
+    ///
+    /// # Errors
+    /// If that asks for more than the operator allows, or can't be read.
+    pub fn room(&self, beside: &str) -> Result<u64, LoadFault> {
+        let beside: Beside = toml::from_str(beside).map_err(|error| LoadFault::Settings(error.to_string()))?;
+        Ok(allowed(&self.0.config, &beside)?.0)
     }
 
     /// As [`Trial::new`].
@@ -54,6 +75,12 @@ impl Trials {
         let package = Package { component, signature: None, beside, fixtures: Vec::new(), identity: String::new() };
         self.0.prepare(name, &package, &Meter::new(), std::iter::empty()).map(Trial)
     }
+}
+
+/// A trial keeps no samples; whoever tries a component out need not have signed it, and waits for its compilation.
+fn unsigned(config: &Config) -> Config {
+    let (allow_unsigned, trusted_keys, samples_dir) = (true, Vec::new(), String::new());
+    Config { allow_unsigned, trusted_keys, samples_dir, compiler: None, ..config.clone() }
 }
 
 impl Trial {
@@ -83,10 +110,32 @@ impl Trial {
     /// One call, with these settings; cut off at `deadline`.
     pub fn run(&self, input: &Input, config: &BTreeMap<String, String>, deadline: Duration) -> Ran {
         let limits = Limits { deadline: Ticks::of(onhand_wire::setting::Span(deadline)), ..self.0.limits };
+        let asked = input.asked();
         let start = Instant::now();
-        let (answer, memory) = self.0.call(input.asked(), &Arc::new(config.clone()), limits);
-        let answer = answer.map_err(|failure| failure.of(&self.0.name));
-        Ran { answer, time: start.elapsed(), memory: memory as u64 }
+        let mut store = self.0.sandbox.store(&Arc::new(config.clone()), limits, asked.at());
+        // Only a store that counts takes it.
+        let counts = store.set_fuel(u64::MAX).is_ok();
+        let answer = match asked.bytes() {
+            bytes if bytes > INPUT_BYTES => {
+                Err(Failure::new(Reason::TooLarge, format!("{bytes} bytes of input, of {INPUT_BYTES}")))
+            }
+            _ => asked.put(&self.0.linkage.linked, &mut store),
+        };
+        let time = start.elapsed();
+        let fuel = store.get_fuel().ok().filter(|_| counts).map(|left| u64::MAX - left);
+        let state = store.data_mut();
+        Ran {
+            answer: answer.map_err(|failure| failure.of(&self.0.name)),
+            time,
+            memory: state.peak as u64,
+            fuel,
+            log: std::mem::take(&mut state.log).into_iter().map(|(_, line)| line).collect(),
+        }
+    }
+
+    /// What a call may take, by the configuration and what is beside the component: time, and bytes of memory.
+    pub fn limits(&self) -> (Duration, usize) {
+        (self.0.limits.deadline.span(), self.0.limits.memory)
     }
 
     /// What a node would say of this fixture before the release takes traffic; nothing if it is as expected.

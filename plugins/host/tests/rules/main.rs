@@ -15,3 +15,4 @@ mod releases;
 mod stages;
 mod swaps;
 mod wit;
+mod wasi;
