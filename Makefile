@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins run token test lint audit fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible hard-minute
+.PHONY: help setup plugins plugins-all run token test lint audit fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible hard-minute
 
 TOKENS := target/dev-tokens.json
 
@@ -25,6 +25,10 @@ setup: ## Install the servers and tools that the build and the tests need
 
 plugins: setup ## Build the example rules into target/plugins
 	@plugins/build.sh
+
+plugins-all: setup ## Build and test rules in Rust, C, JavaScript and Python: examples and new projects (npm, PyPI)
+	cargo build --release -p onhand
+	@plugins/all.sh
 
 lint: ## Formatting and clippy, without warnings
 	cargo fmt --all --check

@@ -109,3 +109,52 @@ async fn a_rule_prefers_the_pickup_point() {
     let ten = json!([{"sku": "m", "quantity": 10}]);
     assert_eq!(serves(&shop, "collect", ten).await.0, json!([[["pickup", 5], ["A", 4], ["B", 1]]]));
 }
+
+/// Stocks of 4 and 3, by rules alone: the most stock first, the reversed order, a pickup point that has it
+/// all; more than there is gets refused whatever the rule, and nothing is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stocks_of_four_and_three_by_rules_alone() {
+    let reversed = ranks("B=0,A=1");
+    let rules = folder(&[
+        ("nearest-allocation", "fewest-parts", "[config]\nkeep_pickup = \"0\"\n"),
+        ("hostile-ranking", "reversed", &reversed),
+    ]);
+    let world = patient(rules.path()).await;
+    let shop = world.edge(0).client(&world.tokens.storefront);
+    let admin = world.origin(0).client(&world.tokens.admin);
+    admin.put("/inventory/locations/pickup", json!({"name": "shop", "priority": 9, "pickup": true})).await.expect(201);
+    for (id, quantity) in [("A", 4), ("B", 3)] {
+        world.location(id, 0).await;
+        world.stock("m", id, quantity).await;
+        world.stock("n", id, quantity).await;
+    }
+    world.stock("m", "pickup", 5).await;
+    channel(&world, "most", &["B", "A"], "fewest-parts").await;
+    channel(&world, "back", &["A", "B"], "reversed").await;
+    channel(&world, "collect", &["A", "B", "pickup"], "fewest-parts").await;
+    let five = || json!([{"sku": "m", "quantity": 5}]);
+    for (channel, by, shares) in [
+        ("most", "fewest-parts", json!([["A", 4], ["B", 1]])),
+        ("back", "reversed", json!([["B", 3], ["A", 2]])),
+        ("collect", "fewest-parts", json!([["pickup", 5]])),
+    ] {
+        let (served, decided) = serves(&shop, channel, five()).await;
+        // Parts of one line come in any order.
+        let sorted = |parts: &Value| {
+            let mut parts: Vec<String> = parts.as_array().unwrap().iter().map(Value::to_string).collect();
+            parts.sort();
+            parts
+        };
+        assert_eq!((sorted(&served[0]), decided), (sorted(&shares), json!(by)), "{channel}");
+    }
+    let ten = json!({"lines": [{"sku": "m", "quantity": 10}], "channel": "most"});
+    let told = shop.post("/v1/reservations", ten).await.expect(409).json();
+    assert_eq!(told["lines"], json!([{"line": 0, "sku": "m", "requested": 10, "available": 7}]));
+    let hundreds = json!([{"sku": "m", "quantity": 100}, {"sku": "n", "quantity": 100}]);
+    let told = shop.post("/v1/reservations", json!({"lines": hundreds, "channel": "back"})).await.expect(409).json();
+    let short = |line: u32, sku: &str| json!({"line": line, "sku": sku, "requested": 100, "available": 7});
+    assert_eq!(told["lines"], json!([short(0, "m"), short(1, "n")]));
+    let item = admin.get("/inventory/products/m").await.expect(200).json();
+    let reserved = item["stock"].as_array().unwrap().iter().map(|row| row["reserved"].as_i64().unwrap());
+    assert_eq!(reserved.sum::<i64>(), 0, "nothing was written: {item}");
+}
