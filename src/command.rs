@@ -9,6 +9,7 @@ mod ledger;
 mod migrate;
 mod openapi;
 mod origin;
+mod plugin;
 mod shutdown;
 mod token;
 
@@ -69,6 +70,9 @@ enum Command {
     /// Check the ledger against the rows, or rebuild the rows from it
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// Write, build and test a rule
+    #[command(subcommand)]
+    Plugin(plugin::Plugin),
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
     /// Print the OpenAPI document of the origin's API, as it serves it at /openapi.json
@@ -118,6 +122,7 @@ impl Command {
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,
             Self::Ledger(ledger) => ledger.run(global.start()?.0).await,
+            Self::Plugin(plugin) => plugin.run(global.load()?.rules),
             Self::Replay(args) => Ok(replay::run(args).await?),
             Self::Openapi => openapi::run(),
             Self::Completions(args) => Ok(args.run()),

@@ -24,6 +24,9 @@ have pkg-config || need pkg-config
 
 if [ "${1:-}" != build ]; then
   builds_wasm || need rustc-web cargo-web rust-web-src lld
+  # Rules in C.
+  have clang || need clang
+  have wasm-ld || need lld
   # To run: the servers that the harness starts.
   have setpriv || need util-linux
   have redis-server || need redis-server

@@ -16,6 +16,7 @@ mod ledger;
 mod onhand;
 mod origin_http;
 mod origin_table;
+mod plugin;
 mod promotion;
 mod rules;
 mod runbook;

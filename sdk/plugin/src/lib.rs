@@ -96,7 +96,8 @@
 //! What each type means, its units and ranges stand beside it, and in `wit/rules/since-v0.1`.
 //!
 //! The crate compiles for the machine at hand too, so a rule is tested by `cargo test` like any
-//! function: give it a [`Config`] made of pairs and look at the answer.
+//! function: give it a [`Config`] made of pairs, an input (the module [`testing`] has them in one line each),
+//! and look at the answer.
 
 // What the generated code calls itself by, here and in the rule's crate.
 extern crate self as onhand_plugin;
@@ -109,6 +110,7 @@ mod log;
 pub mod allocation;
 pub mod pricing;
 pub mod ranking;
+pub mod testing;
 pub mod view;
 
 pub use allocation::Allocation;

@@ -1,0 +1,36 @@
+//! Other people's compilers, called.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use crate::error::AuthorError;
+
+/// Runs it, its output on this terminal.
+pub(super) fn run(command: &mut Command) -> Result<(), AuthorError> {
+    // stdout is this command's answer; a tool's chatter is not.
+    let output = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).output();
+    match output {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => eprint!("{}", String::from_utf8_lossy(&output.stdout)),
+        Err(error) => eprintln!("{error}"),
+    }
+    Err(AuthorError::Tool { command: shown(command) })
+}
+
+/// Its output; none if it isn't there, or fails.
+pub(super) fn ask(command: &mut Command) -> Option<String> {
+    let output = command.stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+pub(super) fn there(program: &str) -> bool {
+    ask(Command::new(program).arg("--version")).is_some()
+}
+
+fn shown(command: &Command) -> String {
+    let name = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let arguments = command.get_args().map(|argument| argument.to_string_lossy());
+    [name.to_string_lossy()].into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,57 @@
+//! `onhand plugin list`: what a folder of components has.
+
+use std::{fs, path::Path};
+
+use onhand_rules::{Config, World};
+
+use crate::{
+    component::Component,
+    error::{At, AuthorError},
+};
+
+/// One component of the folder; an error where a node would refuse it.
+pub struct Listed {
+    pub file: String,
+    pub rule: Result<Rule, AuthorError>,
+}
+
+pub struct Rule {
+    pub world: World,
+    pub bytes: usize,
+    /// SHA-256, in hex.
+    pub digest: String,
+    /// Settings beside it.
+    pub settings: Vec<(String, String)>,
+}
+
+/// Every component of the folder, by name, compiled as a node would; signatures are not looked at.
+///
+/// # Errors
+/// If the folder can't be read.
+pub fn list(config: &Config) -> Result<Vec<Listed>, AuthorError> {
+    let dir = Path::new(&config.dir);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).at(dir)? {
+        let file = entry.at(dir)?.path();
+        if file.extension().is_some_and(|end| end == "wasm") {
+            files.push(file);
+        }
+    }
+    files.sort();
+    let listed = |file: &Path| {
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Listed { file: name, rule: rule(config, file) }
+    };
+    Ok(files.iter().map(|file| listed(file)).collect())
+}
+
+fn rule(config: &Config, file: &Path) -> Result<Rule, AuthorError> {
+    let component = Component::read(file)?;
+    let trial = component.trial(config)?;
+    Ok(Rule {
+        world: trial.world(),
+        bytes: component.bytes.len(),
+        digest: trial.component().to_owned(),
+        settings: trial.config().iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+    })
+}

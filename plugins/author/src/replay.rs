@@ -1,0 +1,54 @@
+//! `onhand plugin replay`: one captured call again, byte for byte.
+
+use std::{fs, path::Path, time::Duration};
+
+use onhand_rules::{Captured, CapturedFault, Config};
+use serde_json::{Value, json};
+
+use crate::{
+    cases::diff,
+    component::{Component, PATIENCE},
+    error::{At, AuthorError},
+};
+
+/// What a captured call comes to now.
+pub struct Replayed {
+    /// SHA-256 of the component that was captured, and of the one that ran now, in hex.
+    pub captured: String,
+    pub component: String,
+    pub took: Duration,
+    /// None: the same bytes.
+    pub differs: Option<String>,
+    /// Of a failure.
+    pub detail: Option<String>,
+}
+
+/// Plays a captured call on a component.
+///
+/// # Errors
+/// If the file or the component can't be read.
+pub fn replay(capture: &Path, component: &Path, config: &Config) -> Result<Replayed, AuthorError> {
+    let invalid =
+        |error: serde_json::Error| AuthorError::Invalid { file: capture.to_owned(), fault: error.to_string() };
+    let captured: Captured = serde_json::from_slice(&fs::read(capture).at(capture)?).map_err(invalid)?;
+    let input = captured.input().map_err(invalid)?;
+    let trial = Component::read(component)?.trial(config)?;
+    let ran = trial.run(&input, &captured.config, PATIENCE);
+    let was = told(captured.answer.as_ref(), captured.fault.as_ref());
+    let now = match &ran.answer {
+        Ok(answer) => json!({ "answer": answer }),
+        Err(fault) => json!({ "fault": fault.reason.as_str() }),
+    };
+    // Of the details only the reason counts: a backtrace has addresses in it.
+    let differs = (was.to_string() != now.to_string()).then(|| diff(&was, &now));
+    let detail = ran.answer.err().map(|fault| fault.detail);
+    let (captured, component) = (captured.component, trial.component().to_owned());
+    Ok(Replayed { captured, component, took: ran.time, differs, detail })
+}
+
+fn told(answer: Option<&Value>, fault: Option<&CapturedFault>) -> Value {
+    match fault {
+        Some(fault) => json!({ "fault": fault.reason }),
+        None => json!({ "answer": answer }),
+    }
+}

@@ -1,0 +1,127 @@
+//! `onhand plugin`: for whoever writes rules.
+
+mod show;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Subcommand;
+use onhand_author::{Lang, Project};
+use onhand_rules::{Config, World};
+
+use super::Done;
+
+#[derive(Subcommand)]
+pub(crate) enum Plugin {
+    /// Write a new rule: a small complete project that builds and passes its tests
+    ///
+    /// Goes on with `cd NAME`, `onhand plugin build`, `onhand plugin test`; NAME/README.md tells what else.
+    New {
+        /// The rule's name, and the folder's: a-z 0-9 and -
+        name: String,
+        /// view: what a channel sees · allocation: which locations serve · ranking: in which order they do ·
+        /// pricing: what a quote's lines cost
+        #[arg(long, value_parser = world)]
+        world: World,
+        /// rust, js, python or c
+        #[arg(long, default_value = "rust")]
+        lang: Lang,
+    },
+    /// Build the rule of this folder into build/NAME.wasm, and tell its size against the limit
+    Build {
+        #[command(flatten)]
+        project: Dir,
+    },
+    /// Play the rule's fixtures in the sandbox that edge and origin use
+    ///
+    /// Shows each fixture's time, memory and fuel against the limits of the configuration ([rules], or what the
+    /// rule's NAME.toml asks for), and where an answer differs. Exit code 1 when a fixture fails.
+    Test {
+        #[command(flatten)]
+        project: Dir,
+        /// Write the answers that came into the fixtures, where they differ; read them before you keep them
+        #[arg(long)]
+        bless: bool,
+    },
+    /// Play one captured call again, and compare the answers byte for byte
+    ///
+    /// Captures are what nodes keep in `rules.samples_dir`. Exit code 1 when the answers differ.
+    Replay {
+        /// The capture
+        file: PathBuf,
+        /// The component to play it on [default: the one that this folder has built]
+        #[arg(long, value_name = "NAME.wasm")]
+        component: Option<PathBuf>,
+        #[command(flatten)]
+        project: Dir,
+    },
+    /// Sign a component, as nodes with `rules.trusted_keys` want it
+    ///
+    /// Writes NAME.wasm.sig beside it. `onhand token keygen` makes the keys; use others than those of the tokens.
+    Sign {
+        /// The private key in PEM
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The component [default: the one that this folder has built]
+        #[arg(long, value_name = "NAME.wasm")]
+        component: Option<PathBuf>,
+        #[command(flatten)]
+        project: Dir,
+    },
+    /// List the components of a folder as a node would load them
+    List {
+        /// The folder [default: rules.dir of the configuration]
+        #[arg(long, value_name = "DIR")]
+        rules: Option<String>,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Dir {
+    /// The rule's folder
+    #[arg(long = "dir", value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+fn world(text: &str) -> Result<World, String> {
+    serde_json::from_value(text.into()).map_err(|_| "view, allocation, ranking or pricing".to_owned())
+}
+
+impl Plugin {
+    pub(super) fn run(self, rules: Config) -> Done {
+        match self {
+            Self::New { name, world, lang } => {
+                let dir = onhand_author::create(".".as_ref(), &name, world, lang)?;
+                Ok(show::created(&dir))
+            }
+            Self::Build { project } => Ok(show::built(&onhand_author::build(&project.open()?, &rules)?)),
+            Self::Test { project, bless } => Ok(show::tests(&onhand_author::test(&project.open()?, &rules, bless)?)),
+            Self::Replay { file, component, project } => {
+                let component = project.component(component)?;
+                Ok(show::replayed(&onhand_author::replay(&file, &component, &rules)?))
+            }
+            Self::Sign { key, component, project } => {
+                let signature = onhand_author::sign(&project.component(component)?, &key)?;
+                println!("{}", signature.display());
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::List { rules: dir } => {
+                let config = Config { dir: dir.unwrap_or_else(|| rules.dir.clone()), ..rules };
+                if config.dir.is_empty() {
+                    return Err("rules.dir is not set; name the folder with --rules".into());
+                }
+                Ok(show::listed(&onhand_author::list(&config)?))
+            }
+        }
+    }
+}
+
+impl Dir {
+    /// The one that is named, or the project's own.
+    fn component(&self, named: Option<PathBuf>) -> Result<PathBuf, onhand_author::AuthorError> {
+        named.map_or_else(|| self.open().map(|project| project.component()), Ok)
+    }
+
+    fn open(&self) -> Result<Project, onhand_author::AuthorError> {
+        Project::open(&self.dir)
+    }
+}
