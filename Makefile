@@ -27,7 +27,7 @@ plugins: setup ## Build the example rules into target/plugins
 	@plugins/build.sh
 
 plugins-all: setup ## Build and test rules in Rust, C, JavaScript and Python: examples and new projects (npm, PyPI)
-	cargo build --workspace --bins
+	cargo build --release -p onhand
 	@plugins/all.sh
 
 lint: ## Formatting and clippy, without warnings
