@@ -109,6 +109,11 @@ impl Breaker {
         }
     }
 
+    /// A look found it ill: such looks count in a row.
+    pub(crate) fn seems_ill(&self) {
+        self.lock().well = 0;
+    }
+
     pub(crate) fn succeeded(&self) {
         let mut inner = self.lock();
         inner.failures = 0;
@@ -172,7 +177,9 @@ mod tests {
         (0..5).for_each(|_| breaker.failed(start));
         assert_eq!(breaker.opens_in(start), Duration::from_secs(30));
         breaker.seems_well();
-        assert_eq!(breaker.state(), State::Open, "one look is not enough");
+        breaker.seems_ill();
+        breaker.seems_well();
+        assert_eq!(breaker.state(), State::Open, "one look in a row is not enough");
         breaker.seems_well();
         assert_eq!((breaker.state(), breaker.opens_in(start)), (State::HalfOpen, Duration::ZERO));
         breaker.failed(start);

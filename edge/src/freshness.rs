@@ -110,9 +110,8 @@ impl Freshness {
     /// The feed now reads this many partitions.
     pub(crate) fn reads(&self, partitions: usize) {
         let mut marks = self.marks();
-        if marks.greatest.len() < partitions {
-            marks.greatest.resize(partitions, None);
-        }
+        // A topic made anew may have fewer; what the others said last must not hold back `as_of`.
+        marks.greatest.resize(partitions, None);
     }
 
     /// More partitions than the feed reads are named: it has to add them.

@@ -93,7 +93,8 @@ pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply
     let correlation = Correlation::of(&request);
     let logged = tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), Instant::now()));
     let cors = node.cors.judge(request.headers());
-    if let Some(preflight) = cors.preflight(&request) {
+    if let Some(mut preflight) = cors.preflight(&request) {
+        correlation.show(&mut preflight);
         return preflight;
     }
     let charge = node.rates.charge(&node.auth, &request).await;

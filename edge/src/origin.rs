@@ -69,6 +69,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Which of the origins it is of.
+    from: usize,
 }
 
 pub(crate) struct Origin {
@@ -124,21 +126,21 @@ impl Origin {
     pub(crate) async fn facts(&self, skus: &[Sku], without: Option<Uuid>) -> Result<LoadedFacts, OriginError> {
         let load = LoadFacts { skus: skus.to_vec(), without };
         let body = rmp_serde::to_vec_named(&load).expect("plain data encodes");
-        let loaded: LoadedFacts = self.load(Method::POST, "/internal/api/facts", body).await?;
-        self.judge_term(loaded.term)?;
+        let (loaded, from): (LoadedFacts, _) = self.load(Method::POST, "/internal/api/facts", body).await?;
+        self.judge_term(loaded.term, from)?;
         if loaded.stocks.len() == skus.len() { Ok(loaded) } else { Err(OriginError::Unreadable) }
     }
 
     pub(crate) async fn topology(&self) -> Result<LoadedTopology, OriginError> {
-        let loaded: LoadedTopology = self.load(Method::GET, "/internal/api/topology", Vec::new()).await?;
-        self.judge_term(loaded.term)?;
+        let (loaded, from): (LoadedTopology, _) = self.load(Method::GET, "/internal/api/topology", Vec::new()).await?;
+        self.judge_term(loaded.term, from)?;
         Ok(loaded)
     }
 
     /// What is sold most just now, up to [`bulk::MOST_HELD`].
     pub(crate) async fn most_held(&self, limit: usize) -> Result<Vec<Sku>, OriginError> {
         let path = format!("/internal/api/most-held?limit={limit}");
-        let held: MostHeld = self.load(Method::GET, &path, Vec::new()).await?;
+        let (held, _): (MostHeld, _) = self.load(Method::GET, &path, Vec::new()).await?;
         Ok(held.skus)
     }
 
@@ -148,17 +150,23 @@ impl Origin {
     }
 
     /// Facts of a lower term than known are refused; the next call goes to another origin.
-    fn judge_term(&self, term: u16) -> Result<(), OriginError> {
+    fn judge_term(&self, term: u16, from: usize) -> Result<(), OriginError> {
         let known = self.term.fetch_max(term, Ordering::AcqRel);
         if term >= known {
             return Ok(());
         }
         tracing::warn!(term, known, "an origin answers under a lower term: trying another");
-        self.addresses.turn_to_next();
+        self.addresses.turn_from(from);
+        self.reachable.store(false, Ordering::Relaxed);
         Err(OriginError::Unreachable)
     }
 
-    async fn load<T: DeserializeOwned>(&self, method: Method, path: &str, body: Vec<u8>) -> Result<T, OriginError> {
+    async fn load<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(T, usize), OriginError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, self.authorization.clone());
         headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::MESSAGEPACK));
@@ -172,10 +180,11 @@ impl Origin {
             tracing::warn!(status = answer.status.as_u16(), path, detail, "the origin refused a load");
             return Err(OriginError::Refused(answer.status));
         }
-        rmp_serde::from_slice(&answer.body).map_err(|error| {
+        let read = rmp_serde::from_slice(&answer.body).map_err(|error| {
             tracing::error!(%error, path, "the origin's answer cannot be read");
             OriginError::Unreadable
-        })
+        });
+        read.map(|loaded| (loaded, answer.from))
     }
 
     /// A caller's own call, if not too many of them are under way.
@@ -236,9 +245,10 @@ impl Origin {
     /// While the breaker is open: looks whether the origin is well again, so that a short outage
     /// does not last as long as the breaker's time.
     pub(crate) async fn look(&self) {
-        if self.breaker.state() == State::Open && self.addresses.healthy().await {
-            self.breaker.seems_well();
+        if self.breaker.state() != State::Open {
+            return;
         }
+        if self.addresses.healthy().await { self.breaker.seems_well() } else { self.breaker.seems_ill() }
     }
 
     /// Seconds until the breaker lets calls through again, at most [`LONGEST_WAIT_S`]; 0: it does.

@@ -95,7 +95,7 @@ fn allocate(ask: &AskQuote, stocks: &[(&Item, &Stock)], scene: &Scene<'_>) -> (V
         let fact = stock_of.get(sku)?.fact(location.as_str()).filter(|fact| !fact.deleted)?;
         Some(Left { available: fact.available(), backorderable: fact.backorderable() })
     });
-    let allocated_by = onhand_rules::share_out(&mut plan, scene.channel, scene.at, scene.rules).by;
+    let allocated_by = onhand_rules::share_out(&mut plan, scene.channel, scene.at, scene.rules, false).by;
     (plan.into_shares(), allocated_by)
 }
 

@@ -18,7 +18,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use onhand_wire::event::{Change, Watermark};
+use onhand_wire::{
+    Timestamp,
+    event::{Change, Watermark},
+};
 use uuid::Uuid;
 
 pub(crate) use self::kafka::make as make_topic;
@@ -41,6 +44,8 @@ const WATERMARK: Duration = Duration::from_millis(25);
 const PART: usize = 10_000;
 /// How long a relay leads after its last heartbeat.
 const LEASE: Duration = Duration::from_secs(1);
+/// The first lease: looking at the feed's end comes before the first heartbeat.
+const FIRST_LEASE: Duration = Duration::from_secs(6);
 
 /// Where changes are published.
 #[async_trait]
@@ -89,7 +94,7 @@ impl Relay {
     pub async fn run(self) {
         let holder = Uuid::new_v4();
         loop {
-            let led = match self.store.heartbeat(holder, None, LEASE).await {
+            let led = match self.store.heartbeat(holder, None, FIRST_LEASE).await {
                 Ok(Some(_)) => self.lead(holder).await,
                 Ok(None) => Ok(()),
                 Err(error) => Err(error.into()),
@@ -118,6 +123,11 @@ impl Relay {
         self.store.announce_commits(!leads);
     }
 
+    /// Renews the lease and says nothing of T; whether it still leads.
+    async fn renew(self, holder: Uuid) -> Result<bool, RoundError> {
+        Ok(self.store.heartbeat(holder, Some(Timestamp::default()), LEASE).await?.is_some())
+    }
+
     /// Stores T and renews the lease, then tells every partition: the round's records are acknowledged.
     async fn beat(self, holder: Uuid, read: Read) -> Result<bool, RoundError> {
         let Some(s) = self.store.heartbeat(holder, Some(read.round.t), LEASE).await? else {
@@ -133,7 +143,7 @@ fn record(change: &Change, partition: i32) -> Record {
     Record { partition, key: change.key(), value: change.encode() }
 }
 
-fn watermarks(round: &Round, s: onhand_wire::Timestamp, partitions: i32) -> Vec<Record> {
+fn watermarks(round: &Round, s: Timestamp, partitions: i32) -> Vec<Record> {
     let t = early::claimed(round.t);
     let watermark = Watermark { t, s, term: round.term, good_since: round.good_since, partitions };
     (0..partitions).map(|partition| record(&Change::Watermark(watermark), partition)).collect()

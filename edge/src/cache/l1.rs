@@ -145,7 +145,10 @@ impl L1 {
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let Some(held) = held.map(|held| held.into_value()) else { return Op::Nop };
             let mut stock = held.stock.clone();
-            if join(&mut stock) { Op::Put(self.entry(sku, stock, held.generation)) } else { Op::Nop }
+            let changed = join(&mut stock);
+            // A late fact of a lost history would make the whole entry one of it.
+            stock.forget_before(self.good_since().min(held.oldest));
+            if changed { Op::Put(self.entry(sku, stock, held.generation)) } else { Op::Nop }
         });
     }
 

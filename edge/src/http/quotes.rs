@@ -26,7 +26,7 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     body::check_media_type(&head.headers, &content)?;
     let content = body::read(content, node.body_timeout).await?;
     let wanted: AskQuote = request::read(&content)?;
-    let moment = Moment::begin(node, &head.headers, began).await?;
+    let moment = Moment::begin(node, &head.headers, Instant::now()).await?;
     let snapshot = node.topology.snapshot();
     let channel = wanted.channel.as_ref().map(|id| ask::known_channel(&snapshot, id)).transpose()?;
     let skus: Vec<Sku> = wanted.lines.iter().map(|line| line.sku.clone()).collect();

@@ -67,12 +67,8 @@ impl Addresses {
         (self.preferred.load(Ordering::Relaxed) + 1) % self.urls.len()
     }
 
-    pub(super) fn turn_to_next(&self) {
-        self.preferred.store(self.next(), Ordering::Relaxed);
-    }
-
     /// The others must not find out the same, each for itself.
-    fn turn_from(&self, index: usize) {
+    pub(super) fn turn_from(&self, index: usize) {
         let next = (index + 1) % self.urls.len();
         let _turned_already = self.preferred.compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed);
     }
@@ -132,7 +128,7 @@ impl Addresses {
             let response = self.client.request(request).await.map_err(|error| error.is_connect())?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|_| false)?;
-            Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
+            Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes(), from: index })
         });
         match answered.await {
             Ok(Ok(answer)) => Attempt::Answered(answer),

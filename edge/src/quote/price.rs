@@ -23,11 +23,14 @@ pub(super) struct Priced {
 /// Of each line, in order. `items`: of each line's SKU.
 pub(super) fn price(ask: &AskQuote, items: &[&Item], scene: &Scene<'_>) -> Vec<Priced> {
     let by_catalogue = || items.iter().map(|item| catalogue(item, ask.currency.as_deref())).collect();
-    let Some(currency) = currency(ask, items) else { return by_catalogue() };
+    let no_price = || items.iter().map(|_| none(NoPrice::RuleFailed)).collect();
+    let Some(currency) = currency(ask, items) else {
+        return if scene.rules.must_price(ask.channel.as_ref()) { no_price() } else { by_catalogue() };
+    };
     match scene.rules.price(&input(ask, items, scene, currency)) {
         None => by_catalogue(),
         Some(Ok(prices)) => by_rule(prices),
-        Some(Err(fault)) if fault.refuse => items.iter().map(|_| none(NoPrice::RuleFailed)).collect(),
+        Some(Err(fault)) if fault.refuse => no_price(),
         Some(Err(_)) => by_catalogue(),
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn plan(state: &State, hold: &Hold, channel: Option<&Channel>, rules:
         let row = state.row(sku, location)?;
         Some(Left { available: row.available(), backorderable: row.backorderable() })
     });
-    let decided = onhand_rules::share_out(&mut plan, channel, state.now, rules);
+    let decided = onhand_rules::share_out(&mut plan, channel, state.now, rules, true);
     let shares = plan.into_shares().into_iter().map(|shares| shares.into_iter().map(share).collect());
     (shares.collect(), decided)
 }

@@ -13,7 +13,7 @@ use onhand_wire::{Version, event::Change};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{BEAT, FeedError, PART, Relay, RoundError, WATERMARK, record};
+use super::{BEAT, FeedError, LEASE, PART, Relay, RoundError, WATERMARK, record};
 use crate::{
     store::{FeedEnd, OutboxRow, Round},
     terms,
@@ -37,7 +37,9 @@ pub(super) struct Lead<'a> {
     /// Acknowledged, and perhaps still in the outbox.
     published: Vec<Change>,
     /// Given to the round under way to be deleted.
-    deleting: Vec<(String, Version)>,
+    deleting: Keys,
+    /// The deletion of a part, while a long round's records are on their way.
+    deletion: Option<JoinHandle<Result<Keys, RoundError>>>,
     round_at: Instant,
     round: Option<JoinHandle<Result<Read, RoundError>>>,
     /// Another replica has committed, or this one what is not handed over.
@@ -47,6 +49,9 @@ pub(super) struct Lead<'a> {
     beat_at: Instant,
     beat: Option<JoinHandle<Result<bool, RoundError>>>,
 }
+
+/// Keys of the feed, each with the version that was published.
+type Keys = Vec<(String, Version)>;
 
 #[derive(Debug, Clone, Copy)]
 struct Found {
@@ -76,6 +81,7 @@ impl<'a> Lead<'a> {
             counted: (0, 0),
             published: Vec::new(),
             deleting: Vec::new(),
+            deletion: None,
             round_at: long_ago,
             round: None,
             more: false,
@@ -87,23 +93,56 @@ impl<'a> Lead<'a> {
 
     /// Ends well when another relay leads.
     pub(super) async fn run(mut self) -> Result<(), RoundError> {
+        let ended = self.lead().await;
+        // What is acknowledged need not be sent again by whoever leads next. If the connection is lost,
+        // it is.
+        for part in self.published.chunks(PART) {
+            if self.relay.store.published(part).await.is_err() {
+                break;
+            }
+        }
+        ended
+    }
+
+    async fn lead(&mut self) -> Result<(), RoundError> {
         self.settle().await?;
         let relay = self.relay;
         loop {
             if self.round.is_none() && self.covered.is_none() && self.due_in().is_zero() {
                 self.begin_round();
             }
-            let due = tokio::time::sleep(self.due_in());
+            if self.covered.is_some() {
+                self.while_waiting();
+            }
             let busy = self.round.is_some() || self.covered.is_some();
+            let due = tokio::time::sleep(if busy { WATERMARK } else { self.due_in() });
             tokio::select! {
                 Some(sent) = self.sending.next() => self.acknowledged(sent?),
                 read = joined(&mut self.round) => self.publish_rest(read?),
                 leads = joined(&mut self.beat) => if !leads? { return Ok(()) },
                 () = relay.handoff.told() => self.publish_handed(),
                 () = relay.store.changed_elsewhere() => self.more = true,
-                () = due, if !busy => {}
+                deleted = joined(&mut self.deletion) => self.forget(deleted?),
+                () = due => {}
             }
             self.send();
+        }
+    }
+
+    /// While a long round's records are on their way: what is acknowledged is deleted, so that an outbox
+    /// of any length drains, and the lease is renewed.
+    fn while_waiting(&mut self) {
+        if self.published.len() >= PART && self.deletion.is_none() {
+            let relay = self.relay.clone();
+            let part: Vec<Change> = self.published.drain(..PART).collect();
+            self.deletion = Some(tokio::spawn(async move {
+                relay.store.published(&part).await?;
+                Ok(part.iter().filter_map(named).collect())
+            }));
+        }
+        if self.beat.is_none() && self.beat_at.elapsed() >= LEASE / 3 {
+            self.beat_at = Instant::now();
+            self.beat = Some(tokio::spawn(self.relay.clone().renew(self.holder)));
         }
     }
 
@@ -145,19 +184,29 @@ impl<'a> Lead<'a> {
         let before = self.counted.0;
         std::mem::take(&mut read.round.pending).into_iter().for_each(|change| self.queue(change));
         self.relay.metrics.outbox(usize::try_from(self.counted.0 - before).unwrap_or(usize::MAX));
-        for (key, version) in self.deleting.drain(..) {
-            if self.queued.get(&key) == Some(&version) {
-                self.queued.remove(&key);
-            }
-        }
+        let deleted = std::mem::take(&mut self.deleting);
+        self.forget(deleted);
         self.covered = Some((self.counted.0, read));
         self.tell_if_covered();
     }
 
-    /// What was committed under another term is left to a round.
+    fn forget(&mut self, deleted: Keys) {
+        for (key, version) in deleted {
+            if self.queued.get(&key) == Some(&version) {
+                self.queued.remove(&key);
+            }
+        }
+    }
+
+    /// What was committed under another term is left to a round; so is everything while the feed does
+    /// not keep up: the outbox has each key once.
     fn publish_handed(&mut self) {
         let handed = self.relay.handoff.take();
         self.more |= handed.more;
+        if self.line.len() >= PART {
+            self.more = true;
+            return;
+        }
         let Some(found) = self.found else { return };
         let of_term = |change: &Change| OutboxRow::of(change).is_some_and(|row| row.version.term() == found.term);
         handed.changes.into_iter().filter(of_term).for_each(|change| self.queue(change));

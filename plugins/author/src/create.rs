@@ -13,15 +13,21 @@ use crate::{
     template,
 };
 
+/// Names become file names, here and in `rules.dir`.
+pub(crate) fn check_name(name: &str) -> Result<(), AuthorError> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.len() > 64 || !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Err(AuthorError::Name(name.to_owned()));
+    }
+    Ok(())
+}
+
 /// Writes the project into `parent/NAME` and answers that folder.
 ///
 /// # Errors
 /// If the name can't be a rule's, or the folder is there.
 pub fn create(parent: &Path, name: &str, world: World, lang: Lang) -> Result<PathBuf, AuthorError> {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if name.len() > 64 || !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
-        return Err(AuthorError::Name(name.to_owned()));
-    }
+    check_name(name)?;
     let dir = parent.join(name);
     if dir.exists() {
         return Err(AuthorError::Exists(dir));

@@ -9,7 +9,10 @@ use std::{
 use onhand_rules::World;
 use serde::Deserialize;
 
-use crate::error::{At, AuthorError};
+use crate::{
+    create::check_name,
+    error::{At, AuthorError},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -93,6 +96,12 @@ impl Project {
         let manifest: Manifest = toml::from_str(&text)
             .map_err(|error| AuthorError::Invalid { file, fault: error.to_string().trim_end().to_owned() })?;
         let dir = dir.canonicalize().at(dir)?;
+        check_name(&manifest.name)?;
+        // Building deletes and writes in `build/`.
+        if manifest.fixtures.starts_with("build") {
+            let fault = "fixtures: not in `build`, which is made anew".to_owned();
+            return Err(AuthorError::Invalid { file: dir.join("rule.toml"), fault });
+        }
         Ok(Self {
             name: manifest.name,
             world: manifest.world,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AllocationInput, LinePrice, Plan, Presentation, PricingInput, ViewInput,
+    AllocationInput, INPUT_BYTES, LinePrice, OUTPUT_BYTES, Plan, Presentation, PricingInput, ViewInput,
     fault::{Failure, Reason},
     hex::hex,
     since_v0_1::Linked,
@@ -144,6 +144,29 @@ impl Asked<'_> {
             Self::View(input) => input.bytes(),
             Self::Allocation(input) | Self::Ranking(input) => input.bytes(),
             Self::Pricing(input) => input.bytes(),
+        }
+    }
+
+    /// Whether the guest can take it, and an answer to all of it can be taken.
+    pub(crate) fn fits(self) -> Result<(), Failure> {
+        let (bytes, answer) = (self.bytes(), self.answer_bytes());
+        if bytes > INPUT_BYTES {
+            return Err(Failure::new(Reason::InputTooLarge, format!("{bytes} bytes of input, of {INPUT_BYTES}")));
+        }
+        if answer > OUTPUT_BYTES {
+            let told = format!("its answer would have {answer} bytes or more, of {OUTPUT_BYTES}");
+            return Err(Failure::new(Reason::InputTooLarge, told));
+        }
+        Ok(())
+    }
+
+    /// What the shortest answer to every line or location takes in the guest's memory.
+    fn answer_bytes(self) -> usize {
+        match self {
+            Self::View(_) => 0,
+            Self::Allocation(input) => input.lines.len() * 12,
+            Self::Ranking(input) => input.locations.len() * 8,
+            Self::Pricing(input) => input.lines.len() * 64,
         }
     }
 

@@ -30,7 +30,9 @@ pub enum Reason {
     Internal,
     /// Its answer does not fit what it was asked, and how.
     WrongAnswer(String),
-    /// Input or answer is over the size limit.
+    /// What it was asked, or what it would have to answer, is over the size limit: it was not called.
+    InputTooLarge,
+    /// Its answer is over the size limit.
     TooLarge,
     /// More calls at once than the host has room for.
     Busy,
@@ -43,7 +45,7 @@ pub enum Reason {
 impl Reason {
     /// Whether it counts towards `rules.max_failure_rate`: not what a rule may decide, nor what it can't help.
     pub(crate) fn counts(&self) -> bool {
-        !matches!(self, Self::Refused | Self::Busy | Self::Unknown | Self::TakenOut)
+        !matches!(self, Self::Refused | Self::InputTooLarge | Self::Busy | Self::Unknown | Self::TakenOut)
     }
 
     /// The metric's label.
@@ -56,6 +58,7 @@ impl Reason {
             Self::InvalidConfig => "invalid_config",
             Self::Internal => "internal",
             Self::WrongAnswer(_) => "wrong_answer",
+            Self::InputTooLarge => "input_too_large",
             Self::TooLarge => "too_large",
             Self::Busy => "busy",
             Self::Unknown => "unknown",

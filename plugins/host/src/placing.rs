@@ -91,7 +91,8 @@ impl Place<'_> {
         let next = Some(Next { stage: Stage::of(&package.beside), rule: rule.clone() });
         let channels = package.beside.channels.clone();
         let Some(now) = self.now else {
-            let (name, refuse) = (self.name.to_owned(), package.beside.refuse_on_failure);
+            // Nobody has relied on it yet: what it does not answer goes the built-in way.
+            let (name, refuse) = (self.name.to_owned(), false);
             let out = self.before.map(|slot| slot.out.clone()).unwrap_or_default();
             let world = rule.world();
             return Ok(Some(Slot { name, world, channels, full: None, next, previous: None, out, refuse }));

@@ -9,8 +9,6 @@ use crate::{LABEL_CHARS, fault::Failure};
 
 /// Most adjustments on one line.
 const ADJUSTMENTS: usize = 16;
-/// Largest total of a line, in minor units.
-const TOTAL: i128 = 1_000_000_000_000_000;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,7 +154,7 @@ impl Answered {
             let amount = i64::try_from(whole).map_err(|_| wrong(format!("an adjustment of {whole}")))?;
             adjustments.push(Adjustment { label, amount });
         }
-        if !(0..=TOTAL).contains(&total) {
+        if !(0..=i128::from(limits::TOTAL)).contains(&total) {
             return Err(wrong(format!("a total of {total}")));
         }
         let money = |amount| Money { amount, currency: currency.to_owned() };

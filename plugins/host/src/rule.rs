@@ -7,9 +7,9 @@ use std::{
 };
 
 use crate::{
-    Answer, Captured, Fixture, INPUT_BYTES, World,
+    Answer, Captured, Fixture, World,
     call::Asked,
-    fault::{Failure, Fault, Reason},
+    fault::{Failure, Fault},
     fixture::CapturedFault,
     meter::{RuleMeter, Throttle},
     record::{Record, Tolerance},
@@ -118,10 +118,8 @@ impl Rule {
     }
 
     fn attempt(&self, asked: Asked<'_>) -> (Result<Answer, Failure>, usize) {
-        let bytes = asked.bytes();
-        if bytes > INPUT_BYTES {
-            let told = format!("{bytes} bytes of input, of {INPUT_BYTES}");
-            return (Err(Failure::new(Reason::TooLarge, told)), 0);
+        if let Err(failure) = asked.fits() {
+            return (Err(failure), 0);
         }
         self.call(asked, &self.settings, self.limits)
     }
@@ -184,13 +182,15 @@ impl Rule {
 
     pub(crate) fn captured(&self, asked: Asked<'_>, answer: Option<&Answer>, fault: Option<CapturedFault>) -> Captured {
         let json = |answer| serde_json::to_value(answer).unwrap_or_default();
+        // What was too large to be asked is too large to be kept.
+        let whole = asked.fits().is_ok();
         Captured {
             world: asked.world(),
             rule: self.name.clone(),
             component: self.release.component.clone(),
-            digest: asked.digest(),
+            digest: if whole { asked.digest() } else { String::new() },
             config: self.settings.as_ref().clone(),
-            input: serde_json::to_value(asked).unwrap_or_default(),
+            input: if whole { serde_json::to_value(asked).unwrap_or_default() } else { serde_json::Value::Null },
             answer: answer.map(json),
             fault,
         }

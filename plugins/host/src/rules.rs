@@ -135,6 +135,11 @@ impl Rules {
     }
 
     /// Whether any quote might be priced differently from the catalogue.
+    /// Whether a quote must not fall back on the catalogue's prices.
+    pub fn must_price(&self, channel: Option<&ChannelId>) -> bool {
+        self.set().prices.of(channel).is_some_and(|slot| slot.refuse)
+    }
+
     pub fn has_pricing(&self) -> bool {
         !self.set().prices.is_empty()
     }
@@ -304,7 +309,10 @@ impl Shared {
         if if starts { first.is_none() } else { changed } {
             self.swap_to(slots).map_err(|(name, fault)| {
                 let file = files.into_iter().find(|(found, _)| *found == name).map(|(_, file)| file);
-                fault.of(&file.unwrap_or_default())
+                let error = fault.of(&file.unwrap_or_default());
+                self.meter.load_failed();
+                self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
+                error
             })?;
         }
         first.map_or(Ok(()), Err)

@@ -21,14 +21,21 @@ pub struct Decided {
 }
 
 /// Shares every line of `plan` out as the channel says, and tells what decided. Without a channel,
-/// or where no rule answers, it is `priority`. `at`: by the origin database's clock.
-pub fn share_out(plan: &mut Plan<'_>, channel: Option<&Channel>, at: Timestamp, rules: &Rules) -> Decided {
+/// or where no rule answers, it is `priority`. `at`: by the origin database's clock. `traced`: what the
+/// rules were asked, and answered, is told too.
+pub fn share_out(
+    plan: &mut Plan<'_>,
+    channel: Option<&Channel>,
+    at: Timestamp,
+    rules: &Rules,
+    traced: bool,
+) -> Decided {
     let allocation = channel.map_or("priority", |channel| channel.allocation.as_str());
     if STRATEGIES.contains(&allocation) {
         plan.by_strategy(allocation);
         return Decided { by: allocation.to_owned(), trace: Vec::new() };
     }
-    let mut ask = Ask { at, channel: channel.map(|channel| &channel.channel), rules, trace: Vec::new() };
+    let mut ask = Ask { at, channel: channel.map(|channel| &channel.channel), rules, traced, trace: Vec::new() };
     let decided = if plan.lines.iter().all(|line| line.location.is_some()) {
         None
     } else if rank::is_ranked(allocation, rules) {
@@ -48,6 +55,7 @@ struct Ask<'a> {
     at: Timestamp,
     channel: Option<&'a ChannelId>,
     rules: &'a Rules,
+    traced: bool,
     trace: Vec<Captured>,
 }
 
@@ -68,8 +76,13 @@ impl Ask<'_> {
         let lines = asked(&tried);
         let stock = offers(&tried, &lines);
         let input = self.input(&tried, lines, stock);
-        let (answer, call) = self.rules.allocate_captured(rule, &input);
-        self.trace.extend(call);
+        let answer = if self.traced {
+            let (answer, call) = self.rules.allocate_captured(rule, &input);
+            self.trace.extend(call);
+            answer
+        } else {
+            self.rules.allocate(rule, &input)
+        };
         let Ok(answer) = answer else { return false };
         for planned in answer.allocations {
             tried.give(planned.line as usize, &planned.location, planned.quantity);

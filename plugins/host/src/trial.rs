@@ -7,9 +7,8 @@ use std::{
 };
 
 use crate::{
-    Answer, Config, Fault, Fixture, INPUT_BYTES, Input, LoadFault, World,
+    Answer, Config, Fault, Fixture, Input, LoadFault, World,
     config::Beside,
-    fault::{Failure, Reason},
     load::{Package, allowed},
     meter::Meter,
     release::Source,
@@ -115,12 +114,7 @@ impl Trial {
         let mut store = self.0.sandbox.store(&Arc::new(config.clone()), limits, asked.at());
         // Only a store that counts takes it.
         let counts = store.set_fuel(u64::MAX).is_ok();
-        let answer = match asked.bytes() {
-            bytes if bytes > INPUT_BYTES => {
-                Err(Failure::new(Reason::TooLarge, format!("{bytes} bytes of input, of {INPUT_BYTES}")))
-            }
-            _ => asked.put(&self.0.linkage.linked, &mut store),
-        };
+        let answer = asked.fits().and_then(|()| asked.put(&self.0.linkage.linked, &mut store));
         let time = start.elapsed();
         let fuel = store.get_fuel().ok().filter(|_| counts).map(|left| u64::MAX - left);
         let state = store.data_mut();

@@ -1,7 +1,10 @@
 //! Which locations serve a line: the built-in strategies. The origin decides by them, an edge
 //! proposes by them.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use crate::{
     Location, LocationId, Sku,
@@ -81,15 +84,14 @@ impl<'a> Plan<'a> {
         let mut order = self.serving.clone();
         let available = |location: &Location| self.available(&line.sku, &location.location);
         match strategy {
-            "most_stock" => order.sort_by_key(|location| Reverse(available(location))),
+            "most_stock" => order.sort_by_cached_key(|location| Reverse(available(location))),
             "fewest_splits" => {
                 // One that has it all, else the fullest first; places already used come before others.
                 let enough = |location: &Location| available(location) >= line.quantity.get();
-                let used =
-                    |location: &Location| self.shares.iter().flatten().any(|share| share.location == location.location);
-                order.sort_by_key(|location| {
+                let used: HashSet<_> = self.shares.iter().flatten().map(|share| &share.location).collect();
+                order.sort_by_cached_key(|location| {
                     let fullest = if enough(location) { 0 } else { available(location) };
-                    (!enough(location), !used(location), Reverse(fullest))
+                    (!enough(location), !used.contains(&location.location), Reverse(fullest))
                 });
             }
             "nearest" => {

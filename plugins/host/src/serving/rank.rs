@@ -64,8 +64,13 @@ impl Ask<'_> {
                 tracing::warn!(rule, "a rule of the channel's allocation is not loaded; it abstains");
                 continue;
             }
-            let (answer, call) = self.rules.rank_captured(rule, &input);
-            self.trace.extend(call);
+            let answer = if self.traced {
+                let (answer, call) = self.rules.rank_captured(rule, &input);
+                self.trace.extend(call);
+                answer
+            } else {
+                self.rules.rank(rule, &input)
+            };
             if let Ok(answer) = answer {
                 decided.push(rule);
                 ranks.push(answer);

@@ -103,7 +103,7 @@ fn input_over_the_limit_is_not_given() {
     let places: Vec<String> = (0..INPUT_BYTES / 90).map(name).collect();
     let places: Vec<(&str, f64)> = places.iter().map(|name| (name.as_str(), 0.0)).collect();
     let input = |places| allocation_input(&[("a", 1)], places, &[("a", places[0].0, 5, 0)]);
-    assert_eq!(rules.allocate("hostile", &input(&places)).unwrap_err().reason, Reason::TooLarge);
+    assert_eq!(rules.allocate("hostile", &input(&places)).unwrap_err().reason, Reason::InputTooLarge);
     assert!(rules.allocate("hostile", &input(&places[..1000])).is_ok());
 }
 
