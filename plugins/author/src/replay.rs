@@ -40,7 +40,8 @@ pub fn replay(capture: &Path, component: &Path, config: &Config) -> Result<Repla
         Err(fault) => json!({ "fault": fault.reason.as_str() }),
     };
     // Of the details only the reason counts: a backtrace has addresses in it.
-    let differs = (was.to_string() != now.to_string()).then(|| diff(&was, &now));
+    let (before, after) = (was.to_string(), now.to_string());
+    let differs = (before != after).then(|| diff(&was, &now));
     let detail = ran.answer.err().map(|fault| fault.detail);
     let (captured, component) = (captured.component, trial.component().to_owned());
     Ok(Replayed { captured, component, took: ran.time, differs, detail })
