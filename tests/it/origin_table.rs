@@ -288,7 +288,7 @@ async fn unknown(provoked: &mut Provoked<'_>) {
         .by("putChannel", "unknown_location", 404, |operation| operation.with_body(json!({"locations": ["mars"]})))
         .await;
 
-    for id in ["getReservation"].iter().chain(&VERBS) {
+    for id in ["getReservation", "getReservationTrace"].iter().chain(&VERBS) {
         provoked.by(id, "not_found", 404, Operation::clone).await;
         provoked.by(id, "not_found", 404, |operation| operation.with_path("nonsense")).await;
     }
@@ -376,7 +376,7 @@ async fn every_example_works() {
     });
     for operation in operations {
         let at = match operation.id.as_str() {
-            "extendReservation" | "getReservation" => &held,
+            "extendReservation" | "getReservation" | "getReservationTrace" => &held,
             "confirmReservation" | "cancelReservation" => &table.reservation(&[]).await,
             "fulfilReservation" => &confirmed,
             "returnReservation" => &shipped,
