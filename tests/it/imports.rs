@@ -111,7 +111,7 @@ async fn a_key_applies_a_file_once() {
 /// Killed in the middle, an import goes on where it stopped: no row twice, none left out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_import_survives_a_killed_origin() {
-    const ROWS: i64 = 60_000;
+    const ROWS: i64 = 24_000;
     let (world, admin) = open().await;
     let count: String = (0..ROWS).map(|row| format!("S{row:05},a,1\n")).collect();
     let count = format!("sku,location,quantity\n{count}");

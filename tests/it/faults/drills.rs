@@ -214,7 +214,8 @@ async fn edges(stage: &mut Stage) {
             world.links().edge_kafka.cut();
             eventually!(SHOWS, mode(world.edge(0)).await == 1);
             stage.lasts().await;
-            assert_eq!(mode(world.edge(1)).await, 0, "the other edge has a way of its own");
+            // It has a way of its own. A busy machine may be slow for a moment.
+            eventually!(SHOWS, mode(world.edge(1)).await == 0);
             world.links().edge_kafka.heal();
         })
         .await;
