@@ -20,7 +20,7 @@ use super::stage::{Faults, Stage, histogram};
 use crate::fleet::{self, Ask};
 
 /// A feed that needs longer is not slow but broken.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 const STEP: Duration = Duration::from_micros(500);
 
 pub(super) struct Sampler {
