@@ -90,7 +90,8 @@ fn partitions(consumer: &BaseConsumer, topic: &str) -> KafkaResult<i32> {
 struct Reader {
     consumer: BaseConsumer,
     topic: String,
-    progress: Instant,
+    /// When each partition last had anything: a watermark comes to all of them, ten times a second.
+    progress: Vec<Instant>,
 }
 
 impl Reader {
@@ -105,7 +106,8 @@ impl Reader {
         let consumer: BaseConsumer = settings(brokers, "onhand-edge").create()?;
         partitions(&consumer, topic)?; // a topic that is not there yet has no id either: it is waited for
         let id = (0..ID_TRIES).find_map(|_| topic_id::fetch(&consumer, topic, ASK));
-        let same_topic = id.is_none() || apply.position.topic_id().is_none_or(|known| Some(known) == id);
+        // An id that was not known before proves nothing of what was read before.
+        let same_topic = id.is_none() || apply.position.topic_id() == id;
         let positions = match positions.filter(|_| same_topic) {
             Some(mut positions) => {
                 positions.resize(positions.len().max(partitions(&consumer, topic)? as usize), 0);
@@ -125,7 +127,8 @@ impl Reader {
         consumer.assign(&assignment(topic, &positions)?)?;
         apply.position.set_connected(true);
         tracing::info!(topic, ?positions, "reading the change feed");
-        Ok(Self { consumer, topic: topic.to_owned(), progress: Instant::now() })
+        let progress = vec![Instant::now(); positions.len()];
+        Ok(Self { consumer, topic: topic.to_owned(), progress })
     }
 
     fn run(mut self, apply: &mut Apply, stop: &Stop) -> End {
@@ -139,7 +142,7 @@ impl Reader {
                         return End::Lost;
                     }
                     apply.record(partition, offset, message.payload().unwrap_or_default(), stop);
-                    self.progress = Instant::now();
+                    self.progress[partition as usize] = Instant::now();
                     apply.position.set_connected(true);
                     if apply.freshness.named() > apply.position.partitions() as usize {
                         return End::Rebuild;
@@ -149,7 +152,8 @@ impl Reader {
                 Some(Err(error)) => tracing::debug!(%error, "the change feed hesitates"),
                 None => {}
             }
-            if self.progress.elapsed() > QUIET && self.stalled(apply) {
+            let quiet = |progress: &Instant| progress.elapsed() > QUIET;
+            if self.progress.iter().any(quiet) && self.stalled(apply) {
                 tracing::warn!("the consumer makes no progress: rebuilding it");
                 return End::Rebuild;
             }
@@ -157,9 +161,10 @@ impl Reader {
         End::Stopped
     }
 
-    /// Nothing came for a while although the log has more: the consumer, not the feed, stands still.
+    /// Nothing came of a partition for a while although the log has more: the consumer, not the feed,
+    /// stands still.
     fn stalled(&mut self, apply: &Apply) -> bool {
-        self.progress = Instant::now();
+        self.progress.fill(Instant::now());
         let ends = ends(&self.consumer, &self.topic);
         apply.position.set_connected(ends.is_ok());
         let Ok(ends) = ends else { return false };

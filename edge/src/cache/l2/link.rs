@@ -1,11 +1,14 @@
 //! The region's Redis: one server, or a cluster. Both take pipelines and scripts whose keys share a
 //! hash tag, as those of one partition do.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use onhand_wire::l2;
 use redis::{
-    Client, Cmd, FromRedisValue, Pipeline, RedisResult, ScriptInvocation,
+    Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisResult, ScriptInvocation,
     aio::{ConnectionManager, ConnectionManagerConfig},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
@@ -26,7 +29,7 @@ const KEYS: usize = 1000;
 /// A Redis that is connected to when it is first asked, and again whenever the connection is lost.
 pub(crate) enum Redis {
     One(Client, OnceLock<ConnectionManager>),
-    Cluster(Box<ClusterClient>, OnceCell<ClusterConnection>),
+    Cluster(Box<ClusterClient>, Arc<OnceCell<ClusterConnection>>),
 }
 
 impl Redis {
@@ -46,7 +49,7 @@ impl Redis {
             .min_retry_wait(10)
             .max_retry_wait(100)
             .build()?;
-        Ok(Self::Cluster(Box::new(client), OnceCell::new()))
+        Ok(Self::Cluster(Box::new(client), Arc::default()))
     }
 
     /// Runs commands whose keys are all of one partition.
@@ -104,8 +107,17 @@ fn managed(client: &Client, manager: &OnceLock<ConnectionManager>) -> RedisResul
     Ok(manager.get_or_init(|| made).clone())
 }
 
-async fn joined(client: &ClusterClient, connection: &OnceCell<ClusterConnection>) -> RedisResult<ClusterConnection> {
-    connection.get_or_try_init(|| client.get_async_connection()).await.cloned()
+/// Connecting goes on in a task of its own: who asks gives up sooner than many nodes can be joined.
+async fn joined(
+    client: &ClusterClient,
+    connection: &Arc<OnceCell<ClusterConnection>>,
+) -> RedisResult<ClusterConnection> {
+    if let Some(connection) = connection.get() {
+        return Ok(connection.clone());
+    }
+    let (client, cell) = (client.clone(), connection.clone());
+    let joining = tokio::spawn(async move { cell.get_or_try_init(|| client.get_async_connection()).await.cloned() });
+    joining.await.unwrap_or_else(|_| Err((ErrorKind::Io, "connecting was broken off").into()))
 }
 
 /// On a connection of its own, which breaks when the server restarts: a cursor is good at one run only.
