@@ -190,7 +190,16 @@ fn land(mut waiting: HashMap<Sku, Waiters>, outcomes: Vec<(Sku, Outcome)>) {
 async fn fly(deps: Arc<Deps>, skus: Vec<(Sku, bool)>) -> Vec<(Sku, Outcome)> {
     let mut outcomes = Vec::with_capacity(skus.len());
     let (fresh, may): (Vec<_>, Vec<_>) = skus.into_iter().partition(|(_, fresh)| *fresh);
-    let may: Vec<Sku> = may.into_iter().map(|(sku, _)| sku).collect();
+    // A load may have landed between a caller's look into L1 and its word to the loader.
+    let landed = |sku: &Sku| deps.l1.get(sku.as_str()).filter(|entry| deps.l1.counts(entry) && entry.stock.known());
+    let mut missed = Vec::with_capacity(may.len());
+    for (sku, _) in may {
+        match landed(&sku) {
+            Some(entry) => outcomes.push((sku, Ok(Loaded { entry, tier: Tier::L1, at: None, superseded: false }))),
+            None => missed.push(sku),
+        }
+    }
+    let may = missed;
     let mut rest: Vec<Sku> = fresh.into_iter().map(|(sku, _)| sku).collect();
     let found = from_l2(&deps, &may).await;
     for (sku, found) in may.into_iter().zip(found) {
