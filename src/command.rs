@@ -73,7 +73,7 @@ enum Command {
     /// Check the ledger against the rows, or rebuild the rows from it
     #[command(subcommand)]
     Ledger(ledger::Ledger),
-    /// Write, build and test a rule
+    /// Write, build, test and release a rule
     #[command(subcommand)]
     Plugin(plugin::Plugin),
     /// Play an order stream through the edges and check that nothing was oversold or lost
@@ -138,7 +138,7 @@ impl Command {
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,
             Self::Ledger(ledger) => ledger.run(global.start()?.0).await,
-            Self::Plugin(plugin) => plugin.run(global.load()?.rules),
+            Self::Plugin(plugin) => plugin.run(global.load()?.rules).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
             Self::Audit(args) => Ok(audit::run(args).await?),
             Self::Bench(args) => Ok(bench::run(args).await?),

@@ -21,6 +21,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use onhand_wire::{
     Sku,
     bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, MostHeld},
+    release::Release,
 };
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
@@ -36,6 +37,9 @@ use crate::{
 
 /// The longest that a caller is told to wait for the breaker.
 const LONGEST_WAIT_S: u64 = 30;
+
+/// How long a release of a rule may take to be fetched.
+const RELEASE: Duration = Duration::from_secs(30);
 
 /// Why there is no answer. An answer that is a problem is an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -142,6 +146,21 @@ impl Origin {
         let path = format!("/internal/api/most-held?limit={limit}");
         let (held, _): (MostHeld, _) = self.load(Method::GET, &path, Vec::new()).await?;
         Ok(held.skus)
+    }
+
+    /// A release of a rule; none if the origin does not have it. It may be large, so it may take its time.
+    pub(crate) async fn release(&self, digest: &str) -> Result<Option<Release>, OriginError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, self.authorization.clone());
+        let deadline = Instant::now() + self.timeout.max(RELEASE);
+        let path = format!("/internal/api/rules/releases/{digest}");
+        let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
+        let answer = self.call(call, false).await?;
+        match answer.status {
+            StatusCode::OK => serde_json::from_slice(&answer.body).map(Some).map_err(|_| OriginError::Unreadable),
+            StatusCode::NOT_FOUND => Ok(None),
+            status => Err(OriginError::Refused(status)),
+        }
     }
 
     /// The feed speaks of this term.

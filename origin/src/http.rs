@@ -12,6 +12,7 @@ mod operations;
 mod pace;
 mod params;
 mod reconcile;
+mod releases;
 mod reservations;
 mod runbook;
 mod stock;
@@ -29,7 +30,8 @@ use axum::{
 use onhand_wire::{actuator::Loggers, auth::Verifier, setting::HttpConfig};
 
 use crate::{
-    batch::Batches, config::Warehouse, expire::Sweeper, metrics::Metrics, relay::Feed, restock::Restocker, store::Store,
+    announce::Announcer, batch::Batches, config::Warehouse, expire::Sweeper, metrics::Metrics, relay::Feed,
+    restock::Restocker, store::Store,
 };
 
 /// What every handler may use.
@@ -46,6 +48,8 @@ pub(crate) struct Context {
     pub(crate) stuck_after: std::time::Duration,
     pub(crate) warehouse: Warehouse,
     pub(crate) restocker: Arc<Restocker>,
+    /// None: releases of rules are neither announced nor pushed.
+    pub(crate) announcer: Option<Arc<Announcer>>,
     pub(crate) loggers: std::sync::OnceLock<Arc<dyn Loggers>>,
     pub(crate) started: std::time::Instant,
     /// Of the configuration, secrets left out.
@@ -81,10 +85,14 @@ fn routes() -> Router<Arc<Context>> {
         .route("/inventory/locations/{id}", get(catalogue::read_location).put(catalogue::put_location))
         .route("/inventory/channels/{id}", get(catalogue::read_channel).put(catalogue::put_channel))
         .route("/inventory/imports", post(imports::import))
+        .route("/inventory/rules", get(releases::rules))
+        .route("/inventory/rules/{rule}/releases", get(releases::manifests).post(releases::push))
+        .route("/inventory/rules/{rule}/rollback", post(releases::roll_back))
         .route("/inventory/admin/maintenance", post(operations::maintenance))
         .route("/internal/api/facts", post(bulk::facts))
         .route("/internal/api/topology", get(bulk::topology))
         .route("/internal/api/most-held", get(bulk::most_held))
+        .route("/internal/api/rules/releases/{digest}", get(releases::release))
         .route("/internal/api/reservations/{id}/trace", get(reservations::trace))
         .route("/internal/api/inventory/low-stock", get(runbook::low_stock))
         .route("/internal/api/inventory/stuck-reservations", get(runbook::stuck))

@@ -12,7 +12,7 @@
 //! | 6 | `relay` | outbox → feed, then the watermark |
 //!
 //! Beside that, `expire` closes holds at their deadline, `import` stages files, `reconcile` sets rows
-//! right, and `restock` tells of thresholds crossed.
+//! right, `restock` tells of thresholds crossed, and `announce` of releases of rules that were pushed.
 
 mod config;
 mod http;
@@ -29,24 +29,28 @@ mod expire;
 mod import;
 mod reconcile;
 mod warehouse;
+mod topic;
 pub mod restock;
+mod announce;
 pub mod metrics;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use onhand_rules::Rules;
+use onhand_rules::{Announcements, Rules};
 use onhand_wire::{actuator::Loggers, auth::Verifier, memory_log::MemoryLog, setting::HttpConfig};
 use tokio::{net::TcpListener, task::JoinSet};
 
-pub use self::{
-    config::{Config, Database, Reservations, Restock, Warehouse, Webhook},
-    http::openapi::document as openapi,
-};
 use self::{
+    announce::{Announced, Announcer},
     expire::Sweeper,
     metrics::Metrics,
     relay::{Feed as FeedSeam, Handoff, KafkaFeed, MemoryFeed, Relay},
     store::{Store, StoreError, postgres, sqlite::Sqlite},
+    topic::{Shape, Topic},
+};
+pub use self::{
+    config::{Config, Database, Reservations, Restock, Warehouse, Webhook},
+    http::openapi::document as openapi,
 };
 
 /// Where changes are published.
@@ -65,6 +69,38 @@ pub enum StartError {
     Feed(#[from] relay::FeedError),
     #[error("origin.restock: {0}")]
     Restock(#[from] reqwest::Error),
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl Feed {
+    /// A topic beside the feed; none without Kafka, or without a name.
+    fn topic(&self, name: &str, compacted: bool) -> Result<Option<Topic>, StartError> {
+        let Self::Kafka { brokers, partitions, replication, .. } = self else { return Ok(None) };
+        if name.is_empty() {
+            return Ok(None);
+        }
+        // What is compacted has few keys.
+        let shape = Shape { partitions: if compacted { 1 } else { *partitions }, replication: *replication, compacted };
+        Ok(Some(Topic::new(brokers, name, shape).map_err(|error| relay::FeedError(error.to_string()))?))
+    }
+}
+
+/// Where releases of rules are announced, and this process hears of them like any other node; none if they are not.
+fn start_rules(rules: &Rules, feed: &Feed, store: &Arc<dyn Store>) -> Result<Option<Announced>, StartError> {
+    let Some(name) = rules.topic() else { return Ok(None) };
+    let (to, from) = match (feed, feed.topic(name, true)?) {
+        (Feed::Kafka { brokers, .. }, Some(topic)) => {
+            (Announced::Kafka(topic), Announcements::Kafka { brokers: brokers.clone() })
+        }
+        _ => {
+            let log = MemoryLog::new(1);
+            (Announced::Memory(log.clone()), Announcements::Memory(log))
+        }
+    };
+    let (store, runtime) = (store.clone(), tokio::runtime::Handle::current());
+    rules.follow(from, move |digest| runtime.block_on(store.release(digest)).map_err(|error| error.to_string()))?;
+    Ok(Some(to))
 }
 
 /// The batcher, the relay or the sweeper came to an end by itself.
@@ -129,13 +165,8 @@ impl Origin {
     ) -> Result<Self, StartError> {
         let api = listen("origin.listen", &config.listen).await?;
         let management = listen("origin.management", &config.management).await?;
-        let topic = match &feed {
-            Feed::Kafka { brokers, partitions, replication, .. } if !config.restock.topic.is_empty() => {
-                let topic = restock::Topic::new(brokers, &config.restock.topic, *partitions, *replication);
-                Some(topic.map_err(|error| relay::FeedError(error.to_string()))?)
-            }
-            _ => None,
-        };
+        let topic = feed.topic(&config.restock.topic, false)?;
+        let announced = start_rules(&rules, &feed, &store)?;
         let feed: Arc<dyn FeedSeam> = match feed {
             Feed::Kafka { brokers, topic, partitions, replication } => {
                 Arc::new(KafkaFeed::new(&brokers, &topic, partitions, replication)?)
@@ -160,6 +191,10 @@ impl Origin {
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone() };
         let fingerprint = config.fingerprint();
         let restocker = restock::Restocker::new(store.clone(), config.restock, topic, metrics.clone())?;
+        let announcer = announced.map(|to| {
+            let (store, metrics) = (store.clone(), metrics.clone());
+            Arc::new(Announcer { store, to, metrics, due: tokio::sync::Notify::new() })
+        });
         let context = http::Context {
             store,
             rules,
@@ -173,6 +208,7 @@ impl Origin {
             stuck_after: config.reservations.stuck_after.0,
             warehouse: config.warehouse,
             restocker: Arc::new(restocker),
+            announcer,
             loggers: std::sync::OnceLock::new(),
             started: std::time::Instant::now(),
             fingerprint,
@@ -205,6 +241,9 @@ impl Origin {
         background.spawn(self.relay.run());
         background.spawn(self.context.sweeper.clone().run());
         background.spawn(self.context.restocker.clone().run());
+        if let Some(announcer) = &self.context.announcer {
+            background.spawn(announcer.clone().run());
+        }
         let mut listeners = JoinSet::new();
         let (api, management) = (http::api(self.context.clone(), &self.http), http::management(self.context));
         listeners.spawn(serve::serve(self.api, api, self.http.clone(), stop.subscribe()));

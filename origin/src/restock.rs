@@ -10,7 +10,6 @@
 //! lease), the same notification is sent again with the same `id`. Crossed again before anybody was
 //! told, the latest crossing is the one that is told.
 
-mod topic;
 mod webhook;
 
 use std::{sync::Arc, time::Duration};
@@ -21,7 +20,6 @@ use onhand_wire::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-pub use self::topic::Topic;
 use self::webhook::Caller;
 use crate::{
     config::Restock,
@@ -30,6 +28,7 @@ use crate::{
         Store, StoreError,
         runbook::{Attempt, Delivery, Undelivered},
     },
+    topic::{self, Topic},
 };
 
 /// The target that is not a webhook.
@@ -143,7 +142,7 @@ impl Restocker {
     async fn attempt(&self, delivery: Delivery) -> (Delivery, Attempt) {
         let body = shown(&delivery).to_string();
         let sent = match (&self.topic, delivery.target.as_str()) {
-            (Some(topic), TOPIC) => topic.send(&delivery.sku, &body).await,
+            (Some(topic), TOPIC) => topic.send(&delivery.sku, body.as_bytes()).await,
             (None, TOPIC) => Err("no topic is configured any more".to_owned()),
             (_, url) => self.caller.call(url, &delivery.notification.to_string(), &body).await,
         };

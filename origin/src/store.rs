@@ -2,6 +2,7 @@
 
 mod ledger;
 pub mod postgres;
+pub mod releases;
 pub mod runbook;
 mod sql;
 pub mod sqlite;
@@ -176,7 +177,7 @@ pub type Decide<'a> = dyn FnMut(&mut State) + Send + 'a;
 
 /// A store. Functions ending in `_in_tx` run in the caller's transaction.
 #[async_trait]
-pub trait Store: runbook::Runbook + Send + Sync {
+pub trait Store: runbook::Runbook + releases::Releases + Send + Sync {
     /// Brings the schema up to date; the versions applied.
     async fn migrate(&self) -> Result<Vec<String>>;
 

@@ -112,6 +112,9 @@ impl Args {
                 format!("sqlite:{}", dir.join("onhand.db").display())
             }
         });
+        if let Some(dir) = &self.data {
+            config.rules.cache_dir = dir.join("rules").display().to_string();
+        }
         if let Some(dir) = &self.rules {
             config.rules.dir = dir.display().to_string();
         }

@@ -1,5 +1,6 @@
 //! `onhand plugin`: for whoever writes rules.
 
+mod release;
 mod show;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -8,6 +9,7 @@ use clap::Subcommand;
 use onhand_author::{Lang, Project};
 use onhand_rules::{Config, World};
 
+use self::release::{At, StageArgs};
 use super::Done;
 
 #[derive(Subcommand)]
@@ -67,11 +69,49 @@ pub(crate) enum Plugin {
         #[command(flatten)]
         project: Dir,
     },
-    /// List the components of a folder as a node would load them
+    /// Release rules: an origin checks them, stores them, and tells every edge and origin
+    ///
+    /// Sends each component with what stands beside it, as `onhand plugin build` leaves it: NAME.toml (settings),
+    /// NAME.wasm.sig (`onhand plugin sign`) and NAME.fixtures/. The origin asks of it what every node will ask:
+    /// signature, sizes, compilation, world and fixtures; what it refuses is stored nowhere. Nodes fetch it and
+    /// swap it in within seconds; GET /actuator/rules on a node's management port shows it. Pushed again it
+    /// changes nothing.
+    ///
+    /// From a shadow by a canary to all: `onhand plugin push --stage shadow`, `--stage canary --share 10`, then
+    /// `onhand plugin push`, which also ends what runs beside. Back: `onhand plugin rollback NAME`.
+    Push {
+        /// The components [default: the one that this folder has built]
+        #[arg(value_name = "NAME.wasm")]
+        components: Vec<PathBuf>,
+        #[command(flatten)]
+        stage: StageArgs,
+        #[command(flatten)]
+        at: At,
+        #[command(flatten)]
+        project: Dir,
+    },
+    /// Bring the release before back: as the rule was before its last push
+    ///
+    /// Ends a canary or a shadow, or puts the full release before in force again; nodes still have that one and
+    /// swap at once. Called again, it goes back one push more. Before the first push there is nothing: the
+    /// built-in behaviour. `onhand plugin list --origin URL` shows what is in force.
+    Rollback {
+        /// The rule
+        name: String,
+        #[command(flatten)]
+        at: At,
+    },
+    /// List the components of a folder as a node would load them, or what was pushed to an origin
     List {
         /// The folder [default: rules.dir of the configuration]
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "DIR", conflicts_with = "origin")]
         rules: Option<String>,
+        /// An origin's API: what was pushed, by whom and when, and whether nodes have been told
+        #[arg(long, value_name = "URL", requires = "token")]
+        origin: Option<String>,
+        /// An operator token for it
+        #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_ADMIN", hide_env_values = true)]
+        token: Option<String>,
     },
 }
 
@@ -87,7 +127,7 @@ fn world(text: &str) -> Result<World, String> {
 }
 
 impl Plugin {
-    pub(super) fn run(self, rules: Config) -> Done {
+    pub(super) async fn run(self, rules: Config) -> Done {
         match self {
             Self::New { name, world, lang } => {
                 let dir = onhand_author::create(".".as_ref(), &name, world, lang)?;
@@ -104,7 +144,13 @@ impl Plugin {
                 println!("{}", signature.display());
                 Ok(ExitCode::SUCCESS)
             }
-            Self::List { rules: dir } => {
+            Self::Push { components, stage, at, project } => {
+                let components = if components.is_empty() { vec![project.component(None)?] } else { components };
+                at.push(&components, &stage, &rules).await
+            }
+            Self::Rollback { name, at } => at.roll_back(&name).await,
+            Self::List { origin: Some(origin), token, .. } => At::new(origin, token.unwrap_or_default()).list().await,
+            Self::List { rules: dir, .. } => {
                 let config = Config { dir: dir.unwrap_or_else(|| rules.dir.clone()), ..rules };
                 if config.dir.is_empty() {
                     return Err("rules.dir is not set; name the folder with --rules".into());

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use document::{Operation, operations};
 use onhand_harness::{Client, Reply, World};
+use onhand_wire::release::Release;
 use serde_json::{Value, json};
 
 /// Given only while something is broken or too slow.
@@ -68,6 +69,9 @@ impl Table {
             "locations",
             "channels",
             "idempotency_keys",
+            "rules",
+            "rule_manifests",
+            "rule_releases",
             state,
         ];
         let mut dump = Vec::new();
@@ -159,7 +163,9 @@ async fn what_is_malformed_is_refused_and_writes_nothing() {
         check(operation, &reply, 415, "unsupported_media_type");
     }
     for operation in table.giving("too_large") {
-        let reply = operation.send(&admin, operation.media.as_deref(), vec![b' '; (1 << 20) + 1], Some("large")).await;
+        let reply = operation
+            .send(&admin, operation.media.as_deref(), vec![b' '; operation.most_bytes + 1], Some("large"))
+            .await;
         check(operation, &reply, 413, "too_large");
         assert!(reply.json()["limit"].is_u64(), "{}", operation.id);
     }
@@ -288,6 +294,9 @@ async fn unknown(provoked: &mut Provoked<'_>) {
         .by("putChannel", "unknown_location", 404, |operation| operation.with_body(json!({"locations": ["mars"]})))
         .await;
 
+    for id in ["rollBackRule", "readReleases", "getRelease"] {
+        provoked.by(id, "not_found", 404, |operation| operation.with_path("none")).await;
+    }
     for id in ["getReservation", "getReservationTrace"].iter().chain(&VERBS) {
         provoked.by(id, "not_found", 404, Operation::clone).await;
         provoked.by(id, "not_found", 404, |operation| operation.with_path("nonsense")).await;
@@ -356,6 +365,11 @@ async fn shipped_and_gone(provoked: &mut Provoked<'_>) {
     provoked.by("returnReservation", "unknown_sku", 404, back).await;
 }
 
+fn base64(file: &std::path::Path) -> String {
+    let release = Release { component: std::fs::read(file).expect("a component"), ..Release::default() };
+    serde_json::to_value(release).expect("JSON")["component"].as_str().expect("text").to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_example_works() {
     let table = Table::open().await;
@@ -367,6 +381,10 @@ async fn every_example_works() {
         .put("/inventory/products/22423/stock", json!({"location": "eu-1", "quantity": 57, "reason": "seed"}))
         .await
         .expect(200);
+    let push = table.operation("pushRelease");
+    let push = changed(push, "component", json!(base64(&crate::rules::built().join("channel-buffer.wasm"))));
+    let pushed = push.call(&admin).await.expect(200).json();
+    let digest = pushed["full"]["digest"].as_str().expect("a digest").to_owned();
     // The count that is expected comes first, maintenance last.
     let mut operations: Vec<&Operation> = table.operations.iter().collect();
     operations.sort_by_key(|operation| match operation.id.as_str() {
@@ -378,6 +396,7 @@ async fn every_example_works() {
         let at = match operation.id.as_str() {
             "extendReservation" | "getReservation" | "getReservationTrace" => &held,
             "confirmReservation" | "cancelReservation" => &table.reservation(&[]).await,
+            "getRelease" => &digest,
             "fulfilReservation" => &confirmed,
             "returnReservation" => &shipped,
             "deleteItem" => {
@@ -386,7 +405,12 @@ async fn every_example_works() {
             }
             _ => "",
         };
-        let call = if at.is_empty() { operation.clone() } else { operation.with_path(at) };
+        let call = match operation.id.as_str() {
+            // Its example is too short to be a rule.
+            "pushRelease" => push.clone(),
+            _ if at.is_empty() => operation.clone(),
+            _ => operation.with_path(at),
+        };
         let reply = call.call(&admin).await;
         assert!(matches!(reply.status, 200 | 201), "{} {}: {}", operation.id, reply.status, reply.text());
     }

@@ -1,6 +1,7 @@
 //! Rules in WebAssembly take part: the origin allocates through one, the edge shows through another.
 
 mod prices;
+mod push;
 mod ranks;
 mod swaps;
 mod traces;
@@ -17,7 +18,7 @@ use std::{
 use onhand_harness::{World, eventually};
 use serde_json::json;
 
-fn built() -> PathBuf {
+pub(crate) fn built() -> PathBuf {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/plugins");
     assert!(dir.join("nearest-allocation.wasm").exists(), "the rules are not built: run `make plugins`");
     dir

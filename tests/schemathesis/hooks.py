@@ -38,6 +38,9 @@ BEYOND_SCHEMA = (
     "allocation: one of",  # the names of loaded rules
     "header: ",  # a CSV file's first line
     "given twice",
+    "component: ",  # random bytes are no component
+    "settings: ",  # TOML
+    "fixtures: by file name",
 )
 
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use onhand_rules::Rules;
+use onhand_rules::{Announcements, Rules};
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::{Background, StartError, crowd::Crowd};
@@ -71,6 +71,9 @@ pub(super) fn start(
         ready: Arc::new(ready_sender),
         logged: HashSet::new(),
     };
+    if let Feed::Kafka { brokers, .. } = &feed {
+        follow(&rules, brokers, origin.clone())?;
+    }
     feed::start(feed, apply, stop.clone())?;
     let (auditor, samples) = Auditor::new();
     let node = Arc::new(Node {
@@ -106,6 +109,14 @@ pub(super) fn start(
         tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, fills)));
     }
     Ok((node, Background { stop, tasks }))
+}
+
+/// Hears of releases that were pushed; with the in-process feed, the origin beside does, of the same rules.
+fn follow(rules: &Rules, brokers: &str, origin: Arc<Origin>) -> std::io::Result<()> {
+    let (runtime, brokers) = (tokio::runtime::Handle::current(), brokers.to_owned());
+    rules.follow(Announcements::Kafka { brokers }, move |digest| {
+        runtime.block_on(origin.release(digest)).map_err(|error| error.to_string())
+    })
 }
 
 /// Where the region counts callers' requests, if it has a Redis.

@@ -9,14 +9,19 @@ use onhand_wire::{Code, Problem, limits, request::unsupported_media_type};
 
 use super::pace;
 
-/// The whole body, up to 1 MiB. Up to 8 MiB more is read and dropped, so that the caller sees the 413.
-pub(super) async fn read(mut body: Body) -> Result<Bytes, Problem> {
+/// The whole body, up to 1 MiB.
+pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
+    read_up_to(body, limits::BODY_BYTES).await
+}
+
+/// The whole body, up to `most` bytes. Up to 8 MiB more is read and dropped, so that the caller sees the 413.
+pub(super) async fn read_up_to(mut body: Body, most: usize) -> Result<Bytes, Problem> {
     let mut kept = Vec::new();
     let mut dropped = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broke_off(&error))?;
         let Some(part) = frame.data_ref() else { continue };
-        if dropped == 0 && kept.len() + part.len() <= limits::BODY_BYTES {
+        if dropped == 0 && kept.len() + part.len() <= most {
             kept.extend_from_slice(part);
             continue;
         }
@@ -28,8 +33,7 @@ pub(super) async fn read(mut body: Body) -> Result<Bytes, Problem> {
     if dropped == 0 {
         return Ok(kept.into());
     }
-    let detail = format!("body: at most {} bytes", limits::BODY_BYTES);
-    Err(Problem::new(Code::TooLarge, detail).with("limit", limits::BODY_BYTES))
+    Err(Problem::new(Code::TooLarge, format!("body: at most {most} bytes")).with("limit", most))
 }
 
 /// Why a body came to no end.

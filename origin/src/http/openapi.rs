@@ -14,6 +14,7 @@ mod stock;
 mod catalogue;
 mod operations;
 mod internal;
+mod releases;
 mod runbook;
 #[cfg(test)]
 mod tests;
@@ -29,7 +30,7 @@ use utoipa::openapi::{
 use call::Call;
 
 const ABOUT: &str = "Stock, catalogue and reservations. Bodies are JSON in UTF-8 up to 1 MiB (imports: any length, \
-rows up to 64 KiB); an empty body counts as `{}`; unknown members and query parameters are refused with a 400 that \
+rows up to 64 KiB; releases of rules: 64 MiB); an empty body counts as `{}`; unknown members and query parameters are refused with a 400 that \
 names them. Errors are `application/problem+json` (RFC 9457) with a stable `code`; `retry` says whether the same call \
 may be made again. Other methods than those listed are answered 405 method_not_allowed with `Allow`, other paths 404 \
 not_found. Every answer carries `X-Correlation-Id`.";
@@ -45,6 +46,7 @@ fn calls() -> Vec<Call> {
         operations::calls(),
         internal::calls(),
         runbook::calls(),
+        releases::calls(),
     ]
     .concat()
 }

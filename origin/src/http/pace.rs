@@ -44,13 +44,14 @@ enum Pace {
     Steady(Duration),
 }
 
-/// An import may take any time, but must go on; every other body is short.
+/// An import or a release of a rule may take any time, but must go on; every other body is short.
 pub(super) async fn pace(State(config): State<Arc<HttpConfig>>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    let import = request.uri().path() == "/inventory/imports";
-    let pace = if import { Pace::Steady(config.idle_timeout.0) } else { Pace::Whole(config.header_timeout.0) };
+    let path = request.uri().path();
+    let long = path == "/inventory/imports" || path.starts_with("/inventory/rules/");
+    let pace = if long { Pace::Steady(config.idle_timeout.0) } else { Pace::Whole(config.header_timeout.0) };
     next.run(request.map(|body| Body::new(Paced { body, pace, timer: None }))).await
 }
 

@@ -21,7 +21,7 @@ use crate::record::Record;
 const LISTED: usize = 10_000;
 
 /// `limit` and `cursor`, and nothing else.
-fn page(parts: &Parts) -> Result<(usize, Option<String>), Problem> {
+pub(super) fn page(parts: &Parts) -> Result<(usize, Option<String>), Problem> {
     let mut params = Params::of(parts.uri.query());
     let limit = read_limit(params.take("limit")?.as_deref())?;
     let beyond = params.take("cursor")?.map(|text| read_cursor(&text)).transpose()?;
@@ -30,14 +30,14 @@ fn page(parts: &Parts) -> Result<(usize, Option<String>), Problem> {
 }
 
 /// One more than the page was read, to know whether there is a next one.
-fn paged<T>(mut items: Vec<T>, limit: usize, key: impl Fn(&T) -> String) -> Page<T> {
+pub(super) fn paged<T>(mut items: Vec<T>, limit: usize, key: impl Fn(&T) -> String) -> Page<T> {
     let more = items.len() > limit;
     items.truncate(limit);
     let next_cursor = items.last().filter(|_| more).map(|last| cursor(&key(last)));
     Page { items, next_cursor }
 }
 
-fn not_ours() -> Problem {
+pub(super) fn not_ours() -> Problem {
     Problem::field("cursor", "not a cursor of this list")
 }
 
@@ -85,7 +85,7 @@ fn shown(record: &Record) -> Value {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct Nothing {}
 
 /// A write without parameters: token, media type, an empty body, then its key.
 async fn begin(context: &Context, request: Request) -> Result<Begun, super::fail::Fail> {

@@ -14,6 +14,7 @@ pub(super) struct Runbook {
     restock: IntCounterVec,
     restock_pending: IntGauge,
     restock_failed: IntGauge,
+    unannounced: IntGauge,
     pool_max: IntGauge,
     pool_active: IntGauge,
     pool_idle: IntGauge,
@@ -32,18 +33,20 @@ impl Runbook {
             restock: IntCounterVec::new(restock, &["target", "outcome"]).expect("a valid metric"),
             restock_pending: gauge("origin_restock_pending", "Restock notifications not yet acknowledged."),
             restock_failed: gauge("origin_restock_failed", "Restock notifications given up in the last seven days."),
+            unannounced: gauge("origin_rules_unannounced", "Rules whose present state the topic does not have yet."),
             pool_max: gauge("hikaricp_connections_max", "Most connections for reads."),
             pool_active: gauge("hikaricp_connections_active", "Connections for reads at work."),
             pool_idle: gauge("hikaricp_connections_idle", "Connections for reads that are open and idle."),
             pool_pending: gauge("hikaricp_connections_pending", "Calls that wait for a connection for reads."),
             pool_usage: usage.expect("a valid metric"),
         };
-        let all: [Box<dyn Collector>; 10] = [
+        let all: [Box<dyn Collector>; 11] = [
             Box::new(metrics.low_stock.clone()),
             Box::new(metrics.write_seconds.clone()),
             Box::new(metrics.restock.clone()),
             Box::new(metrics.restock_pending.clone()),
             Box::new(metrics.restock_failed.clone()),
+            Box::new(metrics.unannounced.clone()),
             Box::new(metrics.pool_max.clone()),
             Box::new(metrics.pool_active.clone()),
             Box::new(metrics.pool_idle.clone()),
@@ -73,6 +76,10 @@ impl Metrics {
     pub fn undelivered(&self, pending: i64, failed: i64) {
         self.runbook.restock_pending.set(pending);
         self.runbook.restock_failed.set(failed);
+    }
+
+    pub fn unannounced(&self, rules: i64) {
+        self.runbook.unannounced.set(rules);
     }
 
     pub fn connections(&self, pool: Connections) {

@@ -5,6 +5,7 @@ mod ledger;
 mod outbox;
 mod products;
 mod read;
+mod releases;
 mod row;
 mod runbook;
 mod session;

@@ -4,6 +4,7 @@ mod batch;
 mod ledger;
 mod outbox;
 mod read;
+mod releases;
 mod row;
 mod runbook;
 

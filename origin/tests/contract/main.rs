@@ -10,6 +10,7 @@ mod ledger;
 mod memory;
 mod model;
 mod naive;
+mod releases;
 mod runbook;
 mod search;
 mod shop;
@@ -92,5 +93,10 @@ on_both!(
     runbook::reserved_follows_the_open_reservations,
     runbook::an_answer_of_many_commands_is_kept,
     runbook::connections_restart_under_load,
+    releases::a_push_is_kept_whole_and_says_who,
+    releases::the_same_push_changes_nothing,
+    releases::stages_follow_each_other_and_go_back,
+    releases::what_is_not_announced_is_taken_until_it_is,
+    releases::pushes_at_once_follow_each_other,
     model::the_store_decides_as_the_model,
 );

@@ -17,6 +17,12 @@ pub struct Config {
     pub dir: String,
     /// How often the folder is looked at for new releases; 0s: at the start only.
     pub poll: Span,
+    /// The Kafka topic that pushed releases are announced on; empty: none are pushed, and none followed. A rule
+    /// that is in `dir` is taken from there, whatever is pushed.
+    pub topic: String,
+    /// Folder for the pushed releases that were last in use, so that a start needs neither Kafka nor an origin;
+    /// empty: none are kept. A node's own.
+    pub cache_dir: String,
     /// What a view may take. Past it the call is cut off and the plain facts are shown. Whole
     /// milliseconds, rounded up, 2 ms at least: the clock ticks once a millisecond, and a call may
     /// begin just before a tick, so it gets up to 1 ms less than this. It gets more only where the
@@ -67,6 +73,8 @@ impl Default for Config {
         Self {
             dir: String::new(),
             poll: Span::s(1),
+            topic: onhand_wire::release::RULES.to_owned(),
+            cache_dir: String::new(),
             deadline: Span::ms(5),
             batch_deadline: Span::ms(2),
             memory: Size(10 << 20),

@@ -89,20 +89,19 @@ impl Fixture {
 }
 
 /// The fixtures of a folder, by file name, as text: their world is known only with the component.
-pub(crate) fn texts(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+pub(crate) fn texts(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         entries => entries?,
     };
-    let mut texts = Vec::new();
+    let mut texts = BTreeMap::new();
     for entry in entries {
         let file = entry?.path();
         if file.extension().is_some_and(|end| end == "json") {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            texts.push((name, fs::read(&file)?));
+            texts.insert(name, fs::read_to_string(&file)?);
         }
     }
-    texts.sort();
     Ok(texts)
 }
 

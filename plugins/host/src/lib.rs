@@ -13,9 +13,9 @@
 //! synchronous and short (micro-seconds, at most the deadline), so they may be made from an async
 //! thread. Components are compiled when they are loaded, never when they are called.
 //!
-//! A release gets there in this order: its files are read ([`Config::dir`]), its signature is judged, it is
-//! compiled within bounds of time and memory, tried on its fixtures, and swapped in; the one before it is
-//! kept, and comes back when it fails too often.
+//! A release gets there in this order: its files are read ([`Config::dir`]), or it is announced and fetched
+//! ([`Rules::follow`]); its signature is judged, it is compiled within bounds of time and memory, tried on its
+//! fixtures, and swapped in; the one before it is kept, and comes back when it fails too often.
 
 mod config;
 mod fault;
@@ -47,7 +47,11 @@ mod rule;
 mod slot;
 mod placing;
 mod shadow;
+mod shared;
 mod watch;
+mod pushed;
+mod cache;
+mod follow;
 mod report;
 mod rules;
 mod serving;
@@ -63,8 +67,10 @@ pub use componentize::{ComponentizeError, componentize};
 pub use config::Config;
 pub use fault::{Fault, Reason};
 pub use fixture::{Captured, CapturedFault, Expected, Fixture, FixtureError};
-pub use load::{LoadError, LoadFault};
+pub use follow::{Announcements, Fetched};
+pub use load::{LoadError, LoadFault, is_name, read_release};
 pub use pricing::{Adjustment, Customer, LinePrice, Prices, PricingInput, PricingLine};
+pub use pushed::Checked;
 pub use record::LastFault;
 pub use report::{ReleaseReport, Report, RuleReport, TakenOut};
 pub use rules::Rules;

@@ -1,19 +1,18 @@
-//! What stands in the folder: packages of a component, its settings, its signature and its fixtures.
+//! A release as it stands in the folder: a component, its settings, its signature and its fixtures.
 
 use std::{
     ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use onhand_wire::setting::Size;
-use sha2::{Digest, Sha256};
+use onhand_wire::{release::Release, setting::Size};
 
 use crate::{
     Config, FixtureError, SignatureError,
     config::{Beside, StageName},
     fixture,
-    hex::hex,
 };
 
 /// The file at fault and what is wrong with it. The release is not used; the one in force goes on.
@@ -69,6 +68,12 @@ pub enum LoadFault {
     OtherWorld { next: crate::World, full: crate::World },
     #[error("{0} applies to the same lookups; name different `channels` beside them")]
     Overlap(String),
+    #[error("this node runs no rules")]
+    NoRules,
+    #[error("it is not what its digest says")]
+    Digest,
+    #[error("the origin does not have it")]
+    NotKept,
 }
 
 impl LoadFault {
@@ -77,16 +82,38 @@ impl LoadFault {
     }
 }
 
-/// All that makes up one release, nothing of it checked but the name.
+/// A release whose settings are read and whose size is allowed; nothing else of it is checked.
 pub(crate) struct Package {
-    pub(crate) component: Vec<u8>,
-    /// Base64.
-    pub(crate) signature: Option<String>,
+    pub(crate) release: Release,
     pub(crate) beside: Beside,
-    /// By file name.
-    pub(crate) fixtures: Vec<(String, Vec<u8>)>,
     /// SHA-256 over all of it.
     pub(crate) identity: String,
+}
+
+impl Package {
+    /// `next`: it is to run beside the release in use.
+    pub(crate) fn of(config: &Config, release: Release, next: bool) -> Result<Self, LoadFault> {
+        let beside = beside(&release.settings, next).map_err(LoadFault::Settings)?;
+        let (size, most) = (release.component.len() as u64, allowed(config, &beside)?.0);
+        if size > most {
+            return Err(LoadFault::TooLarge { size, most });
+        }
+        Ok(Self { identity: release.digest(), release, beside })
+    }
+}
+
+fn beside(settings: &str, next: bool) -> Result<Beside, String> {
+    let beside: Beside = toml::from_str(settings).map_err(|error| error.to_string())?;
+    if !next && (beside.stage.is_some() || beside.share.is_some()) {
+        return Err("`stage` and `share` are for NAME.next.toml".to_owned());
+    }
+    if (beside.stage == Some(StageName::Canary)) != beside.share.is_some() {
+        return Err("a `share` in percent goes with `stage = \"canary\"`, and only with it".to_owned());
+    }
+    if beside.share.is_some_and(|share| !(0.0..=100.0).contains(&share)) {
+        return Err("`share` is in percent, from 0 to 100".to_owned());
+    }
+    Ok(beside)
 }
 
 /// One `NAME.wasm` or `NAME.next.wasm`.
@@ -95,7 +122,7 @@ pub(crate) struct Found {
     /// Whether it runs beside the release in use.
     pub(crate) next: bool,
     pub(crate) file: PathBuf,
-    pub(crate) package: Result<Package, LoadFault>,
+    pub(crate) package: Result<Arc<Package>, LoadFault>,
 }
 
 /// Every component of the folder, by name, releases in use before those beside them.
@@ -111,54 +138,54 @@ pub(crate) fn folder(config: &Config) -> Result<Vec<Found>, LoadError> {
 }
 
 fn one(config: &Config, file: PathBuf) -> Result<Found, LoadError> {
+    let (name, next) = named(&file).map_err(|fault| fault.of(&file))?;
+    let package = read(config, &file, next).and_then(|release| Package::of(config, release, next));
+    Ok(Found { name, next, package: package.map(Arc::new), file })
+}
+
+/// The rule that a file is a release of, and whether it is to run beside the one in use.
+pub(crate) fn named(file: &Path) -> Result<(String, bool), LoadFault> {
     let stem = file.file_stem().and_then(OsStr::to_str).unwrap_or_default();
     let (name, next) = stem.strip_suffix(".next").map_or((stem, false), |name| (name, true));
-    check_name(name).map_err(|fault| fault.of(&file))?;
-    Ok(Found { name: name.to_owned(), next, package: package(config, &file, next), file })
+    check_name(name)?;
+    Ok((name.to_owned(), next))
 }
 
-fn check_name(name: &str) -> Result<(), LoadFault> {
+/// Whether a rule may be called so.
+pub fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.len() > 64 || !name.chars().all(plain) || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        return Err(LoadFault::Name);
-    }
-    Ok(())
+    name.len() <= 64 && name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn package(config: &Config, file: &Path, next: bool) -> Result<Package, LoadFault> {
-    let settings = file.with_extension("toml");
-    let text = optional(&settings)?.unwrap_or_default();
-    let told = |what: &dyn std::fmt::Display| LoadFault::Settings(format!("{} beside it: {what}", settings.display()));
-    let beside: Beside = toml::from_str(&text).map_err(|error| told(&error))?;
-    if !next && (beside.stage.is_some() || beside.share.is_some()) {
-        return Err(told(&"`stage` and `share` are for NAME.next.toml"));
+pub(crate) fn check_name(name: &str) -> Result<(), LoadFault> {
+    if is_name(name) { Ok(()) } else { Err(LoadFault::Name) }
+}
+
+/// What stands beside each other; a component that is larger than its settings allow is not read.
+fn read(config: &Config, file: &Path, next: bool) -> Result<Release, LoadFault> {
+    let path = file.with_extension("toml");
+    let settings = optional(&path)?.unwrap_or_default();
+    let told = |what| LoadFault::Settings(format!("{} beside it: {what}", path.display()));
+    let (size, most) = (fs::metadata(file)?.len(), allowed(config, &beside(&settings, next).map_err(told)?)?.0);
+    if size > most {
+        return Err(LoadFault::TooLarge { size, most });
     }
-    if (beside.stage == Some(StageName::Canary)) != beside.share.is_some() {
-        return Err(told(&"a `share` in percent goes with `stage = \"canary\"`, and only with it"));
-    }
-    if beside.share.is_some_and(|share| !(0.0..=100.0).contains(&share)) {
-        return Err(told(&"`share` is in percent, from 0 to 100"));
-    }
-    let component = read(file, allowed(config, &beside)?)?;
-    let signature = optional(&file.with_extension("wasm.sig"))?;
+    let (component, signature) = (fs::read(file)?, optional(&file.with_extension("wasm.sig"))?);
     let mut fixtures = fixture::texts(&file.with_extension("fixtures"))?;
     if next && fixtures.is_empty() {
         fixtures = fixture::texts(&file.with_extension("").with_extension("fixtures"))?;
     }
-    let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    part(&component);
-    part(text.as_bytes());
-    part(signature.as_deref().unwrap_or_default().as_bytes());
-    for (file, text) in &fixtures {
-        part(file.as_bytes());
-        part(text);
-    }
-    let identity = hex(&hash.finalize());
-    Ok(Package { component, signature, beside, fixtures, identity })
+    Ok(Release { component, settings, signature, fixtures })
+}
+
+/// A release as it stands in a folder, its rule, and whether it is to run beside the one in use.
+///
+/// # Errors
+/// What a node with this configuration would say of the files.
+pub fn read_release(config: &Config, file: &Path) -> Result<(String, bool, Release), LoadError> {
+    let of = |fault: LoadFault| fault.of(file);
+    let (name, next) = named(file).map_err(of)?;
+    Ok((name, next, read(config, file, next).map_err(of)?))
 }
 
 /// What the component's file may have, which the release may raise up to the operator's cap.
@@ -169,14 +196,6 @@ pub(crate) fn allowed(config: &Config, beside: &Beside) -> Result<Size, LoadFaul
         Some(asked) => Ok(asked),
         None => Ok(config.component_size),
     }
-}
-
-fn read(file: &Path, most: Size) -> Result<Vec<u8>, LoadFault> {
-    let size = fs::metadata(file)?.len();
-    if size > most.0 {
-        return Err(LoadFault::TooLarge { size, most: most.0 });
-    }
-    Ok(fs::read(file)?)
 }
 
 fn optional(file: &Path) -> io::Result<Option<String>> {

@@ -64,8 +64,9 @@ impl Source {
         meter: &Meter,
         known: impl Iterator<Item = &'a Rule>,
     ) -> Result<Rule, LoadFault> {
-        let Package { component: bytes, signature, beside, identity, .. } = package;
-        let signed_by = self.signed_by(name, bytes, signature.as_deref())?;
+        let Package { release, beside, identity } = package;
+        let bytes = &release.component;
+        let signed_by = self.signed_by(name, bytes, release.signature.as_deref())?;
         let component = hex(&Sha256::digest(bytes));
         let mut known = known.filter(|rule| rule.release.component == component);
         let Linkage { linked, memory, wasi } = match known.next() {
@@ -151,11 +152,11 @@ impl Source {
     }
 
     fn fixtures(&self, package: &Package, world: World) -> Result<Vec<(String, Fixture)>, LoadFault> {
-        let parse = |(file, text): &(String, Vec<u8>)| match Fixture::parse(world, text) {
+        let parse = |(file, text): (&String, &String)| match Fixture::parse(world, text.as_bytes()) {
             Ok(fixture) => Ok((file.clone(), fixture)),
             Err(error) => Err(LoadFault::Fixture { file: file.clone(), error }),
         };
-        package.fixtures.iter().map(parse).collect()
+        package.release.fixtures.iter().map(parse).collect()
     }
 }
 

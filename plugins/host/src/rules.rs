@@ -1,92 +1,60 @@
 //! The handle that edge and origin hold: the rules in force, and how they are called.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{path::Path, sync::Arc};
 
-use arc_swap::{ArcSwap, Guard};
-use onhand_wire::ChannelId;
+use arc_swap::Guard;
+use onhand_wire::{ChannelId, release::Release};
 
 use crate::{
-    AllocationInput, Answer, Captured, CapturedFault, Config, Fault, LoadError, LoadFault, Plan, Presentation, Prices,
-    PricingInput, Reason, ViewInput, World,
+    AllocationInput, Answer, Captured, CapturedFault, Checked, Config, Fault, LoadError, LoadFault, Plan, Presentation,
+    Prices, PricingInput, Reason, ViewInput, World,
     call::Asked,
     fault::Failure,
-    load,
-    meter::Meter,
-    placing::{Placed, place},
-    record::now,
-    release::Source,
+    pushed::Pushed,
     report::{Report, report},
     rule::{Called, Rule},
-    shadow::Shadows,
-    slot::{Out, Set, Slot},
+    shared::Shared,
+    slot::{Set, Slot},
     watch,
 };
 
 /// The rules in force; a clone is another handle on the same ones.
 #[derive(Clone)]
 pub struct Rules {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     /// What this handle keeps to, whatever is swapped meanwhile.
     pinned: Option<Arc<Set>>,
-}
-
-pub(crate) struct Shared {
-    current: ArcSwap<Set>,
-    meter: Meter,
-    /// None without a folder: no engine, no clock.
-    source: Option<Source>,
-    shadows: Option<Shadows>,
-    /// One look at the folder at a time, which may take long.
-    loading: Mutex<()>,
-    /// One swap at a time, which takes no time.
-    changing: Mutex<()>,
-    /// What the last look at the folder could not use.
-    refused: Mutex<Vec<String>>,
 }
 
 impl Rules {
     /// No rules, and nothing that runs.
     pub fn none() -> Self {
-        Self::of(None, None)
-    }
-
-    fn of(source: Option<Source>, shadows: Option<Shadows>) -> Self {
-        let current = ArcSwap::default();
-        let shared = Shared {
-            current,
-            meter: Meter::new(),
-            source,
-            shadows,
-            loading: Mutex::default(),
-            changing: Mutex::default(),
-            refused: Mutex::default(),
-        };
-        Self { shared: Arc::new(shared), pinned: None }
+        Self { shared: Arc::new(Shared::new(None)), pinned: None }
     }
 
     /// Prepares every release of `config.dir`, which takes as long as that takes, then looks at the folder
-    /// every `config.poll`.
+    /// every `config.poll`. Pushed releases that were kept (`config.cache_dir`) are prepared as well.
     ///
     /// # Errors
-    /// The first file at fault. A start is better refused than made with half the rules.
+    /// The first file of the folder at fault. A start is better refused than made with half the rules.
     pub fn load(config: &Config) -> Result<Self, LoadError> {
-        if config.dir.is_empty() {
+        if config.dir.is_empty() && config.topic.is_empty() {
             return Ok(Self::none());
         }
         let dir = Path::new(&config.dir);
-        let source = Source::of(config).map_err(|fault| fault.of(dir))?;
-        let shadows = Shadows::start().map_err(|error| LoadFault::Sandbox(error).of(dir))?;
-        let rules = Self::of(Some(source), Some(shadows));
-        let seen = watch::stamp(dir);
-        rules.reload()?;
-        if !config.poll.0.is_zero() {
-            watch::start(&rules.shared, dir, config.poll.0, seen).map_err(|error| LoadFault::Sandbox(error).of(dir))?;
+        let shared = Arc::new(Shared::new(Some(config.clone())));
+        if !config.dir.is_empty() || !config.trusted_keys.is_empty() {
+            shared.source(config).map_err(|fault| fault.of(dir))?;
         }
-        Ok(rules)
+        let seen = watch::stamp(dir);
+        shared.look(&Pushed::default(), true).map_err(first)?;
+        if !config.topic.is_empty() {
+            shared.restore(config);
+        }
+        if !config.dir.is_empty() && !config.poll.0.is_zero() {
+            watch::start(&shared, dir, config.poll.0, seen).map_err(|error| LoadFault::Sandbox(error).of(dir))?;
+        }
+        Ok(Self { shared, pinned: None })
     }
 
     /// Reads the folder again and swaps. Calls that run go on with the release they began with.
@@ -94,7 +62,21 @@ impl Rules {
     /// # Errors
     /// The first file at fault; its rule keeps the release that it has, the others change.
     pub fn reload(&self) -> Result<(), LoadError> {
-        self.shared.reload()
+        self.shared.reload().map_err(first)
+    }
+
+    /// Where releases are announced; none if they are not.
+    pub fn topic(&self) -> Option<&str> {
+        self.shared.config.as_ref().map(|config| config.topic.as_str()).filter(|topic| !topic.is_empty())
+    }
+
+    /// What this node would say of a release, were it announced: signature, sizes, compilation, world and
+    /// fixtures. Takes as long as that takes, and changes nothing. `next`: it is to run beside the one in use.
+    ///
+    /// # Errors
+    /// Why it would be refused.
+    pub fn check(&self, rule: &str, next: bool, release: Release) -> Result<Checked, LoadFault> {
+        self.shared.check(rule, next, release)
     }
 
     /// A handle that keeps to the rules as they are now: an answer that is made of several calls is made by
@@ -265,7 +247,7 @@ impl Rules {
 
     fn call_release(&self, slot: &Slot, rule: &Arc<Rule>, asked: Asked<'_>) -> Result<Answer, Fault> {
         let Called { answer, too_often } = rule.run(asked);
-        if let (Some(shadow), Some(shadows)) = (slot.shadow(), &self.shared.shadows) {
+        if let (Some(shadow), Some(shadows)) = (slot.shadow(), self.shared.shadows()) {
             shadows.ask(&self.shared, shadow, asked, answer.as_ref().ok());
         }
         if too_often {
@@ -276,8 +258,7 @@ impl Rules {
 
     /// What runs where, since when, how often and how long.
     pub fn report(&self) -> Report {
-        let refused = self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        report(&self.set(), refused)
+        report(&self.set(), self.shared.refused())
     }
 
     /// `rules_calls_total`, `rules_failures_total`, `rules_call_duration_seconds` and the like.
@@ -294,64 +275,7 @@ impl Rules {
     }
 }
 
-impl Shared {
-    pub(crate) fn reload(&self) -> Result<(), LoadError> {
-        let Some(source) = &self.source else { return Ok(()) };
-        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = self.current.load_full();
-        let found = load::folder(&source.config)?;
-        let files: Vec<_> = found.iter().map(|found| (found.name.clone(), found.file.clone())).collect();
-        let Placed { slots, changed, errors } = place(source, &self.meter, &current, found);
-        errors.iter().for_each(|_| self.meter.load_failed());
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = errors.iter().map(ToString::to_string).collect();
-        // At the start nothing is used unless all of it can be.
-        let (starts, first) = (current.release == 0, errors.into_iter().next());
-        if if starts { first.is_none() } else { changed } {
-            self.swap_to(slots).map_err(|(name, fault)| {
-                let file = files.into_iter().find(|(found, _)| *found == name).map(|(_, file)| file);
-                let error = fault.of(&file.unwrap_or_default());
-                self.meter.load_failed();
-                self.refused.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
-                error
-            })?;
-        }
-        first.map_or(Ok(()), Err)
-    }
-
-    fn swap_to(&self, mut slots: BTreeMap<String, Arc<Slot>>) -> Result<(), (String, LoadFault)> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = self.current.load();
-        // What was taken out while the folder was read stays out.
-        for (name, slot) in &mut slots {
-            for out in current.slots.get(name).into_iter().flat_map(|slot| &slot.out) {
-                if let Some(without) = slot.without(out.clone()) {
-                    *slot = Arc::new(without);
-                }
-            }
-        }
-        let set = Set::of(current.release + 1, slots)?;
-        self.swap(set);
-        Ok(())
-    }
-
-    fn swap(&self, set: Set) {
-        let running = set.slots.values().flat_map(|slot| slot.running().map(|(_, stage)| (slot.name.as_str(), stage)));
-        self.meter.running(running);
-        self.current.store(Arc::new(set));
-    }
-
-    /// A release that fails too often loses its traffic.
-    pub(crate) fn take_out(&self, rule: &Arc<Rule>) {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = self.current.load_full();
-        let release = &rule.release;
-        let out = Out { identity: release.identity.clone(), component: release.component.clone(), at: now() };
-        // None: another call saw to it.
-        let Some(slot) = current.slots.get(&rule.name).and_then(|slot| slot.without(out)) else { return };
-        let back = slot.full.as_ref().map(|rule| rule.release.component.as_str());
-        let (name, component) = (&rule.name, &release.component);
-        tracing::error!(rule = name, component, back, "a release failed too often and is taken out");
-        self.meter.taken_out(name);
-        self.swap(current.with(slot));
-    }
+/// There is one at least.
+fn first(errors: Vec<LoadError>) -> LoadError {
+    errors.into_iter().next().expect("what failed says why")
 }

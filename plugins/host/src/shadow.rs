@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use crate::{Answer, Input, call::Asked, fixture::CapturedFault, rule::Rule, rules::Shared};
+use crate::{Answer, Input, call::Asked, fixture::CapturedFault, rule::Rule, shared::Shared};
 
 /// Calls that wait for a shadow; beyond, they are not compared, and counted as dropped.
 const WAITING: usize = 256;

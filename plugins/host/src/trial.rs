@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use onhand_wire::release::Release;
+
 use crate::{
     Answer, Config, Fault, Fixture, Input, LoadFault, World,
     config::Beside,
@@ -70,8 +72,8 @@ impl Trials {
         if size > most {
             return Err(LoadFault::TooLarge { size, most });
         }
-        let component = component.to_owned();
-        let package = Package { component, signature: None, beside, fixtures: Vec::new(), identity: String::new() };
+        let release = Release { component: component.to_owned(), ..Release::default() };
+        let package = Package { release, beside, identity: String::new() };
         self.0.prepare(name, &package, &Meter::new(), std::iter::empty()).map(Trial)
     }
 }

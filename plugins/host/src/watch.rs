@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::rules::Shared;
+use crate::shared::Shared;
 
 /// What changes when any file of the folder or of a folder in it does.
 pub(crate) type Stamp = Vec<(PathBuf, Option<SystemTime>, u64)>;
@@ -50,7 +50,7 @@ fn watch(shared: &Weak<Shared>, dir: &Path, every: Duration, mut seen: Stamp) {
             continue;
         }
         seen = now;
-        if let Err(error) = shared.reload() {
+        for error in shared.reload().err().into_iter().flatten() {
             tracing::error!(%error, "a release can't be used; the rule keeps the one that it has");
         }
     }

@@ -26,6 +26,7 @@ pub mod bulk;
 pub mod l2;
 pub mod judge;
 pub mod explain;
+pub mod release;
 pub mod page;
 pub mod actuator;
 

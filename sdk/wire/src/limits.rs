@@ -34,6 +34,8 @@ pub const AMOUNT: i64 = 1_000_000_000_000;
 pub const ATTRIBUTES: usize = 64;
 /// Largest body that is read, in bytes (imports are streamed and have no limit).
 pub const BODY_BYTES: usize = 1 << 20;
+/// Largest body of a release that is pushed, in bytes: a component of 40 MiB in base64, and what is beside it.
+pub const RELEASE_BYTES: usize = 64 << 20;
 /// How much of a body that is too large is read and dropped, so that the caller sees the 413.
 pub const BODY_DRAIN_BYTES: usize = 8 << 20;
 /// Longest row of an import, in bytes.

@@ -53,6 +53,11 @@ impl MemoryLog {
         self.lock().len() as i32
     }
 
+    /// The first offset kept of each partition.
+    pub fn starts(&self) -> Vec<i64> {
+        self.lock().iter().map(|partition| partition.start).collect()
+    }
+
     /// The next offset of each partition.
     pub fn ends(&self) -> Vec<i64> {
         self.lock().iter().map(Partition::end).collect()

@@ -8,6 +8,7 @@ mod verbs;
 mod stock;
 mod catalogue;
 mod operations;
+mod releases;
 mod lookups;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use limit::check_text;
 pub use lookups::{AskQuote, AvailabilityQuery, Customer, QuoteLine};
 pub use operations::Maintenance;
 pub use read::{Check, check_idempotency_key, parse, read, unsupported_media_type};
+pub use releases::Push;
 pub use reservations::{Destination, Hold, HoldLine, HoldPolicy};
 pub use stock::{Adjust, AdjustmentKind, Merge, Policy, SetStock, Transfer};
 pub use verbs::{Cancel, Confirm, Extend, Fulfil, FulfilLine, LineQuantity, Return};

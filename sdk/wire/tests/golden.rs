@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 use onhand_wire::{
     Channel, ChannelId, Fact, Item, Location, LocationId, Money, RestockAt, Sku, Timestamp, Version,
     event::{Change, Watermark},
+    release::{self, Manifest, Released, Stage},
 };
 
 const AT: Timestamp = Timestamp::from_micros(1_700_000_000_123_456);
@@ -90,6 +91,41 @@ fn the_bytes_are_what_they_were() {
         assert_eq!(hex(&bytes), pinned, "{name}");
         assert_eq!(Change::decode(&bytes).unwrap(), change, "{name}");
     }
+}
+
+fn manifest() -> Manifest {
+    let full = Released {
+        digest: "0a".repeat(32),
+        component: "0b".repeat(32),
+        world: "view".to_owned(),
+        stage: Stage::Full,
+        share: None,
+        bytes: 10_240,
+    };
+    let next = Released { digest: "0c".repeat(32), stage: Stage::Canary, share: Some(12.5), ..full.clone() };
+    Manifest {
+        rule: "channel-buffer".to_owned(),
+        seq: 3,
+        change: release::Change::Push,
+        at: Timestamp::from_micros(1_700_000_000_123_000),
+        actor: "ci".to_owned(),
+        correlation: "c-1".to_owned(),
+        full: Some(full),
+        next: Some(next),
+    }
+}
+
+#[test]
+fn a_manifests_bytes_are_what_they_were() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/manifest.json");
+    let text = String::from_utf8(manifest().encode()).unwrap() + "\n";
+    if std::env::var_os("ONHAND_GOLDEN").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    assert_eq!(text, std::fs::read_to_string(&file).unwrap());
+    assert_eq!(Manifest::decode(text.as_bytes()).unwrap(), manifest());
+    let later = text.replace("{\"v\":1", "{\"v\":2,\"from_the_future\":[1]").replace(",\"next\":", ",\"after\":");
+    assert_eq!(Manifest::decode(later.as_bytes()).unwrap(), Manifest { next: None, ..manifest() });
 }
 
 #[test]

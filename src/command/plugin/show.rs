@@ -103,7 +103,7 @@ pub(super) fn listed(listed: &[Listed]) -> ExitCode {
     if listed.iter().all(|listed| listed.rule.is_ok()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),

@@ -151,6 +151,7 @@ impl Builder {
             name,
             redis_database,
             topic: shared.topic,
+            rules_topic: shared.rules_topic,
             _scratch: scratch,
         };
         world.start_nodes(self.origins).await;
@@ -177,6 +178,7 @@ impl Builder {
             partitions: self.partitions,
             region: self.region.clone().unwrap_or(format!("eu{}", suffix("-"))),
             rules: self.rules.clone(),
+            rules_topic: format!("onhand.rules{}", suffix(".")),
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) struct Shared {
     pub partitions: i32,
     pub region: String,
     pub rules: String,
+    pub rules_topic: String,
 }
 
 impl Shared {
@@ -33,8 +34,9 @@ partitions = {}
 [rules]
 allow_unsigned = true
 dir = "{}"
+topic = "{}"
 "#,
-            self.key_file, self.brokers, self.topic, self.partitions, self.rules
+            self.key_file, self.brokers, self.topic, self.partitions, self.rules, self.rules_topic
         )
     }
 

@@ -21,6 +21,7 @@ pub struct World {
     pub(crate) name: String,
     pub(crate) redis_database: u32,
     pub(crate) topic: String,
+    pub(crate) rules_topic: String,
     /// Last, so that the directory goes after the processes.
     pub(crate) _scratch: Scratch,
 }
@@ -99,6 +100,11 @@ impl World {
     /// The change topic.
     pub fn topic(&self) -> &str {
         &self.topic
+    }
+
+    /// Where releases of rules are announced.
+    pub fn rules_topic(&self) -> &str {
+        &self.rules_topic
     }
 
     /// Runs one statement in the world's database.

@@ -19,6 +19,8 @@ pub(super) struct Operation {
     /// Path parameters, in the document's words, and what stands for them.
     pub at: Vec<(String, String)>,
     pub query: String,
+    /// Of the body.
+    pub most_bytes: usize,
 }
 
 /// All of the document's operations.
@@ -39,6 +41,7 @@ fn read(path: &str, method: &str, operation: &Value) -> Operation {
         ("sku", _) => "22423",
         (_, Some("locations")) => "eu-1",
         (_, Some("channels")) => "web",
+        (_, Some("rules")) => "channel-buffer",
         _ => "0193a1b2-0000-7000-8000-000000000000",
     };
     let parameters = operation["parameters"].as_array().into_iter().flatten();
@@ -56,6 +59,7 @@ fn read(path: &str, method: &str, operation: &Value) -> Operation {
         body: content.map_or(Value::Null, |(_, content)| content["example"].clone()),
         at: at.collect(),
         query: String::new(),
+        most_bytes: operation["x-max-bytes"].as_u64().map_or(1 << 20, |most| most as usize),
     }
 }
 

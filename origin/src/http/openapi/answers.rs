@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use onhand_wire::{Fact, Item, LocationId, Sku, Timestamp, Version, reservation};
+use onhand_wire::{Fact, Item, LocationId, Sku, Timestamp, Version, release::Manifest, reservation};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -216,6 +216,46 @@ struct StuckReservation {
     /// Still open, of all lines.
     units: i64,
     lines: Vec<OpenLine>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct RulePage {
+    items: Vec<StandingRule>,
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+struct StandingRule {
+    #[serde(flatten)]
+    manifest: Manifest,
+    /// Whether the topic has it.
+    announced: bool,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ManifestPage {
+    items: Vec<Manifest>,
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ChangedRule {
+    #[serde(flatten)]
+    manifest: Manifest,
+    /// False: it stood so already.
+    new: bool,
+}
+
+#[derive(ToSchema)]
+pub(super) struct WholeRelease {
+    /// In base64.
+    component: String,
+    /// The text of its NAME.toml.
+    settings: String,
+    /// The text of its NAME.wasm.sig.
+    signature: Option<String>,
+    /// By file name.
+    fixtures: BTreeMap<String, String>,
 }
 
 #[derive(ToSchema)]

@@ -34,6 +34,8 @@ pub(super) struct Call {
     codes: Vec<Code>,
     schemas: Named,
     writes: bool,
+    /// Of the body, where that is not the usual.
+    most_bytes: Option<usize>,
 }
 
 /// A call under its tag.
@@ -52,6 +54,7 @@ pub(super) fn call(tag: &'static str, method: HttpMethod, path: &'static str, id
         codes: Vec::new(),
         schemas: Named::new(),
         writes: false,
+        most_bytes: None,
     }
 }
 
@@ -123,6 +126,11 @@ impl Call {
     /// A JSON body with required members.
     pub(super) fn body<T: ToSchema>(self, example: Value) -> Self {
         self.body_of::<T>(JSON, example, Required::True)
+    }
+
+    /// The body may have more bytes than others.
+    pub(super) fn reads(self, most: usize) -> Self {
+        Self { most_bytes: Some(most), ..self }
     }
 
     /// A JSON body that may be left out.
@@ -210,7 +218,11 @@ impl Call {
         let mut operation = operation.build();
         if let Some(scope) = self.scope {
             operation.security = Some(vec![SecurityRequirement::new(TOKEN, [""; 0])]);
-            operation.extensions = Some(ExtensionsBuilder::new().add("x-scope", scope.as_str()).build());
+            let extensions = ExtensionsBuilder::new().add("x-scope", scope.as_str());
+            operation.extensions = Some(match self.most_bytes {
+                Some(most) => extensions.add("x-max-bytes", most).build(),
+                None => extensions.build(),
+            });
         }
         let answers = self.answers.iter().map(|(status, response)| (*status, response.clone()));
         for (status, response) in answers.chain(refusals::responses(&self.codes, self.writes)) {

@@ -82,7 +82,7 @@ fn micros(span: Duration) -> f64 {
 
 impl Postgres {
     /// One statement that writes, on a connection whose transactions only read unless told otherwise.
-    async fn write(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+    pub(super) async fn write(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         let mut client: Object = self.reader().await?;
         let write = client.build_transaction().read_only(false).start().await?;
         // A frozen origin must not keep its locks.

@@ -1,6 +1,7 @@
 //! Each example's behaviour in the sandbox, and each limit with a rule that goes over it.
 
 mod support;
+mod shelf;
 
 mod accounts;
 mod answers;
@@ -10,6 +11,7 @@ mod hostile;
 mod limits;
 mod loading;
 mod pricing;
+mod pushed;
 mod ranking;
 mod releases;
 mod stages;

@@ -7,11 +7,11 @@ use onhand_wire::setting::{Size, Span};
 
 use crate::support::*;
 
-const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
+pub(crate) const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 -----END PRIVATE KEY-----
 ";
-const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
+pub(crate) const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
 -----END PUBLIC KEY-----
 ";
@@ -97,7 +97,7 @@ fn the_memory_that_was_asked_for_is_there_and_no_more() {
     Folder::new().add("large", &large, "limits.memory = \"64MiB\"").load();
 }
 
-const WRONG: &str = r#"{"config": {}, "input": {"at": "2026-01-31T09:30:00Z", "currency": "GBP",
+pub(crate) const WRONG: &str = r#"{"config": {}, "input": {"at": "2026-01-31T09:30:00Z", "currency": "GBP",
     "lines": [{"line": 0, "sku": "22423", "quantity": 2, "list_price": {"amount": 255, "currency": "GBP"}}]},
     "expected": [{"line": 0, "unit_price": {"amount": 255, "currency": "GBP"}, "adjustments": [],
     "total": {"amount": 511, "currency": "GBP"}}]}"#;

@@ -1,4 +1,4 @@
-//! The Kafka topic for people's own consumers: JSON, key SKU, kept by time and not compacted.
+//! A Kafka topic beside the feed: made when it is first written to, each record acknowledged.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -15,39 +15,48 @@ use rdkafka::{
 
 use crate::relay::make_topic;
 
-pub(super) const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
+/// A record that is not acknowledged by then has failed, and is no longer on its way.
+pub(crate) const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How a topic that is missing is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    pub partitions: i32,
+    pub replication: i32,
+    /// Whether the last record of a key is kept, rather than all for some time.
+    pub compacted: bool,
+}
 
 pub struct Topic {
     producer: FutureProducer,
     admin: AdminClient<DefaultClientContext>,
     name: String,
-    partitions: i32,
-    replication: i32,
+    shape: Shape,
     /// Whether it is known to exist.
     there: AtomicBool,
 }
 
 impl Topic {
     /// Connects when first used.
-    pub fn new(brokers: &str, name: &str, partitions: i32, replication: i32) -> Result<Self, KafkaError> {
+    pub fn new(brokers: &str, name: &str, shape: Shape) -> Result<Self, KafkaError> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", brokers)
-            .set("client.id", "onhand-restock")
+            .set("client.id", "onhand-origin")
             .set("acks", "all")
             .set("enable.idempotence", "true")
             .set("message.timeout.ms", ACKNOWLEDGED_WITHIN.as_millis().to_string());
         let (producer, admin) = (config.create()?, config.create()?);
-        Ok(Self { producer, admin, name: name.to_owned(), partitions, replication, there: AtomicBool::new(false) })
+        Ok(Self { producer, admin, name: name.to_owned(), shape, there: AtomicBool::new(false) })
     }
 
     /// Resolves when it is acknowledged; the error is for the log.
-    pub(super) async fn send(&self, sku: &str, body: &str) -> Result<(), String> {
+    pub(crate) async fn send(&self, key: &str, value: &[u8]) -> Result<(), String> {
         if !self.there.load(Ordering::Relaxed) {
             self.make().await?;
             self.there.store(true, Ordering::Relaxed);
         }
-        let record = FutureRecord::to(&self.name).key(sku).payload(body);
+        let record = FutureRecord::to(&self.name).key(key).payload(value);
         self.producer.send(record, ACKNOWLEDGED_WITHIN).await.map(drop).map_err(|(error, _)| {
             // It may have been deleted since.
             self.there.store(false, Ordering::Relaxed);
@@ -56,8 +65,9 @@ impl Topic {
     }
 
     async fn make(&self) -> Result<(), String> {
-        let topic = NewTopic::new(&self.name, self.partitions, TopicReplication::Fixed(self.replication))
-            .set("cleanup.policy", "delete");
+        let Shape { partitions, replication, compacted } = self.shape;
+        let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(replication))
+            .set("cleanup.policy", if compacted { "compact" } else { "delete" });
         make_topic(&self.admin, &topic).await
     }
 }

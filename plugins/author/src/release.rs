@@ -1,0 +1,69 @@
+//! `onhand plugin push`: a component and what is beside it, as an origin takes it.
+
+use std::path::Path;
+
+use onhand_rules::{Config, read_release};
+use onhand_wire::{
+    release::{Release, Stage},
+    request::Push,
+};
+
+use crate::error::AuthorError;
+
+/// What a release is to be used for, where its settings don't say it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Staged {
+    pub stage: Stage,
+    /// Of a canary, in percent.
+    pub share: Option<f64>,
+}
+
+/// The rule's name and what is pushed of it. `NAME.next.wasm` runs beside `NAME.wasm`, and so does whatever is
+/// staged as a shadow or a canary.
+///
+/// # Errors
+/// If a file can't be read, is too large, or says another stage than is asked for.
+pub fn release(file: &Path, config: &Config, staged: Option<Staged>) -> Result<(String, Push), AuthorError> {
+    if !file.exists() {
+        return Err(AuthorError::NotBuilt(file.to_owned()));
+    }
+    let invalid = |fault: String| AuthorError::Invalid { file: file.to_owned(), fault };
+    let (name, next, mut release) = read_release(config, file).map_err(|error| invalid(error.fault.to_string()))?;
+    let Some(staged) = staged else { return Ok((name, Push::of(release, next))) };
+    stage(&mut release, staged).map_err(invalid)?;
+    Ok((name, Push::of(release, staged.stage != Stage::Full)))
+}
+
+/// In front of the settings, where no section has begun.
+fn stage(release: &mut Release, Staged { stage, share }: Staged) -> Result<(), String> {
+    let settings: toml::Table = toml::from_str(&release.settings).map_err(|error| error.to_string())?;
+    if ["stage", "share"].iter().any(|key| settings.contains_key(*key)) {
+        return Err(
+            "its settings say a `stage` or a `share` themselves; leave --stage out, or take them out".to_owned()
+        );
+    }
+    if stage != Stage::Full {
+        let share = share.map_or(String::new(), |share| format!("share = {share:?}\n"));
+        release.settings = format!("stage = {:?}\n{share}{}", stage.as_str(), release.settings);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn staged(settings: &str, stage: Stage, share: Option<f64>) -> Result<String, String> {
+        let mut release = Release { settings: settings.to_owned(), ..Release::default() };
+        super::stage(&mut release, Staged { stage, share }).map(|()| release.settings)
+    }
+
+    #[test]
+    fn a_stage_goes_in_front_and_never_beside_another() {
+        let settings = "[config]\na = \"1\"\n";
+        let canary = staged(settings, Stage::Canary, Some(10.0)).unwrap();
+        assert_eq!(canary, "stage = \"canary\"\nshare = 10.0\n[config]\na = \"1\"\n");
+        assert_eq!(staged(settings, Stage::Full, None).as_deref(), Ok(settings));
+        assert!(staged("stage = \"shadow\"\n", Stage::Full, None).unwrap_err().contains("leave --stage out"));
+    }
+}

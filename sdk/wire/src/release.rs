@@ -1,0 +1,174 @@
+//! Releases of rules: what is pushed to an origin, kept there, and announced to every node.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::Timestamp;
+
+/// The topic's default name. Key: the rule's name.
+pub const RULES: &str = "onhand.rules";
+const V: u8 = 1;
+
+/// All that makes up one release: what stands beside each other in a folder of rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    #[serde(with = "base64")]
+    pub component: Vec<u8>,
+    /// The text of its NAME.toml.
+    #[serde(default)]
+    pub settings: String,
+    /// The text of its NAME.wasm.sig.
+    #[serde(default)]
+    pub signature: Option<String>,
+    /// By file name.
+    #[serde(default)]
+    pub fixtures: BTreeMap<String, String>,
+}
+
+impl Release {
+    /// SHA-256 over all of it, in hex: a change of any part is another release.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        part(&self.component);
+        part(self.settings.as_bytes());
+        part(self.signature.as_deref().unwrap_or_default().as_bytes());
+        for (file, text) in &self.fixtures {
+            part(file.as_bytes());
+            part(text.as_bytes());
+        }
+        format!("{:x}", hash.finalize())
+    }
+}
+
+/// What a release is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It answers.
+    Full,
+    /// It runs beside the one in use, and its answers are only compared.
+    Shadow,
+    /// It answers its share.
+    Canary,
+}
+
+impl Stage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Shadow => "shadow",
+            Self::Canary => "canary",
+        }
+    }
+}
+
+/// A release as a manifest names it; the release itself is fetched by its digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ReleasedRule))]
+pub struct Released {
+    /// SHA-256 over all of it.
+    pub digest: String,
+    /// SHA-256 of the component alone.
+    pub component: String,
+    pub world: String,
+    pub stage: Stage,
+    /// Of a canary, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    /// Of the component.
+    pub bytes: u64,
+}
+
+/// How a manifest came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    Push,
+    Rollback,
+}
+
+/// Everything that was pushed of one rule and is in force: what the topic keeps of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Manifest {
+    pub rule: String,
+    /// Rises by 1 with each change of the rule.
+    pub seq: u64,
+    pub change: Change,
+    /// By the database's clock.
+    pub at: Timestamp,
+    /// The token's subject.
+    pub actor: String,
+    /// The call's correlation id.
+    pub correlation: String,
+    /// Null: the built-in behaviour.
+    #[serde(default)]
+    pub full: Option<Released>,
+    /// What runs beside it.
+    #[serde(default)]
+    pub next: Option<Released>,
+}
+
+#[derive(Serialize)]
+struct Versioned<'a> {
+    v: u8,
+    #[serde(flatten)]
+    manifest: &'a Manifest,
+}
+
+impl Manifest {
+    /// The record's value: JSON, so that any tool of Kafka's shows it.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(&Versioned { v: V, manifest: self }).expect("plain data encodes")
+    }
+
+    /// # Errors
+    /// If it is none: to be counted, logged and skipped, never fatal.
+    pub fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+}
+
+/// Bytes as text, in JSON.
+pub mod base64 {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64_STANDARD.decode(text).map_err(|error| D::Error::custom(format!("not base64: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is beside the component tells releases apart as well, wherever the bytes stand.
+    #[test]
+    fn every_part_counts() {
+        let one = Release { component: b"ab".to_vec(), settings: "c".into(), ..Release::default() };
+        let moved = Release { component: b"a".to_vec(), settings: "bc".into(), ..Release::default() };
+        let signed = Release { signature: Some("s".into()), ..one.clone() };
+        let tried = Release { fixtures: [("a.json".into(), "{}".into())].into(), ..one.clone() };
+        let digests = [&one, &moved, &signed, &tried].map(Release::digest);
+        let mut different = digests.to_vec();
+        different.sort();
+        different.dedup();
+        assert_eq!(different.len(), digests.len());
+        let text = serde_json::to_vec(&tried).unwrap();
+        assert_eq!(serde_json::from_slice::<Release>(&text).unwrap(), tried);
+    }
+}

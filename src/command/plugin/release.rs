@@ -1,0 +1,176 @@
+//! `onhand plugin push`, `rollback` and `list --origin`: what is asked of an origin.
+
+use std::{path::Path, process::ExitCode, time::Duration};
+
+use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use onhand_author::Staged;
+use onhand_rules::Config;
+use onhand_wire::release::{Manifest, Released, Stage};
+use reqwest::{Method, RequestBuilder};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Done, show::size};
+
+/// For the whole call: megabytes go there, and the origin compiles them.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+#[derive(clap::Args)]
+pub(crate) struct At {
+    /// The origin's API
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8090")]
+    origin: String,
+    /// An admin token
+    #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_ADMIN", hide_env_values = true)]
+    token: String,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct StageArgs {
+    /// full: it answers · shadow: it runs beside the release in use, and its answers are only compared · canary:
+    /// it answers its share [default: full; of NAME.next.wasm what NAME.next.toml says]
+    #[arg(long, value_parser = stage)]
+    stage: Option<Stage>,
+    /// Of a canary: how many percent of the calls it answers, to two places
+    #[arg(long, value_name = "PERCENT", requires = "stage")]
+    share: Option<f64>,
+}
+
+fn stage(text: &str) -> Result<Stage, String> {
+    serde_json::from_value(text.into()).map_err(|_| "full, shadow or canary".to_owned())
+}
+
+/// A manifest, and what else an origin says of it.
+#[derive(Deserialize)]
+struct Told {
+    #[serde(flatten)]
+    manifest: Manifest,
+    #[serde(default)]
+    new: bool,
+    #[serde(default)]
+    announced: bool,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Told>,
+    next_cursor: Option<String>,
+}
+
+impl StageArgs {
+    fn staged(&self) -> Option<Staged> {
+        self.stage.map(|stage| Staged { stage, share: self.share })
+    }
+}
+
+impl At {
+    pub(super) fn new(origin: String, token: String) -> Self {
+        Self { origin, token }
+    }
+
+    fn call(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("{}{path}", self.origin.trim_end_matches('/'));
+        reqwest::Client::new().request(method, url).bearer_auth(&self.token).timeout(PATIENCE)
+    }
+
+    /// A write: whatever becomes of its answer, made again it changes nothing more.
+    fn write(&self, path: &str) -> RequestBuilder {
+        self.call(Method::POST, path).header("idempotency-key", uuid::Uuid::new_v4().to_string())
+    }
+
+    async fn answer<T: serde::de::DeserializeOwned>(&self, call: RequestBuilder) -> Result<T, String> {
+        let answer = call.send().await.map_err(|error| format!("{}: {error}; is the origin running?", self.origin))?;
+        let status = answer.status();
+        let body: Value = answer.json().await.map_err(|error| format!("{}: {error}", self.origin))?;
+        if !status.is_success() {
+            let (detail, id) = (body["detail"].as_str().unwrap_or("no detail"), &body["correlation_id"]);
+            return Err(format!("{status}: {detail} (correlation id {})", id.as_str().unwrap_or("unknown")));
+        }
+        serde_json::from_value(body).map_err(|error| format!("{}: an answer of another version: {error}", self.origin))
+    }
+
+    /// One after the other; the first that is refused ends it.
+    pub(super) async fn push(&self, files: &[impl AsRef<Path>], stage: &StageArgs, config: &Config) -> Done {
+        for file in files {
+            let (rule, push) = onhand_author::release(file.as_ref(), config, stage.staged())?;
+            let call = self.write(&format!("/inventory/rules/{rule}/releases")).json(&push);
+            let told: Told =
+                self.answer(call).await.map_err(|error| format!("{}: {error}", file.as_ref().display()))?;
+            println!(
+                "{rule}: {}",
+                if told.new { "stored; every node is told" } else { "nothing to do; in force already" }
+            );
+            in_force(&told.manifest);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    pub(super) async fn roll_back(&self, rule: &str) -> Done {
+        let rule_path = percent_encoding::utf8_percent_encode(rule, percent_encoding::NON_ALPHANUMERIC);
+        let call = self.write(&format!("/inventory/rules/{rule_path}/rollback")).json(&json!({}));
+        let told: Told = self.answer(call).await?;
+        println!("{rule}: rolled back; every node is told");
+        in_force(&told.manifest);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    pub(super) async fn list(&self) -> Done {
+        let mut table = Table::new();
+        table.load_preset(ASCII_MARKDOWN);
+        table.set_header(["rule", "stage", "world", "size", "sha256", "release", "since", "by", "announced"]);
+        let mut path = "/inventory/rules?limit=500".to_owned();
+        loop {
+            let page: Page = self.answer(self.call(Method::GET, &path)).await?;
+            page.items.iter().for_each(|told| rows(&mut table, told));
+            let Some(cursor) = page.next_cursor else { break };
+            path = format!("/inventory/rules?limit=500&cursor={cursor}");
+        }
+        println!("{table}");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn parts(manifest: &Manifest) -> impl Iterator<Item = &Released> {
+    manifest.full.iter().chain(&manifest.next)
+}
+
+fn staged(released: &Released) -> String {
+    let share = released.share.map_or(String::new(), |share| format!(" {share} %"));
+    format!("{}{share}", released.stage.as_str())
+}
+
+fn in_force(manifest: &Manifest) {
+    if manifest.full.is_none() && manifest.next.is_none() {
+        println!("  nothing is in force any more: the built-in behaviour");
+    }
+    for released in parts(manifest) {
+        println!("  {}: release {}, component {}", staged(released), released.digest, released.component);
+    }
+}
+
+fn rows(table: &mut Table, Told { manifest, announced, .. }: &Told) {
+    let (since, announced) = (manifest.at.to_string(), if *announced { "yes" } else { "not yet" });
+    for released in parts(manifest) {
+        let (stage, size) = (staged(released), size(released.bytes));
+        let (component, release) = (short(&released.component), short(&released.digest));
+        let row = [
+            manifest.rule.as_str(),
+            &stage,
+            &released.world,
+            &size,
+            component,
+            release,
+            &since,
+            &manifest.actor,
+            announced,
+        ];
+        table.add_row(row);
+    }
+    if parts(manifest).next().is_none() {
+        table.add_row([manifest.rule.as_str(), "none", "", "", "", "", &since, &manifest.actor, announced]);
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
