@@ -18,14 +18,13 @@ use async_trait::async_trait;
 use onhand_wire::{
     Item, LocationId, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
-    event::Change,
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
 use super::{
-    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Standing,
-    Store, StoreError, Table,
+    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
+    Standing, Store, StoreError, Table,
 };
 use crate::record::Record;
 
@@ -43,6 +42,13 @@ impl Sqlite {
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Self(Mutex::new(connection)))
+    }
+
+    /// The schema as it once was: what an upgrade starts from.
+    pub fn migrate_to(&self, version: i32) -> Result<()> {
+        let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
+        let done = self.with(|connection| Ok(runner.run(connection)))?;
+        done.map(drop).map_err(|error| StoreError::Refused(error.to_string()))
     }
 
     /// Short work on the one connection; the runtime is told that this thread blocks.
@@ -202,19 +208,19 @@ impl Store for Sqlite {
         self.with(|connection| read::standing(connection))
     }
 
-    async fn round(&self, published: &[Change]) -> Result<Round> {
+    async fn round(&self, sent: &Sent) -> Result<Round> {
         self.with(|connection| {
             let tx = begin(connection)?;
-            let round = outbox::round_in_tx(&tx, published)?;
+            let round = outbox::round_in_tx(&tx, sent)?;
             tx.commit()?;
             Ok(round)
         })
     }
 
-    async fn published(&self, published: &[Change]) -> Result<()> {
+    async fn published(&self, sent: &Sent) -> Result<()> {
         self.with(|connection| {
             let tx = begin(connection)?;
-            outbox::delete_in_tx(&tx, published)?;
+            outbox::delete_in_tx(&tx, sent)?;
             Ok(tx.commit()?)
         })
     }
