@@ -20,6 +20,7 @@ use onhand_wire::{
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use uuid::Uuid;
 
 use super::{
@@ -51,9 +52,13 @@ impl Sqlite {
         done.map(drop).map_err(|error| StoreError::Refused(error.to_string()))
     }
 
-    /// Short work on the one connection; the runtime is told that this thread blocks.
+    /// Short work on the one connection; a runtime of several threads is told that this one blocks.
     fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        tokio::task::block_in_place(|| work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        let work = || work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+            _ => work(),
+        }
     }
 }
 
