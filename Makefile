@@ -27,7 +27,7 @@ plugins: setup ## Build the example rules into target/plugins
 	@plugins/build.sh
 
 plugins-all: setup ## Build and test rules in Rust, C, JavaScript and Python: examples and new projects (npm, PyPI)
-	cargo build --release -p onhand
+	cargo build --release --workspace --bins
 	@plugins/all.sh
 
 lint: ## Formatting and clippy, without warnings
@@ -47,41 +47,41 @@ audit: ## Licences, sources and bans of every dependency (advisories need the In
 	cargo deny check bans licenses sources
 
 demo: setup ## Play a real order stream through 2 edges and 2 origins on real servers
-	cargo build --release -p onhand -p onhand-harness
+	cargo build --release --workspace --bins
 	./target/release/demo
 
 demo-faults: setup ## The same with an origin killed by -9 and Kafka stopped for ten seconds
-	cargo build --release -p onhand -p onhand-harness
+	cargo build --release --workspace --bins
 	./target/release/demo --faults
 
 bench-import: setup ## 500,000 rows into a real origin over PostgreSQL and Kafka
-	cargo build --release -p onhand -p onhand-harness
+	cargo build --release --workspace --bins
 	./target/release/bench_import
 
 bench: plugins ## Benchmarks of the functions: deciding, the feed's records, a rule's call
-	cargo bench -p onhand --bench functions
-	cargo bench -p onhand-rules
+	cargo bench --workspace --bench functions
+	cargo bench --workspace --bench call
 
 bench-holds: setup ## Holds over HTTP beside a hand-written PostgreSQL transaction, in one go
-	cargo build --release -p onhand
-	cargo bench -p onhand --bench holds
+	cargo build --release --workspace --bins
+	cargo bench --workspace --bench holds
 
 bench-visible: setup ## From acknowledged to visible at an edge, beside raw Kafka under the same load
-	cargo build --release -p onhand
-	cargo bench -p onhand --bench visible
+	cargo build --release --workspace --bins
+	cargo bench --workspace --bench visible
 
 bench-lookups: setup ## Lookups beside nginx, Varnish, bare hyper with moka, and Redis, each on one core
 	@tests/setup.sh bench
-	cargo build --release -p onhand -p onhand-harness
-	cargo bench -p onhand --bench lookups
+	cargo build --release --workspace --bins
+	cargo bench --workspace --bench lookups
 
 bench-whole: setup ## Lookups and holds together on the whole machine, as SKUs and locations grow
-	cargo build --release -p onhand
-	cargo bench -p onhand --bench whole
+	cargo build --release --workspace --bins
+	cargo bench --workspace --bench whole
 
 bench-memory: setup ## Memory of a fact in an edge that holds a million SKUs at three locations
-	cargo build --release -p onhand
-	cargo bench -p onhand --bench memory
+	cargo build --release --workspace --bins
+	cargo bench --workspace --bench memory
 
 drills: setup ## Every fault of the table, half a minute each, under load, with the checker; prints a table
 	cargo build --workspace --bins
@@ -92,5 +92,5 @@ hard-minute: setup ## A minute of PostgreSQL restarts and killed origins under l
 	ONHAND_HARD_SECONDS=60 cargo test --workspace --test it hard_minute -- --nocapture
 
 drill-overload: setup ## Twice the load that an edge on a quarter of a core can carry; needs root for the cgroup
-	cargo build --release -p onhand -p onhand-harness
+	cargo build --release --workspace --bins
 	./target/release/overload

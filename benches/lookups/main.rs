@@ -139,7 +139,7 @@ async fn tail(world: &World, edge: &Server, rate: f64, args: &Args) {
     row("lookup, from when it was due", shares.map(|share| load.micros("lookup", share)));
     row("sent late by the generator", shares.map(|share| load.late(share)));
     println!(
-        "{:.0}/s were answered. The edge shares its core with PostgreSQL, Kafka and the origin, at a nice of -10.",
+        "{:.0}/s were answered. The edge shares its core with PostgreSQL, Kafka and the origin, and comes before them.",
         load.per_second()
     );
 }

@@ -15,7 +15,7 @@ use onhand_wire::{
 
 pub(crate) use self::{
     caller::Peer,
-    queue::{Queue, manage},
+    queue::Queue,
     rate::{Charge, RateLimits},
     shared::Shared,
 };

@@ -90,6 +90,11 @@ impl Cache {
         loaded.into_iter().next().unwrap_or(Err(LoadError::Stopped))
     }
 
+    /// Every one of L1, in the order asked; none if any must be loaded.
+    pub(crate) fn all_hits(&self, skus: &[Sku], need: &Need) -> Option<Vec<Loaded>> {
+        skus.iter().map(|sku| self.hit(sku.as_str(), need).ok()).collect()
+    }
+
     /// Both, for many, in the order asked; the misses go together.
     pub(crate) async fn find_all(&self, skus: &[Sku], need: &Need) -> Vec<Result<Loaded, LoadError>> {
         let held: Vec<_> = skus.iter().map(|sku| self.held(sku.as_str(), need)).collect();

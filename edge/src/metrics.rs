@@ -167,8 +167,8 @@ impl Metrics {
         &self.registry
     }
 
-    pub(crate) fn looked_up(&self, tier: Tier) {
-        self.lookups[tier as usize].inc();
+    pub(crate) fn looked_up(&self, tier: Tier, skus: usize) {
+        self.lookups[tier as usize].inc_by(skus as u64);
     }
 
     pub(crate) fn lookup_took(&self, time: Duration) {

@@ -37,7 +37,7 @@ pub(crate) struct Node {
     pub(crate) region: String,
     pub(crate) auth: Auth,
     pub(crate) rates: RateLimits,
-    pub(crate) queue: Arc<Queue>,
+    pub(crate) queue: Queue,
     pub(crate) crowd: Arc<Crowd>,
     pub(crate) cors: Cors,
     pub(crate) rules: Rules,

@@ -24,6 +24,13 @@ pub(crate) struct Ask<'a> {
     pub(crate) quantity: Option<i64>,
 }
 
+impl Ask<'_> {
+    /// Whether others ask for the same, so that its bodies are kept.
+    fn is_common(&self) -> bool {
+        self.locations.is_none() && self.quantity.is_none()
+    }
+}
+
 /// A body, and what it was rendered with: it counts only under the same.
 #[derive(Clone)]
 pub(crate) struct Rendered {
@@ -44,21 +51,52 @@ impl Rendered {
 
 /// The body for `ask`; the common ones are kept beside the entry. None: there is no such SKU.
 pub(crate) fn rendered(entry: &Entry, ask: Ask<'_>, snapshot: &Snapshot, rules: &Rules) -> Option<Rendered> {
-    let sku = entry.stock.item.as_ref().filter(|item| !item.deleted).map(|item| &item.sku)?;
-    let common = ask.locations.is_none() && ask.quantity.is_none();
+    let sku = known(entry)?;
     let release = rules.release();
-    if common
-        && let Some(kept) = entry.bodies.load().as_deref()
-        && let Some(body) = kept.iter().find(|body| body.counts(ask.channel, snapshot, release))
-    {
+    if let Some(body) = kept(entry.bodies.load().as_deref(), ask, snapshot, release) {
         return Some(body.clone());
     }
+    Some(rendered_anew(entry, sku, ask, snapshot, rules, release))
+}
+
+/// The same, put behind what is there and not copied before that. False: there is no such SKU.
+pub(crate) fn append(
+    entry: &Entry,
+    ask: Ask<'_>,
+    snapshot: &Snapshot,
+    rules: &Rules,
+    release: u64,
+    into: &mut Vec<u8>,
+) -> bool {
+    let Some(sku) = known(entry) else { return false };
+    match kept(entry.bodies.load().as_deref(), ask, snapshot, release) {
+        Some(body) => into.extend_from_slice(&body.body),
+        None => into.extend_from_slice(&rendered_anew(entry, sku, ask, snapshot, rules, release).body),
+    }
+    true
+}
+
+fn known(entry: &Entry) -> Option<&Sku> {
+    entry.stock.item.as_ref().filter(|item| !item.deleted).map(|item| &item.sku)
+}
+
+fn kept<'a>(
+    bodies: Option<&'a Vec<Rendered>>,
+    ask: Ask<'_>,
+    snapshot: &Snapshot,
+    release: u64,
+) -> Option<&'a Rendered> {
+    let bodies = bodies.filter(|_| ask.is_common())?;
+    bodies.iter().find(|body| body.counts(ask.channel, snapshot, release))
+}
+
+fn rendered_anew(entry: &Entry, sku: &Sku, ask: Ask<'_>, snapshot: &Snapshot, rules: &Rules, release: u64) -> Rendered {
     let (shown, lasts) = availability(sku, &entry.stock, ask, snapshot, rules);
     let body = render(&shown, ask, snapshot, release);
-    if common && lasts {
+    if ask.is_common() && lasts {
         keep(entry, &body);
     }
-    Some(body)
+    body
 }
 
 fn render(shown: &Availability, ask: Ask<'_>, snapshot: &Snapshot, release: u64) -> Rendered {

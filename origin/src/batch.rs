@@ -217,13 +217,13 @@ impl Work {
         let asks: Vec<&Ask> = part.iter().map(|waiting| &waiting.ask).collect();
         // One batch, one set of releases.
         let rules = self.rules.pinned();
-        let (mut outcomes, mut news) = (Vec::new(), (Vec::new(), false));
+        let (mut outcomes, mut news) = (Vec::new(), None);
         let decide = &mut |state: &mut State| {
             outcomes = decide_all(state, &asks, &rules);
             news = state.news();
         };
         let committed_at = self.store.batch(needs(&asks), decide).await?;
-        self.handoff.give(news.0, news.1);
+        self.handoff.give(news);
         for outcome in outcomes.iter_mut().flatten() {
             outcome.committed_at = committed_at;
         }
@@ -237,7 +237,7 @@ fn needs(asks: &[&Ask]) -> Needs {
         asks.iter().filter(|ask| !ask.key.is_empty()).map(|ask| (ask.actor.clone(), ask.key.clone())).collect();
     Needs {
         skus: asks.iter().flat_map(|ask| ask.command.skus()).collect(),
-        may_create: asks.iter().flat_map(|ask| ask.command.may_create()).collect(),
+        may_create: asks.iter().any(|ask| ask.command.may_create()),
         reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
         keys: keys.into_iter().collect(),
         topology: asks.iter().any(|ask| ask.command.changes_topology()),

@@ -72,12 +72,12 @@ impl Command {
         matches!(self, Self::PutLocation(..) | Self::PutChannel(..))
     }
 
-    /// SKUs whose row must exist to be locked, because the command may create it.
-    pub fn may_create(&self) -> Vec<Sku> {
+    /// Whether it may make an item, which then has no row yet to be locked.
+    pub fn may_create(&self) -> bool {
         match self {
-            Self::PutItem(sku, _) => vec![sku.clone()],
-            Self::Import(rows) => rows.iter().filter(|row| row.create).map(|row| row.sku.clone()).collect(),
-            _ => Vec::new(),
+            Self::PutItem(..) => true,
+            Self::Import(rows) => rows.iter().any(|row| row.create),
+            _ => false,
         }
     }
 }

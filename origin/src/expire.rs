@@ -141,7 +141,7 @@ mod tests {
         let hold = br#"{"lines":[{"sku":"x","quantity":1}],"ttl_s":60}"#;
         let holds = (0..1200).map(|_| run(Command::Hold(Uuid::now_v7(), read(hold).unwrap())));
         futures_util::future::join_all(holds).await;
-        let later: Timestamp = store.round(&[]).await.unwrap().t.plus(Duration::from_secs(3600));
+        let later: Timestamp = store.round(&Default::default()).await.unwrap().t.plus(Duration::from_secs(3600));
         store.heartbeat(Uuid::new_v4(), Some(later), PATIENCE).await.unwrap().unwrap();
         let swept = Sweeper { store: store.clone(), batches: batches.clone(), metrics }.sweep_all().await.unwrap();
         assert_eq!(swept.ids.len(), 1200);

@@ -24,6 +24,7 @@ pub mod state;
 pub mod decide;
 pub mod store;
 mod terms;
+mod thread;
 pub mod relay;
 mod expire;
 mod import;
@@ -237,7 +238,7 @@ impl Origin {
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), BackgroundEnded> {
         let stop = Arc::new(tokio::sync::watch::Sender::new(false));
         let mut background = JoinSet::new();
-        background.spawn(self.batcher.run());
+        background.spawn(thread::own("batches", self.batcher.run()));
         background.spawn(self.relay.run());
         background.spawn(self.context.sweeper.clone().run());
         background.spawn(self.context.restocker.clone().run());

@@ -120,6 +120,13 @@ impl Changes {
     }
 }
 
+/// A batch's changes as the feed tells them, and the outbox's row that names them.
+#[derive(Debug)]
+pub struct News {
+    pub row: Uuid,
+    pub changes: Vec<Change>,
+}
+
 /// Everything that the batch's commands may look at.
 #[derive(Debug, Default)]
 pub struct State {
@@ -139,6 +146,8 @@ pub struct State {
     /// As read under the locks, before this batch's own lines.
     pub books: HashMap<(Sku, LocationId), Book>,
     pub changes: Changes,
+    /// Of the outbox's row, if the batch changes anything that the feed tells.
+    pub outbox: Uuid,
 }
 
 impl State {
@@ -222,13 +231,16 @@ impl State {
         Some(self.stock.get(sku)?.get(location)?.fact(sku, location, self.term))
     }
 
-    /// The changed items and facts, for the relay, and whether the outbox has more than them: what a
-    /// location's or a channel's row will say is settled by its write.
-    pub fn news(&self) -> (Vec<Change>, bool) {
+    /// The changed items and facts, for the relay. None if the outbox's row names more than them: what
+    /// a location's or a channel's row will say is settled by its write.
+    pub fn news(&self) -> Option<News> {
         let changes = &self.changes;
+        if !changes.locations.is_empty() || !changes.channels.is_empty() {
+            return None;
+        }
         let items = changes.items.iter().map(|sku| Change::Item(self.items[sku].clone()));
         let facts = changes.stock.iter().filter_map(|(sku, location)| self.fact(sku, location)).map(Change::Fact);
-        (items.chain(facts).collect(), !changes.locations.is_empty() || !changes.channels.is_empty())
+        Some(News { row: self.outbox, changes: items.chain(facts).collect() })
     }
 
     /// The facts of `keys`, grouped by SKU.

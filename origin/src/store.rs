@@ -1,6 +1,7 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
 mod ledger;
+mod outbox;
 pub mod postgres;
 pub mod releases;
 pub mod runbook;
@@ -15,7 +16,7 @@ use std::{
 
 use async_trait::async_trait;
 use onhand_wire::{
-    Item, LocationId, Sku, Timestamp, Version,
+    Item, LocationId, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
     event::Change,
 };
@@ -32,8 +33,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Needs {
     pub skus: BTreeSet<Sku>,
-    /// Among them, those whose row may have to be made to be locked.
-    pub may_create: BTreeSet<Sku>,
+    /// Whether one of them may be made that has no row to lock.
+    pub may_create: bool,
     pub reservations: BTreeSet<Uuid>,
     /// Whether locations or channels may be changed.
     pub topology: bool,
@@ -62,31 +63,6 @@ pub enum StoreError {
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// The outbox's row of a change: which key, at which version. Watermarks have none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutboxRow<'a> {
-    /// 0 item, 1 fact, 2 location, 3 channel.
-    pub kind: i16,
-    /// Empty for a location and a channel.
-    pub sku: &'a str,
-    /// The channel, for a channel; empty for an item.
-    pub location: &'a str,
-    pub version: Version,
-}
-
-impl<'a> OutboxRow<'a> {
-    pub fn of(change: &'a Change) -> Option<Self> {
-        let (kind, sku, location, version) = match change {
-            Change::Item(item) => (0, item.sku.as_str(), "", item.version),
-            Change::Fact(fact) => (1, fact.sku.as_str(), fact.location.as_str(), fact.version),
-            Change::Location(location) => (2, "", location.location.as_str(), location.version),
-            Change::Channel(channel) => (3, "", channel.channel.as_str(), channel.version),
-            Change::Watermark(_) => return None,
-        };
-        Some(Self { kind, sku, location, version })
-    }
-}
-
 /// What the feed's end says of the history that it was written from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedEnd {
@@ -106,8 +82,32 @@ pub struct Round {
     pub t: Timestamp,
     pub term: u16,
     pub good_since: u16,
-    /// The latest state of every key in the outbox.
-    pub pending: Vec<Change>,
+    /// The outbox's oldest rows, [`ROWS`] at most, without those that the relay has under way.
+    pub pending: Vec<Pending>,
+    /// Whether those are all: else the round covers nothing.
+    pub whole: bool,
+}
+
+/// Rows of the outbox in one round. An import's row names two thousand keys.
+pub const ROWS: usize = 200;
+
+/// A row of the outbox.
+#[derive(Debug)]
+pub struct Pending {
+    pub id: Uuid,
+    /// The latest state of each of its keys that no row before it names.
+    pub changes: Vec<Change>,
+}
+
+/// The outbox's rows that a relay has under way, or behind it.
+#[derive(Debug, Default, Clone)]
+pub struct Sent {
+    /// Under which the changes were published: under another one they have to be published again.
+    pub term: u16,
+    /// All of whose changes the feed has acknowledged.
+    pub published: Vec<Uuid>,
+    /// Whose changes are on their way.
+    pub under_way: Vec<Uuid>,
 }
 
 /// Holds whose deadline has passed, and how long until the next one does.
@@ -222,12 +222,12 @@ pub trait Store: runbook::Runbook + releases::Releases + Send + Sync {
     /// Region-wide state for the health pages: term and maintenance message.
     async fn standing(&self) -> Result<Standing>;
 
-    /// Deletes each outbox row that still has the version that was `published` under the present
-    /// term, then reads what is left. With something published it never opens a session: what was
+    /// Deletes the outbox's rows that were published, then reads those that are not under way, both
+    /// only if the term is still theirs. With something sent it never opens a session: what was
     /// published from one copy of the database says nothing of another's rows.
-    async fn round(&self, published: &[Change]) -> Result<Round>;
+    async fn round(&self, sent: &Sent) -> Result<Round>;
     /// The deletion alone.
-    async fn published(&self, published: &[Change]) -> Result<()>;
+    async fn published(&self, sent: &Sent) -> Result<()>;
     /// Stores `t` and renews the lease (whoever does not lead yet takes it without a `t` first); the database's clock at that moment, or `None` if another relay leads.
     async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>>;
     /// Resolves when another replica has committed something.

@@ -142,7 +142,9 @@ impl Engine {
                 self.figures.sent(sendable.elapsed());
             }
             if failed {
+                // Not at once again: without a timetable that would be for ever.
                 self.lost(index, timetable);
+                return;
             }
         }
     }

@@ -2,26 +2,19 @@
 //!
 //! Without it a burst is queued where nobody can see it, in the runtime's own list of tasks, and a
 //! refusal takes as long to come as an answer. Here a POST is read, takes its place and is set
-//! aside; a few at a time are let on, and between two turns all that has arrived is read, and, when
-//! the line is full, refused. GETs of what L1 holds do not line up: to refuse one costs about as
-//! much as to answer it (docs/adr/0013).
+//! aside; one at a time for each thread is let on, once its runtime has come round, so that by then
+//! all that has arrived is read, and, when the line is full, refused. GETs of what L1 holds do not
+//! line up: to refuse one costs about as much as to answer it (docs/adr/0013).
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use onhand_wire::{Code, Problem};
-use tokio::sync::{Notify, Semaphore};
-
-/// Let on in one turn, for each thread of the runtime.
-const TURN: usize = 1;
+use tokio::sync::Semaphore;
 
 pub(crate) struct Queue {
     places: usize,
     taken: AtomicUsize,
     turns: Semaphore,
-    arrived: Notify,
 }
 
 /// Given back however the wait ends.
@@ -34,8 +27,9 @@ impl Drop for Place<'_> {
 }
 
 impl Queue {
-    pub(crate) fn new(places: usize) -> Self {
-        Self { places, taken: AtomicUsize::new(0), turns: Semaphore::new(0), arrived: Notify::new() }
+    /// `threads`: of those that serve.
+    pub(crate) fn new(places: usize, threads: usize) -> Self {
+        Self { places, taken: AtomicUsize::new(0), turns: Semaphore::new(threads) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -49,35 +43,21 @@ impl Queue {
         if before >= self.places {
             return Err(Problem::new(Code::Overloaded, "too many calls are waiting here; try again"));
         }
-        self.arrived.notify_one();
-        if let Ok(turn) = self.turns.acquire().await {
-            turn.forget();
-        }
+        let _turn = self.turns.acquire().await;
+        tokio::task::yield_now().await;
         Ok(())
-    }
-}
-
-/// Lets on whoever waits, a few each time that the runtime comes round.
-pub(crate) async fn manage(queue: Arc<Queue>) {
-    let workers = tokio::runtime::Handle::current().metrics().num_workers();
-    loop {
-        while queue.len() > 0 {
-            // What is over has nobody who waits for it.
-            let over = queue.turns.available_permits();
-            queue.turns.add_permits((workers * TURN).saturating_sub(over));
-            tokio::task::yield_now().await;
-        }
-        queue.arrived.notified().await;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[tokio::test]
     async fn who_finds_the_line_full_is_refused_and_the_rest_get_their_turns_in_order() {
-        let queue = Arc::new(Queue::new(3));
+        let queue = Arc::new(Queue::new(3, 1));
         let order = Arc::new(std::sync::Mutex::new(Vec::new()));
         let mut waiting = tokio::task::JoinSet::new();
         for number in 0..4 {
@@ -87,21 +67,17 @@ mod tests {
                 order.lock().unwrap().push((number, turn.is_ok()));
             });
         }
-        tokio::task::yield_now().await;
-        assert_eq!(*order.lock().unwrap(), [(3, false)], "before anybody else had a turn");
-        let managing = tokio::spawn(manage(queue.clone()));
         while waiting.join_next().await.is_some() {}
         assert_eq!(*order.lock().unwrap(), [(3, false), (0, true), (1, true), (2, true)]);
         assert_eq!(queue.len(), 0);
-        managing.abort();
     }
 
     #[tokio::test]
     async fn who_gives_up_gives_its_place_back() {
-        let queue = Queue::new(1);
+        let queue = Queue::new(1, 1);
         tokio::select! {
             biased;
-            _ = queue.turn() => panic!("nobody lets it on"),
+            _ = queue.turn() => panic!("the runtime has not come round yet"),
             () = tokio::task::yield_now() => {}
         }
         assert_eq!(queue.len(), 0);

@@ -123,7 +123,7 @@ pub(super) async fn get(node: &Node, asked: &Asked<'_>, segment: &str) -> Result
     if loaded.superseded {
         mark_stale(&mut reply);
     }
-    node.metrics.looked_up(loaded.tier);
+    node.metrics.looked_up(loaded.tier, 1);
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
 }

@@ -36,8 +36,10 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let moment = Moment::begin(node, &head.headers, Instant::now()).await?;
     let snapshot = node.topology.snapshot();
     let ask = query.resolve(&snapshot)?;
-    let loaded = node.cache.find_all(&skus, &moment.need).await;
-    let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let loaded = match node.cache.all_hits(&skus, &moment.need) {
+        Some(hits) => hits,
+        None => node.cache.find_all(&skus, &moment.need).await.into_iter().collect::<Result<Vec<_>, _>>()?,
+    };
     let reply = promised(node, &moment, &skus, &loaded, shown(node, &skus, ask, &snapshot, &loaded).await);
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
@@ -49,19 +51,21 @@ async fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, loa
     let mut unknown: Vec<&Sku> = Vec::new();
     // One answer, one set of releases.
     let rules = node.rules.pinned();
+    let (release, has_view) = (rules.release(), rules.has_view());
     for ((sku, loaded), at) in skus.iter().zip(loaded).zip(1..) {
         // Rules may take their deadline for each: others have their turn in between.
-        if at % RENDERED_AT_ONCE == 0 && node.rules.has_view() {
+        if has_view && at % RENDERED_AT_ONCE == 0 {
             tokio::task::yield_now().await;
         }
-        let Some(rendered) = view::rendered(&loaded.entry, ask, snapshot, &rules) else {
-            unknown.push(sku);
-            continue;
-        };
         if body.last() == Some(&b'}') {
             body.push(b',');
         }
-        body.extend_from_slice(&rendered.body);
+        if !view::append(&loaded.entry, ask, snapshot, &rules, release, &mut body) {
+            unknown.push(sku);
+        }
+    }
+    if body.last() == Some(&b',') {
+        body.pop();
     }
     body.extend_from_slice(br#"],"unknown":"#);
     serde_json::to_writer(&mut body, &unknown).expect("plain data encodes");
@@ -71,7 +75,9 @@ async fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, loa
 
 /// With what an answer made of all these may claim; they count as looked up.
 pub(super) fn promised(node: &Node, moment: &Moment, skus: &[Sku], loaded: &[Loaded], mut reply: Reply) -> Reply {
-    loaded.iter().for_each(|loaded| node.metrics.looked_up(loaded.tier));
+    for tier in [Tier::L1, Tier::L2, Tier::Origin] {
+        node.metrics.looked_up(tier, loaded.iter().filter(|loaded| loaded.tier == tier).count());
+    }
     let as_of = earned(node, moment, loaded);
     moment.show(&mut reply, as_of, worst(loaded));
     node.auditor.offer_one_of(skus, loaded, as_of);

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::{Background, StartError, crowd::Crowd};
 use crate::{
     Auth, Config, Feed,
-    admission::{self, Queue, RateLimits, Shared},
+    admission::{Queue, RateLimits, Shared},
     audit::{self, Auditor},
     cache::{
         Cache, Deps, Intake,
@@ -58,7 +58,6 @@ pub(super) fn start(
     let cache = Cache::start(config, deps);
     let (ready_sender, ready) = watch::channel(false);
     let rates = RateLimits::new(&config.limits, counts(config)?, metrics.clone());
-    let queue = Arc::new(Queue::new(config.limits.queue));
     let kafka = matches!(feed, Feed::Kafka { .. });
     let apply = Apply {
         intake: Intake { l1: l1.clone(), recent },
@@ -83,7 +82,7 @@ pub(super) fn start(
         region: config.region.clone(),
         auth,
         rates,
-        queue: queue.clone(),
+        queue: Queue::new(config.limits.queue, super::workers::threads(config.threads)),
         crowd: Crowd::new(config.http.max_connections),
         cors: Cors::new(&config.http.cors_origins),
         rules,
@@ -103,8 +102,8 @@ pub(super) fn start(
         body_timeout: config.http.header_timeout.0,
         refreshed: Mutex::new(None),
     });
-    let mut tasks = vec![tokio::spawn(node.clone().look_after()), tokio::spawn(admission::manage(queue))];
-    tasks.push(tokio::spawn(audit::run(node.clone(), config.audit.clone(), samples)));
+    let audited = audit::run(node.clone(), config.audit.clone(), samples);
+    let mut tasks = vec![tokio::spawn(node.clone().look_after()), tokio::spawn(audited)];
     if let (Some(tier), Some(fills)) = (tier, fills) {
         tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, fills)));
     }

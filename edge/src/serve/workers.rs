@@ -18,6 +18,12 @@ use tokio::{
     sync::oneshot,
 };
 
+/// Threads that serve: 0 for one on each core that the process may use.
+pub(super) fn threads(wanted: usize) -> usize {
+    let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    if wanted == 0 { cores() } else { wanted }
+}
+
 /// Threads with a runtime each; they end, and what they serve is cut, when this is dropped.
 pub(super) struct Workers {
     handles: Vec<Handle>,
@@ -26,11 +32,8 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// `threads`: 0 for one on each core that the process may use.
-    pub(super) fn start(threads: usize) -> io::Result<Self> {
-        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let threads = if threads == 0 { cores() } else { threads };
-        let started = (0..threads).map(start).collect::<io::Result<Vec<_>>>()?;
+    pub(super) fn start(wanted: usize) -> io::Result<Self> {
+        let started = (0..threads(wanted)).map(start).collect::<io::Result<Vec<_>>>()?;
         let (handles, stop) = started.into_iter().unzip();
         Ok(Self { handles, _stop: stop, dealt: AtomicUsize::new(0) })
     }

@@ -8,8 +8,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use onhand_wire::event::Change;
 use tokio::sync::Notify;
+
+use crate::state::News;
 
 /// Most changes that wait to be taken; beyond, they are left to the next round.
 const MOST: usize = 50_000;
@@ -23,21 +24,27 @@ pub struct Handoff {
 
 #[derive(Debug, Default)]
 pub(super) struct Handed {
-    pub(super) changes: Vec<Change>,
+    /// In the order of their commits.
+    pub(super) news: Vec<News>,
+    changes: usize,
     /// Whether the outbox has more of it.
     pub(super) more: bool,
 }
 
 impl Handoff {
-    /// After a commit. `more`: the outbox has what is not among the changes.
-    pub(crate) fn give(&self, changes: Vec<Change>, more: bool) {
-        if !self.leads.load(Ordering::Relaxed) || (changes.is_empty() && !more) {
+    /// After a commit. None: only the outbox can tell what changed.
+    pub(crate) fn give(&self, news: Option<News>) {
+        let nothing = news.as_ref().is_some_and(|news| news.changes.is_empty());
+        if nothing || !self.leads.load(Ordering::Relaxed) {
             return;
         }
         let mut handed = self.handed();
-        handed.more |= more || handed.changes.len() >= MOST;
-        if handed.changes.len() < MOST {
-            handed.changes.extend(changes);
+        match news.filter(|_| handed.changes < MOST) {
+            Some(news) => {
+                handed.changes += news.changes.len();
+                handed.news.push(news);
+            }
+            None => handed.more = true,
         }
         drop(handed);
         self.told.notify_one();

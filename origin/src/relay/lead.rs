@@ -4,7 +4,7 @@
 //! heartbeats and watermarks run beside them. So a change waits for nothing but the feed itself.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::{BEAT, FeedError, LEASE, PART, Relay, RoundError, WATERMARK, record};
 use crate::{
-    store::{FeedEnd, OutboxRow, Round},
+    state::News,
+    store::{FeedEnd, Pending, Round, Sent},
     terms,
 };
 
@@ -27,19 +28,23 @@ pub(super) struct Lead<'a> {
     holder: Uuid,
     /// As the last round found them; nothing handed over is sent before the first.
     found: Option<Found>,
-    /// The newest version queued of each key that may still be in the outbox.
-    queued: HashMap<String, Version>,
     line: VecDeque<Change>,
-    sending: FuturesOrdered<BoxFuture<'static, Result<Vec<Change>, FeedError>>>,
+    sending: FuturesOrdered<BoxFuture<'static, Result<usize, FeedError>>>,
     on_their_way: usize,
     /// Records queued, and acknowledged, since it leads.
     counted: (u64, u64),
-    /// Acknowledged, and perhaps still in the outbox.
-    published: Vec<Change>,
+    /// Rows of the outbox, each with how many records must be acknowledged for all of it to be published.
+    under_way: VecDeque<(u64, Uuid)>,
+    /// Rows that are published, and perhaps still there.
+    published: Vec<Uuid>,
     /// Given to the round under way to be deleted.
-    deleting: Keys,
+    deleting: Vec<Uuid>,
     /// The deletion of a part, while a long round's records are on their way.
-    deletion: Option<JoinHandle<Result<Keys, RoundError>>>,
+    deletion: Option<JoinHandle<Result<Vec<Uuid>, RoundError>>>,
+    /// Rows that rounds have read: what is handed over of them comes late, and may be older.
+    read: HashSet<Uuid>,
+    /// The versions queued while a round reads: what it has of those keys may be older.
+    meanwhile: HashMap<String, Version>,
     round_at: Instant,
     round: Option<JoinHandle<Result<Read, RoundError>>>,
     /// Another replica has committed, or this one what is not handed over.
@@ -49,9 +54,6 @@ pub(super) struct Lead<'a> {
     beat_at: Instant,
     beat: Option<JoinHandle<Result<bool, RoundError>>>,
 }
-
-/// Keys of the feed, each with the version that was published.
-type Keys = Vec<(String, Version)>;
 
 #[derive(Debug, Clone, Copy)]
 struct Found {
@@ -74,14 +76,16 @@ impl<'a> Lead<'a> {
             relay,
             holder,
             found: None,
-            queued: HashMap::new(),
             line: VecDeque::new(),
             sending: FuturesOrdered::new(),
             on_their_way: 0,
             counted: (0, 0),
+            under_way: VecDeque::new(),
             published: Vec::new(),
             deleting: Vec::new(),
             deletion: None,
+            read: HashSet::new(),
+            meanwhile: HashMap::new(),
             round_at: long_ago,
             round: None,
             more: false,
@@ -96,10 +100,8 @@ impl<'a> Lead<'a> {
         let ended = self.lead().await;
         // What is acknowledged need not be sent again by whoever leads next. If the connection is lost,
         // it is.
-        for part in self.published.chunks(PART) {
-            if self.relay.store.published(part).await.is_err() {
-                break;
-            }
+        if !self.published.is_empty() {
+            let _lost_with_its_connection = self.relay.store.published(&self.sent()).await;
         }
         ended
     }
@@ -129,15 +131,21 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// While a long round's records are on their way: what is acknowledged is deleted, so that an outbox
-    /// of any length drains, and the lease is renewed.
+    /// What it has sent, for the store.
+    fn sent(&self) -> Sent {
+        let under_way = self.under_way.iter().map(|(_, row)| *row).collect();
+        Sent { term: self.found.map_or(0, |found| found.term), published: self.published.clone(), under_way }
+    }
+
+    /// While a long round's records are on their way: what is acknowledged is deleted, so that progress is
+    /// kept whatever happens, and the lease is renewed.
     fn while_waiting(&mut self) {
-        if self.published.len() >= PART && self.deletion.is_none() {
-            let relay = self.relay.clone();
-            let part: Vec<Change> = self.published.drain(..PART).collect();
+        if !self.published.is_empty() && self.deletion.is_none() && self.round_at.elapsed() >= BEAT {
+            let (relay, sent) = (self.relay.clone(), self.sent());
+            self.published.clear();
             self.deletion = Some(tokio::spawn(async move {
-                relay.store.published(&part).await?;
-                Ok(part.iter().filter_map(named).collect())
+                relay.store.published(&sent).await?;
+                Ok(sent.published)
             }));
         }
         if self.beat.is_none() && self.beat_at.elapsed() >= LEASE / 3 {
@@ -158,7 +166,7 @@ impl<'a> Lead<'a> {
     fn due_in(&self) -> Duration {
         let every = if self.more {
             Duration::ZERO
-        } else if self.queued.is_empty() {
+        } else if self.under_way.is_empty() && self.published.is_empty() {
             BEAT
         } else {
             WATERMARK
@@ -169,32 +177,43 @@ impl<'a> Lead<'a> {
     fn begin_round(&mut self) {
         self.round_at = Instant::now();
         self.more = false;
-        let published = std::mem::take(&mut self.published);
-        self.deleting = published.iter().filter_map(named).collect();
-        self.round = Some(tokio::spawn(read(self.relay.clone(), published)));
+        self.meanwhile.clear();
+        let sent = self.sent();
+        self.deleting = std::mem::take(&mut self.published);
+        self.round = Some(tokio::spawn(read(self.relay.clone(), sent)));
     }
 
     /// Queues what the outbox has and nobody has sent; the round is covered once that is acknowledged.
     fn publish_rest(&mut self, mut read: Read) {
         let another_term = self.found.is_some_and(|found| found.term != read.round.term);
         if another_term {
-            self.queued.clear();
+            // What was sent under the other one was not left out, and is sent again.
+            self.under_way.clear();
         }
         self.found = Some(Found { term: read.round.term, partitions: read.partitions });
-        let before = self.counted.0;
-        std::mem::take(&mut read.round.pending).into_iter().for_each(|change| self.queue(change));
-        self.relay.metrics.outbox(usize::try_from(self.counted.0 - before).unwrap_or(usize::MAX));
         let deleted = std::mem::take(&mut self.deleting);
         self.forget(deleted);
+        let before = self.counted.0;
+        std::mem::take(&mut read.round.pending).into_iter().for_each(|row| self.publish_row(row));
+        self.relay.metrics.outbox(usize::try_from(self.counted.0 - before).unwrap_or(usize::MAX));
         self.covered = Some((self.counted.0, read));
         self.tell_if_covered();
     }
 
-    fn forget(&mut self, deleted: Keys) {
-        for (key, version) in deleted {
-            if self.queued.get(&key) == Some(&version) {
-                self.queued.remove(&key);
+    fn publish_row(&mut self, row: Pending) {
+        for change in row.changes {
+            let newer = |queued: &Version| version(&change).is_some_and(|version| version <= *queued);
+            if !self.meanwhile.get(&change.key()).is_some_and(newer) {
+                self.queue(change);
             }
+        }
+        self.read.insert(row.id);
+        self.under_way.push_back((self.counted.0, row.id));
+    }
+
+    fn forget(&mut self, deleted: Vec<Uuid>) {
+        for row in deleted {
+            self.read.remove(&row);
         }
     }
 
@@ -208,18 +227,27 @@ impl<'a> Lead<'a> {
             return;
         }
         let Some(found) = self.found else { return };
-        let of_term = |change: &Change| OutboxRow::of(change).is_some_and(|row| row.version.term() == found.term);
-        handed.changes.into_iter().filter(of_term).for_each(|change| self.queue(change));
+        let of_term = |change: &Change| version(change).is_some_and(|version| version.term() == found.term);
+        for News { row, changes } in handed.news {
+            if !self.read.contains(&row) && changes.iter().all(of_term) {
+                changes.into_iter().for_each(|change| self.publish_now(change));
+                self.under_way.push_back((self.counted.0, row));
+            }
+        }
+    }
+
+    fn publish_now(&mut self, change: Change) {
+        if self.round.is_some()
+            && let Some(version) = version(&change)
+        {
+            self.meanwhile.insert(change.key(), version);
+        }
+        self.queue(change);
     }
 
     fn queue(&mut self, change: Change) {
-        let Some((key, version)) = named(&change) else { return };
-        let newest = self.queued.entry(key).or_insert(Version::ZERO);
-        if *newest < version {
-            *newest = version;
-            self.counted.0 += 1;
-            self.line.push_back(change);
-        }
+        self.counted.0 += 1;
+        self.line.push_back(change);
     }
 
     fn send(&mut self) {
@@ -233,16 +261,15 @@ impl<'a> Lead<'a> {
             let acknowledged = async move {
                 sent.await?;
                 metrics.published(part.len(), started.elapsed());
-                Ok(part)
+                Ok(part.len())
             };
             self.sending.push_back(acknowledged.boxed());
         }
     }
 
-    fn acknowledged(&mut self, part: Vec<Change>) {
-        self.on_their_way -= part.len();
-        self.counted.1 += part.len() as u64;
-        self.published.extend(part);
+    fn acknowledged(&mut self, records: usize) {
+        self.on_their_way -= records;
+        self.counted.1 += records as u64;
         self.tell_if_covered();
     }
 
@@ -250,7 +277,14 @@ impl<'a> Lead<'a> {
     /// others' are on their way, or closely after them, leaves them to a later one.
     fn tell_if_covered(&mut self) {
         let acknowledged = self.counted.1;
+        while let Some((_, row)) = self.under_way.pop_front_if(|(until, _)| *until <= acknowledged) {
+            self.published.push(row);
+        }
         let Some((_, read)) = self.covered.take_if(|(until, _)| *until <= acknowledged) else { return };
+        if !read.round.whole {
+            self.more = true;
+            return;
+        }
         if self.beat.is_none() && self.beat_at.elapsed() >= WATERMARK {
             self.beat_at = Instant::now();
             self.beat = Some(tokio::spawn(self.relay.clone().beat(self.holder, read)));
@@ -258,21 +292,23 @@ impl<'a> Lead<'a> {
     }
 }
 
-/// Deletes what was published and reads what is left. In parts, so that an outbox of any length drains.
-async fn read(relay: Relay, mut published: Vec<Change>) -> Result<Read, RoundError> {
+/// Deletes what was published and reads what is left.
+async fn read(relay: Relay, sent: Sent) -> Result<Read, RoundError> {
     let started = Instant::now();
     let partitions = relay.feed.partitions().await?;
-    while published.len() > PART {
-        let later = published.split_off(PART);
-        relay.store.published(&published).await?;
-        published = later;
-    }
     // On another copy of the database it fails: the lead that begins anew raises the term first.
-    Ok(Read { round: relay.store.round(&published).await?, partitions, started })
+    Ok(Read { round: relay.store.round(&sent).await?, partitions, started })
 }
 
-fn named(change: &Change) -> Option<(String, Version)> {
-    OutboxRow::of(change).map(|row| (change.key(), row.version))
+/// Watermarks have none.
+fn version(change: &Change) -> Option<Version> {
+    match change {
+        Change::Item(item) => Some(item.version),
+        Change::Fact(fact) => Some(fact.version),
+        Change::Location(location) => Some(location.version),
+        Change::Channel(channel) => Some(channel.version),
+        Change::Watermark(_) => None,
+    }
 }
 
 /// Resolves when the task ends; never without one.

@@ -34,10 +34,10 @@ pub(super) fn rebuild(into: &Table) -> String {
             coalesce(CAST(p.policy->>'backorder_limit' AS bigint), 0),
             coalesce(CAST(p.policy->>'low_stock_at' AS bigint), 0),
             p.policy->>'restock_at', l.seq, l.at, coalesce(CAST(p.policy->>'deleted' AS boolean), false)
-        FROM (SELECT max(id) AS id, max(CASE WHEN policy IS NOT NULL THEN id END) AS policy_id
+        FROM (SELECT sku, max(id) AS id, max(CASE WHEN policy IS NOT NULL THEN id END) AS policy_id
                 FROM ledger GROUP BY sku, location) newest
-            JOIN ledger l ON l.id = newest.id
-            LEFT JOIN ledger p ON p.id = newest.policy_id"
+            JOIN ledger l ON l.sku = newest.sku AND l.id = newest.id
+            LEFT JOIN ledger p ON p.sku = newest.sku AND p.id = newest.policy_id"
     )
 }
 

@@ -26,7 +26,6 @@ use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, 
 use onhand_wire::{
     Item, LocationId, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
-    event::Change,
 };
 use tokio::sync::{Mutex, Notify};
 use tokio_postgres::{Config, NoTls, config::TargetSessionAttrs, error::SqlState};
@@ -34,8 +33,8 @@ use uuid::Uuid;
 
 use self::session::{Purpose, Session};
 use super::{
-    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Standing,
-    Store, StoreError, Table,
+    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
+    Standing, Store, StoreError, Table,
 };
 use crate::record::Record;
 
@@ -288,13 +287,13 @@ impl Store for Postgres {
         read::standing(&mut self.reader().await?).await
     }
 
-    async fn round(&self, published: &[Change]) -> Result<Round> {
-        self.with_relay(&self.relay, published.is_empty(), async |session| Box::pin(session.round(published)).await)
-            .await
+    async fn round(&self, sent: &Sent) -> Result<Round> {
+        let nothing = sent.published.is_empty() && sent.under_way.is_empty();
+        self.with_relay(&self.relay, nothing, async |session| Box::pin(session.round(sent)).await).await
     }
 
-    async fn published(&self, published: &[Change]) -> Result<()> {
-        self.with_relay(&self.relay, false, async |session| Ok(session.delete(published).await.map(drop)?)).await
+    async fn published(&self, sent: &Sent) -> Result<()> {
+        self.with_relay(&self.relay, false, async |session| Ok(session.delete(sent).await.map(drop)?)).await
     }
 
     async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
@@ -311,6 +310,14 @@ impl Store for Postgres {
 }
 
 impl Postgres {
+    /// The schema as it once was: what an upgrade starts from.
+    pub async fn migrate_to(&self, version: i32) -> Result<()> {
+        let mut session = self.connect(Purpose::Migration).await?;
+        let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
+        let done = runner.run_async(&mut session.client).await;
+        done.map(drop).map_err(|error| StoreError::Refused(error.to_string()))
+    }
+
     /// How the planner would search: what product search runs first, and what it runs if that finds too little.
     pub async fn explain_products(&self, query: &ProductQuery) -> Result<[String; 2]> {
         products::explain(&self.reader().await?, query).await

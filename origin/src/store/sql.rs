@@ -35,7 +35,7 @@ pub(super) fn ledger_sums(filter: &str) -> String {
         FROM (SELECT sku, location, CAST(sum(on_hand_after - on_hand_before) AS bigint) AS on_hand,
                 CAST(sum(reserved_after - reserved_before) AS bigint) AS reserved, max(seq) AS seq, max(id) AS id
             FROM ledger {filter} GROUP BY sku, location) s
-        JOIN ledger l ON l.id = s.id"
+        JOIN ledger l ON l.sku = s.sku AND l.id = s.id"
     )
 }
 
@@ -47,11 +47,4 @@ pub(super) fn open_sums(of: &str) -> String {
             UNION ALL SELECT sku, location, quantity FROM allocations WHERE sku {of} AND expires_at IS NULL) a
         GROUP BY sku, location"
     )
-}
-
-/// Every outbox row of one kind with the latest state of its key; never SKIP LOCKED: a skipped
-/// row would make the watermark a lie.
-pub(super) fn pending(kind: u8, columns: &str, table: &str, on: &str) -> String {
-    let columns = columns.split(", ").map(|column| format!("t.{column}")).collect::<Vec<_>>().join(", ");
-    format!("SELECT {columns} FROM outbox o JOIN {table} t ON {on} WHERE o.kind = {kind}")
 }

@@ -19,14 +19,14 @@ use async_trait::async_trait;
 use onhand_wire::{
     Item, LocationId, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
-    event::Change,
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use uuid::Uuid;
 
 use super::{
-    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Standing,
-    Store, StoreError, Table,
+    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
+    Standing, Store, StoreError, Table,
 };
 use crate::record::Record;
 
@@ -46,9 +46,20 @@ impl Sqlite {
         Ok(Self(Mutex::new(connection)))
     }
 
-    /// Short work on the one connection; the runtime is told that this thread blocks.
+    /// The schema as it once was: what an upgrade starts from.
+    pub fn migrate_to(&self, version: i32) -> Result<()> {
+        let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
+        let done = self.with(|connection| Ok(runner.run(connection)))?;
+        done.map(drop).map_err(|error| StoreError::Refused(error.to_string()))
+    }
+
+    /// Short work on the one connection; a runtime of several threads is told that this one blocks.
     fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
-        tokio::task::block_in_place(|| work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        let work = || work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+            _ => work(),
+        }
     }
 }
 
@@ -203,19 +214,19 @@ impl Store for Sqlite {
         self.with(|connection| read::standing(connection))
     }
 
-    async fn round(&self, published: &[Change]) -> Result<Round> {
+    async fn round(&self, sent: &Sent) -> Result<Round> {
         self.with(|connection| {
             let tx = begin(connection)?;
-            let round = outbox::round_in_tx(&tx, published)?;
+            let round = outbox::round_in_tx(&tx, sent)?;
             tx.commit()?;
             Ok(round)
         })
     }
 
-    async fn published(&self, published: &[Change]) -> Result<()> {
+    async fn published(&self, sent: &Sent) -> Result<()> {
         self.with(|connection| {
             let tx = begin(connection)?;
-            outbox::delete_in_tx(&tx, published)?;
+            outbox::delete_in_tx(&tx, sent)?;
             Ok(tx.commit()?)
         })
     }

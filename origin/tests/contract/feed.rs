@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use onhand_origin::store::{ROWS, Round, Sent};
 use onhand_wire::{bulk::LoadFacts, event::Change};
 use serde_json::json;
 use uuid::Uuid;
@@ -15,33 +16,75 @@ async fn stocked(shop: &Shop) {
     shop.count("x", "a", 10).await;
 }
 
-/// Deleting by key alone would lose the second hold's fact.
-pub(crate) async fn a_row_changed_since_its_round_stays_in_the_outbox(shop: Shop) {
+fn changes(round: &Round) -> Vec<&Change> {
+    round.pending.iter().flat_map(|row| &row.changes).collect()
+}
+
+fn rows(round: &Round) -> Vec<Uuid> {
+    round.pending.iter().map(|row| row.id).collect()
+}
+
+/// What was published says nothing of what was committed since.
+pub(crate) async fn a_batch_since_the_round_stays_in_the_outbox(shop: Shop) {
     stocked(&shop).await;
     shop.hold_one("x", 1).await.unwrap();
-    let round = shop.store.round(&[]).await.unwrap();
-    let kinds: Vec<&str> = round
-        .pending
-        .iter()
-        .map(|pending| match pending {
+    let round = shop.store.round(&Sent::default()).await.unwrap();
+    let mut kinds: Vec<&str> = changes(&round)
+        .into_iter()
+        .map(|change| match change {
             Change::Fact(_) => "fact",
             Change::Item(_) => "item",
             Change::Location(_) => "location",
             _ => "other",
         })
         .collect();
-    assert_eq!(kinds, ["item", "fact", "location"], "one row a key, items before their facts");
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["fact", "item", "location"], "each key once, whatever named it");
     shop.hold_one("x", 1).await.unwrap();
-    let next = shop.store.round(&round.pending).await.unwrap();
-    assert_eq!(next.pending.len(), 1);
-    assert!(matches!(&next.pending[0], Change::Fact(fact) if fact.reserved == 2));
-    shop.store.published(&next.pending).await.unwrap();
-    assert!(shop.store.round(&[]).await.unwrap().pending.is_empty());
+    let sent = Sent { term: round.term, published: rows(&round), ..Sent::default() };
+    let next = shop.store.round(&sent).await.unwrap();
+    assert!(matches!(changes(&next)[..], [Change::Fact(fact)] if fact.reserved == 2));
+    let sent = Sent { term: next.term, published: rows(&next), ..Sent::default() };
+    shop.store.published(&sent).await.unwrap();
+    assert!(shop.store.round(&Sent::default()).await.unwrap().pending.is_empty());
+}
+
+pub(crate) async fn what_is_under_way_is_left_out_under_its_term_only(shop: Shop) {
+    stocked(&shop).await;
+    let round = shop.store.round(&Sent::default()).await.unwrap();
+    let of = |term: u16| Sent { term, published: rows(&round), under_way: rows(&round) };
+    let under_way = Sent { published: Vec::new(), ..of(round.term) };
+    assert!(shop.store.round(&under_way).await.unwrap().pending.is_empty());
+    let under_another = shop.store.round(&of(round.term + 1)).await.unwrap();
+    assert_eq!(rows(&under_another), rows(&round), "neither deleted nor left out");
+    shop.store.published(&of(round.term + 1)).await.unwrap();
+    assert_eq!(rows(&shop.store.round(&Sent::default()).await.unwrap()), rows(&round));
+}
+
+/// A long outbox is read in parts, and no part claims to be all of it.
+pub(crate) async fn a_long_outbox_is_read_in_parts(shop: Shop) {
+    stocked(&shop).await;
+    for count in 0..ROWS as i64 {
+        shop.count("x", "a", count).await;
+    }
+    let mut sent = Sent::default();
+    let mut read = Vec::new();
+    loop {
+        let round = shop.store.round(&sent).await.unwrap();
+        assert!(round.pending.len() <= ROWS);
+        read.extend(rows(&round));
+        if round.whole {
+            break;
+        }
+        sent = Sent { term: round.term, published: rows(&round), ..Sent::default() };
+    }
+    let different: std::collections::HashSet<_> = read.iter().collect();
+    assert!(read.len() > ROWS && different.len() == read.len(), "{} of {}", different.len(), read.len());
 }
 
 pub(crate) async fn one_relay_leads_until_its_lease_ends(shop: Shop) {
     let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
-    let t = shop.store.round(&[]).await.unwrap().t;
+    let t = shop.store.round(&Sent::default()).await.unwrap().t;
     assert!(shop.store.heartbeat(first, None, LEASE).await.unwrap().is_some(), "nobody leads yet");
     let beat = shop.store.heartbeat(first, Some(t), LEASE).await.unwrap().unwrap();
     assert!(beat >= t, "S is not before T");
@@ -55,7 +98,7 @@ pub(crate) async fn one_relay_leads_until_its_lease_ends(shop: Shop) {
 /// Invariant 4's half at the origin: what a write's own moment is before, a later T's snapshot has.
 pub(crate) async fn a_moment_covers_what_was_committed_before_it(shop: Shop) {
     stocked(&shop).await;
-    let mut last = shop.store.round(&[]).await.unwrap().t;
+    let mut last = shop.store.round(&Sent::default()).await.unwrap().t;
     for held in 1..=5 {
         let ask = shop.hold_ask(json!({"lines": [{"sku": "x", "quantity": 1}]}));
         let mut decided = Vec::new();
@@ -67,9 +110,9 @@ pub(crate) async fn a_moment_covers_what_was_committed_before_it(shop: Shop) {
             .batch(needs, &mut |state| decided = onhand_origin::decide::decide_all(state, &[&ask], &rules))
             .await
             .unwrap();
-        let round = shop.store.round(&[]).await.unwrap();
+        let round = shop.store.round(&Sent::default()).await.unwrap();
         assert!(last <= committed_at && committed_at <= round.t);
-        let fact = round.pending.iter().find_map(|pending| match pending {
+        let fact = changes(&round).into_iter().find_map(|change| match change {
             Change::Fact(fact) => Some(fact),
             _ => None,
         });
@@ -94,7 +137,7 @@ pub(crate) async fn own_holds_can_be_left_out(shop: Shop) {
 pub(crate) async fn a_hold_dead_by_the_stored_moment_is_released(shop: Shop) {
     stocked(&shop).await;
     let held = shop.hold(json!({"lines": [{"sku": "x", "quantity": 4}], "ttl_s": 60})).await.unwrap();
-    let t = shop.store.round(&[]).await.unwrap().t.plus(Duration::from_secs(3600));
+    let t = shop.store.round(&Sent::default()).await.unwrap().t.plus(Duration::from_secs(3600));
     shop.turn_clock_to(t).await;
     assert_eq!(shop.store.due(10).await.unwrap().ids, [held.id]);
     shop.verb(held.id, "expire", json!({})).await.unwrap();

@@ -15,6 +15,7 @@ mod runbook;
 mod search;
 mod shop;
 mod stock;
+mod upgrade;
 mod verbs;
 
 use shop::Shop;
@@ -27,6 +28,16 @@ fn names_of_tables() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plans_at_200_000_items() {
     search::plans_at_200_000_items(Shop::postgres().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sqlite_is_upgraded_with_its_rows() {
+    upgrade::the_rows_of_v4_are_there_after_an_upgrade(Shop::sqlite_at(4, &upgrade::rows("0")).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_is_upgraded_with_its_rows() {
+    upgrade::the_rows_of_v4_are_there_after_an_upgrade(Shop::postgres_at(4, &upgrade::rows("now()")).await).await;
 }
 
 /// Each scenario on each store.
@@ -80,7 +91,9 @@ on_both!(
     search::searches_find_what_a_naive_filter_finds,
     search::pages_neither_repeat_nor_miss,
     search::odd_words_are_only_words,
-    feed::a_row_changed_since_its_round_stays_in_the_outbox,
+    feed::a_batch_since_the_round_stays_in_the_outbox,
+    feed::what_is_under_way_is_left_out_under_its_term_only,
+    feed::a_long_outbox_is_read_in_parts,
     feed::one_relay_leads_until_its_lease_ends,
     feed::a_moment_covers_what_was_committed_before_it,
     feed::own_holds_can_be_left_out,

@@ -42,15 +42,37 @@ impl Shop {
         Self::over(store, Under::Sqlite(dir)).await
     }
 
+    /// With the schema as it was at `version`, and `rows` in it; not migrated yet.
+    pub(crate) async fn sqlite_at(version: i32, rows: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(Some(&dir.path().join("shop"))).unwrap();
+        store.migrate_to(version).unwrap();
+        let shop = Self { store: Arc::new(store), under: Under::Sqlite(dir), keys: AtomicU64::new(0) };
+        shop.sql(rows).await.unwrap();
+        shop
+    }
+
+    pub(crate) async fn postgres_at(version: i32, rows: &str) -> Self {
+        let (store, under) = Self::postgres_database().await;
+        store.migrate_to(version).await.unwrap();
+        let shop = Self { store, under, keys: AtomicU64::new(0) };
+        shop.sql(rows).await.unwrap();
+        shop
+    }
+
     pub(crate) async fn postgres() -> Self {
+        let (store, under) = Self::postgres_database().await;
+        Self::over(store, under).await
+    }
+
+    async fn postgres_database() -> (Arc<postgres::Postgres>, Under) {
         let servers = onhand_harness::Servers::shared().await.unwrap_or_else(|error| panic!("{error}"));
         let database = format!("t{}", Uuid::new_v4().simple());
         servers.postgres.sql("postgres", &format!("CREATE DATABASE {database}")).await;
         let second = std::time::Duration::from_secs(5);
         let timeouts = postgres::Timeouts { connect: second, statement: second, lock: second };
         let url = servers.postgres.url(&database);
-        let store = Arc::new(postgres::Postgres::new(&url, 4, timeouts).unwrap());
-        Self::over(store, Under::Postgres { url }).await
+        (Arc::new(postgres::Postgres::new(&url, 4, timeouts).unwrap()), Under::Postgres { url })
     }
 
     async fn over(store: Arc<dyn Store>, under: Under) -> Self {
@@ -99,7 +121,7 @@ impl Shop {
         let refs: Vec<&Ask> = asks.iter().collect();
         let needs = Needs {
             skus: asks.iter().flat_map(|ask| ask.command.skus()).collect(),
-            may_create: asks.iter().flat_map(|ask| ask.command.may_create()).collect(),
+            may_create: asks.iter().any(|ask| ask.command.may_create()),
             reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
             keys: asks.iter().map(|ask| (ask.actor.clone(), ask.key.clone())).collect(),
             reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),

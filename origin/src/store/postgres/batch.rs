@@ -4,7 +4,11 @@
 //! so is everything after it. The lock is the row of `products`, one a SKU, taken in SKU order,
 //! so two replicas cannot deadlock; whoever holds it owns the SKU's stock rows at all locations.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{TryFutureExt, future::try_join_all, try_join};
 use onhand_wire::{Sku, Timestamp};
@@ -20,7 +24,7 @@ use crate::{
 
 /// Statements prepared once a session.
 struct Statements {
-    make: Statement,
+    create: Statement,
     lock: Statement,
     standing: Statement,
     /// For changes of locations and channels: replicas take turns, so each sees the other's seq.
@@ -38,9 +42,13 @@ pub(super) struct BatchSession {
     writes: write::Statements,
     topology: Arc<Topology>,
     term: u16,
+    planned_at: Instant,
     /// Whether commits wait for a synchronous standby, as the batch under way found it.
     synced: bool,
 }
+
+/// Planning takes some milliseconds.
+const PLANNED_FOR: Duration = Duration::from_secs(5);
 
 type Params<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
 
@@ -63,25 +71,28 @@ fn after() -> String {
 const DEAD: &str = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations
     WHERE sku = ANY($1) AND expires_at <= greatest(statement_timestamp(), (SELECT t FROM relay)) + interval '1 second'";
 
-/// A row to lock for a SKU that a command may create: deleted at seq 0, never published.
-const MAKE: &str = "INSERT INTO products (sku, name, deleted, seq, changed_at, search)
-    SELECT sku, '', true, 0, clock_timestamp(), '' FROM unnest($1::text[]) AS sku ORDER BY sku COLLATE \"C\"
-    ON CONFLICT DO NOTHING";
+/// A SKU that a command may create has no row to lock: batches that may create take turns. Taken
+/// before any row's lock, so nobody who holds it can be waited for in a circle.
+const CREATE: &str = "SELECT pg_advisory_xact_lock(7165321)"; // any number that nobody else uses
+
+/// Key by key, whatever the plan was made on: OFFSET keeps the planner from turning it round and
+/// reading all keys.
+const KEPT: &str = "SELECT k.* FROM unnest($1::text[], $2::text[]) AS asked (subject, key), LATERAL (
+        SELECT subject, key, digest, status, body FROM idempotency_keys
+        WHERE subject = asked.subject AND key = asked.key OFFSET 0) k";
 
 impl Statements {
     async fn prepare(client: &Client) -> Result<Self> {
         let lock = format!("SELECT {} FROM products WHERE sku = ANY($1) ORDER BY sku FOR UPDATE", row::ITEM);
         let stock = format!("SELECT {} FROM inventory_items WHERE sku = ANY($1)", row::STOCK);
-        let kept = "SELECT k.subject, k.key, k.digest, k.status, k.body FROM idempotency_keys k
-            JOIN unnest($1::text[], $2::text[]) AS asked (subject, key) ON k.subject = asked.subject AND k.key = asked.key";
         let reservations = "SELECT id, body::text FROM reservations WHERE id = ANY($1)";
         Ok(Self {
-            make: client.prepare(MAKE).await?,
+            create: client.prepare(CREATE).await?,
             lock: client.prepare(&lock).await?,
             standing: client.prepare(&standing()).await?,
             standing_locked: client.prepare(&format!("{} FOR UPDATE OF s", standing())).await?,
             stock: client.prepare(&stock).await?,
-            kept: client.prepare(kept).await?,
+            kept: client.prepare(KEPT).await?,
             reservations: client.prepare(reservations).await?,
             dead: client.prepare(DEAD).await?,
             after: client.prepare(&after()).await?,
@@ -93,7 +104,15 @@ impl BatchSession {
     pub(super) async fn open(session: Session) -> Result<Self> {
         let statements = Statements::prepare(&session.client).await?;
         let writes = write::Statements::prepare(&session.client).await?;
-        Ok(Self { session, statements, writes, topology: Arc::default(), term: 0, synced: false })
+        Ok(Self {
+            session,
+            statements,
+            writes,
+            topology: Arc::default(),
+            term: 0,
+            planned_at: Instant::now(),
+            synced: false,
+        })
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -109,6 +128,7 @@ impl BatchSession {
 
     pub(super) async fn run(&mut self, mut needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp> {
         self.session.take_warning();
+        self.plan_anew_now_and_then().await?;
         self.add_skus_of_reservations(&mut needs).await?;
         let prepared = match self.lock_and_read(&needs).await {
             Ok(mut state) => {
@@ -139,28 +159,36 @@ impl BatchSession {
         Ok(())
     }
 
+    /// A plan made while a table was nearly empty would read all of it, however long it has become.
+    async fn plan_anew_now_and_then(&mut self) -> Result<()> {
+        if self.planned_at.elapsed() >= PLANNED_FOR {
+            self.planned_at = Instant::now();
+            self.session.client.batch_execute("DISCARD PLANS").await?;
+        }
+        Ok(())
+    }
+
     async fn lock_and_read(&mut self, needs: &Needs) -> Result<State> {
         let (client, with) = (&self.session.client, &self.statements);
         let skus: Vec<&str> = needs.skus.iter().map(Sku::as_str).collect();
-        let make: Vec<&str> = needs.may_create.iter().map(Sku::as_str).collect();
         let ids: Vec<Uuid> = needs.reservations.iter().copied().collect();
         let (subjects, keys): (Vec<&str>, Vec<&str>) = needs.keys.iter().map(|(s, k)| (s.as_str(), k.as_str())).unzip();
-        let made = async {
-            if !make.is_empty() {
-                client.execute(&with.make, &[&make]).await?;
+        let may_create = async {
+            if needs.may_create {
+                client.execute(&with.create, &[]).await?;
             }
             Ok(())
         };
-        let (skus, keys, ids): (Params<1>, Params<2>, Params<1>) = ([&skus], [&subjects, &keys], [&ids]);
+        let (skus, keys, named): (Params<1>, Params<2>, Params<1>) = ([&skus], [&subjects, &keys], [&ids]);
         // Sent in this order, answered in this order; each read sees what the lock waited for.
         let (_, (), items, standing, stock, kept, records, dead) = try_join!(
             client.batch_execute("BEGIN"),
-            made,
+            may_create,
             client.query(&with.lock, &skus),
             client.query_one(if needs.topology { &with.standing_locked } else { &with.standing }, &[]),
             client.query(&with.stock, &skus),
-            client.query(&with.kept, &keys),
-            client.query(&with.reservations, &ids),
+            if_any(&subjects, client.query(&with.kept, &keys)),
+            if_any(&ids, client.query(&with.reservations, &named)),
             client.query(&with.dead, &skus),
         )?;
         self.judge_copy(&standing)?;
@@ -172,6 +200,7 @@ impl BatchSession {
             term: self.term,
             topology: self.topology.clone(),
             maintenance: standing.get::<_, bool>(2).then(|| standing.get(3)),
+            outbox: Uuid::now_v7(),
             ..State::default()
         };
         state.changes.lossless = (lossless != synced).then_some(synced);
@@ -231,6 +260,14 @@ impl BatchSession {
         }
         Ok(row::time(&after, 0))
     }
+}
+
+/// Nothing to ask for is not asked for.
+async fn if_any<T, E>(
+    of: &[T],
+    query: impl Future<Output = std::result::Result<Vec<Row>, E>>,
+) -> std::result::Result<Vec<Row>, E> {
+    if of.is_empty() { Ok(Vec::new()) } else { query.await }
 }
 
 /// Which SKUs' rows cannot be locked at once.

@@ -5,21 +5,21 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures_util::try_join;
 use onhand_wire::{Timestamp, event::Change};
-use tokio_postgres::{Client, Row, Statement, types::ToSql};
+use tokio_postgres::{Client, Statement, types::ToSql};
 use uuid::Uuid;
 
 use super::{row, session::Session};
-use crate::store::{OutboxRow, Result, Round, StoreError, sql};
+use crate::store::{
+    ROWS, Result, Round, Sent, StoreError,
+    outbox::{Key, Rows},
+};
 
 /// The relay's session. Its statements are prepared, because only those are sent at once and in order.
 pub(super) struct RelaySession {
     session: Session,
     moment: Statement,
     term: Statement,
-    items: Statement,
-    facts: Statement,
-    locations: Statement,
-    channels: Statement,
+    left: Statement,
     published: Statement,
     heartbeat: Statement,
 }
@@ -30,12 +30,7 @@ impl RelaySession {
         Ok(Self {
             moment: client.prepare(row::MOMENT).await?,
             term: client.prepare("SELECT term, good_since, system_id, timeline FROM origin_state").await?,
-            items: client.prepare(&sql::pending(0, row::ITEM, "products", "t.sku = o.sku")).await?,
-            facts: client
-                .prepare(&sql::pending(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location"))
-                .await?,
-            locations: client.prepare(&sql::pending(2, row::LOCATION, "locations", "t.location = o.location")).await?,
-            channels: client.prepare(&sql::pending(3, row::CHANNEL, "channels", "t.channel = o.location")).await?,
+            left: client.prepare(&left()).await?,
             published: client.prepare(PUBLISHED).await?,
             heartbeat: client.prepare(HEARTBEAT).await?,
             session,
@@ -47,19 +42,17 @@ impl RelaySession {
     }
 
     /// Deletes what was published, reads T, then takes the snapshot: every change committed before T
-    /// is in it, or was published. One round trip.
-    pub(super) async fn round(&self, published: &[Change]) -> Result<Round> {
+    /// is in it, or is under way, or was published. One round trip, and another if anything is left.
+    pub(super) async fn round(&self, sent: &Sent) -> Result<Round> {
         let client = &self.session.client;
-        let (_, t, (), term, items, facts, locations, channels, ()) = try_join!(
-            self.delete(published),
+        let sent_under = i32::from(sent.term);
+        let left: [&(dyn ToSql + Sync); 2] = [&sent.under_way, &sent_under];
+        let (_, t, (), term, left) = try_join!(
+            self.delete(sent),
             client.query_one(&self.moment, &[]),
             client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
             client.query_one(&self.term, &[]),
-            client.query(&self.items, &[]),
-            client.query(&self.facts, &[]),
-            client.query(&self.locations, &[]),
-            client.query(&self.channels, &[]),
-            client.batch_execute("COMMIT"),
+            client.query(&self.left, &left),
         )?;
         let own = &self.session.identity;
         let named = term.get::<_, Option<&str>>(2).zip(term.get::<_, Option<i64>>(3));
@@ -67,22 +60,24 @@ impl RelaySession {
             return Err(StoreError::AnotherCopy);
         }
         let (t, term, good_since) = (row::time(&t, 0), term.get::<_, i32>(0) as u16, term.get::<_, i32>(1) as u16);
-        let pending = pending(term, &items, &facts, &locations, &channels)?;
-        Ok(Round { t, term, good_since, pending })
+        let mut rows = Rows::default();
+        for found in &left {
+            rows.add(found.get(0), found.get(1))?;
+        }
+        if !left.is_empty() {
+            for change in states(client, &rows, term).await? {
+                rows.is(change);
+            }
+        }
+        client.batch_execute("COMMIT").await?;
+        Ok(Round { t, term, good_since, whole: left.len() < ROWS, pending: rows.pending() })
     }
 
-    /// Deletes what still has the version that was published, under the term that it was published under.
-    pub(super) async fn delete(&self, published: &[Change]) -> std::result::Result<u64, tokio_postgres::Error> {
-        if published.is_empty() {
+    pub(super) async fn delete(&self, sent: &Sent) -> std::result::Result<u64, tokio_postgres::Error> {
+        if sent.published.is_empty() {
             return Ok(0);
         }
-        let rows: Vec<OutboxRow<'_>> = published.iter().filter_map(OutboxRow::of).collect();
-        let kinds: Vec<i16> = rows.iter().map(|row| row.kind).collect();
-        let skus: Vec<&str> = rows.iter().map(|row| row.sku).collect();
-        let locations: Vec<&str> = rows.iter().map(|row| row.location).collect();
-        let seqs: Vec<i64> = rows.iter().map(|row| row.version.seq() as i64).collect();
-        let terms: Vec<i32> = rows.iter().map(|row| i32::from(row.version.term())).collect();
-        self.session.client.execute(&self.published, &[&kinds, &skus, &locations, &seqs, &terms]).await
+        self.session.client.execute(&self.published, &[&sent.published, &i32::from(sent.term)]).await
     }
 
     /// A durable commit of T and the lease: what an isolated old primary cannot do.
@@ -109,36 +104,58 @@ impl RelaySession {
     }
 }
 
-/// Here skipping locked rows is right: whoever holds one is writing a newer version.
-const PUBLISHED: &str = "DELETE FROM outbox o USING (
-        SELECT o.kind, o.sku, o.location FROM outbox o
-        JOIN unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::integer[]) AS p (kind, sku, location, seq, term)
-            ON o.kind = p.kind AND o.sku = p.sku AND o.location = p.location AND o.seq <= p.seq
-        WHERE p.term = (SELECT term FROM origin_state)
-        FOR UPDATE OF o SKIP LOCKED
-    ) AS gone WHERE o.kind = gone.kind AND o.sku = gone.sku AND o.location = gone.location";
+const PUBLISHED: &str = "DELETE FROM outbox WHERE id = ANY($1) AND $2 = (SELECT term FROM origin_state)";
+
+/// Never SKIP LOCKED: a skipped row would make the watermark a lie.
+fn left() -> String {
+    format!(
+        "SELECT id, keys FROM outbox WHERE id <> ALL($1) OR $2 <> (SELECT term FROM origin_state)
+        ORDER BY id LIMIT {ROWS}"
+    )
+}
 
 const HEARTBEAT: &str =
     "UPDATE relay SET holder = $1, t = greatest(t, $2), lease_until = clock_timestamp() + $3 * interval '1 microsecond'
     WHERE holder IS NULL OR holder = $1 OR lease_until < clock_timestamp()
     RETURNING greatest(clock_timestamp(), t)";
 
-fn pending(term: u16, items: &[Row], facts: &[Row], locations: &[Row], channels: &[Row]) -> Result<Vec<Change>> {
-    let mut pending = Vec::with_capacity(items.len() + facts.len() + locations.len() + channels.len());
-    for found in items {
-        pending.push(Change::Item(row::item(found, term)?));
+/// Each key's state in the snapshot of the transaction.
+async fn states(client: &Client, rows: &Rows, term: u16) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    let (mut items, mut facts, mut locations, mut channels) =
+        (Vec::new(), (Vec::new(), Vec::new()), Vec::new(), Vec::new());
+    for key in rows.keys() {
+        match key {
+            Key::Item(sku) => items.push(sku.as_str()),
+            Key::Fact(sku, location) => {
+                facts.0.push(sku.as_str());
+                facts.1.push(location.as_str());
+            }
+            Key::Location(location) => locations.push(location.as_str()),
+            Key::Channel(channel) => channels.push(channel.as_str()),
+        }
     }
-    for found in facts {
-        let (sku, location, held) = row::stock(found)?;
-        pending.push(Change::Fact(held.fact(&sku, &location, term)));
+    let (sku, location) = (&facts.0, &facts.1);
+    for found in client.query(&format!("SELECT {} FROM products WHERE sku = ANY($1)", row::ITEM), &[&items]).await? {
+        changes.push(Change::Item(row::item(&found, term)?));
     }
-    for found in locations {
-        pending.push(Change::Location(row::location(found, term)?));
+    let stock = format!(
+        "SELECT {} FROM inventory_items JOIN unnest($1::text[], $2::text[]) AS k (sku, location) USING (sku, location)",
+        row::STOCK
+    );
+    for found in client.query(&stock, &[sku, location]).await? {
+        let (sku, location, held) = row::stock(&found)?;
+        changes.push(Change::Fact(held.fact(&sku, &location, term)));
     }
-    for found in channels {
-        pending.push(Change::Channel(row::channel(found, term)?));
+    let sql = format!("SELECT {} FROM locations WHERE location = ANY($1)", row::LOCATION);
+    for found in client.query(&sql, &[&locations]).await? {
+        changes.push(Change::Location(row::location(&found, term)?));
     }
-    Ok(pending)
+    let sql = format!("SELECT {} FROM channels WHERE channel = ANY($1)", row::CHANNEL);
+    for found in client.query(&sql, &[&channels]).await? {
+        changes.push(Change::Channel(row::channel(&found, term)?));
+    }
+    Ok(changes)
 }
 
 pub(super) async fn drop_keys(client: &Client, age: Duration) -> std::result::Result<u64, tokio_postgres::Error> {

@@ -75,18 +75,16 @@ impl Session {
 fn settings(purpose: Purpose, timeouts: Timeouts) -> String {
     let (statement, lock) = (timeouts.statement.as_millis(), timeouts.lock.as_millis());
     match purpose {
-        // Generic plans and no sequential scans: a plan made while a table was empty would otherwise stay.
+        // Generic plans, row by row through indexes, whatever a table was when the plan was made.
         // A frozen origin must not keep its row locks.
         Purpose::Batch => format!(
             "SET statement_timeout = {statement}; SET lock_timeout = {lock};
              SET idle_in_transaction_session_timeout = {statement};
              SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
-             SET jit = off; SET client_min_messages = warning;
+             SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET client_min_messages = warning;
              UPDATE origin_state SET connects = connects + 1"
         ),
-        // The outbox is short, what it is joined to is long: row by row, whatever the plan was made on.
-        // A bitmap would read every dead entry of the outbox's index again and again; a plain scan
-        // marks them.
+        // What is left of the outbox is short, what it names is in long tables: row by row here, too.
         // Deleting published rows needs no durability: at worst they are published again.
         Purpose::Relay => format!(
             "SET statement_timeout = {statement}; SET synchronous_commit = off; SET jit = off;

@@ -1,14 +1,15 @@
 //! What a batch writes: one set-based statement a table, rows in key order.
 
 use futures_util::future::BoxFuture;
+use onhand_wire::Timestamp;
 use tokio_postgres::{Client, Statement, types::ToSql};
 use uuid::Uuid;
 
 use super::row::utc;
 use crate::{
     record::OpenAllocation,
-    state::State,
-    store::{Result, words::search_text},
+    state::{LedgerLine, State},
+    store::{Result, outbox, words::search_text},
 };
 
 pub(super) struct Statements {
@@ -55,14 +56,17 @@ const RELEASE: &str =
 const ALLOCATE: &str = "INSERT INTO allocations (reservation, line, sku, location, quantity, expires_at)
     SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[])";
 
+/// Lines that count from one number of the sequence; a batch of more draws several.
+const LEDGER_LINES: usize = 1 << 14;
 const LEDGER: &str = "INSERT INTO ledger (at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
-        reserved_after, seq, reservation, correlation, policy)
-    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[],
-        $10::bigint[], $11::bigint[], $12::uuid[], $13::text[], $14::text[]::json[])";
+        reserved_after, seq, reservation, correlation, policy, id)
+    SELECT $1, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after, seq, reservation,
+        correlation, policy::json, (SELECT nextval('ledger_batches') << 14) + line
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],
+        $11::bigint[], $12::uuid[], $13::text[], $14::text[]) WITH ORDINALITY AS u (actor, kind, reason, sku, location,
+        on_hand_before, reserved_before, on_hand_after, reserved_after, seq, reservation, correlation, policy, line)";
 
-const OUTBOX: &str = "INSERT INTO outbox (kind, sku, location, seq)
-    SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[])
-    ON CONFLICT (kind, sku, location) DO UPDATE SET seq = excluded.seq";
+const OUTBOX: &str = "INSERT INTO outbox (id, keys) VALUES ($1, $2)";
 
 const KEEP: &str = "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at)
     SELECT *, $6 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::integer[], $5::text[])";
@@ -124,7 +128,7 @@ impl Statements {
     /// The batch's writes in order; each is sent when first polled.
     pub(super) fn all<'a>(&'a self, client: &'a Client, state: &'a State) -> Vec<BoxFuture<'a, Result<()>>> {
         let changes = &state.changes;
-        let (open, pending) = (open_allocations(state), outbox_rows(state));
+        let (open, keys) = (open_allocations(state), outbox::keys(state));
         let mut writes: Vec<(&Statement, Params)> = Vec::new();
         let mut push = |wanted: bool, statement: &'a Statement, params: &dyn Fn() -> Params| {
             if wanted {
@@ -143,8 +147,10 @@ impl Statements {
             boxed1(changes.reservations.iter().copied().collect::<Vec<_>>())
         });
         push(!open.is_empty(), &self.allocate, &|| allocations(&open));
-        push(!changes.ledger.is_empty(), &self.ledger, &|| ledger(state));
-        push(!pending.is_empty(), &self.outbox, &|| outbox(&pending));
+        for lines in changes.ledger.chunks(LEDGER_LINES) {
+            push(true, &self.ledger, &|| ledger(lines, state.now));
+        }
+        push(keys.is_some(), &self.outbox, &|| boxed2(state.outbox, keys.clone()));
         push(!changes.kept.is_empty(), &self.keep, &|| kept(state));
         for location in changes.locations.values() {
             push(true, &self.location, &|| location_row(location));
@@ -259,9 +265,9 @@ fn allocations(open: &[OpenAllocation]) -> Params {
     )
 }
 
-fn ledger(state: &State) -> Params {
+fn ledger(lines: &[LedgerLine], now: Timestamp) -> Params {
     let mut params = columns!(
-        state.changes.ledger.iter(),
+        lines.iter(),
         |line| line.actor.clone(),
         line.kind,
         line.reason.clone(),
@@ -276,34 +282,8 @@ fn ledger(state: &State) -> Params {
         line.correlation.clone(),
         line.policy.as_ref().map(|policy| serde_json::to_string(policy).expect("plain data encodes"))
     );
-    params.insert(0, Box::new(utc(state.now)));
+    params.insert(0, Box::new(utc(now)));
     params
-}
-
-/// Kind, SKU, location, seq.
-type OutboxRow = (i16, String, String, i64);
-
-/// In the outbox's key order.
-fn outbox_rows(state: &State) -> Vec<OutboxRow> {
-    let changes = &state.changes;
-    let items = changes.items.iter().map(|sku| (0, sku.to_string(), String::new(), state.items[sku].version.seq()));
-    let facts = changes
-        .stock
-        .iter()
-        .map(|(sku, location)| (1, sku.to_string(), location.to_string(), state.stock[sku][location].seq));
-    let locations =
-        changes.locations.values().map(|row| (2, String::new(), row.location.to_string(), row.version.seq()));
-    let channels = changes.channels.values().map(|row| (3, String::new(), row.channel.to_string(), row.version.seq()));
-    items
-        .chain(facts)
-        .chain(locations)
-        .chain(channels)
-        .map(|(kind, sku, location, seq)| (kind, sku, location, seq as i64))
-        .collect()
-}
-
-fn outbox(rows: &[OutboxRow]) -> Params {
-    columns!(rows, |row| row.0, row.1.clone(), row.2.clone(), row.3)
 }
 
 #[allow(unused_variables)] // as above

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
 
 use super::{now_in_tx, row};
 use crate::{
     record::{OpenAllocation, Record},
     state::{Kept, State, Topology},
-    store::{Needs, Result, StoreError, words::search_text},
+    store::{Needs, Result, StoreError, outbox, words::search_text},
 };
 
 pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<State> {
     let (term, _) = row::term(connection)?;
-    let mut state = State { now: now_in_tx(connection)?, term, ..State::default() };
+    let mut state = State { now: now_in_tx(connection)?, term, outbox: Uuid::now_v7(), ..State::default() };
     state.topology = Arc::new(topology(connection, term)?);
     state.maintenance = super::read::standing(connection)?.maintenance;
     for id in &needs.reservations {
@@ -78,6 +79,7 @@ pub(super) fn write_in_tx(connection: &Connection, state: &State) -> Result<()> 
     reservations(connection, state)?;
     ledger(connection, state)?;
     keys(connection, state)?;
+    outbox_row(connection, state)?;
     if let Some(maintenance) = &state.changes.maintenance {
         let sql = "UPDATE origin_state SET maintenance = ?1, message = ?2";
         connection.execute(sql, params![maintenance.maintenance_mode, maintenance.message])?;
@@ -107,7 +109,6 @@ fn items(connection: &Connection, state: &State) -> Result<()> {
             item.changed_at.micros(),
             search_text(item)
         ])?;
-        outbox(connection, 0, sku.as_str(), "", seq)?;
     }
     Ok(())
 }
@@ -134,7 +135,6 @@ fn stock(connection: &Connection, state: &State) -> Result<()> {
             held.changed_at.micros(),
             held.deleted
         ])?;
-        outbox(connection, 1, sku.as_str(), location.as_str(), held.seq as i64)?;
     }
     Ok(())
 }
@@ -158,7 +158,6 @@ fn topology_rows(connection: &Connection, state: &State) -> Result<()> {
             seq,
             row.changed_at.micros()
         ])?;
-        outbox(connection, 2, "", row.location.as_str(), seq)?;
     }
     let sql = format!("INSERT OR REPLACE INTO channels ({}) VALUES (?1, ?2, ?3, ?4, ?5)", row::CHANNEL);
     for row in state.changes.channels.values() {
@@ -171,14 +170,15 @@ fn topology_rows(connection: &Connection, state: &State) -> Result<()> {
             seq,
             row.changed_at.micros()
         ])?;
-        outbox(connection, 3, "", row.channel.as_str(), seq)?;
     }
     Ok(())
 }
 
-fn outbox(connection: &Connection, kind: i16, sku: &str, location: &str, seq: i64) -> Result<()> {
-    let sql = "INSERT OR REPLACE INTO outbox (kind, sku, location, seq) VALUES (?1, ?2, ?3, ?4)";
-    connection.prepare_cached(sql)?.execute(params![kind, sku, location, seq])?;
+fn outbox_row(connection: &Connection, state: &State) -> Result<()> {
+    if let Some(keys) = outbox::keys(state) {
+        let mut statement = connection.prepare_cached("INSERT INTO outbox (id, keys) VALUES (?1, ?2)")?;
+        statement.execute(params![state.outbox.to_string(), keys])?;
+    }
     Ok(())
 }
 

@@ -7,34 +7,72 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::{now_in_tx, row};
-use crate::store::{OutboxRow, Result, Round, sql};
+use crate::store::{
+    ROWS, Result, Round, Sent,
+    outbox::{Key, Rows},
+};
 
-pub(super) fn round_in_tx(connection: &Connection, published: &[Change]) -> Result<Round> {
+pub(super) fn round_in_tx(connection: &Connection, sent: &Sent) -> Result<Round> {
     let t = now_in_tx(connection)?;
     let (term, good_since) = row::term(connection)?;
-    delete_in_tx(connection, published)?;
-    let items = sql::pending(0, row::ITEM, "products", "t.sku = o.sku");
-    let mut pending = row::all(connection, &items, [], |found| Ok(Change::Item(row::item(found, term)?)))?;
-    let facts = sql::pending(1, row::STOCK, "inventory_items", "t.sku = o.sku AND t.location = o.location");
-    pending.extend(row::all(connection, &facts, [], |found| {
-        let (sku, location, held) = row::stock(found)?;
-        Ok(Change::Fact(held.fact(&sku, &location, term)))
-    })?);
-    let locations = sql::pending(2, row::LOCATION, "locations", "t.location = o.location");
-    pending.extend(row::all(connection, &locations, [], |found| Ok(Change::Location(row::location(found, term)?)))?);
-    let channels = sql::pending(3, row::CHANNEL, "channels", "t.channel = o.location");
-    pending.extend(row::all(connection, &channels, [], |found| Ok(Change::Channel(row::channel(found, term)?)))?);
-    Ok(Round { t, term, good_since, pending })
+    delete_in_tx(connection, sent)?;
+    let under_way = |id: &Uuid| sent.term == term && sent.under_way.contains(id);
+    let mut left = row::all(connection, "SELECT id, keys FROM outbox ORDER BY id", [], outbox_row)?;
+    left.retain(|(id, _)| !under_way(id));
+    let mut rows = Rows::default();
+    for (id, keys) in left.iter().take(ROWS) {
+        rows.add(*id, keys)?;
+    }
+    for change in states(connection, &rows, term)? {
+        rows.is(change);
+    }
+    Ok(Round { t, term, good_since, whole: left.len() <= ROWS, pending: rows.pending() })
 }
 
-pub(super) fn delete_in_tx(connection: &Connection, published: &[Change]) -> Result<()> {
-    let (term, _) = row::term(connection)?;
-    let sql = "DELETE FROM outbox WHERE kind = ?1 AND sku = ?2 AND location = ?3 AND seq <= ?4";
-    let mut statement = connection.prepare_cached(sql)?;
-    for row in published.iter().filter_map(OutboxRow::of).filter(|row| row.version.term() == term) {
-        statement.execute(params![row.kind, row.sku, row.location, row.version.seq() as i64])?;
+fn outbox_row(row: &rusqlite::Row<'_>) -> Result<(Uuid, String)> {
+    Ok((row::uuid(row, 0)?, row.get(1)?))
+}
+
+pub(super) fn delete_in_tx(connection: &Connection, sent: &Sent) -> Result<()> {
+    if row::term(connection)?.0 != sent.term {
+        return Ok(());
+    }
+    let mut statement = connection.prepare_cached("DELETE FROM outbox WHERE id = ?1")?;
+    for id in &sent.published {
+        statement.execute([id.to_string()])?;
     }
     Ok(())
+}
+
+/// Each key's state in the transaction.
+fn states(connection: &Connection, rows: &Rows, term: u16) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    for key in rows.keys() {
+        changes.extend(match key {
+            Key::Item(sku) => {
+                let sql = format!("SELECT {} FROM products WHERE sku = ?1", row::ITEM);
+                row::all(connection, &sql, [sku.as_str()], |found| Ok(Change::Item(row::item(found, term)?)))?
+            }
+            Key::Fact(sku, location) => {
+                let sql = format!("SELECT {} FROM inventory_items WHERE sku = ?1 AND location = ?2", row::STOCK);
+                row::all(connection, &sql, [sku.as_str(), location.as_str()], |found| {
+                    let (sku, location, held) = row::stock(found)?;
+                    Ok(Change::Fact(held.fact(&sku, &location, term)))
+                })?
+            }
+            Key::Location(location) => {
+                let sql = format!("SELECT {} FROM locations WHERE location = ?1", row::LOCATION);
+                row::all(connection, &sql, [location.as_str()], |found| {
+                    Ok(Change::Location(row::location(found, term)?))
+                })?
+            }
+            Key::Channel(channel) => {
+                let sql = format!("SELECT {} FROM channels WHERE channel = ?1", row::CHANNEL);
+                row::all(connection, &sql, [channel.as_str()], |found| Ok(Change::Channel(row::channel(found, term)?)))?
+            }
+        });
+    }
+    Ok(changes)
 }
 
 pub(super) fn heartbeat(

@@ -1,0 +1,22 @@
+//! Work that has a thread to itself.
+
+use tokio::{runtime, sync::oneshot};
+
+/// Runs `work` on a thread and a runtime of its own, so that it waits for nobody else's tasks; ends
+/// when the work does, or panics. Dropped, it drops the work at its next await.
+pub(crate) async fn own(name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    let (_stop, stopped) = oneshot::channel::<()>();
+    let (done, ended) = oneshot::channel();
+    let run = move || {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            tokio::select! {
+                () = work => {}
+                _ = stopped => {}
+            }
+        });
+        drop(done);
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).expect("a thread");
+    let _either_way = ended.await as Result<(), _>;
+}

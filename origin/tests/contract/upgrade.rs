@@ -1,0 +1,38 @@
+//! A database that an older program left.
+
+use onhand_origin::store::Sent;
+use onhand_wire::event::Change;
+
+use crate::shop::{Shop, sku};
+
+/// One of everything that V5 and later move; `now` in the database's own words.
+pub(crate) fn rows(now: &str) -> String {
+    format!(
+        "INSERT INTO locations (location, name, priority, enabled, pickup, seq, changed_at) VALUES ('a', 'A', 1, true, false, 1, {now});
+        INSERT INTO channels (channel, locations, allocation, seq, changed_at) VALUES ('web', '[\"a\"]', 'priority', 1, {now});
+        INSERT INTO products (sku, name, seq, changed_at, search) VALUES ('it''s', 'X', 1, {now}, '');
+        INSERT INTO inventory_items (sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, seq, changed_at, deleted)
+            VALUES ('it''s', 'a', 7, 0, 0, 0, 0, 2, {now}, false);
+        INSERT INTO ledger (at, actor, kind, sku, location, on_hand_before, on_hand_after, reserved_before, reserved_after, seq, correlation)
+            VALUES ({now}, 'x', 'set', 'it''s', 'a', 0, 3, 0, 0, 1, ''), ({now}, 'x', 'set', 'it''s', 'a', 3, 7, 0, 0, 2, '');
+        INSERT INTO outbox (kind, sku, location, seq) VALUES (0, 'it''s', '', 1), (1, 'it''s', 'a', 2), (2, '', 'a', 1), (3, '', 'web', 1);"
+    )
+}
+
+pub(crate) async fn the_rows_of_v4_are_there_after_an_upgrade(shop: Shop) {
+    assert!(shop.store.check_schema().await.is_err(), "it says to migrate");
+    shop.store.migrate().await.unwrap();
+    shop.store.check_schema().await.unwrap();
+    shop.store.settle_term(onhand_origin::store::FeedEnd::Empty).await.unwrap();
+    let round = shop.store.round(&Sent::default()).await.unwrap();
+    let pending: Vec<&Change> = round.pending.iter().flat_map(|row| &row.changes).collect();
+    assert!(
+        matches!(pending[..], [Change::Item(_), Change::Fact(fact), Change::Location(_), Change::Channel(_)] if fact.on_hand == 7),
+        "{pending:?}"
+    );
+    shop.count("it's", "a", 9).await;
+    let lines = shop.store.ledger(&sku("it's"), None, None, 10).await.unwrap();
+    let after: Vec<i64> = lines.iter().map(|line| line.after.on_hand).collect();
+    assert_eq!(after, [9, 7, 3], "newest first, the old ones behind");
+    shop.agrees().await;
+}
