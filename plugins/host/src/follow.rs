@@ -89,8 +89,11 @@ struct Follower<F> {
 impl<F: Fn(&str) -> Fetched> Follower<F> {
     fn run(mut self, mut reader: impl Reader) {
         let (mut again, mut pause) = (Instant::now(), SHORTEST_PAUSE);
-        while let Some(shared) = self.shared.upgrade() {
-            for value in reader.poll(WAIT) {
+        loop {
+            let values = reader.poll(WAIT);
+            // Not held while waiting: rules that nobody has any more hear of nothing.
+            let Some(shared) = self.shared.upgrade() else { return };
+            for value in values {
                 self.note(&shared, &value);
                 (again, pause) = (Instant::now(), SHORTEST_PAUSE);
             }

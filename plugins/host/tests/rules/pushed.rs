@@ -150,6 +150,8 @@ fn a_restart_without_an_origin_has_the_last_good_release() {
     becomes(&rules, 5);
     let wrong = [("wrong.json".to_owned(), WRONG.to_owned())].into();
     refuses(&rules, "wrong.json", || shelf.push("channel-buffer", &Release { fixtures: wrong, ..bucket(7) }));
+    let ended = Path::new(&config.cache_dir).join("channel-buffer.next.release");
+    eventually(|| (!ended.exists()).then_some(()));
     drop(rules);
 
     shelf.gone.store(true, Ordering::Relaxed);
