@@ -36,7 +36,7 @@ lint: ## Formatting and clippy, without warnings
 
 schemathesis: ## Fuzz the origin's API against its OpenAPI document; SCHEMATHESIS_SEED repeats a run
 	@tests/setup.sh build
-	cargo build --bin onhand
+	cargo build --workspace --bins
 	@tests/schemathesis.sh
 
 fuzz: plugins ## Fuzz the loader of rules and the checks of their answers for FUZZ_SECONDS (600)

@@ -1,7 +1,7 @@
 //! The relay: outbox → feed, then the watermark.
 //!
 //! What this process commits is handed to its relay, if that leads, and leaves at once. Rounds see to
-//! the rest, and to the promise: a round deletes what was published, reads T, takes a snapshot of
+//! the rest, and to the promise: a round deletes what was published, keeps T, takes a snapshot of
 //! the outbox, publishes every change of it that is not on its way already, waits until all of it
 //! is acknowledged, commits a heartbeat that stores T and renews the lease, and only then sends the
 //! watermark to every partition. Sequence order is not commit order, so there is no cursor; facts

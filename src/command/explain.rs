@@ -1,13 +1,16 @@
-//! `onhand explain`: what each tier holds of a SKU, and which of them is wrong.
+//! `onhand explain`: what each tier holds of a SKU, and which of them is wrong; or which rules decided
+//! a reservation.
 
 mod ask;
 mod finding;
+mod reservation;
 mod show;
 
 use std::{io::IsTerminal, process::ExitCode};
 
 use onhand_wire::Sku;
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::Done;
 use crate::config::Config;
@@ -21,15 +24,22 @@ use finding::{Finding, Grade};
 /// Shown are versions, what each channel sees and which rule changed that, and the last lines of the ledger.
 /// Ends with exit code 1 when a tier is wrong or cannot be reached.
 ///
+/// With --reservation instead of a SKU: the rules that were asked where its units come from, and what each said.
+///
 /// Examples:
 ///   onhand explain 22423
 ///   onhand explain "DOTCOM POST/A" --edges http://edge-1:8081,http://edge-2:8081 --origin http://origin-1:8090
 ///   onhand explain 22423 --json | jq '.findings[] | select(.grade == "wrong")'
+///   onhand explain --reservation 0193a1b2-7c4d-7e8f-9a0b-1c2d3e4f5a6b --json | jq '.calls[0]' > call.json
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// As callers spell it; with quotes where the shell needs them
-    sku: Sku,
+    #[arg(required_unless_present = "reservation", conflicts_with = "reservation")]
+    sku: Option<Sku>,
+    /// A reservation's id: the rules that decided it, as the origin kept them
+    #[arg(long, value_name = "ID")]
+    reservation: Option<Uuid>,
     /// Management addresses of the edges, with commas [default: edge.management of the configuration]
     #[arg(long, value_name = "URL,…", value_delimiter = ',')]
     edges: Vec<String>,
@@ -59,7 +69,7 @@ struct Report {
 }
 
 pub(super) async fn run(args: Args, config: Config) -> Done {
-    let Args { sku, edges, origin, token, lines, json } = args;
+    let Args { sku, reservation, edges, origin, token, lines, json } = args;
     let edges = if edges.is_empty() { vec![config.edge.management.clone()] } else { edges };
     let token = token.unwrap_or_else(|| config.edge.origin.token.expose().to_owned());
     if token.is_empty() {
@@ -70,6 +80,16 @@ pub(super) async fn run(args: Args, config: Config) -> Done {
     let Some(origin) = origin.or_else(|| config.edge.origin.urls.first().cloned()) else {
         return Err("--origin: none is given, and edge.origin.urls is empty".into());
     };
+    if let Some(id) = reservation {
+        let trace = reservation::trace(id, &origin, &token).await?;
+        if json {
+            println!("{}", serde_json::to_string_pretty(&trace)?);
+        } else {
+            print!("{}", reservation::report(&trace, std::io::stdout().is_terminal()));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(sku) = sku else { return Err("SKU: none is given".into()) };
     let Asked { edges, origin } = ask::all(&sku, &edges, &origin, &token, lines).await?;
     let findings = finding::all(&edges, &origin.facts);
     let verdict = findings.iter().map(|finding| finding.grade).max().unwrap_or(Grade::Right);

@@ -75,9 +75,10 @@ mod tests {
     #[tokio::test]
     async fn who_gives_up_gives_its_place_back() {
         let queue = Queue::new(1, 1);
+        let _somebody_else = queue.turns.acquire().await.unwrap();
         tokio::select! {
             biased;
-            _ = queue.turn() => panic!("the runtime has not come round yet"),
+            _ = queue.turn() => panic!("it was not its turn"),
             () = tokio::task::yield_now() => {}
         }
         assert_eq!(queue.len(), 0);

@@ -5,7 +5,7 @@ use axum::{
     http::request::Parts,
 };
 use onhand_wire::{
-    Problem,
+    Code, Problem,
     auth::{Claims, Scope},
     page::{Page, cursor, read_cursor, read_limit},
     request::parse,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Context, Reply, Shared, body, params::Params, whole, whole::Begun, write};
-use crate::record::Record;
+use crate::{record::Record, store::StoreError};
 
 /// Ids that a sweep's answer lists; all are counted.
 const LISTED: usize = 10_000;
@@ -120,13 +120,20 @@ pub(super) async fn release_expired(State(context): Shared, request: Request) ->
     context.end(ask, json!({"released": swept.ids.len(), "ids": listed}), swept.committed_at).await
 }
 
-/// Sends restock notifications that are due, now.
+/// Sends restock notifications that are due, now. A silent target is waited for no longer than the
+/// caller waits, and goes on being tried.
 pub(super) async fn restock(State(context): Shared, request: Request) -> Reply {
+    let headers = request.headers().clone();
     let ask = match begin(&context, request).await? {
         Begun::Fresh(ask) => *ask,
         Begun::Before(answer) => return Ok(whole::respond(answer, "")),
     };
-    let sent = context.restocker.look().await?;
+    let restocker = context.restocker.clone();
+    let look = tokio::spawn(async move { restocker.look().await });
+    let looked = tokio::time::timeout(context.patience(&headers)?, look).await.map_err(|_| {
+        Problem::new(Code::DeadlineExceeded, "a target does not answer; what is due goes on being sent")
+    })?;
+    let sent = looked.map_err(|error| StoreError::Unreachable(error.to_string()))??;
     let left = context.restocker.undelivered().await?;
     let body = json!({"sent": sent.sent, "pending": left.pending, "failed": left.failed});
     context.end(ask, body, None).await

@@ -121,6 +121,17 @@ pub(crate) async fn a_moment_covers_what_was_committed_before_it(shop: Shop) {
     }
 }
 
+/// Else a commit after the clock was set back would be acknowledged as of before T, and not be in it.
+pub(crate) async fn the_moment_of_a_round_is_kept(shop: Shop) {
+    let t = shop.store.round(&Sent::default()).await.unwrap().t;
+    let kept = if shop.is_postgres() { format!("t >= '{t}'") } else { format!("t >= {}", t.micros()) };
+    shop.sql(&format!(
+        "CREATE TABLE kept (t integer CHECK (t = 1)); INSERT INTO kept SELECT count(*) FROM relay WHERE {kept}"
+    ))
+    .await
+    .unwrap();
+}
+
 pub(crate) async fn own_holds_can_be_left_out(shop: Shop) {
     stocked(&shop).await;
     let mine = shop.hold_one("x", 4).await.unwrap();

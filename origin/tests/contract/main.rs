@@ -96,6 +96,7 @@ on_both!(
     feed::a_long_outbox_is_read_in_parts,
     feed::one_relay_leads_until_its_lease_ends,
     feed::a_moment_covers_what_was_committed_before_it,
+    feed::the_moment_of_a_round_is_kept,
     feed::own_holds_can_be_left_out,
     runbook::what_is_low_is_listed_since_it_crossed,
     runbook::what_is_held_most_comes_first,

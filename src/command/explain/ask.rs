@@ -47,7 +47,7 @@ pub(super) async fn all(
     token: &str,
     lines: u16,
 ) -> Result<Asked, Box<dyn std::error::Error>> {
-    let http = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let http = http()?;
     let name = utf8_percent_encode(sku.as_str(), NON_ALPHANUMERIC).to_string();
     let edges = join_all(edges.iter().map(|url| edge(&http, with_scheme(url), &name))).await;
     let url = with_scheme(origin);
@@ -56,8 +56,12 @@ pub(super) async fn all(
     Ok(Asked { edges, origin: Origin { url, facts, ledger } })
 }
 
+pub(super) fn http() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder().timeout(PATIENCE).build()
+}
+
 /// As an operator types it, and as `edge.management` has it.
-fn with_scheme(url: &str) -> String {
+pub(super) fn with_scheme(url: &str) -> String {
     let url = url.trim().trim_end_matches('/');
     if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
 }
@@ -96,7 +100,7 @@ async fn ledger(http: &reqwest::Client, url: &str, token: &str, name: &str, line
     Ok(serde_json::from_value(page["items"].take()).unwrap_or_default())
 }
 
-fn accepted(answer: reqwest::Response) -> Result<reqwest::Response, String> {
+pub(super) fn accepted(answer: reqwest::Response) -> Result<reqwest::Response, String> {
     match answer.status().as_u16() {
         200 => Ok(answer),
         401 | 403 => Err("the token is not accepted; it needs scope operator".to_owned()),
@@ -105,7 +109,7 @@ fn accepted(answer: reqwest::Response) -> Result<reqwest::Response, String> {
 }
 
 /// With its cause: "error sending request" alone helps nobody.
-fn told(error: reqwest::Error) -> String {
+pub(super) fn told(error: reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = &error;
     while let Some(next) = cause.source() {
         cause = next;

@@ -50,7 +50,7 @@ fn verdict(text: &mut String, report: &Report) {
     }
 }
 
-fn table(terminal: bool, header: &[&str]) -> Table {
+pub(super) fn table(terminal: bool, header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(if terminal { presets::UTF8_FULL_CONDENSED } else { presets::ASCII_MARKDOWN });
     table.set_header(header);

@@ -54,6 +54,24 @@ async fn a_reservation_replays_to_the_same_plan() {
     let ranks = calls[1].answer.as_ref().unwrap();
     assert_eq!((ranks.to_string().as_str(), replayed(&calls[1], "hostile-ranking")), ("[1,0]", ranks.to_string()));
 
-    let (_, calls) = trace(json!({"lines": [{"sku": "x", "quantity": 1}]})).await;
+    let explained = explain(&world, held["id"].as_str().unwrap(), &[]).await;
+    assert!(explained.contains("allocated by rank-b") && explained.contains("wrong_answer: "), "{explained}");
+    let printed = explain(&world, held["id"].as_str().unwrap(), &["--json"]).await;
+    let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    let printed: Vec<Captured> = serde_json::from_value(printed["calls"].clone()).unwrap();
+    assert_eq!(replayed(&printed[1], "hostile-ranking"), ranks.to_string(), "what is printed can be run again");
+
+    let (held, calls) = trace(json!({"lines": [{"sku": "x", "quantity": 1}]})).await;
     assert!(calls.is_empty(), "a built-in strategy decided");
+    let explained = explain(&world, held["id"].as_str().unwrap(), &[]).await;
+    assert!(explained.contains("a built-in strategy decided"), "{explained}");
+}
+
+/// What `onhand explain --reservation` prints.
+async fn explain(world: &World, id: &str, more: &[&str]) -> String {
+    let mut command = tokio::process::Command::new(world.binary());
+    command.args(["explain", "--reservation", id, "--origin", &world.origin(0).url()]).args(more);
+    let output = command.env("ONHAND_TOKEN_OPERATOR", &world.tokens.operator).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }

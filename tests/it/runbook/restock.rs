@@ -93,6 +93,22 @@ async fn a_crossing_is_told_once_even_over_a_restart() {
     assert!(published.contains(&("x".to_owned(), told[3].clone())), "{published:?}");
 }
 
+/// It takes the connection, and that is all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_target_is_waited_for_no_longer_than_the_caller_waits() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let webhooks = format!(r#"[{{url = "http://{}", secret = "{SECRET}"}}]"#, silent.local_addr().unwrap());
+    let builder = World::start().edges(0).env("ONHAND_ORIGIN__RESTOCK__EVERY", "1h");
+    let world = open(builder.env("ONHAND_ORIGIN__RESTOCK__WEBHOOKS", &webhooks)).await;
+    operator(&world).put("/inventory/products/x/policy", json!({"low_stock_at": 5})).await.expect(200);
+    hold(&world, 10, 600).await;
+    let call = operator(&world).call(reqwest::Method::POST, RESTOCK).header("onhand-timeout-ms", "300");
+    let began = std::time::Instant::now();
+    let told = call.json(json!({})).send().await;
+    assert_eq!((told.status, told.code().as_str()), (504, "deadline_exceeded"), "{}", told.text());
+    assert!(began.elapsed() < std::time::Duration::from_secs(4), "a webhook has five");
+}
+
 /// Two replicas, many crossings, nobody asked to wait: each is told once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_endpoint_sends_what_is_due() {

@@ -28,7 +28,7 @@ impl RelaySession {
     pub(super) async fn open(session: Session) -> Result<Self> {
         let client = &session.client;
         Ok(Self {
-            moment: client.prepare(row::MOMENT).await?,
+            moment: client.prepare(KEPT_MOMENT).await?,
             term: client.prepare("SELECT term, good_since, system_id, timeline FROM origin_state").await?,
             left: client.prepare(&left()).await?,
             published: client.prepare(PUBLISHED).await?,
@@ -41,8 +41,8 @@ impl RelaySession {
         self.session.client.is_closed()
     }
 
-    /// Deletes what was published, reads T, then takes the snapshot: every change committed before T
-    /// is in it, or is under way, or was published. One round trip, and another if anything is left.
+    /// Deletes what was published, takes T, then the snapshot: every change committed before T is in
+    /// it, or is under way, or was published. One round trip, and another if anything is left.
     pub(super) async fn round(&self, sent: &Sent) -> Result<Round> {
         let client = &self.session.client;
         let sent_under = i32::from(sent.term);
@@ -103,6 +103,10 @@ impl RelaySession {
         Ok(beat.map(|row| row::time(&row, 0)))
     }
 }
+
+/// T is kept before the snapshot is taken: should the clock be set back, no later commit's moment
+/// comes before it.
+const KEPT_MOMENT: &str = "UPDATE relay SET t = greatest(clock_timestamp(), t) RETURNING t";
 
 const PUBLISHED: &str = "DELETE FROM outbox WHERE id = ANY($1) AND $2 = (SELECT term FROM origin_state)";
 

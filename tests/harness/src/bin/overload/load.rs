@@ -27,18 +27,26 @@ pub(crate) struct Answers {
 }
 
 impl Call {
-    pub(crate) fn all(world: &World, skus: usize) -> [Self; 3] {
+    pub(crate) fn all(world: &World, skus: usize) -> [Self; 4] {
         let some = |count: usize| (0..count).map(|number| format!("s{}", number % skus)).collect::<Vec<_>>();
-        let query = serde_json::json!({ "skus": some(100) }).to_string();
+        let query = |count: usize| serde_json::json!({ "skus": some(count) }).to_string();
         let hold = serde_json::json!({"lines": [{"sku": "s1", "quantity": 1}]}).to_string();
         let (post, token) = ("POST", String::new());
         [
+            Self {
+                name: "a query of 500 SKUs, all in L1",
+                method: post,
+                path: "/v1/availability/query",
+                token: token.clone(),
+                body: query(500),
+                keyed: false,
+            },
             Self {
                 name: "a query of 100 SKUs, all in L1",
                 method: post,
                 path: "/v1/availability/query",
                 token: token.clone(),
-                body: query,
+                body: query(100),
                 keyed: false,
             },
             Self {

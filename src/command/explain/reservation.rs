@@ -1,0 +1,64 @@
+//! Which rules decided where a reservation's units come from.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{ask, show};
+
+/// Longer ones are cut: `--json` has all of it.
+const SHOWN: usize = 100;
+
+pub(super) async fn trace(id: Uuid, origin: &str, token: &str) -> Result<Value, Box<dyn std::error::Error>> {
+    let (http, url) = (ask::http()?, ask::with_scheme(origin));
+    let path = format!("{url}/internal/api/reservations/{id}/trace");
+    let answer = http.get(path).bearer_auth(token).send().await.map_err(ask::told);
+    let answer = answer.map_err(|why| format!("origin {url}: {why}"))?;
+    if answer.status().as_u16() == 404 {
+        return Err(format!("origin {url}: there is no reservation {id}").into());
+    }
+    Ok(ask::accepted(answer).map_err(|why| format!("origin {url}: {why}"))?.json().await?)
+}
+
+/// The report for people.
+pub(super) fn report(trace: &Value, terminal: bool) -> String {
+    let mut text = String::new();
+    let by = trace["allocated_by"].as_str().unwrap_or_default();
+    let calls = trace["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let _ = writeln!(text, "{}: allocated by {by}", trace["id"].as_str().unwrap_or_default());
+    if calls.is_empty() {
+        let _ = writeln!(text, "No rule was asked: a built-in strategy decided.");
+        return text;
+    }
+    let mut table = show::table(terminal, &["rule", "world", "answer, or why none", "input", "component"]);
+    for call in calls {
+        let word = |name: &str| call[name].as_str().unwrap_or_default().to_owned();
+        let said = match &call["answer"] {
+            Value::Null => format!("{}: {}", call["fault"]["reason"].as_str().unwrap_or_default(), fault(call)),
+            answer => answer.to_string(),
+        };
+        table.add_row([word("rule"), word("world"), cut(&said), short(&word("digest")), short(&word("component"))]);
+    }
+    let _ = writeln!(
+        text,
+        "\n{table}\n\ninput and component are the first digits of their SHA-256. With --json, an element of"
+    );
+    let _ = writeln!(text, "`calls` saved to a file can be run again: `onhand plugin replay FILE`.");
+    text
+}
+
+fn fault(call: &Value) -> &str {
+    call["fault"]["detail"].as_str().unwrap_or_default()
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= SHOWN {
+        return text.to_owned();
+    }
+    text.chars().take(SHOWN).chain("…".chars()).collect()
+}
+
+fn short(digest: &str) -> String {
+    digest.chars().take(12).collect()
+}
