@@ -2,12 +2,15 @@
 
 #![allow(dead_code, reason = "only their schemas are used")]
 
+mod releases;
+
 use std::collections::BTreeMap;
 
-use onhand_wire::{Fact, Item, LocationId, Sku, Timestamp, Version, release::Manifest, reservation};
+use onhand_wire::{Fact, Item, LocationId, Sku, Timestamp, Version, reservation};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub(super) use self::releases::{ChangedRule, ManifestPage, RulePage, WholeRelease};
 use crate::store::{Difference, LedgerEntry, runbook::LowStock};
 
 /// RFC 9457. Besides the common members, a code has its own.
@@ -216,46 +219,6 @@ struct StuckReservation {
     /// Still open, of all lines.
     units: i64,
     lines: Vec<OpenLine>,
-}
-
-#[derive(ToSchema)]
-pub(super) struct RulePage {
-    items: Vec<StandingRule>,
-    next_cursor: Option<String>,
-}
-
-#[derive(ToSchema)]
-struct StandingRule {
-    #[serde(flatten)]
-    manifest: Manifest,
-    /// Whether the topic has it.
-    announced: bool,
-}
-
-#[derive(ToSchema)]
-pub(super) struct ManifestPage {
-    items: Vec<Manifest>,
-    next_cursor: Option<String>,
-}
-
-#[derive(ToSchema)]
-pub(super) struct ChangedRule {
-    #[serde(flatten)]
-    manifest: Manifest,
-    /// False: it stood so already.
-    new: bool,
-}
-
-#[derive(ToSchema)]
-pub(super) struct WholeRelease {
-    /// In base64.
-    component: String,
-    /// The text of its NAME.toml.
-    settings: String,
-    /// The text of its NAME.wasm.sig.
-    signature: Option<String>,
-    /// By file name.
-    fixtures: BTreeMap<String, String>,
 }
 
 #[derive(ToSchema)]
