@@ -1,21 +1,24 @@
 //! What a batch writes: one set-based statement a table, rows in key order.
 
-use futures_util::future::BoxFuture;
-use onhand_wire::Timestamp;
-use tokio_postgres::{Client, Statement, types::ToSql};
-use uuid::Uuid;
+mod columns;
 
-use super::row::utc;
+use futures_util::future::BoxFuture;
+use tokio_postgres::{Client, Statement, types::ToSql};
+
+use self::columns::{
+    StockRows, allocations, channel_row, items, kept, ledger, levels, location_row, open_allocations, released,
+    reservations, stock,
+};
 use crate::{
-    record::OpenAllocation,
-    state::{LedgerLine, State},
-    store::{Result, outbox, words::search_text},
+    state::State,
+    store::{Result, outbox},
 };
 
 pub(super) struct Statements {
     items: Statement,
     new_stock: Statement,
     stock: Statement,
+    levels: Statement,
     new_reservations: Statement,
     reservations: Statement,
     close: Statement,
@@ -46,6 +49,11 @@ const ITEMS: &str =
 const STOCK_ROWS: &str = "unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
     $8::text[], $9::bigint[], $10::timestamptz[], $11::boolean[])
     AS u (sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted)";
+
+/// What most changes are: counts and holds, all of the batch's moment.
+const LEVELS: &str = "UPDATE inventory_items i SET on_hand = u.on_hand, reserved = u.reserved, seq = u.seq, changed_at = $6
+    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) AS u (sku, location, on_hand, reserved, seq)
+    WHERE i.sku = u.sku AND i.location = u.location";
 
 const CLOSE: &str = "DELETE FROM allocations WHERE reservation = ANY($1)";
 
@@ -108,6 +116,7 @@ impl Statements {
             items: client.prepare(ITEMS).await?,
             new_stock: client.prepare(&new_stock).await?,
             stock: client.prepare(&stock).await?,
+            levels: client.prepare(LEVELS).await?,
             new_reservations: client.prepare(&new_reservations).await?,
             reservations: client.prepare(&reservations).await?,
             close: client.prepare(CLOSE).await?,
@@ -136,8 +145,10 @@ impl Statements {
             }
         };
         push(!changes.items.is_empty(), &self.items, &|| items(state));
-        push(!changes.new_stock.is_empty(), &self.new_stock, &|| stock(state, true));
-        push(changes.stock.len() > changes.new_stock.len(), &self.stock, &|| stock(state, false));
+        let rows = StockRows::of(changes);
+        push(!rows.new.is_empty(), &self.new_stock, &|| stock(state, &rows.new));
+        push(!rows.whole.is_empty(), &self.stock, &|| stock(state, &rows.whole));
+        push(!rows.levels.is_empty(), &self.levels, &|| levels(state, &rows.levels));
         push(!changes.new_reservations.is_empty(), &self.new_reservations, &|| {
             reservations(state, &changes.new_reservations)
         });
@@ -185,142 +196,4 @@ fn boxed1(a: impl ToSql + Sync + Send + 'static) -> Params {
 
 fn boxed2(a: impl ToSql + Sync + Send + 'static, b: impl ToSql + Sync + Send + 'static) -> Params {
     vec![Box::new(a), Box::new(b)]
-}
-
-/// Gathers columns: one vector a column, one element a row.
-macro_rules! columns {
-    ($rows:expr, |$row:pat_param| $($column:expr),+ $(,)?) => {{
-        let rows: Vec<_> = $rows.into_iter().collect();
-        let params: Params = vec![$(Box::new(rows.iter().map(|$row| $column).collect::<Vec<_>>())),+];
-        params
-    }};
-}
-
-fn items(state: &State) -> Params {
-    columns!(
-        state.changes.items.iter().map(|sku| &state.items[sku]),
-        |item| item.sku.to_string(),
-        item.name.clone(),
-        item.brand.clone(),
-        serde_json::to_string(&item.attributes).expect("plain data encodes"),
-        item.price.as_ref().map(|price| price.amount),
-        item.price.as_ref().map(|price| price.currency.clone()),
-        item.active,
-        item.deleted,
-        item.version.seq() as i64,
-        utc(item.changed_at),
-        search_text(item)
-    )
-}
-
-#[allow(unused_variables)] // each column's closure uses a part of the row
-fn stock(state: &State, new: bool) -> Params {
-    let keys = state.changes.stock.iter().filter(|key| state.changes.new_stock.contains(*key) == new);
-    columns!(
-        keys.map(|(sku, location)| (sku, location, &state.stock[sku][location])),
-        |(sku, location, row)| sku.to_string(),
-        location.to_string(),
-        row.on_hand,
-        row.reserved,
-        row.safety_stock,
-        row.backorder_limit,
-        row.low_stock_at,
-        row.restock_at.as_ref().map(|at| at.as_str().to_owned()),
-        row.seq as i64,
-        utc(row.changed_at),
-        row.deleted
-    )
-}
-
-fn reservations(state: &State, ids: &std::collections::BTreeSet<Uuid>) -> Params {
-    columns!(
-        ids.iter().map(|id| &state.reservations[id]),
-        |record| record.id,
-        record.state.as_str(),
-        record.expires_at.map(utc),
-        utc(record.created_at),
-        serde_json::to_string(record).expect("plain data encodes")
-    )
-}
-
-fn released(state: &State) -> Params {
-    columns!(state.changes.released.iter(), |dead| dead.reservation, dead.line as i32, dead.location.to_string())
-}
-
-/// What the batch's new and changed reservations hold now.
-fn open_allocations(state: &State) -> Vec<OpenAllocation> {
-    let ids = state.changes.new_reservations.iter().chain(&state.changes.reservations);
-    ids.flat_map(|id| state.reservations[id].open()).collect()
-}
-
-fn allocations(open: &[OpenAllocation]) -> Params {
-    columns!(
-        open.iter(),
-        |open| open.reservation,
-        open.line as i32,
-        open.sku.to_string(),
-        open.location.to_string(),
-        open.quantity,
-        open.expires_at.map(utc)
-    )
-}
-
-fn ledger(lines: &[LedgerLine], now: Timestamp) -> Params {
-    let mut params = columns!(
-        lines.iter(),
-        |line| line.actor.clone(),
-        line.kind,
-        line.reason.clone(),
-        line.sku.to_string(),
-        line.location.to_string(),
-        line.before.0,
-        line.before.1,
-        line.after.0,
-        line.after.1,
-        line.seq as i64,
-        line.reservation,
-        line.correlation.clone(),
-        line.policy.as_ref().map(|policy| serde_json::to_string(policy).expect("plain data encodes"))
-    );
-    params.insert(0, Box::new(utc(now)));
-    params
-}
-
-#[allow(unused_variables)] // as above
-fn kept(state: &State) -> Params {
-    let mut params = columns!(
-        state.changes.kept.iter(),
-        |((subject, key), kept)| subject.clone(),
-        key.clone(),
-        kept.digest.to_vec(),
-        i32::from(kept.status),
-        kept.body.clone()
-    );
-    params.push(Box::new(utc(state.now)));
-    params
-}
-
-fn location_row(row: &onhand_wire::Location) -> Params {
-    vec![
-        Box::new(row.location.to_string()),
-        Box::new(row.name.clone()),
-        Box::new(row.region.clone()),
-        Box::new(row.priority),
-        Box::new(row.lat),
-        Box::new(row.lon),
-        Box::new(row.enabled),
-        Box::new(row.pickup),
-        Box::new(row.version.seq() as i64),
-        Box::new(utc(row.changed_at)),
-    ]
-}
-
-fn channel_row(row: &onhand_wire::Channel) -> Params {
-    vec![
-        Box::new(row.channel.to_string()),
-        Box::new(serde_json::to_string(&row.locations).expect("plain data encodes")),
-        Box::new(row.allocation.clone()),
-        Box::new(row.version.seq() as i64),
-        Box::new(utc(row.changed_at)),
-    ]
 }
