@@ -44,6 +44,7 @@ fuzz: plugins ## Fuzz the loader of rules and the checks of their answers for FU
 	PROPTEST_CASES=1000000 cargo test -p onhand-rules --lib properties
 
 audit: ## Licences, sources and bans of every dependency (advisories need the Internet)
+	@cargo deny --version >/dev/null 2>&1 || { echo "make audit needs cargo-deny: cargo install --locked cargo-deny"; exit 1; }
 	cargo deny check bans licenses sources
 
 demo: setup ## Play a real order stream through 2 edges and 2 origins on real servers

@@ -116,14 +116,9 @@ impl Rules {
         !self.set().views.is_empty()
     }
 
-    /// Whether any quote might be priced differently from the catalogue.
     /// Whether a quote must not fall back on the catalogue's prices.
     pub fn must_price(&self, channel: Option<&ChannelId>) -> bool {
         self.set().prices.of(channel).is_some_and(|slot| slot.refuse)
-    }
-
-    pub fn has_pricing(&self) -> bool {
-        !self.set().prices.is_empty()
     }
 
     /// Shares the lines out by a rule, within [`Config::batch_deadline`]. The plan is checked: known
@@ -132,21 +127,22 @@ impl Rules {
     /// # Errors
     /// Whatever went wrong; the built-in strategy is to be used.
     pub fn allocate(&self, rule: &str, input: &AllocationInput) -> Result<Plan, Fault> {
-        let set = self.set();
-        let Some(slot) = set.slots.get(rule).filter(|slot| slot.world == World::Allocation) else {
-            return Err(self.unknown(rule, "no allocation rule of this name is loaded"));
-        };
-        self.plan(slot, self.call(slot, Asked::Allocation(input)))
+        self.allocate_traced(rule, input, false).0
     }
 
-    /// As [`Rules::allocate`], with the call as it was, so that it can be kept with the plan, explained and
-    /// replayed. None: no release was asked.
-    pub fn allocate_captured(&self, rule: &str, input: &AllocationInput) -> (Result<Plan, Fault>, Option<Captured>) {
+    /// As [`Rules::allocate`], if `traced` with the call as it was, so that it can be kept with the plan,
+    /// explained and replayed. None: no release was asked.
+    pub fn allocate_traced(
+        &self,
+        rule: &str,
+        input: &AllocationInput,
+        traced: bool,
+    ) -> (Result<Plan, Fault>, Option<Captured>) {
         let set = self.set();
         let Some(slot) = set.slots.get(rule).filter(|slot| slot.world == World::Allocation) else {
             return (Err(self.unknown(rule, "no allocation rule of this name is loaded")), None);
         };
-        let (answer, call) = self.call_captured(slot, Asked::Allocation(input));
+        let (answer, call) = self.call_traced(slot, Asked::Allocation(input), traced);
         (self.plan(slot, answer), call)
     }
 
@@ -164,24 +160,21 @@ impl Rules {
     /// # Errors
     /// Whatever went wrong; the rule is to be taken as abstaining.
     pub fn rank(&self, rule: &str, input: &AllocationInput) -> Result<Vec<Option<i32>>, Fault> {
-        let set = self.set();
-        let Some(slot) = set.slots.get(rule).filter(|slot| slot.world.by_name()) else {
-            return Err(self.unknown(rule, "no allocation or ranking rule of this name is loaded"));
-        };
-        self.ranks(slot, self.call(slot, Asked::Ranking(input)))
+        self.rank_traced(rule, input, false).0
     }
 
-    /// As [`Rules::rank`], with the call as it was.
-    pub fn rank_captured(
+    /// As [`Rules::rank`], if `traced` with the call as it was.
+    pub fn rank_traced(
         &self,
         rule: &str,
         input: &AllocationInput,
+        traced: bool,
     ) -> (Result<Vec<Option<i32>>, Fault>, Option<Captured>) {
         let set = self.set();
         let Some(slot) = set.slots.get(rule).filter(|slot| slot.world.by_name()) else {
             return (Err(self.unknown(rule, "no allocation or ranking rule of this name is loaded")), None);
         };
-        let (answer, call) = self.call_captured(slot, Asked::Ranking(input));
+        let (answer, call) = self.call_traced(slot, Asked::Ranking(input), traced);
         (self.ranks(slot, answer), call)
     }
 
@@ -221,22 +214,25 @@ impl Rules {
         })
     }
 
-    /// As [`Rules::call`]; none where no release is in use and failing would refuse nobody.
+    /// None where no release is in use and failing would refuse nobody.
     fn call_if_any(&self, slot: &Arc<Slot>, asked: Asked<'_>) -> Option<Result<Answer, Fault>> {
         match slot.choose(asked) {
             None if !slot.refuse => None,
-            _ => Some(self.call(slot, asked)),
+            _ => Some(self.call_traced(slot, asked, false).0),
         }
     }
 
-    fn call(&self, slot: &Arc<Slot>, asked: Asked<'_>) -> Result<Answer, Fault> {
-        let Some(rule) = slot.choose(asked) else { return Err(slot.nobody()) };
-        self.call_release(slot, rule, asked)
-    }
-
-    fn call_captured(&self, slot: &Arc<Slot>, asked: Asked<'_>) -> (Result<Answer, Fault>, Option<Captured>) {
+    fn call_traced(
+        &self,
+        slot: &Arc<Slot>,
+        asked: Asked<'_>,
+        traced: bool,
+    ) -> (Result<Answer, Fault>, Option<Captured>) {
         let Some(rule) = slot.choose(asked) else { return (Err(slot.nobody()), None) };
         let answer = self.call_release(slot, rule, asked);
+        if !traced {
+            return (answer, None);
+        }
         let fault = answer
             .as_ref()
             .err()

@@ -76,13 +76,8 @@ impl Ask<'_> {
         let lines = asked(&tried);
         let stock = offers(&tried, &lines);
         let input = self.input(&tried, lines, stock);
-        let answer = if self.traced {
-            let (answer, call) = self.rules.allocate_captured(rule, &input);
-            self.trace.extend(call);
-            answer
-        } else {
-            self.rules.allocate(rule, &input)
-        };
+        let (answer, call) = self.rules.allocate_traced(rule, &input, self.traced);
+        self.trace.extend(call);
         let Ok(answer) = answer else { return false };
         for planned in answer.allocations {
             tried.give(planned.line as usize, &planned.location, planned.quantity);

@@ -64,13 +64,8 @@ impl Ask<'_> {
                 tracing::warn!(rule, "a rule of the channel's allocation is not loaded; it abstains");
                 continue;
             }
-            let answer = if self.traced {
-                let (answer, call) = self.rules.rank_captured(rule, &input);
-                self.trace.extend(call);
-                answer
-            } else {
-                self.rules.rank(rule, &input)
-            };
+            let (answer, call) = self.rules.rank_traced(rule, &input, self.traced);
+            self.trace.extend(call);
             if let Ok(answer) = answer {
                 decided.push(rule);
                 ranks.push(answer);
