@@ -90,9 +90,13 @@ impl Cache {
         loaded.into_iter().next().unwrap_or(Err(LoadError::Stopped))
     }
 
-    /// Every one of L1, in the order asked; none if any must be loaded.
-    pub(crate) fn all_hits(&self, skus: &[Sku], need: &Need) -> Option<Vec<Loaded>> {
-        skus.iter().map(|sku| self.hit(sku.as_str(), need).ok()).collect()
+    /// All of them, in the order asked, or why one can't be had.
+    pub(crate) async fn all(&self, skus: &[Sku], need: &Need) -> Result<Vec<Loaded>, LoadError> {
+        // As a rule L1 has every one, and nothing but the answer is built up.
+        match skus.iter().map(|sku| self.hit(sku.as_str(), need)).collect() {
+            Ok(hits) => Ok(hits),
+            Err(_must_load) => self.find_all(skus, need).await.into_iter().collect(),
+        }
     }
 
     /// Both, for many, in the order asked; the misses go together.

@@ -18,6 +18,18 @@ use crate::relay::make_topic;
 /// A record that is not acknowledged by then has failed, and is no longer on its way.
 pub(crate) const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
 
+/// What every producer of an origin has in common.
+pub(crate) fn producing(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", "onhand-origin")
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("message.timeout.ms", ACKNOWLEDGED_WITHIN.as_millis().to_string());
+    config
+}
+
 /// How a topic that is missing is made.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
@@ -39,13 +51,7 @@ pub struct Topic {
 impl Topic {
     /// Connects when first used.
     pub fn new(brokers: &str, name: &str, shape: Shape) -> Result<Self, KafkaError> {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", brokers)
-            .set("client.id", "onhand-origin")
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("message.timeout.ms", ACKNOWLEDGED_WITHIN.as_millis().to_string());
+        let config = producing(brokers);
         let (producer, admin) = (config.create()?, config.create()?);
         Ok(Self { producer, admin, name: name.to_owned(), shape, there: AtomicBool::new(false) })
     }

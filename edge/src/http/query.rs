@@ -36,10 +36,7 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let moment = Moment::begin(node, &head.headers, Instant::now()).await?;
     let snapshot = node.topology.snapshot();
     let ask = query.resolve(&snapshot)?;
-    let loaded = match node.cache.all_hits(&skus, &moment.need) {
-        Some(hits) => hits,
-        None => node.cache.find_all(&skus, &moment.need).await.into_iter().collect::<Result<Vec<_>, _>>()?,
-    };
+    let loaded = node.cache.all(&skus, &moment.need).await?;
     let reply = promised(node, &moment, &skus, &loaded, shown(node, &skus, ask, &snapshot, &loaded).await);
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)

@@ -30,8 +30,7 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let snapshot = node.topology.snapshot();
     let channel = wanted.channel.as_ref().map(|id| ask::known_channel(&snapshot, id)).transpose()?;
     let skus: Vec<Sku> = wanted.lines.iter().map(|line| line.sku.clone()).collect();
-    let loaded = node.cache.find_all(&skus, &moment.need).await;
-    let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let loaded = node.cache.all(&skus, &moment.need).await?;
     let stocks = skus.iter().zip(&loaded).map(|(sku, loaded)| known(sku, loaded)).collect::<Result<Vec<_>, _>>()?;
     let scene = Scene { channel, snapshot: &snapshot, rules: &node.rules, at: moment.as_of.t };
     let quote = quote::quote(&wanted, &stocks, &scene)?;

@@ -42,8 +42,7 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Fa
     }
     let watch = node.cache.watch(&wanted.skus);
     let generation = watch.generation();
-    let loaded = node.cache.find_all(&wanted.skus, &moment.need).await;
-    let loaded = loaded.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let loaded = node.cache.all(&wanted.skus, &moment.need).await?;
     let last = headers.get(LAST_EVENT_ID).and_then(|id| Resume::decode(id.as_bytes(), &wanted));
     // A caller that comes back is told of what was deleted meanwhile by an event.
     let unknown = wanted.skus.iter().zip(&loaded).find(|(_, loaded)| !loaded.entry.stock.known());

@@ -19,10 +19,8 @@ use rdkafka::{
 };
 
 use super::{Feed, FeedError, Record};
-use crate::store::FeedEnd;
+use crate::{store::FeedEnd, topic::producing};
 
-/// A record that is not acknowledged by then fails its round, which is then made again.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
 /// How often the partition count is looked at.
 const LOOK: Duration = Duration::from_secs(10);
 const ASK: Duration = Duration::from_secs(5);
@@ -42,16 +40,8 @@ pub struct KafkaFeed {
 impl KafkaFeed {
     /// Connects when first used, so that Kafka's absence never stops the origin's writes.
     pub fn new(brokers: &str, topic: &str, new_partitions: i32, new_replication: i32) -> Result<Self, FeedError> {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", brokers)
-            .set("client.id", "onhand-origin")
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("linger.ms", "0")
-            .set("socket.nagle.disable", "true")
-            .set("message.timeout.ms", ACKNOWLEDGED_WITHIN.as_millis().to_string())
-            .set("reconnect.backoff.max.ms", "1000");
+        let mut config = producing(brokers);
+        config.set("linger.ms", "0").set("socket.nagle.disable", "true").set("reconnect.backoff.max.ms", "1000");
         let failed = |error: KafkaError| FeedError(error.to_string());
         Ok(Self {
             producer: config.create().map_err(failed)?,

@@ -37,8 +37,6 @@ pub(super) struct Lead<'a> {
     under_way: VecDeque<(u64, Uuid)>,
     /// Rows that are published, and perhaps still there.
     published: Vec<Uuid>,
-    /// Given to the round under way to be deleted.
-    deleting: Vec<Uuid>,
     /// The deletion of a part, while a long round's records are on their way.
     deletion: Option<JoinHandle<Result<Vec<Uuid>, RoundError>>>,
     /// Rows that rounds have read: what is handed over of them comes late, and may be older.
@@ -66,6 +64,8 @@ pub(super) struct Read {
     pub(super) round: Round,
     pub(super) partitions: i32,
     pub(super) started: Instant,
+    /// The rows that it deleted.
+    deleted: Vec<Uuid>,
 }
 
 impl<'a> Lead<'a> {
@@ -82,7 +82,6 @@ impl<'a> Lead<'a> {
             counted: (0, 0),
             under_way: VecDeque::new(),
             published: Vec::new(),
-            deleting: Vec::new(),
             deletion: None,
             read: HashSet::new(),
             meanwhile: HashMap::new(),
@@ -101,7 +100,7 @@ impl<'a> Lead<'a> {
         // What is acknowledged need not be sent again by whoever leads next. If the connection is lost,
         // it is.
         if !self.published.is_empty() {
-            let _lost_with_its_connection = self.relay.store.published(&self.sent()).await;
+            let _lost_with_its_connection = self.relay.store.published(&self.take_sent()).await;
         }
         ended
     }
@@ -131,18 +130,20 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// What it has sent, for the store.
-    fn sent(&self) -> Sent {
-        let under_way = self.under_way.iter().map(|(_, row)| *row).collect();
-        Sent { term: self.found.map_or(0, |found| found.term), published: self.published.clone(), under_way }
+    /// What it has sent, for the store, which deletes what is published.
+    fn take_sent(&mut self) -> Sent {
+        Sent {
+            term: self.found.map_or(0, |found| found.term),
+            published: std::mem::take(&mut self.published),
+            under_way: self.under_way.iter().map(|(_, row)| *row).collect(),
+        }
     }
 
     /// While a long round's records are on their way: what is acknowledged is deleted, so that progress is
     /// kept whatever happens, and the lease is renewed.
     fn while_waiting(&mut self) {
         if !self.published.is_empty() && self.deletion.is_none() && self.round_at.elapsed() >= BEAT {
-            let (relay, sent) = (self.relay.clone(), self.sent());
-            self.published.clear();
+            let (relay, sent) = (self.relay.clone(), self.take_sent());
             self.deletion = Some(tokio::spawn(async move {
                 relay.store.published(&sent).await?;
                 Ok(sent.published)
@@ -178,8 +179,7 @@ impl<'a> Lead<'a> {
         self.round_at = Instant::now();
         self.more = false;
         self.meanwhile.clear();
-        let sent = self.sent();
-        self.deleting = std::mem::take(&mut self.published);
+        let sent = self.take_sent();
         self.round = Some(tokio::spawn(read(self.relay.clone(), sent)));
     }
 
@@ -191,7 +191,7 @@ impl<'a> Lead<'a> {
             self.under_way.clear();
         }
         self.found = Some(Found { term: read.round.term, partitions: read.partitions });
-        let deleted = std::mem::take(&mut self.deleting);
+        let deleted = std::mem::take(&mut read.deleted);
         self.forget(deleted);
         let before = self.counted.0;
         std::mem::take(&mut read.round.pending).into_iter().for_each(|row| self.publish_row(row));
@@ -218,7 +218,7 @@ impl<'a> Lead<'a> {
     }
 
     /// What was committed under another term is left to a round; so is everything while the feed does
-    /// not keep up: the outbox has each key once.
+    /// not keep up: rounds merge what names a key more than once.
     fn publish_handed(&mut self) {
         let handed = self.relay.handoff.take();
         self.more |= handed.more;
@@ -297,7 +297,7 @@ async fn read(relay: Relay, sent: Sent) -> Result<Read, RoundError> {
     let started = Instant::now();
     let partitions = relay.feed.partitions().await?;
     // On another copy of the database it fails: the lead that begins anew raises the term first.
-    Ok(Read { round: relay.store.round(&sent).await?, partitions, started })
+    Ok(Read { round: relay.store.round(&sent).await?, partitions, started, deleted: sent.published })
 }
 
 /// Watermarks have none.

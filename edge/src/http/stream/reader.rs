@@ -161,8 +161,7 @@ impl Reader {
         self.generation = None;
         let Some(as_of) = self.node.freshness.as_of() else { return };
         let need = Need { as_of: as_of.t, ..Need::default() };
-        let loaded = self.node.cache.find_all(&self.wanted.skus, &need).await;
-        if let Ok(loaded) = loaded.into_iter().collect::<Result<Vec<_>, _>>() {
+        if let Ok(loaded) = self.node.cache.all(&self.wanted.skus, &need).await {
             self.seed(&loaded, generation);
         }
     }

@@ -263,7 +263,7 @@ impl BatchSession {
 }
 
 /// Nothing to ask for is not asked for.
-async fn if_any<T, E>(
+pub(super) async fn if_any<T, E>(
     of: &[T],
     query: impl Future<Output = std::result::Result<Vec<Row>, E>>,
 ) -> std::result::Result<Vec<Row>, E> {

@@ -8,7 +8,7 @@ use onhand_wire::{Timestamp, event::Change};
 use tokio_postgres::{Client, Statement, types::ToSql};
 use uuid::Uuid;
 
-use super::{row, session::Session};
+use super::{batch::if_any, row, session::Session};
 use crate::store::{
     ROWS, Result, Round, Sent, StoreError,
     outbox::{Key, Rows},
@@ -20,6 +20,10 @@ pub(super) struct RelaySession {
     moment: Statement,
     term: Statement,
     left: Statement,
+    items: Statement,
+    facts: Statement,
+    locations: Statement,
+    channels: Statement,
     published: Statement,
     heartbeat: Statement,
 }
@@ -31,6 +35,12 @@ impl RelaySession {
             moment: client.prepare(KEPT_MOMENT).await?,
             term: client.prepare("SELECT term, good_since, system_id, timeline FROM origin_state").await?,
             left: client.prepare(&left()).await?,
+            items: client.prepare(&format!("SELECT {} FROM products WHERE sku = ANY($1)", row::ITEM)).await?,
+            facts: client.prepare(&facts()).await?,
+            locations: client
+                .prepare(&format!("SELECT {} FROM locations WHERE location = ANY($1)", row::LOCATION))
+                .await?,
+            channels: client.prepare(&format!("SELECT {} FROM channels WHERE channel = ANY($1)", row::CHANNEL)).await?,
             published: client.prepare(PUBLISHED).await?,
             heartbeat: client.prepare(HEARTBEAT).await?,
             session,
@@ -42,7 +52,7 @@ impl RelaySession {
     }
 
     /// Deletes what was published, takes T, then the snapshot: every change committed before T is in
-    /// it, or is under way, or was published. One round trip, and another if anything is left.
+    /// it, or is under way, or was published. Two round trips.
     pub(super) async fn round(&self, sent: &Sent) -> Result<Round> {
         let client = &self.session.client;
         let sent_under = i32::from(sent.term);
@@ -64,13 +74,52 @@ impl RelaySession {
         for found in &left {
             rows.add(found.get(0), found.get(1))?;
         }
-        if !left.is_empty() {
-            for change in states(client, &rows, term).await? {
-                rows.is(change);
+        for change in self.states_and_commit(&rows, term).await? {
+            rows.is(change);
+        }
+        Ok(Round { t, term, good_since, whole: left.len() < ROWS, pending: rows.pending() })
+    }
+
+    /// Each key's state in the snapshot, which ends with it.
+    async fn states_and_commit(&self, rows: &Rows, term: u16) -> Result<Vec<Change>> {
+        let (mut items, mut skus, mut at) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut locations, mut channels) = (Vec::new(), Vec::new());
+        for key in rows.keys() {
+            match key {
+                Key::Item(sku) => items.push(sku.as_str()),
+                Key::Fact(sku, location) => {
+                    skus.push(sku.as_str());
+                    at.push(location.as_str());
+                }
+                Key::Location(location) => locations.push(location.as_str()),
+                Key::Channel(channel) => channels.push(channel.as_str()),
             }
         }
-        client.batch_execute("COMMIT").await?;
-        Ok(Round { t, term, good_since, whole: left.len() < ROWS, pending: rows.pending() })
+        let client = &self.session.client;
+        let facts: [&(dyn ToSql + Sync); 2] = [&skus, &at];
+        let (named_items, named_locations, named_channels) = ([&items as _], [&locations as _], [&channels as _]);
+        let (items, facts, locations, channels, ()) = try_join!(
+            if_any(&items, client.query(&self.items, &named_items)),
+            if_any(&skus, client.query(&self.facts, &facts)),
+            if_any(&locations, client.query(&self.locations, &named_locations)),
+            if_any(&channels, client.query(&self.channels, &named_channels)),
+            client.batch_execute("COMMIT"),
+        )?;
+        let mut changes = Vec::new();
+        for found in &items {
+            changes.push(Change::Item(row::item(found, term)?));
+        }
+        for found in &facts {
+            let (sku, location, held) = row::stock(found)?;
+            changes.push(Change::Fact(held.fact(&sku, &location, term)));
+        }
+        for found in &locations {
+            changes.push(Change::Location(row::location(found, term)?));
+        }
+        for found in &channels {
+            changes.push(Change::Channel(row::channel(found, term)?));
+        }
+        Ok(changes)
     }
 
     pub(super) async fn delete(&self, sent: &Sent) -> std::result::Result<u64, tokio_postgres::Error> {
@@ -118,49 +167,19 @@ fn left() -> String {
     )
 }
 
+/// Key by key, whatever the plan was made on, as in a batch's read of its keys.
+fn facts() -> String {
+    format!(
+        "SELECT t.* FROM unnest($1::text[], $2::text[]) AS k (sku, location), LATERAL (
+            SELECT {} FROM inventory_items WHERE sku = k.sku AND location = k.location OFFSET 0) t",
+        row::STOCK
+    )
+}
+
 const HEARTBEAT: &str =
     "UPDATE relay SET holder = $1, t = greatest(t, $2), lease_until = clock_timestamp() + $3 * interval '1 microsecond'
     WHERE holder IS NULL OR holder = $1 OR lease_until < clock_timestamp()
     RETURNING greatest(clock_timestamp(), t)";
-
-/// Each key's state in the snapshot of the transaction.
-async fn states(client: &Client, rows: &Rows, term: u16) -> Result<Vec<Change>> {
-    let mut changes = Vec::new();
-    let (mut items, mut facts, mut locations, mut channels) =
-        (Vec::new(), (Vec::new(), Vec::new()), Vec::new(), Vec::new());
-    for key in rows.keys() {
-        match key {
-            Key::Item(sku) => items.push(sku.as_str()),
-            Key::Fact(sku, location) => {
-                facts.0.push(sku.as_str());
-                facts.1.push(location.as_str());
-            }
-            Key::Location(location) => locations.push(location.as_str()),
-            Key::Channel(channel) => channels.push(channel.as_str()),
-        }
-    }
-    let (sku, location) = (&facts.0, &facts.1);
-    for found in client.query(&format!("SELECT {} FROM products WHERE sku = ANY($1)", row::ITEM), &[&items]).await? {
-        changes.push(Change::Item(row::item(&found, term)?));
-    }
-    let stock = format!(
-        "SELECT {} FROM inventory_items JOIN unnest($1::text[], $2::text[]) AS k (sku, location) USING (sku, location)",
-        row::STOCK
-    );
-    for found in client.query(&stock, &[sku, location]).await? {
-        let (sku, location, held) = row::stock(&found)?;
-        changes.push(Change::Fact(held.fact(&sku, &location, term)));
-    }
-    let sql = format!("SELECT {} FROM locations WHERE location = ANY($1)", row::LOCATION);
-    for found in client.query(&sql, &[&locations]).await? {
-        changes.push(Change::Location(row::location(&found, term)?));
-    }
-    let sql = format!("SELECT {} FROM channels WHERE channel = ANY($1)", row::CHANNEL);
-    for found in client.query(&sql, &[&channels]).await? {
-        changes.push(Change::Channel(row::channel(&found, term)?));
-    }
-    Ok(changes)
-}
 
 pub(super) async fn drop_keys(client: &Client, age: Duration) -> std::result::Result<u64, tokio_postgres::Error> {
     let sql = "DELETE FROM idempotency_keys WHERE created_at < clock_timestamp() - $1 * interval '1 second'";
