@@ -1,7 +1,8 @@
 //! Natural batching: commands that arrive while a batch commits form the next one.
 //!
 //! No timer when idle: the first command starts a batch at once. A hot SKU pays one commit for
-//! all the holds that waited for the one before.
+//! all the holds that waited for the one before. Bulk commands have lanes of their own, and a batch
+//! each: nobody else waits for them, but at a row that both change.
 
 mod aside;
 
@@ -16,7 +17,7 @@ use std::{
 
 use onhand_rules::Rules;
 use onhand_wire::{Code, Problem};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use self::aside::Aside;
 use crate::{
@@ -31,6 +32,8 @@ use crate::{
 
 /// Most commands in one batch: beyond, a batch's own time would show in its callers' tails.
 const MOST: usize = 512;
+/// Bulk commands carried out at once: while one is in the database, the other is decided.
+pub(crate) const BULK_LANES: usize = 2;
 /// Pause before a batch is tried again when the database cannot be reached.
 const AGAIN: Duration = Duration::from_millis(50);
 
@@ -44,16 +47,20 @@ struct Waiting {
 #[derive(Clone)]
 pub struct Batches {
     queue: mpsc::Sender<Waiting>,
+    bulk: mpsc::Sender<Waiting>,
     /// Whether the last batch found the database.
     reachable: Arc<AtomicBool>,
 }
 
-/// The task's own side.
+/// A lane's own side.
 pub struct Batcher {
-    queue: mpsc::Receiver<Waiting>,
+    pub name: &'static str,
+    queue: Arc<Mutex<mpsc::Receiver<Waiting>>>,
+    /// Most commands in one batch.
+    most: usize,
     reachable: Arc<AtomicBool>,
     aside: Aside,
-    work: Work,
+    work: Arc<Work>,
 }
 
 /// What batches need.
@@ -67,20 +74,31 @@ pub struct Work {
     pub metrics: Metrics,
 }
 
-/// `queue`: commands that may wait for their batch.
-pub fn batches(work: Work, queue: usize) -> (Batches, Batcher) {
-    let (sender, receiver) = mpsc::channel(queue);
-    let reachable = Arc::new(AtomicBool::new(true));
-    let batcher = Batcher { queue: receiver, reachable: reachable.clone(), aside: Aside::default(), work };
-    (Batches { queue: sender, reachable }, batcher)
+/// `queue`: commands that may wait for their batch. Every lane is to be run.
+pub fn batches(work: Work, queue: usize) -> (Batches, Vec<Batcher>) {
+    let ((sender, receiver), (bulk_sender, bulk)) = (mpsc::channel(queue), mpsc::channel(queue));
+    let (reachable, work) = (Arc::new(AtomicBool::new(true)), Arc::new(work));
+    let lane = |name, queue: &Arc<Mutex<mpsc::Receiver<Waiting>>>, most| Batcher {
+        name,
+        queue: queue.clone(),
+        most,
+        reachable: reachable.clone(),
+        aside: Aside::default(),
+        work: work.clone(),
+    };
+    let mut lanes = vec![lane("batches", &Arc::new(Mutex::new(receiver)), MOST)];
+    let bulk = Arc::new(Mutex::new(bulk));
+    lanes.extend((0..BULK_LANES).map(|_| lane("bulk", &bulk, 1)));
+    (Batches { queue: sender, bulk: bulk_sender, reachable }, lanes)
 }
 
 impl Batches {
     /// Answers within `patience`; a full queue is refused at once.
     pub async fn ask(&self, ask: Ask, patience: Duration) -> Outcome {
         let (reply, answer) = oneshot::channel();
+        let queue = if ask.command.is_bulk() { &self.bulk } else { &self.queue };
         let waiting = Waiting { ask, deadline: Instant::now() + patience, reply };
-        if self.queue.try_send(waiting).is_err() {
+        if queue.try_send(waiting).is_err() {
             return Err(Problem::new(Code::Overloaded, "too many writes are waiting; try again shortly"));
         }
         match tokio::time::timeout(patience, answer).await {
@@ -105,15 +123,16 @@ fn unavailable() -> Problem {
 impl Batcher {
     /// Runs until every [`Batches`] is gone and the queue is empty.
     pub async fn run(mut self) {
-        let mut gathered = Vec::with_capacity(MOST);
+        let mut gathered = Vec::with_capacity(self.most);
         while self.gather(&mut gathered).await {
             let mut batch = std::mem::take(&mut gathered);
             // Whose caller has gone away is not carried out any more.
             batch.retain(|waiting| !waiting.reply.is_closed());
             if !self.aside.is_empty() {
+                let before = self.aside.len() as i64;
                 batch = self.aside.look(&self.work.store, batch).await;
+                self.work.metrics.set_aside(self.aside.len() as i64 - before);
             }
-            self.work.metrics.set_aside(self.aside.len());
             if batch.is_empty() {
                 continue;
             }
@@ -126,7 +145,8 @@ impl Batcher {
 
     /// What waits; while something is set aside, it is looked after even if nothing comes.
     async fn gather(&mut self, gathered: &mut Vec<Waiting>) -> bool {
-        let waiting = self.queue.recv_many(gathered, MOST);
+        let (queue, most) = (self.queue.clone(), self.most);
+        let waiting = async move { queue.lock().await.recv_many(gathered, most).await };
         if self.aside.is_empty() {
             return waiting.await > 0;
         }
@@ -167,9 +187,15 @@ impl Batcher {
                 tokio::time::sleep(AGAIN).await;
                 some(left)
             }
+            StoreError::Overtaken(made) => {
+                tracing::debug!(made, "the batch is tried again");
+                vec![part]
+            }
             StoreError::Locked(_) => {
-                let before = part.len();
-                match self.aside.take_locked(&self.work.store, part).await {
+                let (before, aside) = (part.len(), self.aside.len() as i64);
+                let taken = self.aside.take_locked(&self.work.store, part).await;
+                self.work.metrics.set_aside(self.aside.len() as i64 - aside);
+                match taken {
                     Ok(rest) if rest.len() < before => {
                         tracing::warn!(
                             set_aside = before - rest.len(),
@@ -237,7 +263,6 @@ fn needs(asks: &[&Ask]) -> Needs {
         asks.iter().filter(|ask| !ask.key.is_empty()).map(|ask| (ask.actor.clone(), ask.key.clone())).collect();
     Needs {
         skus: asks.iter().flat_map(|ask| ask.command.skus()).collect(),
-        may_create: asks.iter().any(|ask| ask.command.may_create()),
         reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
         keys: keys.into_iter().collect(),
         topology: asks.iter().any(|ask| ask.command.changes_topology()),

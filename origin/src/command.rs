@@ -72,13 +72,9 @@ impl Command {
         matches!(self, Self::PutLocation(..) | Self::PutChannel(..))
     }
 
-    /// Whether it may make an item, which then has no row yet to be locked.
-    pub fn may_create(&self) -> bool {
-        match self {
-            Self::PutItem(..) => true,
-            Self::Import(rows) => rows.iter().any(|row| row.create),
-            _ => false,
-        }
+    /// Large and patient: nobody else's command is to wait behind it.
+    pub fn is_bulk(&self) -> bool {
+        matches!(self, Self::Import(_))
     }
 }
 

@@ -130,8 +130,8 @@ mod tests {
         let feed = Arc::new(MemoryFeed(onhand_wire::memory_log::MemoryLog::new(1)));
         let (handoff, rules) = (Arc::default(), Rules::none());
         let work = Work { store: store.clone(), feed, rules, handoff, metrics: metrics.clone() };
-        let (batches, batcher) = batches(work, 10_000);
-        tokio::spawn(batcher.run());
+        let (batches, lanes) = batches(work, 10_000);
+        lanes.into_iter().for_each(|lane| drop(tokio::spawn(lane.run())));
         let run = async |command| batches.ask(ask(command), PATIENCE).await.unwrap();
         let sku = onhand_wire::Sku::new("x").unwrap();
         let a = onhand_wire::LocationId::new("a").unwrap();

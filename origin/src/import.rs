@@ -3,29 +3,34 @@
 //! The stream goes to a temporary file; then every row is checked, so memory stays flat and no
 //! row is locked before all are known to be valid. Then batches of [`CHUNK`] rows apply it, each
 //! under a key derived from the call's, so that a retry after a break resumes where it stopped.
-//! The next chunk is read while the last one commits.
+//! The next chunk is read, and if it names other SKUs decided, while the last one commits.
 
 mod known;
 mod records;
 mod rows;
 mod stage;
 
-use std::time::Duration;
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
 use onhand_wire::{LocationId, Money, Problem, Quantity, Sku, Timestamp, limits, request::Policy};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use tokio::task::JoinHandle;
 
 pub use self::{
     rows::Format,
     stage::{Staged, receive},
 };
 use crate::{
-    batch::Batches,
+    batch::{BULK_LANES, Batches},
     command::{Ask, Command, Digest, Outcome},
 };
 
-/// Rows in one batch. A hold may have to wait for one: 2,000 rows are 40 ms at 50,000 rows/s.
+/// Rows in one batch, but that a SKU's neighbouring rows stay together, up to twice as many. A hold of
+/// one of its SKUs has to wait for it: 2,000 rows are 40 ms at 50,000 rows/s.
 const CHUNK: usize = 2000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -114,44 +119,83 @@ pub struct Caller {
 }
 
 /// Applies a staged file through batches; stops at the first batch that cannot be settled.
-pub async fn apply(
-    batches: &Batches,
-    mut staged: Staged,
-    options: Options,
-    caller: &Caller,
-) -> Result<Report, Problem> {
+pub async fn apply(batches: &Batches, staged: Staged, options: Options, caller: &Caller) -> Result<Report, Problem> {
     let errors = staged.errors.iter().map(|error| shown(error.row, error.problem.code.as_str(), &error.problem.detail));
     let mut report =
         Report { read: staged.read, rejected: staged.rejected, errors: errors.collect(), ..Report::default() };
     if staged.rejected > 0 && options.on_error == OnError::Abort {
         return Ok(report);
     }
-    let content = staged.content;
-    let mut fresh = false;
-    let mut rows = staged.next_chunk(options)?;
-    for chunk in 0.. {
-        if rows.is_empty() {
-            break;
-        }
-        // Read while the batch before it commits.
-        let next = tokio::task::spawn_blocking(move || {
-            let rows = staged.next_chunk(options);
-            (staged, rows)
-        });
-        let outcome = batches.ask(ask(rows, chunk, &content, caller), PATIENCE).await;
-        fresh |= report.add(outcome)?;
-        let (left, read) = next.await.map_err(stage::failed)?;
-        (staged, rows) = (left, read?);
-    }
+    let mut chunks = Chunks { batches, under_way: VecDeque::new(), report: &mut report, fresh: false };
+    let applied = chunks.apply_all(staged, options, caller).await;
+    let settled = chunks.settle_to(0).await;
+    let fresh = chunks.fresh;
+    applied.and(settled).map_err(|problem| problem.with("read", report.read).with("applied", report.applied))?;
     report.replayed = report.committed_at.is_some() && !fresh;
     report.errors.sort_by_key(|error| error["row"].as_u64());
     Ok(report)
 }
 
+/// A file's chunks on their way into the database.
+struct Chunks<'a> {
+    batches: &'a Batches,
+    /// In the file's order, with what each names.
+    under_way: VecDeque<(HashSet<Sku>, JoinHandle<Outcome>)>,
+    report: &'a mut Report,
+    /// Whether any of them was not done before, under the same key.
+    fresh: bool,
+}
+
+impl Chunks<'_> {
+    async fn apply_all(&mut self, mut staged: Staged, options: Options, caller: &Caller) -> Result<(), Problem> {
+        let content = staged.content;
+        let mut rows = staged.next_chunk(options)?;
+        for chunk in 0.. {
+            if rows.is_empty() {
+                break;
+            }
+            self.begin(ask(rows, chunk, &content, caller)).await?;
+            // Read while the batches before it commit.
+            let next = tokio::task::spawn_blocking(move || {
+                let rows = staged.next_chunk(options);
+                (staged, rows)
+            });
+            let (left, read) = next.await.map_err(stage::failed)?;
+            (staged, rows) = (left, read?);
+        }
+        Ok(())
+    }
+
+    /// Once a lane is free, and no chunk before it is under way that names one of its SKUs: of a row that
+    /// is there twice, the later counts.
+    async fn begin(&mut self, ask: Ask) -> Result<(), Problem> {
+        let skus: HashSet<Sku> = ask.command.skus().into_iter().collect();
+        let shared = self.under_way.iter().rposition(|(earlier, _)| !earlier.is_disjoint(&skus));
+        let after_shared = shared.map_or(BULK_LANES, |last| self.under_way.len() - 1 - last);
+        self.settle_to(after_shared.min(BULK_LANES - 1)).await?;
+        let batches = self.batches.clone();
+        let outcome = tokio::spawn(async move { batches.ask(ask, PATIENCE).await });
+        self.under_way.push_back((skus, outcome));
+        Ok(())
+    }
+
+    /// Waits until no more than `left` are under way.
+    async fn settle_to(&mut self, left: usize) -> Result<(), Problem> {
+        let mut settled = Ok(());
+        while self.under_way.len() > left
+            && let Some((_, outcome)) = self.under_way.pop_front()
+        {
+            let added = outcome.await.map_err(stage::failed).and_then(|outcome| self.report.add(outcome));
+            settled = settled.and(added.map(|fresh| self.fresh |= fresh));
+        }
+        settled
+    }
+}
+
 impl Report {
     /// What a batch did; whether it did it now. One that could not be settled ends the import.
     fn add(&mut self, outcome: Outcome) -> Result<bool, Problem> {
-        let answer = outcome.map_err(|problem| problem.with("read", self.read).with("applied", self.applied))?;
+        let answer = outcome?;
         self.committed_at = Some(answer.committed_at);
         let done: Value = serde_json::from_str(&answer.body).unwrap_or_default();
         self.applied += done["applied"].as_u64().unwrap_or_default();
@@ -167,7 +211,7 @@ impl Report {
 fn ask(rows: Vec<ImportRow>, chunk: u64, content: &Digest, caller: &Caller) -> Ask {
     let key = if caller.key.is_empty() { uuid::Uuid::new_v4().to_string() } else { format!("{}#{chunk}", caller.key) };
     let mut digest = Sha256::new();
-    digest.update(b"IMPORT");
+    digest.update(b"IMPORT whole SKUs");
     digest.update(content);
     digest.update(chunk.to_be_bytes());
     digest.update((CHUNK as u64).to_be_bytes());

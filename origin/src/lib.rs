@@ -104,7 +104,7 @@ fn start_rules(rules: &Rules, feed: &Feed, store: &Arc<dyn Store>) -> Result<Opt
     Ok(Some(to))
 }
 
-/// The batcher, the relay or the sweeper came to an end by itself.
+/// A lane of batches, the relay or the sweeper came to an end by itself.
 #[derive(Debug, thiserror::Error)]
 #[error("a background task of the origin ended: {0}")]
 pub struct BackgroundEnded(String);
@@ -131,7 +131,7 @@ pub struct Origin {
     api: TcpListener,
     management: TcpListener,
     context: Arc<http::Context>,
-    batcher: batch::Batcher,
+    lanes: Vec<batch::Batcher>,
     relay: Relay,
     http: Arc<HttpConfig>,
     drain: Duration,
@@ -187,7 +187,7 @@ impl Origin {
             handoff: handoff.clone(),
             metrics: metrics.clone(),
         };
-        let (batches, batcher) = batch::batches(work, config.queue);
+        let (batches, lanes) = batch::batches(work, config.queue);
         let relay = Relay { store: store.clone(), feed: feed.clone(), handoff, metrics: metrics.clone() };
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone() };
         let fingerprint = config.fingerprint();
@@ -215,7 +215,7 @@ impl Origin {
             fingerprint,
         };
         let (context, http) = (Arc::new(context), Arc::new(config.http));
-        Ok(Self { api, management, context, batcher, relay, http, drain: config.drain.0 })
+        Ok(Self { api, management, context, lanes, relay, http, drain: config.drain.0 })
     }
 
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
@@ -238,7 +238,9 @@ impl Origin {
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), BackgroundEnded> {
         let stop = Arc::new(tokio::sync::watch::Sender::new(false));
         let mut background = JoinSet::new();
-        background.spawn(thread::own("batches", self.batcher.run()));
+        for lane in self.lanes {
+            background.spawn(thread::own(lane.name, lane.run()));
+        }
         background.spawn(self.relay.run());
         background.spawn(self.context.sweeper.clone().run());
         background.spawn(self.context.restocker.clone().run());

@@ -105,8 +105,9 @@ impl Metrics {
         self.batch_seconds.observe(took.as_secs_f64());
     }
 
-    pub fn set_aside(&self, commands: usize) {
-        self.aside.set(commands as i64);
+    /// How many more, or fewer, than before.
+    pub fn set_aside(&self, more: i64) {
+        self.aside.add(more);
     }
 
     pub fn decided(&self, outcomes: &[Outcome]) {

@@ -89,6 +89,8 @@ pub struct LedgerLine {
 #[derive(Debug, Default)]
 pub struct Changes {
     pub items: BTreeSet<Sku>,
+    /// Items that had no row before, not even a deleted one.
+    pub new_items: BTreeSet<Sku>,
     pub stock: BTreeSet<(Sku, LocationId)>,
     /// Stock rows that were not there before.
     pub new_stock: BTreeSet<(Sku, LocationId)>,
@@ -211,7 +213,11 @@ impl State {
     }
 
     pub fn put_item(&mut self, mut item: Item) {
-        let seq = self.items.get(&item.sku).map_or(0, |held| held.version.seq());
+        let held = self.items.get(&item.sku).map(|held| held.version.seq());
+        if held.is_none() {
+            self.changes.new_items.insert(item.sku.clone());
+        }
+        let seq = held.unwrap_or_default();
         item.version = Version::new(self.term, seq + 1);
         item.changed_at = self.now;
         self.changes.items.insert(item.sku.clone());

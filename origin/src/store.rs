@@ -33,8 +33,6 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Needs {
     pub skus: BTreeSet<Sku>,
-    /// Whether one of them may be made that has no row to lock.
-    pub may_create: bool,
     pub reservations: BTreeSet<Uuid>,
     /// Whether locations or channels may be changed.
     pub topology: bool,
@@ -52,6 +50,9 @@ pub enum StoreError {
     /// Rows stayed locked past the lock timeout; nothing was written.
     #[error("rows stayed locked: {0}")]
     Locked(String),
+    /// Another batch made the same item first, whose row was not there to be locked; nothing was written.
+    #[error("made by another batch meanwhile: {0}")]
+    Overtaken(String),
     /// This is not the copy of the database that the term was given to (a promoted standby, a
     /// restored backup): the term is to be raised before anything is written. Nothing was.
     #[error("this is another copy of the database")]

@@ -70,6 +70,40 @@ async fn both_formats_abort_or_skip_naming_lines() {
     }
 }
 
+/// Chunks that share no SKU are applied at once; those that do, one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_row_that_comes_again_the_later_counts() {
+    let (world, admin) = open().await;
+    let block = |names: std::ops::Range<u32>, quantity: u32| -> String {
+        names.map(|name| format!("S{name:05},a,{quantity},S\n")).collect()
+    };
+    let file = |blocks: &[String]| format!("sku,location,quantity,name\n{}", blocks.concat());
+    // Chunks of 2,000 rows; the second, and the fourth, have a row of the one before them.
+    let again =
+        |first: u32, again: u32, quantity| [block(first..first + 999, quantity), block(again..again + 1, quantity)];
+    let rows =
+        [vec![block(0..2000, 1)], again(2000, 7, 2).into(), vec![block(3000..5000, 3)], again(5000, 4999, 4).into()];
+    let report = send(&admin, "create=true", CSV, &file(&rows.concat()), None).await.expect(200).json();
+    assert_eq!(counts(&report), [6000, 6000, 0]);
+    // While the first chunk waits for a lock, the second would be first.
+    let by_hand = world.postgres().client(world.database()).await;
+    by_hand.batch_execute("BEGIN; SELECT FROM products WHERE sku = 'S00000' FOR UPDATE").await.unwrap();
+    let second = file(&[vec![block(0..2000, 5)], again(2000, 1999, 6).into()].concat());
+    let importing = tokio::spawn(async move { send(&admin, "", CSV, &second, None).await.expect(200).json() });
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    eventually!(number(&world, waiting).await > 0);
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    by_hand.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(counts(&importing.await.unwrap()), [3000, 3000, 0]);
+    for (quantity, rows) in [(5, 1999), (6, 1000), (3, 1999), (4, 1000)] {
+        let found = number(&world, &format!("SELECT count(*) FROM inventory_items WHERE on_hand = {quantity}")).await;
+        assert_eq!(found, rows, "of {quantity}");
+    }
+    let off = "SELECT count(*) FROM inventory_items i WHERE on_hand <> (SELECT sum(on_hand_after - on_hand_before) FROM ledger l
+        WHERE l.sku = i.sku AND l.location = i.location)";
+    assert_eq!(number(&world, off).await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_import_is_refused_whole() {
     let (world, admin) = open().await;

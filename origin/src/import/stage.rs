@@ -17,6 +17,8 @@ use crate::{command::Digest, store::Store};
 /// A file whose rows have been checked.
 pub struct Staged {
     rows: Rows<File>,
+    /// Read beyond the end of a chunk.
+    ahead: Option<ImportRow>,
     pub read: u64,
     pub rejected: u64,
     /// The first of them.
@@ -74,7 +76,8 @@ impl Staged {
         store: &Arc<dyn Store>,
     ) -> Result<Self, Problem> {
         let content = content_and_options(&content, options);
-        let mut staged = Self { rows: open(&file, format)?, read: 0, rejected: 0, errors: Vec::new(), content };
+        let mut staged =
+            Self { rows: open(&file, format)?, ahead: None, read: 0, rejected: 0, errors: Vec::new(), content };
         let known = match options.on_error {
             OnError::Abort => Some(Known::read(store, options.create).await?),
             OnError::Skip => None,
@@ -105,10 +108,16 @@ impl Staged {
 
     /// A chunk of valid rows, and the invalid ones between them; both empty at the end.
     fn gather(&mut self, options: Options) -> Result<(Vec<ImportRow>, Vec<RowError>), Problem> {
-        let (mut valid, mut errors) = (Vec::with_capacity(super::CHUNK), Vec::new());
-        while valid.len() < super::CHUNK && errors.len() < super::CHUNK {
+        let mut valid = Vec::with_capacity(super::CHUNK);
+        let mut errors = Vec::new();
+        valid.extend(self.ahead.take());
+        while errors.len() < super::CHUNK {
             match self.rows.next(options)? {
                 None => break,
+                Some(Ok(row)) if ends(&valid, &row) => {
+                    self.ahead = Some(row);
+                    break;
+                }
                 Some(Ok(row)) => valid.push(row),
                 Some(Err(error)) => errors.push(error),
             }
@@ -125,6 +134,12 @@ impl Staged {
             }
         }
     }
+}
+
+/// Neighbours of one SKU stay together as far as that goes: chunks that share none are applied at once.
+fn ends(chunk: &[ImportRow], next: &ImportRow) -> bool {
+    let another_sku = chunk.last().is_some_and(|last| last.sku != next.sku);
+    chunk.len() >= 2 * super::CHUNK || (chunk.len() >= super::CHUNK && another_sku)
 }
 
 /// The same file applied otherwise is another import.

@@ -24,7 +24,7 @@ pub struct Handoff {
 
 #[derive(Debug, Default)]
 pub(super) struct Handed {
-    /// In the order of their commits.
+    /// As they came: of two commits that name one key, the later may come first.
     pub(super) news: Vec<News>,
     changes: usize,
     /// Whether the outbox has more of it.

@@ -41,8 +41,9 @@ pub(super) struct Lead<'a> {
     deletion: Option<JoinHandle<Result<Vec<Uuid>, RoundError>>>,
     /// Rows that rounds have read: what is handed over of them comes late, and may be older.
     read: HashSet<Uuid>,
-    /// The versions queued while a round reads: what it has of those keys may be older.
-    meanwhile: HashMap<String, Version>,
+    /// The versions queued since the last round began, and between it and the one before: what a round
+    /// has of those keys may be older, and so may be what is handed over later.
+    queued: [HashMap<String, Version>; 2],
     round_at: Instant,
     round: Option<JoinHandle<Result<Read, RoundError>>>,
     /// Another replica has committed, or this one what is not handed over.
@@ -84,7 +85,7 @@ impl<'a> Lead<'a> {
             published: Vec::new(),
             deletion: None,
             read: HashSet::new(),
-            meanwhile: HashMap::new(),
+            queued: Default::default(),
             round_at: long_ago,
             round: None,
             more: false,
@@ -178,7 +179,8 @@ impl<'a> Lead<'a> {
     fn begin_round(&mut self) {
         self.round_at = Instant::now();
         self.more = false;
-        self.meanwhile.clear();
+        self.queued.swap(0, 1);
+        self.queued[0].clear();
         let sent = self.take_sent();
         self.round = Some(tokio::spawn(read(self.relay.clone(), sent)));
     }
@@ -202,8 +204,7 @@ impl<'a> Lead<'a> {
 
     fn publish_row(&mut self, row: Pending) {
         for change in row.changes {
-            let newer = |queued: &Version| version(&change).is_some_and(|version| version <= *queued);
-            if !self.meanwhile.get(&change.key()).is_some_and(newer) {
+            if !self.has_queued(&change) {
                 self.queue(change);
             }
         }
@@ -236,13 +237,23 @@ impl<'a> Lead<'a> {
         }
     }
 
+    /// Batches that commit one after the other may hand over the other way round; the log keeps what
+    /// comes last.
     fn publish_now(&mut self, change: Change) {
-        if self.round.is_some()
-            && let Some(version) = version(&change)
-        {
-            self.meanwhile.insert(change.key(), version);
+        if self.has_queued(&change) {
+            return;
+        }
+        if let Some(version) = version(&change) {
+            self.queued[0].insert(change.key(), version);
         }
         self.queue(change);
+    }
+
+    /// This version or a newer one.
+    fn has_queued(&self, change: &Change) -> bool {
+        let newer = |queued: &Version| version(change).is_some_and(|version| version <= *queued);
+        let key = change.key();
+        self.queued.iter().any(|queued| queued.get(&key).is_some_and(newer))
     }
 
     fn queue(&mut self, change: Change) {
@@ -317,4 +328,49 @@ async fn joined<T>(task: &mut Option<JoinHandle<Result<T, RoundError>>>) -> Resu
     let ended = running.await;
     *task = None;
     ended.map_err(|error| FeedError(error.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use onhand_wire::{Item, Sku, Timestamp, memory_log::MemoryLog};
+
+    use super::*;
+    use crate::{
+        metrics::Metrics,
+        relay::{Handoff, memory::MemoryFeed},
+        store::sqlite::Sqlite,
+    };
+
+    fn news(seq: u64) -> News {
+        let (sku, name, changed_at) = (Sku::new("x").unwrap(), seq.to_string(), Timestamp::default());
+        let version = Version::new(1, seq);
+        let attributes = Default::default();
+        let item =
+            Item { sku, name, brand: None, attributes, price: None, active: true, version, changed_at, deleted: false };
+        News { row: Uuid::now_v7(), changes: vec![Change::Item(item)] }
+    }
+
+    /// Batches in different lanes commit one after the other and hand over the other way round.
+    #[tokio::test]
+    async fn what_is_handed_over_late_is_not_queued_behind_what_is_newer() {
+        let relay = Relay {
+            store: Arc::new(Sqlite::open(None).unwrap()),
+            feed: Arc::new(MemoryFeed(MemoryLog::new(1))),
+            handoff: Arc::<Handoff>::default(),
+            metrics: Metrics::new(prometheus::Registry::new()),
+        };
+        relay.handoff.leads(true);
+        let mut lead = Lead::new(&relay, Uuid::nil());
+        lead.found = Some(Found { term: 1, partitions: 1 });
+        for (seq, rounds_between) in [(2, 0), (1, 1), (3, 0)] {
+            (0..rounds_between).for_each(|_| lead.begin_round());
+            relay.handoff.give(Some(news(seq)));
+            lead.publish_handed();
+        }
+        let queued: Vec<u64> = lead.line.iter().filter_map(version).map(|version| version.seq()).collect();
+        assert_eq!(queued, [2, 3]);
+        assert_eq!(lead.under_way.len(), 3, "the late one's row is published with the newer one's record");
+    }
 }

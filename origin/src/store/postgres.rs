@@ -1,4 +1,4 @@
-//! PostgreSQL: one session for batches, one for the relay, a pool for reads.
+//! PostgreSQL: a session for each batch under way, one for the relay, a pool for reads.
 
 mod batch;
 mod ledger;
@@ -15,7 +15,7 @@ mod write;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::{
-        Arc,
+        Arc, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -54,8 +54,8 @@ pub struct Postgres {
     config: Config,
     timeouts: Timeouts,
     reads: Pool,
-    /// Batches take turns; the next gathers while this one commits.
-    batches: Mutex<Option<batch::BatchSession>>,
+    /// Sessions that no batch has at the moment.
+    batches: std::sync::Mutex<Vec<batch::BatchSession>>,
     relay: Mutex<Option<outbox::RelaySession>>,
     /// A heartbeat waits for the disk, and perhaps for a standby; rounds do not wait for it.
     beats: Mutex<Option<outbox::RelaySession>>,
@@ -63,7 +63,7 @@ pub struct Postgres {
     probe: Mutex<Option<Session>>,
     elsewhere: Arc<Notify>,
     announce: AtomicBool,
-    /// Connections for reads that are older than this are not used again.
+    /// Connections for reads and batches that are older than this are not used again.
     oldest: Arc<Oldest>,
 }
 
@@ -119,7 +119,7 @@ impl Postgres {
             config,
             timeouts,
             reads,
-            batches: Mutex::default(),
+            batches: std::sync::Mutex::default(),
             relay: Mutex::default(),
             beats: Mutex::default(),
             probe: Mutex::default(),
@@ -127,6 +127,10 @@ impl Postgres {
             announce: AtomicBool::new(true),
             oldest,
         })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<batch::BatchSession>> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn reader(&self) -> Result<Object> {
@@ -158,6 +162,7 @@ fn sort(error: &tokio_postgres::Error) -> StoreError {
             // So are a server that is not ours to write to yet, and one that does not let us in.
             Some("08" | "25" | "28" | "3D" | "53" | "55" | "57" | "58") => StoreError::Unreachable(message),
             // Another replica keeps the same key: run again, the key is then read.
+            _ if refusal.constraint() == Some("products_pkey") => StoreError::Overtaken(message),
             _ if refusal.constraint() == Some("idempotency_keys_pkey") => StoreError::Unreachable(message),
             _ => StoreError::Refused(message),
         },
@@ -214,17 +219,23 @@ impl Store for Postgres {
     }
 
     async fn batch(&self, needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp> {
-        let mut slot = self.batches.lock().await;
-        if slot.as_ref().is_none_or(batch::BatchSession::is_closed) {
-            let open = async { batch::BatchSession::open(self.connect(Purpose::Batch).await?).await };
-            *slot = Some(self.within(open).await?);
-        }
-        let session = slot.as_mut().expect("just opened");
+        let idle = self.idle().pop().filter(|session| !session.is_closed());
+        let mut session = match idle {
+            Some(session) => session,
+            None => {
+                let open = async { batch::BatchSession::open(self.connect(Purpose::Batch).await?).await };
+                self.within(open).await?
+            }
+        };
         let done = self.within(Box::pin(session.run(needs, decide))).await;
         if matches!(done, Err(StoreError::Unreachable(_) | StoreError::AnotherCopy)) {
-            *slot = None;
-        } else if done.is_ok() && self.announce.load(Ordering::Relaxed) {
+            return done; // and the session is gone
+        }
+        if done.is_ok() && self.announce.load(Ordering::Relaxed) {
             session.announce();
+        }
+        if self.oldest.allows(session.opened()) {
+            self.idle().push(session);
         }
         done
     }

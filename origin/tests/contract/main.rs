@@ -81,6 +81,7 @@ on_both!(
     keys::a_refusal_for_stock_is_kept_and_others_are_not,
     stock::counts_adjustments_and_transfers,
     stock::versions_rise_over_deletion,
+    stock::two_batches_make_the_same_items,
     stock::an_item_in_use_is_not_deleted,
     stock::the_ledger_adds_up,
     ledger::rows_are_rebuilt_from_the_ledger_alone,

@@ -121,7 +121,6 @@ impl Shop {
         let refs: Vec<&Ask> = asks.iter().collect();
         let needs = Needs {
             skus: asks.iter().flat_map(|ask| ask.command.skus()).collect(),
-            may_create: asks.iter().any(|ask| ask.command.may_create()),
             reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
             keys: asks.iter().map(|ask| (ask.actor.clone(), ask.key.clone())).collect(),
             reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),

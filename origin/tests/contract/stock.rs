@@ -1,7 +1,12 @@
 //! Counts, adjustments, transfers, items, the ledger.
 
-use onhand_origin::command::Command;
-use onhand_wire::{Code, Problem};
+use onhand_origin::{
+    command::{Ask, Command},
+    decide::decide_all,
+    store::{Needs, StoreError},
+};
+use onhand_rules::Rules;
+use onhand_wire::{Code, Problem, Sku, bulk::LoadFacts};
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, sku};
@@ -101,4 +106,36 @@ pub(crate) async fn maintenance_stops_writes_only(shop: Shop) {
     assert_eq!(shop.facts("x").await.len(), 1, "reads go on");
     shop.done(on(false)).await;
     shop.hold_one("x", 1).await.unwrap();
+}
+
+/// A new item has no row to lock: whoever is overtaken begins again, and comes second.
+pub(crate) async fn two_batches_make_the_same_items(shop: Shop) {
+    let names: Vec<_> = (0..50).map(|number| sku(&format!("n{number:02}"))).collect();
+    let mut overtaken = 0;
+    for _ in 0..20 {
+        let (mine, theirs) = tokio::join!(make(&shop, &names, "mine"), make(&shop, &names, "theirs"));
+        overtaken += mine + theirs;
+        let made = shop.store.load_facts(&LoadFacts { skus: names.clone(), without: None }).await.unwrap();
+        let seqs: Vec<u64> = made.stocks.iter().map(|stock| stock.item.as_ref().unwrap().version.seq()).collect();
+        assert_eq!(seqs, [2; 50]);
+        shop.sql("DELETE FROM products").await.unwrap();
+    }
+    assert!(overtaken > 0 || !shop.is_postgres(), "they never met");
+}
+
+/// How often it was overtaken before it had made them.
+async fn make(shop: &Shop, names: &[Sku], name: &str) -> u32 {
+    let rules = Rules::none();
+    let item = |sku: &Sku| Command::PutItem(sku.clone(), serde_json::from_value(json!({"name": name})).unwrap());
+    let asks: Vec<Ask> = names.iter().map(|sku| shop.ask("/", &json!(sku), item(sku))).collect();
+    let asks: Vec<&Ask> = asks.iter().collect();
+    let mut times = 0;
+    loop {
+        let needs = Needs { skus: names.iter().cloned().collect(), ..Needs::default() };
+        match shop.store.batch(needs, &mut |state| drop(decide_all(state, &asks, &rules))).await {
+            Ok(_) => return times,
+            Err(StoreError::Overtaken(_)) => times += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
 }

@@ -117,10 +117,10 @@ fn recipe(name: &str, home: &Path, logs: &Path, port: u16, user: Option<User>) -
     ];
     let data = home.join("data");
     let mut args = vec!["-D".into(), data.into_os_string()];
-    // For profiling: `shared_preload_libraries=pg_stat_statements pg_stat_statements.track=all`.
+    // The last one counts. For profiling: `shared_preload_libraries=pg_stat_statements pg_stat_statements.track=all`.
     let more = std::env::var("ONHAND_PG_SETTINGS").unwrap_or_default();
-    args.extend(more.split_whitespace().flat_map(|setting| ["-c".into(), setting.into()]));
     args.extend(settings.into_iter().flat_map(|setting| ["-c".into(), setting.into()]));
+    args.extend(more.split_whitespace().flat_map(|setting| ["-c".into(), setting.into()]));
     let name = name.to_owned();
     Ok(Recipe { name, program: find::postgres("postgres")?, args, env: vec![], user, logs: logs.to_owned() })
 }

@@ -1,5 +1,8 @@
 //! A batch on its own session: lock → read → decide → write → commit.
 //!
+//! An item that a batch makes has no row yet: who makes the same one waits at the key, is told that it was
+//! overtaken, and begins again. Nobody locks a row after that point, so nobody waits in a circle.
+//!
 //! Two round trips, whatever the batch's size: everything before the decision is pipelined, and
 //! so is everything after it. The lock is the row of `products`, one a SKU, taken in SKU order,
 //! so two replicas cannot deadlock; whoever holds it owns the SKU's stock rows at all locations.
@@ -10,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{TryFutureExt, future::try_join_all, try_join};
+use futures_util::{TryFutureExt, future::join_all, join, try_join};
 use onhand_wire::{Sku, Timestamp};
 use tokio_postgres::{Client, Row, Statement, types::ToSql};
 use uuid::Uuid;
@@ -24,7 +27,6 @@ use crate::{
 
 /// Statements prepared once a session.
 struct Statements {
-    create: Statement,
     lock: Statement,
     standing: Statement,
     /// For changes of locations and channels: replicas take turns, so each sees the other's seq.
@@ -42,6 +44,7 @@ pub(super) struct BatchSession {
     writes: write::Statements,
     topology: Arc<Topology>,
     term: u16,
+    opened: Instant,
     planned_at: Instant,
     /// Whether commits wait for a synchronous standby, as the batch under way found it.
     synced: bool,
@@ -71,10 +74,6 @@ fn after() -> String {
 const DEAD: &str = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations
     WHERE sku = ANY($1) AND expires_at <= greatest(statement_timestamp(), (SELECT t FROM relay)) + interval '1 second'";
 
-/// A SKU that a command may create has no row to lock: batches that may create take turns. Taken
-/// before any row's lock, so nobody who holds it can be waited for in a circle.
-const CREATE: &str = "SELECT pg_advisory_xact_lock(7165321)"; // any number that nobody else uses
-
 /// Key by key, whatever the plan was made on: OFFSET keeps the planner from turning it round and
 /// reading all keys.
 const KEPT: &str = "SELECT k.* FROM unnest($1::text[], $2::text[]) AS asked (subject, key), LATERAL (
@@ -87,7 +86,6 @@ impl Statements {
         let stock = format!("SELECT {} FROM inventory_items WHERE sku = ANY($1)", row::STOCK);
         let reservations = "SELECT id, body::text FROM reservations WHERE id = ANY($1)";
         Ok(Self {
-            create: client.prepare(CREATE).await?,
             lock: client.prepare(&lock).await?,
             standing: client.prepare(&standing()).await?,
             standing_locked: client.prepare(&format!("{} FOR UPDATE OF s", standing())).await?,
@@ -103,16 +101,21 @@ impl Statements {
 impl BatchSession {
     pub(super) async fn open(session: Session) -> Result<Self> {
         let statements = Statements::prepare(&session.client).await?;
-        let writes = write::Statements::prepare(&session.client).await?;
+        let (writes, opened) = (write::Statements::prepare(&session.client).await?, Instant::now());
         Ok(Self {
             session,
             statements,
             writes,
             topology: Arc::default(),
             term: 0,
-            planned_at: Instant::now(),
+            opened,
+            planned_at: opened,
             synced: false,
         })
+    }
+
+    pub(super) fn opened(&self) -> Instant {
+        self.opened
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -173,24 +176,19 @@ impl BatchSession {
         let skus: Vec<&str> = needs.skus.iter().map(Sku::as_str).collect();
         let ids: Vec<Uuid> = needs.reservations.iter().copied().collect();
         let (subjects, keys): (Vec<&str>, Vec<&str>) = needs.keys.iter().map(|(s, k)| (s.as_str(), k.as_str())).unzip();
-        let may_create = async {
-            if needs.may_create {
-                client.execute(&with.create, &[]).await?;
-            }
-            Ok(())
-        };
         let (skus, keys, named): (Params<1>, Params<2>, Params<1>) = ([&skus], [&subjects, &keys], [&ids]);
         // Sent in this order, answered in this order; each read sees what the lock waited for.
-        let (_, (), items, standing, stock, kept, records, dead) = try_join!(
+        let (begun, items, standing, stock, kept, records, dead) = join!(
             client.batch_execute("BEGIN"),
-            may_create,
             client.query(&with.lock, &skus),
             client.query_one(if needs.topology { &with.standing_locked } else { &with.standing }, &[]),
             client.query(&with.stock, &skus),
             if_any(&subjects, client.query(&with.kept, &keys)),
             if_any(&ids, client.query(&with.reservations, &named)),
             client.query(&with.dead, &skus),
-        )?;
+        );
+        begun?; // the first error is the cause
+        let (items, standing, stock, kept, records, dead) = (items?, standing?, stock?, kept?, records?, dead?);
         self.judge_copy(&standing)?;
         self.refresh_topology(&standing).await?;
         let (lossless, synced) = (standing.get::<_, bool>(7), standing.get::<_, bool>(8));
@@ -250,7 +248,11 @@ impl BatchSession {
         // An error here says nothing of the COMMIT before it.
         let unknown = |error: tokio_postgres::Error| StoreError::Unreachable(error.to_string());
         let after = client.query_one(&self.statements.after, &[]).map_err(unknown);
-        let (_, (), after) = try_join!(try_join_all(writes), commit, after)?;
+        // The first one's error is the cause; those after it say only that there was one.
+        let (written, committed, after) = join!(join_all(writes), commit, after);
+        written.into_iter().collect::<Result<()>>()?;
+        committed?;
+        let after = after?;
         if self.session.take_warning() {
             return Err(StoreError::Unreachable("COMMIT answered with a warning".to_owned()));
         }

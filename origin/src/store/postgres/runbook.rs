@@ -213,8 +213,8 @@ impl Runbook for Postgres {
         // Idle ones go now, those at work when they come back.
         self.oldest.is_now();
         let mut closed = self.reads.retain(|_, _| false).removed.len() + (size - available.min(size));
+        closed += self.idle().drain(..).count();
         // Whoever is at work has the lock: a write under way is finished first.
-        closed += usize::from(self.batches.lock().await.take().is_some());
         closed += usize::from(self.relay.lock().await.take().is_some());
         closed += usize::from(self.beats.lock().await.take().is_some());
         self.reader().await?.query_one("SELECT 1", &[]).await?;

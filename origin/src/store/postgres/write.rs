@@ -15,6 +15,7 @@ use crate::{
 };
 
 pub(super) struct Statements {
+    new_items: Statement,
     items: Statement,
     new_stock: Statement,
     stock: Statement,
@@ -35,16 +36,19 @@ pub(super) struct Statements {
     touch: Statement,
 }
 
-const ITEMS: &str =
-    "INSERT INTO products (sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search)
-    SELECT sku, name, brand, attributes::jsonb, price, currency, active, deleted, seq, at,
-        array_to_tsvector(string_to_array(substr(search, 2), chr(1)))
+/// No ON CONFLICT: that another batch made one meanwhile must be noticed.
+const NEW_ITEMS: &str =
+    "INSERT INTO products (sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search)";
+
+const ITEMS: &str = "UPDATE products p SET name = u.name, brand = u.brand, attributes = u.attributes, price = u.price,
+    currency = u.currency, active = u.active, deleted = u.deleted, seq = u.seq, changed_at = u.at, search = u.search";
+
+const ITEM_ROWS: &str = "
+    SELECT sku, name, brand, attributes::jsonb AS attributes, price, currency, active, deleted, seq, at,
+        array_to_tsvector(string_to_array(substr(search, 2), chr(1))) AS search
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[], $8::boolean[],
         $9::bigint[], $10::timestamptz[], $11::text[])
-        AS u (sku, name, brand, attributes, price, currency, active, deleted, seq, at, search)
-    ON CONFLICT (sku) DO UPDATE SET name = excluded.name, brand = excluded.brand, attributes = excluded.attributes,
-        price = excluded.price, currency = excluded.currency, active = excluded.active, deleted = excluded.deleted,
-        seq = excluded.seq, changed_at = excluded.changed_at, search = excluded.search";
+        AS u (sku, name, brand, attributes, price, currency, active, deleted, seq, at, search)";
 
 const STOCK_ROWS: &str = "unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
     $8::text[], $9::bigint[], $10::timestamptz[], $11::boolean[])
@@ -113,7 +117,8 @@ impl Statements {
             "UPDATE reservations r SET state = u.state, expires_at = u.expires_at, body = u.body::json FROM {rows} WHERE r.id = u.id"
         );
         Ok(Self {
-            items: client.prepare(ITEMS).await?,
+            new_items: client.prepare(&format!("{NEW_ITEMS} {ITEM_ROWS}")).await?,
+            items: client.prepare(&format!("{ITEMS} FROM ({ITEM_ROWS}) AS u WHERE p.sku = u.sku")).await?,
             new_stock: client.prepare(&new_stock).await?,
             stock: client.prepare(&stock).await?,
             levels: client.prepare(LEVELS).await?,
@@ -144,7 +149,9 @@ impl Statements {
                 writes.push((statement, params()));
             }
         };
-        push(!changes.items.is_empty(), &self.items, &|| items(state));
+        let (new, changed): (Vec<_>, Vec<_>) = changes.items.iter().partition(|sku| changes.new_items.contains(*sku));
+        push(!new.is_empty(), &self.new_items, &|| items(state, &new));
+        push(!changed.is_empty(), &self.items, &|| items(state, &changed));
         let rows = StockRows::of(changes);
         push(!rows.new.is_empty(), &self.new_stock, &|| stock(state, &rows.new));
         push(!rows.whole.is_empty(), &self.stock, &|| stock(state, &rows.whole));

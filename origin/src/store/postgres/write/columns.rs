@@ -21,9 +21,9 @@ macro_rules! columns {
     }};
 }
 
-pub(super) fn items(state: &State) -> Params {
+pub(super) fn items(state: &State, skus: &[&Sku]) -> Params {
     columns!(
-        state.changes.items.iter().map(|sku| &state.items[sku]),
+        skus.iter().map(|sku| &state.items[*sku]),
         |item| item.sku.to_string(),
         item.name.clone(),
         item.brand.clone(),
