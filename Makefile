@@ -39,9 +39,9 @@ schemathesis: ## Fuzz the origin's API against its OpenAPI document; SCHEMATHESI
 	cargo build --workspace --bins
 	@tests/schemathesis.sh
 
-fuzz: plugins ## Fuzz the loader of rules and the checks of their answers for FUZZ_SECONDS (600)
-	ONHAND_FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) cargo test -p onhand-rules --test rules fuzz -- --nocapture
-	PROPTEST_CASES=1000000 cargo test -p onhand-rules --lib properties
+fuzz: plugins ## Fuzz the loader of rules and the checks of their answers, each for FUZZ_SECONDS (300)
+	@cargo +nightly fuzz --version >/dev/null 2>&1 || { echo "make fuzz needs a nightly toolchain and cargo-fuzz: rustup toolchain install nightly; cargo install --locked cargo-fuzz"; exit 1; }
+	@plugins/fuzz/run.sh $(or $(FUZZ_SECONDS),300)
 
 audit: ## Licences, sources and bans of every dependency (advisories need the Internet)
 	@cargo deny --version >/dev/null 2>&1 || { echo "make audit needs cargo-deny: cargo install --locked cargo-deny"; exit 1; }

@@ -15,13 +15,16 @@ LOCATIONS = ["eu-1", "eu-2", "us-1"]
 CHANNELS = ["web-eu", "web-us"]
 KNOWN = {"sku": SKUS, "location": LOCATIONS, "from": LOCATIONS, "to": LOCATIONS, "channel": CHANNELS}
 
-# Opaque to the document: an empty session, and the cursors of an item, a ledger line, a stock row and a reservation.
+# Opaque to the document: an empty session, and the cursors of an item, a ledger line, a stock row, a reservation,
+# a rule and a release.
 SESSION = "gqJhdACmZmxvb3JzkA"
 CURSORS = {
     "/inventory/products": "MjI0MjM",
     "/inventory/products/{sku}/ledger": "MTc",
     "/internal/api/inventory/low-stock": "MjI0MjMvZXUtMQ",
     "/internal/api/inventory/stuck-reservations": "MDE5M2ExYjItN2M0ZC03ZThmLTlhMGItMWMyZDNlNGY1YTZi",
+    "/inventory/rules": "Y2hhbm5lbC1idWZmZXI",
+    "/inventory/rules/{rule}/releases": "MTc",
 }
 
 # Valid by the schema, refused by a rule that it cannot express: what the detail says.

@@ -59,6 +59,8 @@ mod trial;
 
 #[cfg(test)]
 mod properties;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 
 pub use allocation::{AllocationInput, AskedLine, Candidate, Offer, Plan, Planned};
 pub use call::{Answer, Input, World};

@@ -1,5 +1,5 @@
 //! The checks of answers beside naive ones, written from the WIT: whatever a guest answers, both say the same.
-//! `make fuzz` runs these for longer.
+//! PROPTEST_CASES runs these for longer; a fuzzer that learns is in plugins/fuzz.
 
 use std::collections::BTreeMap;
 

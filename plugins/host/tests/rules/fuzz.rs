@@ -1,6 +1,6 @@
 //! Whatever the bytes, loading a component ends with a rule or a refusal, and calling it with an answer or a
-//! fault. Components that run are changed at random; ONHAND_FUZZ_SECONDS (`make fuzz`) says for how long, and
-//! ONHAND_FUZZ_SEED repeats a run.
+//! fault. Components that run are changed at random; ONHAND_FUZZ_SECONDS says for how long, and
+//! ONHAND_FUZZ_SEED repeats a run. A fuzzer that learns is in plugins/fuzz.
 
 use std::{
     env,
