@@ -13,8 +13,9 @@ use crate::config::{Format, Log};
 
 /// JSON for machines, text for people; `auto` asks whether stderr is a terminal.
 pub(crate) fn start(log: &Log) -> Arc<dyn Loggers> {
-    // The migrations' library tells every step at info.
-    let level = format!("refinery_core=warn,{}", log.level);
+    // The migrations' library tells every step at info; Kafka's tells fifty times a second that all brokers
+    // are down, and what it says of each of them (librdkafka) counts its repetitions.
+    let level = format!("refinery_core=warn,rdkafka::client=off,{}", log.level);
     let (level, filter) = match EnvFilter::try_new(&level) {
         Ok(filter) => (level, filter),
         Err(_) => ("info".to_owned(), EnvFilter::new("info")),
