@@ -196,7 +196,8 @@ impl Report {
     /// What a batch did; whether it did it now. One that could not be settled ends the import.
     fn add(&mut self, outcome: Outcome) -> Result<bool, Problem> {
         let answer = outcome?;
-        self.committed_at = Some(answer.committed_at);
+        // Chunks may commit in another order than the file's.
+        self.committed_at = self.committed_at.max(Some(answer.committed_at));
         let done: Value = serde_json::from_str(&answer.body).unwrap_or_default();
         self.applied += done["applied"].as_u64().unwrap_or_default();
         for error in done["errors"].as_array().into_iter().flatten() {
