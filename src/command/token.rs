@@ -80,7 +80,7 @@ impl Token {
                 write_new(&private, &pair.private, 0o600)?;
                 write_new(&public, &pair.public, 0o644)?;
                 println!(
-                    "{} signs tokens: keep it safe\n{} verifies them: auth.key_file",
+                    "{} signs tokens, or rules: keep it safe\n{} verifies them: auth.key_file, or rules.trusted_keys",
                     private.display(),
                     public.display()
                 );

@@ -82,6 +82,9 @@ pub fn test(project: &Project, config: &Config, bless: bool) -> Result<Tests, Au
     for file in &files {
         cases.push(play(&trial, &counting, file, bless)?);
     }
+    if bless {
+        settings(project)?; // the fixtures that were written anew go along, too
+    }
     let (deadline, memory) = trial.limits();
     Ok(Tests { cases, deadline, memory })
 }

@@ -108,7 +108,7 @@ fn beside(settings: &str, next: bool) -> Result<Beside, String> {
         return Err("`stage` and `share` are for NAME.next.toml".to_owned());
     }
     if (beside.stage == Some(StageName::Canary)) != beside.share.is_some() {
-        return Err("a `share` in percent goes with `stage = \"canary\"`, and only with it".to_owned());
+        return Err("a canary needs a `share` in percent, and nothing else has one".to_owned());
     }
     if beside.share.is_some_and(|share| !(0.0..=100.0).contains(&share)) {
         return Err("`share` is in percent, from 0 to 100".to_owned());

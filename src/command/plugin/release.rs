@@ -79,7 +79,10 @@ impl At {
     }
 
     async fn answer<T: serde::de::DeserializeOwned>(&self, call: RequestBuilder) -> Result<T, String> {
-        let answer = call.send().await.map_err(|error| format!("{}: {error}; is the origin running?", self.origin))?;
+        let answer = call
+            .send()
+            .await
+            .map_err(|error| format!("{}: {error}; is the origin running? --origin names another", self.origin))?;
         let status = answer.status();
         let body: Value = answer.json().await.map_err(|error| format!("{}: {error}", self.origin))?;
         if !status.is_success() {
@@ -142,6 +145,9 @@ fn staged(released: &Released) -> String {
 fn in_force(manifest: &Manifest) {
     if manifest.full.is_none() && manifest.next.is_none() {
         println!("  nothing is in force any more: the built-in behaviour");
+    }
+    if manifest.full.is_none() && manifest.next.as_ref().is_some_and(|next| next.share.is_none()) {
+        println!("  a shadow beside nothing is never asked: `--stage canary --share 10` is a first release's way in");
     }
     for released in parts(manifest) {
         println!("  {}: release {}, component {}", staged(released), released.digest, released.component);

@@ -156,8 +156,8 @@ fn a_first_release_may_be_a_canary() {
 fn stages_are_checked() {
     let component = built("tiered-pricing");
     let next = |beside: &str| Folder::new().add("tiered-pricing.next", &component, beside).refused();
-    assert!(next("stage = \"canary\"").contains("a `share` in percent goes with"));
-    assert!(next("share = 5").contains("a `share` in percent goes with"));
+    assert!(next("stage = \"canary\"").contains("a canary needs a `share` in percent"));
+    assert!(next("share = 5").contains("a canary needs a `share` in percent"));
     assert!(next("stage = \"canary\"\nshare = 101").contains("from 0 to 100"));
     let full = Folder::new().add("tiered-pricing", &component, "stage = \"shadow\"").refused();
     assert!(full.contains("are for NAME.next.toml"));
