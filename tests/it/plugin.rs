@@ -100,6 +100,7 @@ fn fixtures_replay_and_list() {
     assert!(told.contains("1 passed, 1 failed"), "{told}");
     author.done("cap", &["test", "--bless"]);
     assert_eq!(author.json(fixture), right);
+    assert_eq!(author.json(&fixture.replace("fixtures", "build/cap.fixtures")), right, "what is pushed goes with it");
 
     wrong["input"]["locations"][0]["avail"] = json!(1);
     author.put(fixture, &wrong);
