@@ -30,8 +30,10 @@ fn place(number: usize) -> LocationId {
 
 fn asked(lines: &[(bool, i32)], places: u8, offers: &[(bool, u8, i64, i64)]) -> AllocationInput {
     let quantity = |quantity: i32| i64::from(quantity.unsigned_abs().max(1));
-    let line = |(line, &(other, units)): (u32, &(bool, i32))| AskedLine { line, sku: sku(other), quantity: quantity(units) };
-    let candidate = |at| Candidate { location: place(at), region: None, priority: 0, lat: None, lon: None, pickup: false };
+    let line =
+        |(line, &(other, units)): (u32, &(bool, i32))| AskedLine { line, sku: sku(other), quantity: quantity(units) };
+    let candidate =
+        |at| Candidate { location: place(at), region: None, priority: 0, lat: None, lon: None, pickup: false };
     // Each SKU and location once, as the host offers them.
     let offers: HashMap<_, _> = offers.iter().map(|&(other, at, a, b)| ((other, at % PLACES), (a, b))).collect();
     let offer = |((other, at), (available, backorderable))| Offer {
@@ -60,9 +62,11 @@ fn plan(lines: &[(bool, i32)], offers: &[(bool, u8, i64, i64)], plan: &[fuzzing:
     for line in &input.lines {
         assert!(sum(&|part| part.line == line.line) <= i128::from(line.quantity));
     }
-    for (other, at) in [false, true].into_iter().flat_map(|other| (0..PLACES).map(move |at| (other, place(at.into())))) {
+    for (other, at) in [false, true].into_iter().flat_map(|other| (0..PLACES).map(move |at| (other, place(at.into()))))
+    {
         let there = input.stock.iter().find(|offer| offer.sku == sku(other) && offer.location == at);
-        let there = there.map_or(0, |offer| i128::from(offer.available.max(0)) + i128::from(offer.backorderable.max(0)));
+        let there =
+            there.map_or(0, |offer| i128::from(offer.available.max(0)) + i128::from(offer.backorderable.max(0)));
         assert!(sum(&|part| part.location == at && input.lines[part.line as usize].sku == sku(other)) <= there);
     }
 }

@@ -4,20 +4,23 @@
 use std::{sync::LazyLock, time::Duration};
 
 use libfuzzer_sys::fuzz_target;
-use onhand_rules::{AllocationInput, Config, Input, PricingInput, Trials, ViewInput, World};
+use onhand_rules::{Config, Input, Trials, World};
 
 static TRIALS: LazyLock<Trials> = LazyLock::new(|| Trials::new(&Config::default()).expect("the host starts"));
 
 fn input(world: World) -> Input {
     let (sku, location) = ("\"sku\":\"x\"", "\"location\":\"a\"");
+    let at = "\"at\":\"2026-01-31T12:00:00.000Z\"";
     let read = |json: String| Input::parse(world, json.parse().expect("JSON")).expect("an input");
     match world {
         World::View => read(format!("{{{sku},\"locations\":[{{{location},\"available\":9}}]}}")),
         World::Allocation | World::Ranking => read(format!(
-            "{{\"at\":0,\"lines\":[{{\"line\":0,{sku},\"quantity\":2}}],\"locations\":[{{{location},\"priority\":0}}],
+            "{{{at},\"lines\":[{{\"line\":0,{sku},\"quantity\":2}}],\"locations\":[{{{location},\"priority\":0}}],
               \"stock\":[{{{sku},{location},\"available\":9}}]}}"
         )),
-        World::Pricing => read(format!("{{\"at\":0,\"currency\":\"GBP\",\"lines\":[{{\"line\":0,{sku},\"quantity\":2}}]}}")),
+        World::Pricing => {
+            read(format!("{{{at},\"currency\":\"GBP\",\"lines\":[{{\"line\":0,{sku},\"quantity\":2}}]}}"))
+        }
     }
 }
 
