@@ -128,18 +128,17 @@ impl Batcher {
             let mut batch = std::mem::take(&mut gathered);
             // Whose caller has gone away is not carried out any more.
             batch.retain(|waiting| !waiting.reply.is_closed());
-            if !self.aside.is_empty() {
-                let before = self.aside.len() as i64;
+            let aside = self.aside.len() as i64;
+            if aside > 0 {
                 batch = self.aside.look(&self.work.store, batch).await;
-                self.work.metrics.set_aside(self.aside.len() as i64 - before);
             }
-            if batch.is_empty() {
-                continue;
+            if !batch.is_empty() {
+                self.work.metrics.batch_size(batch.len());
+                let started = Instant::now();
+                self.settle(batch).await;
+                self.work.metrics.batch_duration(started.elapsed());
             }
-            self.work.metrics.batch_size(batch.len());
-            let started = Instant::now();
-            self.settle(batch).await;
-            self.work.metrics.batch_duration(started.elapsed());
+            self.work.metrics.set_aside(self.aside.len() as i64 - aside);
         }
     }
 
@@ -192,10 +191,8 @@ impl Batcher {
                 vec![part]
             }
             StoreError::Locked(_) => {
-                let (before, aside) = (part.len(), self.aside.len() as i64);
-                let taken = self.aside.take_locked(&self.work.store, part).await;
-                self.work.metrics.set_aside(self.aside.len() as i64 - aside);
-                match taken {
+                let before = part.len();
+                match self.aside.take_locked(&self.work.store, part).await {
                     Ok(rest) if rest.len() < before => {
                         tracing::warn!(
                             set_aside = before - rest.len(),

@@ -171,8 +171,8 @@ impl Chunks<'_> {
     async fn begin(&mut self, ask: Ask) -> Result<(), Problem> {
         let skus: HashSet<Sku> = ask.command.skus().into_iter().collect();
         let shared = self.under_way.iter().rposition(|(earlier, _)| !earlier.is_disjoint(&skus));
-        let after_shared = shared.map_or(BULK_LANES, |last| self.under_way.len() - 1 - last);
-        self.settle_to(after_shared.min(BULK_LANES - 1)).await?;
+        let left = shared.map_or(BULK_LANES - 1, |last| self.under_way.len() - 1 - last);
+        self.settle_to(left).await?;
         let batches = self.batches.clone();
         let outcome = tokio::spawn(async move { batches.ask(ask, PATIENCE).await });
         self.under_way.push_back((skus, outcome));

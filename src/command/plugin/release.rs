@@ -146,7 +146,7 @@ fn in_force(manifest: &Manifest) {
     if manifest.full.is_none() && manifest.next.is_none() {
         println!("  nothing is in force any more: the built-in behaviour");
     }
-    if manifest.full.is_none() && manifest.next.as_ref().is_some_and(|next| next.share.is_none()) {
+    if manifest.full.is_none() && manifest.next.as_ref().is_some_and(|next| next.stage == Stage::Shadow) {
         println!("  a shadow beside nothing is never asked: `--stage canary --share 10` is a first release's way in");
     }
     for released in parts(manifest) {
