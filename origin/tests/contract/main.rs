@@ -82,6 +82,7 @@ on_both!(
     stock::counts_adjustments_and_transfers,
     stock::versions_rise_over_deletion,
     stock::two_batches_make_the_same_items,
+    stock::a_batch_of_many_is_written_as_a_short_one_is,
     stock::an_item_in_use_is_not_deleted,
     stock::the_ledger_adds_up,
     ledger::rows_are_rebuilt_from_the_ledger_alone,

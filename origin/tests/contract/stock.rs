@@ -139,3 +139,53 @@ async fn make(shop: &Shop, names: &[Sku], name: &str) -> u32 {
         }
     }
 }
+
+/// PostgreSQL takes a long batch's new rows another way than a short one's.
+pub(crate) async fn a_batch_of_many_is_written_as_a_short_one_is(shop: Shop) {
+    const MANY: i64 = 700;
+    shop.location("a", 1, json!({})).await;
+    let asks = |command: &dyn Fn(i64) -> Command| -> Vec<Ask> {
+        (0..MANY).map(|number| shop.ask("/", &json!(number), command(number))).collect()
+    };
+    let name = |number: i64| sku(&format!("n{number:03}"));
+    let put = |number| Command::PutItem(name(number), serde_json::from_value(json!({"name": "it's\n\t\\N"})).unwrap());
+    let set = |number, more: i64| {
+        let body = json!({"location": "a", "quantity": number + more, "reason": "Zählung"});
+        Command::SetStock(name(number), serde_json::from_value(body).unwrap())
+    };
+    let policy = |number| {
+        let body = json!({"location": "a", "safety_stock": 3, "backorder_limit": number, "low_stock_at": 5, "restock_at": "2027-01-31"});
+        Command::SetPolicy(name(number), serde_json::from_value(body).unwrap())
+    };
+    for outcome in shop.batch(&[asks(&put), asks(&|n| set(n, 0)), asks(&policy)].concat()).await {
+        outcome.unwrap();
+    }
+    let row = shop.fact("n600", "a").await;
+    assert_eq!((row.on_hand, row.safety_stock, row.backorder_limit, row.low_stock_at), (600, 3, 600, 5));
+    assert_eq!(row.restock_at.unwrap().as_str(), "2027-01-31");
+    let lines = shop.store.ledger(&name(600), None, None, 10).await.unwrap();
+    assert_eq!(lines.iter().map(|line| line.kind.as_str()).collect::<Vec<_>>(), ["policy", "set"]);
+    assert_eq!(
+        (lines[1].after.on_hand, lines[1].reason.as_deref(), &*lines[1].actor),
+        (600, Some("Zählung"), "tester")
+    );
+    shop.agrees().await;
+
+    let refuse = "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
+        CREATE TRIGGER no BEFORE INSERT ON ledger FOR EACH ROW WHEN (new.sku = 'n600') EXECUTE FUNCTION no()";
+    if shop.is_postgres() {
+        shop.sql(refuse).await.unwrap();
+        let needs = Needs { skus: (0..MANY).map(name).collect(), ..Needs::default() };
+        let asks = asks(&|n| set(n, 1));
+        let (refs, rules): (Vec<&Ask>, _) = (asks.iter().collect(), Rules::none());
+        let refused = shop.store.batch(needs, &mut |state| drop(decide_all(state, &refs, &rules))).await;
+        assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+        assert_eq!(shop.fact("n000", "a").await.on_hand, 0, "nothing of it is left");
+        shop.sql("DROP TRIGGER no ON ledger").await.unwrap();
+    }
+    for outcome in shop.batch(&asks(&|n| set(n, 1))).await {
+        outcome.unwrap();
+    }
+    assert_eq!(shop.fact("n600", "a").await.on_hand, 601);
+    shop.agrees().await;
+}

@@ -243,7 +243,12 @@ impl BatchSession {
     /// A COMMIT is never cancelled; one that warns is not acknowledged.
     async fn write_and_commit(&mut self, state: &State) -> Result<Timestamp> {
         let client = &self.session.client;
-        let writes = self.writes.all(client, state);
+        let mut writes = self.writes.all(client, state);
+        if write::copied(state) {
+            for write in writes.drain(..) {
+                write.await?;
+            }
+        }
         let commit = client.batch_execute("COMMIT").map_err(StoreError::from);
         // An error here says nothing of the COMMIT before it.
         let unknown = |error: tokio_postgres::Error| StoreError::Unreachable(error.to_string());
