@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins plugins-all run token test lint audit fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory drills hard-minute drill-overload
+.PHONY: help setup plugins plugins-all run token test lint audit fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory drills hard-minute drill-overload drill-hostile
 
 TOKENS := target/dev-tokens.json
 
@@ -95,3 +95,7 @@ hard-minute: setup ## A minute of PostgreSQL restarts and killed origins under l
 drill-overload: setup ## Twice the load that an edge on a quarter of a core can carry; needs root for the cgroup
 	cargo build --release --workspace --bins
 	./target/release/overload
+
+drill-hostile: setup plugins ## What rules that misbehave cost their callers and their neighbours
+	cargo build --release --workspace --bins
+	./target/release/hostile
