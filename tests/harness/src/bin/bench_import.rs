@@ -15,7 +15,7 @@ use std::{
 };
 
 use clap::Parser;
-use onhand_harness::{Error, World};
+use onhand_harness::{Error, World, cores::resident};
 use tokio::process::Command;
 
 /// Import a large file into an origin on real servers, and say how fast and in how much memory.
@@ -149,7 +149,7 @@ impl Memory {
         let (into, until) = (Arc::clone(&samples), Arc::clone(&stop));
         let task = tokio::spawn(async move {
             while !until.load(Ordering::Relaxed) {
-                into.lock().expect("no panic under this lock").push(resident_mib(pid));
+                into.lock().expect("no panic under this lock").push(resident(pid) >> 20);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
@@ -164,10 +164,4 @@ impl Memory {
         let most = |part: &[u64]| part.iter().copied().max().unwrap_or_default();
         (most(&samples[..samples.len().div_ceil(10)]), most(&samples))
     }
-}
-
-fn resident_mib(pid: i32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() / 1024
 }
