@@ -210,8 +210,10 @@ mod tests {
     fn an_unknown_variable_is_a_fault() {
         assert_eq!(faults("", &[("ONHAND_EDGE__REGIO", "b")]).len(), 1);
         assert_eq!(faults("", &[("CIRCUIT_BREAKER_BASE_TIMEOUT", "30")]).len(), 1);
-        let short = faults("[edge.limits]\nmisses = 9\nqueue = 0\n", &[("RATE_LIMIT_WINDOW", "900ms")]).join("\n");
-        for key in ["edge.limits.orders.window", "edge.limits.misses", "edge.limits.queue"] {
+        let short =
+            faults("[edge.limits]\nmisses = 9\nqueue = 0\nqueue_time = \"0s\"\n", &[("RATE_LIMIT_WINDOW", "900ms")])
+                .join("\n");
+        for key in ["edge.limits.orders.window", "edge.limits.misses", "edge.limits.queue:", "edge.limits.queue_time"] {
             assert!(short.contains(key), "{short}");
         }
     }

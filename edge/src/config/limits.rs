@@ -20,6 +20,8 @@ pub struct LimitsConfig {
     pub callers: u64,
     /// POSTs that may wait for their turn at the processor; beyond, 503 overloaded.
     pub queue: usize,
+    /// How long the last of them should have to wait, as fast as the line moves; beyond, 503 overloaded.
+    pub queue_time: Span,
     /// Calls that may be under way to the origin for callers' writes and reads of reservations;
     /// beyond, 503 overloaded.
     pub forwarded: usize,
@@ -36,6 +38,7 @@ impl Default for LimitsConfig {
             trusted_proxies: 0,
             callers: 100_000,
             queue: 512,
+            queue_time: Span::ms(250),
             forwarded: 2048,
             misses: 50_000,
         }
@@ -73,6 +76,9 @@ impl LimitsConfig {
             if none {
                 faults.push(format!("edge.limits.{name}: must be 1 or more"));
             }
+        }
+        if self.queue_time < Span::ms(1) {
+            faults.push("edge.limits.queue_time: must be 1ms or more".to_owned());
         }
         if self.misses < limits::QUERY_SKUS {
             faults.push(format!("edge.limits.misses: must be {} or more, one query's", limits::QUERY_SKUS));

@@ -82,7 +82,7 @@ pub(super) fn start(
         region: config.region.clone(),
         auth,
         rates,
-        queue: Queue::new(config.limits.queue, super::workers::threads(config.threads)),
+        queue: Queue::new(config.limits.queue, config.limits.queue_time.0, super::workers::threads(config.threads)),
         crowd: Crowd::new(config.http.max_connections),
         cors: Cors::new(&config.http.cors_origins),
         rules,
