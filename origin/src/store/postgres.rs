@@ -28,7 +28,7 @@ use onhand_wire::{
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use tokio::sync::{Mutex, Notify};
-use tokio_postgres::{Config, NoTls, config::TargetSessionAttrs, error::SqlState};
+use tokio_postgres::{Client, Config, NoTls, config::TargetSessionAttrs, error::SqlState, types::ToSql};
 use uuid::Uuid;
 
 use self::session::{Purpose, Session};
@@ -84,13 +84,16 @@ impl Oldest {
     }
 }
 
+/// By which our sessions are told from others'.
+const APPLICATION: &str = "onhand-origin";
+
 impl Postgres {
     /// `url`: `postgres://user:password@host:port/database`. Connects when first used.
     pub fn new(url: &str, pool_size: usize, timeouts: Timeouts) -> Result<Self> {
         let mut config: Config =
             url.parse().map_err(|error: tokio_postgres::Error| StoreError::Refused(error.to_string()))?;
         config
-            .application_name("onhand-origin")
+            .application_name(APPLICATION)
             .connect_timeout(timeouts.connect)
             .keepalives_idle(Duration::from_secs(10))
             // A host that is gone without a word must not keep reads waiting.
@@ -146,6 +149,20 @@ impl Postgres {
 async fn read_only(client: &mut ClientWrapper) -> std::result::Result<(), HookError> {
     let set = client.batch_execute("SET default_transaction_read_only = on").await;
     set.map_err(HookError::Backend)
+}
+
+/// A frozen origin must not keep its row locks. Its session idles, and is ended by its own time limit, but in
+/// the middle of a COPY: then the server waits for rows and looks at no limit.
+async fn end_frozen_copies(client: &Client, after: Duration) -> Result<()> {
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND usename = current_user AND application_name = $1
+            AND query LIKE 'COPY %' AND wait_event = 'ClientRead'
+            AND query_start < clock_timestamp() - make_interval(secs => $2)";
+    let ended = client.query(end, &[&APPLICATION as &(dyn ToSql + Sync), &after.as_secs_f64()]).await?;
+    if !ended.is_empty() {
+        tracing::warn!(sessions = ended.len(), "an origin stood still in the middle of a COPY; its locks are let go");
+    }
+    Ok(())
 }
 
 /// Sorts what went wrong into what may be done about it.
@@ -207,7 +224,12 @@ impl Store for Postgres {
         if slot.as_ref().is_none_or(|session| session.client.is_closed()) {
             *slot = Some(self.within(self.connect(Purpose::Migration)).await?);
         }
-        let looked = self.within(batch::locked(&slot.as_ref().expect("just opened").client, skus)).await;
+        let client = &slot.as_ref().expect("just opened").client;
+        let looking = async {
+            end_frozen_copies(client, self.timeouts.statement).await?;
+            batch::locked(client, skus).await
+        };
+        let looked = self.within(looking).await;
         if looked.is_err() {
             *slot = None;
         }

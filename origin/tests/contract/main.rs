@@ -83,6 +83,7 @@ on_both!(
     stock::versions_rise_over_deletion,
     stock::two_batches_make_the_same_items,
     stock::a_batch_of_many_is_written_as_a_short_one_is,
+    stock::an_origin_that_stands_still_in_a_copy_loses_its_locks,
     stock::an_item_in_use_is_not_deleted,
     stock::the_ledger_adds_up,
     ledger::rows_are_rebuilt_from_the_ledger_alone,

@@ -85,10 +85,19 @@ impl Shop {
 
     /// Another store over the same PostgreSQL.
     pub(crate) fn postgres_store(&self) -> postgres::Postgres {
+        self.postgres_store_within(std::time::Duration::from_secs(30))
+    }
+
+    /// And with time limits of its own.
+    pub(crate) fn postgres_store_within(&self, limit: std::time::Duration) -> postgres::Postgres {
+        let timeouts = postgres::Timeouts { connect: limit, statement: limit, lock: limit };
+        postgres::Postgres::new(self.url(), 4, timeouts).unwrap()
+    }
+
+    /// Of its PostgreSQL.
+    pub(crate) fn url(&self) -> &str {
         let Under::Postgres { url } = &self.under else { panic!("not on PostgreSQL") };
-        let long = std::time::Duration::from_secs(30);
-        let timeouts = postgres::Timeouts { connect: long, statement: long, lock: long };
-        postgres::Postgres::new(url, 4, timeouts).unwrap()
+        url
     }
 
     pub(crate) fn is_postgres(&self) -> bool {

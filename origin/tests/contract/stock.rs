@@ -3,7 +3,7 @@
 use onhand_origin::{
     command::{Ask, Command},
     decide::decide_all,
-    store::{Needs, StoreError},
+    store::{Needs, Store, StoreError},
 };
 use onhand_rules::Rules;
 use onhand_wire::{Code, Problem, Sku, bulk::LoadFacts};
@@ -188,4 +188,32 @@ pub(crate) async fn a_batch_of_many_is_written_as_a_short_one_is(shop: Shop) {
     }
     assert_eq!(shop.fact("n600", "a").await.on_hand, 601);
     shop.agrees().await;
+}
+
+/// The server itself waits for a COPY's rows for ever.
+pub(crate) async fn an_origin_that_stands_still_in_a_copy_loses_its_locks(shop: Shop) {
+    if !shop.is_postgres() {
+        return;
+    }
+    stocked(&shop).await;
+    let config: tokio_postgres::Config = shop.url().parse().unwrap();
+    let (frozen, connection) =
+        config.clone().application_name("onhand-origin").connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    frozen.batch_execute("BEGIN; SELECT FROM products WHERE sku = 'x' FOR UPDATE").await.unwrap();
+    let copy: tokio_postgres::CopyInSink<&[u8]> = frozen.copy_in("COPY ledger (id) FROM STDIN").await.unwrap();
+
+    let store = shop.postgres_store_within(std::time::Duration::from_millis(500));
+    let mut refused = 0;
+    let done = loop {
+        let needs = Needs { skus: [sku("x")].into(), ..Needs::default() };
+        match store.batch(needs, &mut |_| ()).await {
+            Err(StoreError::Locked(_)) if refused < 20 => refused += 1,
+            done => break done,
+        }
+        drop(store.locked(&[sku("x")].into()).await);
+    };
+    assert!(refused > 0 && done.is_ok(), "{refused} {done:?}");
+    drop(copy);
+    assert!(frozen.batch_execute("SELECT 1").await.is_err(), "its session is gone");
 }

@@ -158,7 +158,7 @@ impl Statements {
         writes.push(!new.is_empty(), &self.new_items, || items(state, &new));
         writes.push(!changed.is_empty(), &self.items, || items(state, &changed));
         let rows = StockRows::of(changes);
-        if copied(state) {
+        if copied(state) && !rows.new.is_empty() {
             writes.all.push(Box::pin(self.copies.stock(client, state, rows.new)));
         } else {
             writes.push(!rows.new.is_empty(), &self.new_stock, || stock(state, &rows.new));
