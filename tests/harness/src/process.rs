@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How long a server may take until it answers. Two busy cores are slow.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 
 /// What to run, again after each kill: the same port and the same data.
 pub(crate) struct Recipe {
