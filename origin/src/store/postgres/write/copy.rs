@@ -51,19 +51,17 @@ impl Copies {
         let mut copy = pin!(BinaryCopyInWriter::new(client.copy_in(&self.stock).await?, &types.concat()));
         for (sku, location) in keys {
             let row = &state.stock[sku][location];
-            let counts: [i64; 5] = [row.on_hand, row.reserved, row.safety_stock, row.backorder_limit, row.low_stock_at];
             let restock_at = row.restock_at.as_ref().map(|at| at.as_str());
             let (seq, changed_at) = (row.seq as i64, utc(row.changed_at));
-            let [on_hand, reserved, safety_stock, backorder_limit, low_stock_at] = &counts;
             copy.as_mut()
                 .write(&[
                     &sku.as_str(),
                     &location.as_str(),
-                    on_hand,
-                    reserved,
-                    safety_stock,
-                    backorder_limit,
-                    low_stock_at,
+                    &row.on_hand,
+                    &row.reserved,
+                    &row.safety_stock,
+                    &row.backorder_limit,
+                    &row.low_stock_at,
                     &restock_at,
                     &seq,
                     &changed_at,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use onhand_harness::{Cheap, World};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::task::JoinSet;
 
 /// One kind of call, repeated.
 #[derive(Clone)]
@@ -150,7 +150,6 @@ pub(crate) async fn open(url: &str, call: &Call, per_s: f64, connections: usize,
     }
     // Ended with this measurement: what is still under way would be load in the next.
     let mut under_way = JoinSet::new();
-    let (done, mut ended) = mpsc::unbounded_channel::<(Cheap, u16, Duration)>();
     let mut answers = Answers::new();
     let began = Instant::now();
     while began.elapsed() < time {
@@ -161,18 +160,17 @@ pub(crate) async fn open(url: &str, call: &Call, per_s: f64, connections: usize,
             let due = began + Duration::from_secs_f64(answers.offered as f64 / per_s);
             answers.offered += 1;
             answers.late.record(due.elapsed().as_micros() as u64).expect("it grows as it must");
-            let (call, done) = (call.clone(), done.clone());
+            let call = call.clone();
             under_way.spawn(async move {
                 let status = call.make(&mut connection).await;
-                let _over = done.send((connection, status, due.elapsed()));
+                (connection, status, due.elapsed())
             });
         }
         tokio::select! {
             biased;
-            Some((connection, status, took)) = ended.recv() => {
+            Some(Ok((connection, status, took))) = under_way.join_next() => {
                 idle.push(connection);
                 answers.count(status, took);
-                while under_way.try_join_next().is_some() {}
             }
             // It has a core to itself; a timer would be a millisecond late.
             () = tokio::task::yield_now() => {}
