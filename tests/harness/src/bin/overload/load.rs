@@ -153,7 +153,8 @@ pub(crate) async fn open(url: &str, call: &Call, per_s: f64, connections: usize,
     let mut answers = Answers::new();
     let began = Instant::now();
     while began.elapsed() < time {
-        let due_by_now = (began.elapsed().as_secs_f64() * per_s) as u64;
+        // The first is due at once.
+        let due_by_now = (began.elapsed().as_secs_f64() * per_s) as u64 + 1;
         while answers.offered < due_by_now
             && let Some(mut connection) = idle.pop()
         {
