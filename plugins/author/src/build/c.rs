@@ -46,7 +46,7 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     clang.args(["-nostdlib", "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-Wl,--stack-first", "-I"]).arg(&generated);
     clang.arg("rule.c").arg(generated.join("libc.c")).arg(generated.join(format!("{world}.c")));
     clang.arg(generated.join(format!("{world}_component_type.o"))).arg("-o").arg(&module);
-    tool::run(&mut clang)?;
+    tool::run("clang", &mut clang)?;
     Ok(onhand_rules::componentize(&fs::read(&module).at(module)?)?)
 }
 

@@ -26,7 +26,7 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     command.current_dir(&project.dir).arg("--wit-path").arg(&project.wit).args(["--world", project.world.as_str()]);
     // No WASI at all: a rule imports nothing but its host.
     command.args(["componentize", "rule", "--stub-wasi", "--output"]).arg(&out);
-    tool::run(&mut command)?;
+    tool::run("componentize-py", &mut command)?;
     let component = fs::read(&out).at(&out)?;
     fs::remove_file(&out).at(out)?;
     Ok(component)

@@ -18,20 +18,20 @@ const TRIPLE: &str = "wasm32-unknown-unknown";
 
 pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     let target = target(project)?;
-    let mut cargo = cargo(project)?;
+    let (what, mut cargo) = cargo(project)?;
     let arguments = ["--profile", "guest", "--lib", "--target", TRIPLE, "--target-dir"];
-    tool::run(cargo.current_dir(&project.dir).args(arguments).arg(&target))?;
+    tool::run(what, cargo.current_dir(&project.dir).args(arguments).arg(&target))?;
     let module = target.join(TRIPLE).join("guest").join(format!("{}.wasm", project.name.replace('-', "_")));
     Ok(onhand_rules::componentize(&fs::read(&module).at(module)?)?)
 }
 
 /// `cargo build` of a compiler that has, or can build, a standard library for WebAssembly.
-fn cargo(project: &Project) -> Result<Command, AuthorError> {
+fn cargo(project: &Project) -> Result<(&'static str, Command), AuthorError> {
     let rustup = tool::ask(Command::new("rustup").args(["target", "list", "--installed"]).current_dir(&project.dir));
     if rustup.as_ref().is_some_and(|installed| installed.lines().any(|target| target == TRIPLE)) {
         let mut cargo = Command::new("cargo");
         cargo.arg("build");
-        return Ok(cargo);
+        return Ok(("rustup's Rust", cargo));
     }
     if debian() {
         // Debian has no compiled std for this target, so it is built from source, which stable only allows
@@ -41,7 +41,7 @@ fn cargo(project: &Project) -> Result<Command, AuthorError> {
         cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld");
         cargo.args(["build", "-Zbuild-std=std,panic_abort"]);
-        return Ok(cargo);
+        return Ok(("Debian's Rust; where it has no standard library yet, that comes first", cargo));
     }
     let install = if rustup.is_some() {
         format!("rustup target add {TRIPLE}")

@@ -7,8 +7,9 @@ use std::{
 
 use crate::error::AuthorError;
 
-/// Runs it, its output on this terminal.
-pub(super) fn run(command: &mut Command) -> Result<(), AuthorError> {
+/// Runs it, its output on this terminal, once it is said what runs: some take minutes.
+pub(super) fn run(what: &str, command: &mut Command) -> Result<(), AuthorError> {
+    eprintln!("building with {what}");
     // stdout is this command's answer; a tool's chatter is not.
     let output = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).output();
     match output {
