@@ -51,5 +51,5 @@ built=$target/guest/$triple/guest
 cargo run --quiet -p onhand-rules --bin componentize -- "$out" \
     "$built/channel_buffer.wasm" "$built/nearest_allocation.wasm" "$built/tiered_pricing.wasm" \
     "$built/examples/hostile.wasm" "$built/examples/hostile_view.wasm" "$built/examples/hostile_ranking.wasm" \
-    "$built/examples/hostile_pricing.wasm"
+    "$built/examples/hostile_pricing.wasm" "$built/examples/plain.wasm"
 mv "$out/.building" "$stamp"
