@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 use tokio::{fs::File, io::AsyncReadExt};
 
-use super::Done;
+use super::{Done, token};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -24,7 +24,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8090")]
     origin: String,
     /// A token: admin for --mode set or --create, else operator
-    #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_ADMIN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "ONHAND_TOKEN_ADMIN",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
     token: String,
     /// set: quantities are counts; adjust: they are changes
     #[arg(long, default_value = "set", value_parser = ["set", "adjust"])]
@@ -43,6 +50,7 @@ pub(crate) struct Args {
 const PIECE: usize = 64 << 10;
 
 pub(super) async fn run(args: Args) -> Done {
+    token::given(&args.token)?;
     let file = File::open(&args.file).await.map_err(|error| format!("{}: {error}", args.file.display()))?;
     let bar = bar(file.metadata().await?.len());
     let key = args.key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());

@@ -107,7 +107,7 @@ pub(crate) enum Plugin {
         #[arg(long, value_name = "DIR", conflicts_with = "origin")]
         rules: Option<String>,
         /// An origin's API: what was pushed, by whom and when, and whether nodes have been told
-        #[arg(long, value_name = "URL", requires = "token")]
+        #[arg(long, value_name = "URL")]
         origin: Option<String>,
         /// An operator token for it
         #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_ADMIN", hide_env_values = true)]

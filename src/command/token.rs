@@ -132,8 +132,21 @@ fn with_end(prefix: &Path, end: &str) -> PathBuf {
 }
 
 /// A key in use is never overwritten.
+/// What a command that asks an origin was given, or where to get it.
+pub(super) fn given(token: &str) -> Result<&str, String> {
+    if token.is_empty() {
+        return Err("--token: none is given, and ONHAND_TOKEN_ADMIN is not set; `onhand token issue --scope admin …` \
+                    makes one, and `onhand dev --print-tokens FILE` writes its own"
+            .to_owned());
+    }
+    Ok(token)
+}
+
 pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", path.display());
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => format!("{}: it is there already, and was left as it is", path.display()),
+        _ => format!("{}: {error}", path.display()),
+    };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)
 }

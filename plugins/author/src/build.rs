@@ -41,6 +41,12 @@ pub fn build(project: &Project, config: &Config) -> Result<Built, AuthorError> {
         Lang::C => c::build(project)?,
     };
     settings(project)?;
+    // It was of another component, and would be refused with this one.
+    let stale = project.component().with_extension("wasm.sig");
+    match fs::remove_file(&stale) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(stale)?,
+        _ => {}
+    }
     // Renamed into place: whoever watches the folder sees whole components only.
     let (whole, part) = (project.component(), out.join(format!(".{}.part", project.name)));
     fs::write(&part, &component).at(&part)?;

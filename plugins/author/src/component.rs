@@ -13,8 +13,8 @@ use crate::error::{At, AuthorError};
 /// What a call gets instead of its deadline, so that one that is too slow still shows its answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// With more bytes than this, whoever waits for the compiler is told. Python's have it.
-const LARGE: usize = 8 << 20;
+/// With more bytes than this, whoever waits for the compiler is told: it takes some seconds for each MiB.
+const LARGE: usize = 1 << 20;
 
 pub(crate) struct Component {
     pub(crate) file: PathBuf,
@@ -58,8 +58,8 @@ impl Component {
 
     fn of(&self, trials: Result<Trials, LoadFault>) -> Result<Trial, AuthorError> {
         if self.bytes.len() > LARGE {
-            let (file, mib) = (self.file.display(), self.bytes.len() >> 20);
-            eprintln!("compiling {file} as a node would: {mib} MiB take a minute or more");
+            let (file, mib) = (self.file.display(), self.bytes.len() as f64 / f64::from(1 << 20));
+            eprintln!("compiling {file} ({mib:.1} MiB; some seconds for each)");
         }
         trials.and_then(|trials| trials.of(&self.name, &self.bytes, &self.beside)).map_err(|fault| self.refused(fault))
     }

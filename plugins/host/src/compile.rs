@@ -54,7 +54,7 @@ fn tried(compiler: &Path, config: &Config, bytes: &[u8]) -> Result<(), LoadFault
         if Instant::now() >= deadline {
             child.kill().and_then(|()| child.wait()).map_err(can_not)?;
             return Err(LoadFault::Compile(format!(
-                "it took longer than rules.compile_time, {}",
+                "it took longer than rules.compile_time, {}; as a rule Python's need `compile_time = \"5m\"` there",
                 humantime(config.compile_time.0)
             )));
         }

@@ -43,6 +43,19 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// What a call may end with, as [`Self::as_str`] says it.
+    pub(crate) const NAMES: [&str; 9] = [
+        "refused",
+        "invalid_config",
+        "internal",
+        "trap",
+        "deadline",
+        "memory",
+        "wrong_answer",
+        "too_large",
+        "input_too_large",
+    ];
+
     /// Whether it counts towards `rules.max_failure_rate`: not what a rule may decide, nor what it can't help.
     pub(crate) fn counts(&self) -> bool {
         !matches!(self, Self::Refused | Self::InputTooLarge | Self::Busy | Self::Unknown | Self::TakenOut)

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Answer, Input, World, fault::Failure};
+use crate::{
+    Answer, Input, World,
+    fault::{Failure, Reason},
+};
 
 /// `NAME.fixtures/*.json`: a release is tried on these before it takes traffic, and `onhand plugin test`
 /// runs them.
@@ -52,6 +55,8 @@ pub enum FixtureError {
     Field { field: &'static str, world: World, error: serde_json::Error },
     #[error("has neither or both of `expected` and `expected_error`")]
     Expected,
+    #[error("expected_error: {0:?} is no reason; one of {list}", list = Reason::NAMES.join(", "))]
+    Reason(String),
 }
 
 impl Fixture {
@@ -64,7 +69,8 @@ impl Fixture {
         let input = Input::parse(world, written.input).map_err(field("input"))?;
         let expected = match (written.expected, written.expected_error) {
             (Some(answer), None) => Expected::Answer(Answer::parse(world, answer).map_err(field("expected"))?),
-            (None, Some(reason)) => Expected::Failure(reason),
+            (None, Some(reason)) if Reason::NAMES.contains(&reason.as_str()) => Expected::Failure(reason),
+            (None, Some(other)) => return Err(FixtureError::Reason(other)),
             _ => return Err(FixtureError::Expected),
         };
         Ok(Self { input, config: written.config, expected })

@@ -35,8 +35,8 @@ pub enum LoadFault {
     BuiltIn(String),
     #[error("{size} bytes; rules.component_size allows {most}, unless `limits.component_size` beside it asks for more")]
     TooLarge { size: u64, most: u64 },
-    #[error("it asks for limits.{what}, more than the operator allows (rules.max_{what})")]
-    Asks { what: &'static str },
+    #[error("its settings ask for limits.{what} = {asked}; the operator allows {most} at most (rules.max_{what})")]
+    Asks { what: &'static str, asked: String, most: String },
     #[error("no signature; `{0}.sig` is missing, and rules.allow_unsigned is false")]
     Unsigned(String),
     #[error("its signature {0}")]
@@ -77,6 +77,10 @@ pub enum LoadFault {
 }
 
 impl LoadFault {
+    pub(crate) fn asks(what: &'static str, asked: impl ToString, most: impl ToString) -> Self {
+        Self::Asks { what, asked: asked.to_string(), most: most.to_string() }
+    }
+
     pub(crate) fn of(self, file: &Path) -> LoadError {
         LoadError { file: file.to_owned(), fault: self }
     }
@@ -192,7 +196,7 @@ pub fn read_release(config: &Config, file: &Path) -> Result<(String, bool, Relea
 pub(crate) fn allowed(config: &Config, beside: &Beside) -> Result<Size, LoadFault> {
     let most = config.component_size.max(config.max_component_size);
     match beside.limits.component_size {
-        Some(asked) if asked > most => Err(LoadFault::Asks { what: "component_size" }),
+        Some(asked) if asked > most => Err(LoadFault::asks("component_size", asked, most)),
         Some(asked) => Ok(asked),
         None => Ok(config.component_size),
     }

@@ -141,12 +141,14 @@ impl Source {
         let (config, asked) = (&self.config, package.beside.limits);
         let deadline = if world.by_name() { config.batch_deadline } else { config.deadline };
         let span = asked.deadline.unwrap_or(deadline);
-        if span > config.max_deadline.max(deadline) {
-            return Err(LoadFault::Asks { what: "deadline" });
+        let most = config.max_deadline.max(deadline);
+        if span > most {
+            return Err(LoadFault::asks("deadline", span, most));
         }
         let memory = asked.memory.unwrap_or(config.memory);
-        if memory > config.max_memory.max(config.memory) {
-            return Err(LoadFault::Asks { what: "memory" });
+        let most = config.max_memory.max(config.memory);
+        if memory > most {
+            return Err(LoadFault::asks("memory", memory, most));
         }
         Ok(Limits { deadline: Ticks::of(span), memory: usize::try_from(memory.0).unwrap_or(usize::MAX) })
     }

@@ -6,7 +6,7 @@ use crate::bindings::allocation::exports::onhand::rules::allocation_rule::Guest;
 pub use crate::bindings::allocation::exports::onhand::rules::allocation_rule::{
     AskedLine, Location, Offer, Plan, Planned, Request, SkuStock,
 };
-use crate::{Config, Error};
+use crate::{Config, Error, begin};
 
 /// Decides which locations serve a reservation.
 pub trait Allocation {
@@ -42,10 +42,10 @@ impl<T: Allocation> Guest for Registered<T> {
         locations: Vec<Location>,
         stock: Vec<SkuStock>,
     ) -> Result<Plan, Error> {
-        T::allocate(&Config::of_host(), request, lines, locations, stock)
+        T::allocate(&begin(), request, lines, locations, stock)
     }
 
     fn rank(request: Request, locations: Vec<Location>) -> Vec<Option<i32>> {
-        T::rank(&Config::of_host(), request, locations)
+        T::rank(&begin(), request, locations)
     }
 }

@@ -124,6 +124,12 @@ pub use pricing::Pricing;
 pub use ranking::Ranking;
 pub use view::View;
 
+/// What each call of a component begins with.
+fn begin() -> Config {
+    log::log_panics();
+    Config::of_host()
+}
+
 /// Makes a type the component's rule: `register!(view: T)`, `register!(allocation: T)`,
 /// `register!(ranking: T)` or `register!(pricing: T)`, once.
 #[macro_export]

@@ -6,7 +6,7 @@ use crate::bindings::pricing::exports::onhand::rules::pricing_rule::Guest;
 pub use crate::bindings::pricing::exports::onhand::rules::pricing_rule::{
     Adjustment, AskedLine, Attribute, Customer, LinePrice, Money, Request, Target,
 };
-use crate::{Config, Error};
+use crate::{Config, Error, begin};
 
 /// Says what a quote's lines cost.
 pub trait Pricing {
@@ -24,6 +24,6 @@ pub struct Registered<T>(PhantomData<T>);
 
 impl<T: Pricing> Guest for Registered<T> {
     fn price(request: Request, lines: Vec<AskedLine>) -> Result<Vec<LinePrice>, Error> {
-        T::price(&Config::of_host(), request, lines)
+        T::price(&begin(), request, lines)
     }
 }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::bindings::ranking::exports::onhand::rules::ranking_rule::Guest;
 pub use crate::bindings::ranking::exports::onhand::rules::ranking_rule::{Location, Request};
-use crate::{Config, Error};
+use crate::{Config, Error, begin};
 
 /// Decides in which order locations serve a reservation, perhaps together with other rules.
 pub trait Ranking {
@@ -23,6 +23,6 @@ pub struct Registered<T>(PhantomData<T>);
 
 impl<T: Ranking> Guest for Registered<T> {
     fn rank(request: Request, locations: Vec<Location>) -> Result<Vec<Option<i32>>, Error> {
-        T::rank(&Config::of_host(), request, locations)
+        T::rank(&begin(), request, locations)
     }
 }

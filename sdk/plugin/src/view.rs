@@ -6,7 +6,7 @@ use crate::bindings::view::exports::onhand::rules::view_rule::Guest;
 pub use crate::bindings::view::exports::onhand::rules::view_rule::{
     LocationStock, Presentation, Request, Shown, Stock,
 };
-use crate::{Config, Error};
+use crate::{Config, Error, begin};
 
 /// Caps, hides, buffers or buckets what a channel sees.
 pub trait View {
@@ -22,6 +22,6 @@ pub struct Registered<T>(PhantomData<T>);
 
 impl<T: View> Guest for Registered<T> {
     fn view(request: Request, stock: Stock) -> Result<Presentation, Error> {
-        T::view(&Config::of_host(), request, stock)
+        T::view(&begin(), request, stock)
     }
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Done, show::size};
+use crate::command::token;
 
 /// For the whole call: megabytes go there, and the origin compiles them.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -21,7 +22,14 @@ pub(crate) struct At {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8090")]
     origin: String,
     /// An admin token
-    #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_ADMIN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "ONHAND_TOKEN_ADMIN",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
     token: String,
 }
 
@@ -79,6 +87,7 @@ impl At {
     }
 
     async fn answer<T: serde::de::DeserializeOwned>(&self, call: RequestBuilder) -> Result<T, String> {
+        token::given(&self.token)?;
         let answer = call
             .send()
             .await
@@ -101,7 +110,11 @@ impl At {
                 self.answer(call).await.map_err(|error| format!("{}: {error}", file.as_ref().display()))?;
             println!(
                 "{rule}: {}",
-                if told.new { "stored; every node is told" } else { "nothing to do; in force already" }
+                if told.new {
+                    "stored, and every node is told: it is in use once they have compiled it"
+                } else {
+                    "nothing to do; in force already"
+                }
             );
             in_force(&told.manifest);
         }

@@ -17,13 +17,24 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
             install: format!("cd {} && npm install", project.dir.display()),
         });
     }
+    let (rule, entry) = (project.dir.join("rule.js"), project.dir.join(".rule.entry.js"));
+    let source = fs::read_to_string(&rule).at(&rule)?;
+    fs::write(&entry, source + &epilogue(project)).at(&entry)?;
     let out = project.built().join(".js.part");
     let mut command = Command::new(npm);
     command.current_dir(&project.dir).arg("--wit").arg(&project.wit).args(["--world", project.world.as_str()]);
     // No WASI at all: a rule imports nothing but its host.
-    command.args(["--js", "rule.js", "--sync", "--opt-size", "--stub-wasi", "--output"]).arg(&out);
-    tool::run("componentize-qjs", &mut command)?;
+    command.args(["--js", ".rule.entry.js", "--sync", "--opt-size", "--stub-wasi", "--output"]).arg(&out);
+    let built = tool::run("componentize-qjs", &mut command);
+    fs::remove_file(&entry).at(&entry)?;
+    built?;
     let component = fs::read(&out).at(&out)?;
     fs::remove_file(&out).at(out)?;
     Ok(component)
+}
+
+/// After the rule's own text, whose lines keep their numbers: QuickJS has nowhere to print, and an exception that is
+/// no error of the interface would be a trap without a word.
+fn epilogue(project: &Project) -> String {
+    include_str!("epilogue.js").replace("RULE", &format!("{}Rule", project.world.as_str()))
 }

@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn members_pay_a_tenth_less() {
         let lines = testing::priced(&[("22423", 3, 1275)], "GBP");
-        let prices = Rule::price(&Config::from([]), testing::quote("GBP", Some("member")), lines).unwrap();
+        let prices = Rule::price(&Config::from([("percent", "10")]), testing::quote("GBP", Some("member")), lines).unwrap();
         assert_eq!(prices[0].adjustments[0].amount, -127);
     }
 }
