@@ -55,8 +55,8 @@ impl Words {
                 files: "",
                 install: "Once: `npm install` (Node.js 20 or later).",
                 asks: "[limits]                   # what an interpreter needs; the operator's rules.max_deadline permitting\ndeadline = \"20ms\"\n\n",
-                note: "There is no console: `import host from \"onhand:rules/host@0.1.0\"` and `host.log(\"info\", text)`.\n\
-                    An error is thrown as the WIT's variant: `throw { tag: \"refused\", val: \"why\" }`.",
+                note: "An error is thrown as the WIT's variant: `throw { tag: \"refused\", val: \"why\" }`; any other exception counts as\n\
+                    `internal`, with its text. `console.log` writes to the rule's log, 1 kB a call at most.",
             },
             Lang::Python => Self {
                 language: "Python",
@@ -65,7 +65,8 @@ impl Words {
                 asks: "[limits]                   # what CPython needs; the operator's rules.max_… permitting\n\
                     component_size = \"40MiB\"\nmemory = \"64MiB\"\ndeadline = \"50ms\"\n\n",
                 note: "`.venv/bin/componentize-py -d wit/rules/since-v0.1 -w {{world}} bindings types` writes the types\n\
-                    for an editor. Do not `print`: it has nowhere to go; `host.log` has.",
+                    for an editor. `print` ends the call with a trap, and an exception that is no `Err` does so\n\
+                    without its text: `host.log` writes to the rule's log, 1 kB a call at most.",
             },
             Lang::C => Self {
                 language: "C",

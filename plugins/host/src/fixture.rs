@@ -150,3 +150,18 @@ impl Captured {
         Input::parse(self.world, self.input.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_no_call_ends_with_is_told() {
+        let parse = |reason: &str| {
+            let text = format!(r#"{{"input": {{"sku": "a", "locations": []}}, "expected_error": "{reason}"}}"#);
+            Fixture::parse(World::View, text.as_bytes()).map_err(|error| error.to_string())
+        };
+        assert!(Reason::NAMES.iter().all(|reason| parse(reason).is_ok()));
+        assert!(parse("refuse").unwrap_err().contains("one of refused, "));
+    }
+}

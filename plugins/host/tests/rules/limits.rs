@@ -2,11 +2,12 @@
 //! leave anything behind for the next call.
 
 use std::{
+    collections::BTreeMap,
     thread,
     time::{Duration, Instant},
 };
 
-use onhand_rules::{Config, Fault, INPUT_BYTES, Reason, Rules};
+use onhand_rules::{Config, Fault, INPUT_BYTES, Input, Reason, Rules, Trial};
 
 use crate::support::*;
 
@@ -79,6 +80,15 @@ fn a_trap_is_told_with_its_backtrace() {
     assert!(fault.detail.contains("misbehave"), "no symbols: {}", fault.detail);
     assert_eq!(view(&hostile_view("trap")).reason, Reason::Trap);
     assert_eq!(allocate(&hostile("stack")).reason, Reason::Trap);
+}
+
+#[test]
+fn a_panics_text_is_in_the_log() {
+    let settings = BTreeMap::from([("behaviour".to_owned(), "trap".to_owned())]);
+    let trial = Trial::new(&Config::default(), "hostile", &built("hostile"), "").unwrap();
+    let ran = trial.run(&Input::Allocation(ten_asked()), &settings, BOUND);
+    assert_eq!(ran.answer.unwrap_err().reason, Reason::Trap);
+    assert!(ran.log[0].contains("as asked"), "{:?}", ran.log);
 }
 
 #[test]
