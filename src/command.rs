@@ -94,7 +94,7 @@ enum Command {
 impl Onhand {
     pub(crate) fn run(self) -> Done {
         if self.global.dump_config {
-            println!("{}", toml::to_string_pretty(&self.global.load()?)?);
+            println!("{}", config::hide_userinfo(&toml::to_string_pretty(&self.global.load()?)?));
             return Ok(ExitCode::SUCCESS);
         }
         raise_descriptors();

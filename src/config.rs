@@ -27,7 +27,15 @@ pub(crate) struct Config {
 impl Config {
     /// What is wrong with values that each are well-formed.
     fn faults(&self) -> Vec<String> {
-        let sections = [self.auth.faults(), self.http.faults(), self.edge.limits.faults()];
+        let sections = [
+            self.log.faults(),
+            self.auth.faults(),
+            self.kafka.faults(),
+            self.http.faults(),
+            self.origin.faults(),
+            self.edge.faults(),
+            self.rules.faults(),
+        ];
         sections.into_iter().flatten().collect()
     }
 
@@ -40,6 +48,25 @@ impl Config {
     pub(crate) fn origin(&self) -> onhand_origin::Config {
         onhand_origin::Config { http: self.http.clone(), ..self.origin.clone() }
     }
+}
+
+/// The user and the password of any URL in a text that will be shown: `http://user:password@host` has them.
+pub(crate) fn hide_userinfo(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        shown.push_str(before);
+        shown.push_str("://");
+        let end = after.find(|c: char| c.is_whitespace() || "/\"'?#".contains(c)).unwrap_or(after.len());
+        rest = match after[..end].rfind('@') {
+            Some(at) => {
+                shown.push_str("(hidden)");
+                &after[at..]
+            }
+            None => after,
+        };
+    }
+    shown + rest
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +100,30 @@ pub(crate) struct Kafka {
     pub(crate) replication: i32,
 }
 
+impl Log {
+    /// A level that is none would switch everything off, and nobody would hear of it.
+    fn faults(&self) -> Vec<String> {
+        let wrong = |part: &&str| {
+            let level = part.rsplit_once('=').map_or(*part, |(_, level)| level);
+            level.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_err()
+        };
+        let parts = self.level.split(',').filter(|part| !part.contains(['[', '{']));
+        let told = |part| {
+            format!(
+                "log.level: {part:?} names no level; error, warn, info, debug, trace or off, as in \"info,onhand_edge=debug\""
+            )
+        };
+        parts.filter(wrong).map(told).collect()
+    }
+}
+
+impl Kafka {
+    fn faults(&self) -> Vec<String> {
+        let short = [("kafka.partitions", self.partitions), ("kafka.replication", self.replication)];
+        short.into_iter().filter(|(_, count)| *count < 1).map(|(key, _)| format!("{key}: must be 1 or more")).collect()
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: Format::Auto }
@@ -87,5 +138,18 @@ impl Default for Kafka {
             partitions: 8,
             replication: 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_url_is_shown_with_its_password() {
+        let text = "a = \"http://user:hunter2@x:1/y?to=me@home\"\nb = [\"https://h/p\", \"http://t0ken@z\"]\n";
+        let shown = hide_userinfo(text);
+        let right = "a = \"http://(hidden)@x:1/y?to=me@home\"\nb = [\"https://h/p\", \"http://(hidden)@z\"]\n";
+        assert_eq!(shown, right);
     }
 }

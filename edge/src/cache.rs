@@ -46,6 +46,11 @@ pub(crate) struct Need {
 }
 
 impl Need {
+    /// What locations and channels must reflect, where the feed has not come that far.
+    pub(crate) fn topology_at(&self) -> Option<Timestamp> {
+        self.session.as_ref().filter(|session| session.all && self.as_of < session.at).map(|session| session.at)
+    }
+
     /// Whether the session's floors are reached: by the entry, or by the moment after which every
     /// answer reflects them anyway.
     /// Floors of a lost history are void.

@@ -2,7 +2,7 @@
 
 mod limits;
 
-use onhand_wire::setting::{HttpConfig, Secret, Span};
+use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault};
 use serde::{Deserialize, Serialize};
 
 pub use self::limits::{LimitsConfig, RateConfig};
@@ -56,6 +56,40 @@ impl Default for Config {
             streams: 10_000,
             drain: Span::s(30),
         }
+    }
+}
+
+impl Config {
+    /// What is wrong with it, key by key.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = self.limits.faults();
+        for (key, address) in [("edge.listen", &self.listen), ("edge.management", &self.management)] {
+            faults.extend(address_fault(key, address));
+        }
+        let breaker = &self.origin.breaker;
+        for (key, none) in [
+            ("edge.origin.breaker.failure_threshold", breaker.failure_threshold == 0),
+            ("edge.origin.breaker.success_threshold", breaker.success_threshold == 0),
+            ("edge.cache.entries", self.cache.entries == 0),
+            ("edge.recent.entries", self.recent.entries == 0),
+        ] {
+            if none {
+                faults.push(format!("{key}: must be 1 or more"));
+            }
+        }
+        if breaker.max_timeout < breaker.base_timeout {
+            faults.push("edge.origin.breaker.max_timeout: must be base_timeout or more".to_owned());
+        }
+        for (key, span) in [
+            ("edge.redis.timeout", self.redis.timeout),
+            ("edge.redis.ttl", self.redis.ttl),
+            ("edge.origin.timeout", self.origin.timeout),
+        ] {
+            if span < Span::ms(1) {
+                faults.push(format!("{key}: must be 1ms or more"));
+            }
+        }
+        faults
     }
 }
 

@@ -72,6 +72,18 @@ impl Command {
         matches!(self, Self::PutLocation(..) | Self::PutChannel(..))
     }
 
+    /// Who changed it stands in no ledger line.
+    pub(crate) fn is_unledgered(&self) -> bool {
+        matches!(
+            self,
+            Self::PutItem(..)
+                | Self::DeleteItem(..)
+                | Self::PutLocation(..)
+                | Self::PutChannel(..)
+                | Self::Maintain(..)
+        )
+    }
+
     /// Large and patient: nobody else's command is to wait behind it.
     pub fn is_bulk(&self) -> bool {
         matches!(self, Self::Import(_))

@@ -2,7 +2,7 @@
 
 mod runbook;
 
-use onhand_wire::setting::{HttpConfig, Secret, Span};
+use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -47,6 +47,23 @@ pub struct Database {
 }
 
 impl Config {
+    /// What is wrong with it, key by key.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (key, address) in [("origin.listen", &self.listen), ("origin.management", &self.management)] {
+            faults.extend(address_fault(key, address));
+        }
+        for (key, none) in [
+            ("origin.queue", self.queue == 0),
+            ("origin.database.read_connections", self.database.read_connections == 0),
+        ] {
+            if none {
+                faults.push(format!("{key}: must be 1 or more"));
+            }
+        }
+        faults
+    }
+
     /// Tells two configurations apart; secrets are left out, so it may be shown.
     pub fn fingerprint(&self) -> String {
         let text = serde_json::to_string(self).expect("plain data encodes");

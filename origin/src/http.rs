@@ -126,6 +126,7 @@ pub(crate) fn management(context: Arc<Context>) -> Router {
         .route("/actuator/restart-db-connections", post(actuator::restart_connections))
         .route("/actuator/health/readiness", get(operations::readiness))
         .route("/actuator/health/liveness", get(operations::liveness))
+        .route("/inventory/health", get(operations::inventory_health))
         .fallback(async || fail::not_found())
         .layer(middleware::from_fn(fail::finish))
         .with_state(context)

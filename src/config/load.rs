@@ -81,11 +81,27 @@ impl Loading {
 
     fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
         for (name, text) in variables {
-            let Some((path, text)) = names::read(&name, &text) else { continue };
+            let Some((path, text)) = names::read(&name, &text) else {
+                self.misspelt(&name);
+                continue;
+            };
             match find(&self.defaults, &path).cloned() {
                 Some(like) if !like.is_table() => self.set(&path, value(&text, &like), &name),
                 _ => self.unknown(&path, &name),
             }
+        }
+    }
+
+    /// A key of ours with `_` where `__` belongs. Any other `ONHAND_…` may be somebody else's, such as what Kubernetes
+    /// sets for a service of that name.
+    fn misspelt(&mut self, name: &str) {
+        let Some(rest) = name.strip_prefix("ONHAND_") else { return };
+        let mut known = Vec::new();
+        leaves(&self.defaults, "", &mut known);
+        let variable = |path: &String| path.replace('.', "_").eq_ignore_ascii_case(rest);
+        if let Some(path) = known.iter().find(|path| variable(path)) {
+            let right = path.replace('.', "__").to_uppercase();
+            self.faults.push(format!("{name}: there is no such variable; did you mean ONHAND_{right}?"));
         }
     }
 
@@ -209,7 +225,22 @@ mod tests {
     #[test]
     fn an_unknown_variable_is_a_fault() {
         assert_eq!(faults("", &[("ONHAND_EDGE__REGIO", "b")]).len(), 1);
+        for level in ["loud", "warn,onhand_edge=x", "info,"] {
+            assert!(faults("", &[("LOG_LEVEL", level)])[0].starts_with("log.level"), "{level}");
+        }
+        assert!(faults("", &[("LOG_LEVEL", "WARN,onhand_edge=debug")]).is_empty());
+        for (variable, key) in [
+            ("ONHAND_ORIGIN__QUEUE", "origin.queue"),
+            ("ONHAND_ORIGIN__DATABASE__READ_CONNECTIONS", "origin.database.read_connections"),
+            ("ONHAND_KAFKA__PARTITIONS", "kafka.partitions"),
+            ("ONHAND_EDGE__ORIGIN__BREAKER__FAILURE_THRESHOLD", "edge.origin.breaker.failure_threshold"),
+        ] {
+            assert!(faults("", &[(variable, "0")])[0].starts_with(key), "{variable}");
+        }
+        assert!(faults("", &[("ONHAND_EDGE__LISTEN", "foo")])[0].starts_with("edge.listen"));
         assert_eq!(faults("", &[("CIRCUIT_BREAKER_BASE_TIMEOUT", "30")]).len(), 1);
+        let single = faults("", &[("ONHAND_EDGE_REDIS_URL", "x"), ("ONHAND_EDGE_SERVICE_HOST", "10.0.0.1")]);
+        assert!(single.len() == 1 && single[0].contains("ONHAND_EDGE__REDIS__URL"), "{single:?}");
         let short =
             faults("[edge.limits]\nmisses = 9\nqueue = 0\nqueue_time = \"0s\"\n", &[("RATE_LIMIT_WINDOW", "900ms")])
                 .join("\n");

@@ -34,6 +34,27 @@ async fn a_hold_at_one_edge_shows_at_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_of_a_location_or_a_channel_is_right_on_any_node() {
+    let world = World::start().origins(1).ready().await;
+    world.location("a", 0).await;
+    world.stock("x", "a", 7).await;
+    let (admin, edge) = (world.origin(0).client(&world.tokens.admin), world.edge(0).anonymous());
+    eventually!(edge.get("/v1/availability/x").await.json()["available"] == 7);
+    for round in 0..10 {
+        let enabled = round % 2 == 1;
+        let put = admin.put("/inventory/locations/a", json!({"name": "a", "enabled": enabled})).await.expect(200);
+        let session = put.header("onhand-session").expect("a session").to_owned();
+        let call = edge.call("GET".parse().unwrap(), "/v1/availability/x").header("onhand-session", &session);
+        let shown = call.send().await.expect(200);
+        assert_eq!(shown.json()["available"], if enabled { 7 } else { 0 }, "round {round}");
+        let put = admin.put(&format!("/inventory/channels/c{round}"), json!({"locations": ["a"]})).await.expect(201);
+        let session = put.header("onhand-session").expect("a session").to_owned();
+        let path = format!("/v1/availability/x?channel=c{round}");
+        edge.call("GET".parse().unwrap(), &path).header("onhand-session", &session).send().await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_later_than_a_write_reflects_it() {
     let world = World::start().edges(2).origins(1).ready().await;
     world.location("a", 0).await;

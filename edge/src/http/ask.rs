@@ -36,10 +36,7 @@ impl Query {
         match name {
             "channel" => once(name, &mut self.channel, ChannelId::new(value).map_err(|error| invalid(&error))?),
             "quantity" => once(name, &mut self.quantity, quantity(value)?),
-            "reservation" => {
-                let unknown = |_| Problem::new(Code::NotFound, "no such reservation");
-                once(name, &mut self.reservation, Uuid::try_parse(value).map_err(unknown)?)
-            }
+            "reservation" => once(name, &mut self.reservation, onhand_wire::request::reservation_id(value)?),
             "location" => {
                 let locations = self.locations.get_or_insert_default();
                 locations.push(LocationId::new(value).map_err(|error| invalid(&error))?);

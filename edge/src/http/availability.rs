@@ -42,7 +42,7 @@ impl Moment {
         let staleness = node.freshness.staleness_of(as_of.t, now);
         let mode = node.freshness.mode_at(Some(staleness), node.origin.reachable());
         let need = Need { origin: bound.is_some_and(|bound| staleness > bound), session, as_of: as_of.t };
-        if need.origin {
+        if need.origin || need.topology_at().is_some_and(|at| node.topology.loaded_at() < at) {
             Box::pin(node.refresh_topology()).await.map_err(LoadError::from)?;
         } else if mode == Mode::Unavailable {
             return Err(Failure::unavailable());

@@ -53,7 +53,7 @@ pub(super) fn is_verb(name: &str) -> bool {
 }
 
 fn reservation_id(segment: &str) -> Result<Uuid, Failure> {
-    Uuid::try_parse(segment).map_err(|_| Problem::new(Code::NotFound, "no such reservation").into())
+    request::reservation_id(segment).map_err(Failure::from)
 }
 
 pub(super) async fn create(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {

@@ -114,8 +114,9 @@ pub(super) async fn logger(State(context): Shared, Path(name): Path<String>) -> 
 }
 
 pub(super) async fn set_level(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
-    let (_, _, body) = operator(&context, request).await?;
+    let (_, claims, body) = operator(&context, request).await?;
     actuator::set_level(context.loggers()?, &name, &body)?;
+    tracing::warn!(logger = name, actor = claims.sub, "an operator changed a log level");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

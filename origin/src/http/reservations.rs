@@ -1,7 +1,11 @@
 //! Reservations, exactly as an edge serves them.
 
 use axum::extract::{Path, Request, State};
-use onhand_wire::{Code, Problem, auth::Scope, request::read as read_body};
+use onhand_wire::{
+    Code, Problem,
+    auth::Scope,
+    request::{read as read_body, reservation_id},
+};
 use uuid::Uuid;
 
 use super::{Reply, Shared, write::json};
@@ -12,15 +16,10 @@ pub(super) async fn create(State(context): Shared, request: Request) -> Reply {
     context.write(request, Scope::Storefront, command).await
 }
 
-/// A malformed id is one that does not exist.
-fn id(text: &str) -> Result<Uuid, Problem> {
-    text.parse().map_err(|_| Problem::new(Code::NotFound, "no such reservation"))
-}
-
 pub(super) async fn read(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
     context.judge(&parts, Scope::Storefront)?;
-    let found = context.store.reservation(id(&reservation)?).await?;
+    let found = context.store.reservation(reservation_id(&reservation)?).await?;
     let (record, now) = found.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))?;
     Ok(json(&record.shown(now)))
 }
@@ -29,7 +28,7 @@ pub(super) async fn read(State(context): Shared, Path(reservation): Path<String>
 pub(super) async fn trace(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
     context.judge(&parts, Scope::Operator)?;
-    let found = context.store.reservation(id(&reservation)?).await?;
+    let found = context.store.reservation(reservation_id(&reservation)?).await?;
     let (record, _) = found.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))?;
     Ok(json(&serde_json::json!({"id": record.id, "allocated_by": record.allocated_by, "calls": record.trace})))
 }
@@ -37,7 +36,7 @@ pub(super) async fn trace(State(context): Shared, Path(reservation): Path<String
 macro_rules! verb {
     ($name:ident, $command:ident) => {
         pub(super) async fn $name(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
-            let command = |body: &[u8]| Ok(Command::$command(id(&reservation)?, read_body(body)?));
+            let command = |body: &[u8]| Ok(Command::$command(reservation_id(&reservation)?, read_body(body)?));
             context.write(request, Scope::Storefront, command).await
         }
     };

@@ -43,12 +43,24 @@ impl Context {
             digest: digest(parts.method.as_str(), parts.uri.path(), &body),
             correlation: correlation(&parts),
         };
-        let session = session(&parts.headers)?;
+        let mut session = session(&parts.headers)?;
+        let everywhere = ask.command.changes_topology();
+        let unledgered = ask.command.is_unledgered();
+        let actor = ask.actor.clone();
         let patience = self.patience(&parts.headers)?;
         let started = std::time::Instant::now();
         let answer = self.batches.ask(ask, patience).await;
         self.metrics.write_took(started.elapsed());
         let answer = answer?;
+        if unledgered && answer.status < 300 && !answer.replayed {
+            let (method, path, correlation_id) = (&parts.method, parts.uri.path(), correlation(&parts));
+            tracing::info!(actor, %method, path, correlation_id, "an administrator's change");
+        }
+        if everywhere {
+            // Every SKU may look another way now: the moment speaks for all of them.
+            session =
+                session.extended(Session { at: answer.committed_at.rounded_up(), all: true, ..Session::default() });
+        }
         Ok(respond(answer, session, wants_written(&parts.headers), &correlation(&parts)))
     }
 

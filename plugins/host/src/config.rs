@@ -68,6 +68,15 @@ pub struct Config {
     pub compiler: Option<PathBuf>,
 }
 
+impl Config {
+    /// What is wrong with it, key by key.
+    pub fn faults(&self) -> Vec<String> {
+        let share = (0.0..=1.0).contains(&self.max_failure_rate);
+        let fault = "rules.max_failure_rate: a share, from 0 to 1 (1: never taken out)";
+        if share { Vec::new() } else { vec![fault.to_owned()] }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

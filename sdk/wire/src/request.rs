@@ -1,6 +1,7 @@
 //! What callers send. Unknown members are refused; every fault names its field.
 
 mod read;
+mod strict;
 mod limit;
 
 mod reservations;
@@ -17,7 +18,7 @@ pub use catalogue::{PutChannel, PutItem, PutLocation};
 pub use limit::check_text;
 pub use lookups::{AskQuote, AvailabilityQuery, Customer, QuoteLine};
 pub use operations::Maintenance;
-pub use read::{Check, check_idempotency_key, parse, read, unsupported_media_type};
+pub use read::{Check, check_idempotency_key, parse, read, reservation_id, unsupported_media_type};
 pub use releases::Push;
 pub use reservations::{Destination, Hold, HoldLine, HoldPolicy};
 pub use stock::{Adjust, AdjustmentKind, Merge, Policy, SetStock, Transfer};

@@ -44,6 +44,13 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+/// What is wrong with an address to listen on; a name is looked up only when it is needed.
+pub fn address_fault(key: &str, address: &str) -> Option<String> {
+    let port =
+        address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+    port.is_none().then(|| format!("{key}: {address:?} is no address; write HOST:PORT, such as \"0.0.0.0:8080\""))
+}
+
 /// A size in bytes with its unit: `"64KiB"`, `"64MiB"`, `"1GiB"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
@@ -121,9 +128,10 @@ impl Serialize for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = String::deserialize(deserializer).map_err(|_| de::Error::custom("a secret is text in quotes"))?;
-        if value.trim() != value {
+        if value.trim() != value || value.contains(char::is_control) {
             return Err(de::Error::custom(
-                "the secret has stray white space around it (a trailing newline?); its value is not shown",
+                "the secret has stray white space around it or a line break in it (a trailing newline?); its value is \
+                 not shown",
             ));
         }
         Ok(Self(value))

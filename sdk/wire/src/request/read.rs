@@ -1,25 +1,33 @@
 //! Reading a body: parsed, checked, and every fault named by its field.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use uuid::Uuid;
 
+use super::strict::Strict;
 use crate::{Code, Problem, limits};
 
 /// Reads a JSON body; an empty one counts as `{}`.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| invalid(&error))?;
+    let value = serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| invalid(body, &error))?;
     json.end().map_err(|error| Problem::field("body", format!("not JSON: {error}")))?;
     Ok(value)
 }
 
 /// Names the member at fault, also where serde only says it in its message.
-fn invalid(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+fn invalid(body: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let message = error.inner().to_string();
-    if !error.inner().is_data() {
+    // A word was looked for, and what stands there is none: serde_json calls that bad syntax, too.
+    let word = !error.inner().is_data() && serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    if !error.inner().is_data() && !word {
         return Problem::field("body", format!("not JSON: {message}"));
     }
-    let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+    let message = if word {
+        "expected a word in quotes".to_owned()
+    } else {
+        plain(message.split(" at line ").next().unwrap_or_default())
+    };
     let mut path = error.path().to_string();
     let named = ["unknown field `", "missing field `"].iter().find_map(|start| message.strip_prefix(start));
     if let Some(name) = named.and_then(|rest| rest.split('`').next())
@@ -31,6 +39,19 @@ fn invalid(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
         path = "body".to_owned();
     }
     Problem::field(&path, message)
+}
+
+/// What is expected in words of JSON, not of this program's types.
+fn plain(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    let said = match expected.split(' ').next().unwrap_or_default() {
+        "struct" => "an object",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" => "a whole number",
+        "f32" | "f64" => "a number",
+        _ => expected,
+    };
+    format!("{found}, expected {said}")
 }
 
 /// A body that can be wrong in more ways than its types say.
@@ -52,6 +73,12 @@ pub fn check_idempotency_key(key: &[u8]) -> Result<&str, Problem> {
         let right = format!("1 to {} visible ASCII characters", limits::IDEMPOTENCY_KEY_CHARS);
         Problem::field("Idempotency-Key", right)
     })
+}
+
+/// A reservation's id as answers write it; braces, `urn:uuid:` and the like name none.
+pub fn reservation_id(text: &str) -> Result<Uuid, Problem> {
+    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH);
+    id.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))
 }
 
 /// The problem of a media type other than `expected`.

@@ -27,6 +27,22 @@ fn every_fault_names_its_field() {
 }
 
 #[test]
+fn an_object_is_written_as_one_and_faults_are_told_in_words_of_json() {
+    for body in ["[]", "[null]", "[[]]"] {
+        assert_eq!(field_of::<Confirm>(body), "body");
+        assert_eq!(field_of::<Fulfil>(body), "body");
+    }
+    assert_eq!(field_of::<Hold>(r#"{"lines":[["a",1]]}"#), "lines[0]");
+    assert_eq!(field_of::<Hold>(r#"{"lines":[{"sku":"a","quantity":1}],"destination":["GB"]}"#), "destination");
+    assert_eq!(field_of::<Hold>(r#"{"lines":[{"sku":"a","quantity":1}],"policy":null}"#), "policy");
+    for body in [r#"{"lines":[["a",1]]}"#, r#"{"lines":[{"sku":"a","quantity":"1"}]}"#, r#"{"lines":1,"policy":null}"#]
+    {
+        let detail = read::<Hold>(body.as_bytes()).unwrap_err().detail;
+        assert!(!detail.contains("struct") && !detail.contains("i64") && !detail.contains("not JSON"), "{detail}");
+    }
+}
+
+#[test]
 fn a_policy_tells_cleared_from_absent() {
     let policy: Policy = read(br#"{"restock_at":null}"#).unwrap();
     assert_eq!(policy.restock_at, Some(None));
