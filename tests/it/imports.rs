@@ -169,3 +169,20 @@ async fn an_import_survives_a_killed_origin() {
     assert_eq!(number(&world, done).await, ROWS, "each once");
     assert_eq!(number(&world, "SELECT count(*) FROM inventory_items WHERE on_hand <> 3").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_belongs_to_one_call() {
+    let (world, admin) = open().await;
+    world.stock("A", "a", 10).await;
+    let adjust = |key: &'static str| {
+        let body = json!({"location": "a", "delta": 1, "kind": "received", "reason": "r"});
+        admin.call("POST".parse().unwrap(), "/inventory/products/A/adjustments").key(key).json(body).send()
+    };
+    let file = "sku,location,quantity\nA,a,5\n";
+    send(&admin, "mode=adjust", CSV, file, Some("an-import")).await.expect(200);
+    assert_eq!(adjust("an-import").await.expect(422).code(), "idempotency_key_reused");
+    adjust("an-adjustment").await.expect(200);
+    let refused = send(&admin, "mode=adjust", CSV, file, Some("an-adjustment")).await.expect(422);
+    assert_eq!(refused.code(), "idempotency_key_reused");
+    assert_eq!(number(&world, "SELECT on_hand FROM inventory_items").await, 16);
+}

@@ -68,6 +68,14 @@ pub(super) fn pairs(query: Option<&str>) -> impl Iterator<Item = Result<(Cow<'_,
     })
 }
 
+/// Of a call that takes no parameters.
+pub(super) fn none(query: Option<&str>) -> Result<(), Problem> {
+    match pairs(query).next() {
+        Some(pair) => Err(Problem::field(&pair?.0, "no such parameter: this call takes its body only")),
+        None => Ok(()),
+    }
+}
+
 pub(super) fn known_channel<'a>(snapshot: &'a Snapshot, id: &ChannelId) -> Result<&'a Channel, Problem> {
     let unknown = || Problem::new(Code::UnknownChannel, format!("channel: there is no {id}"));
     snapshot.channel(id.as_str()).ok_or_else(unknown)
@@ -118,6 +126,8 @@ mod tests {
         assert_eq!(fault("location=a&location=-b"), "location");
         assert_eq!(fault("channel=%FF"), "channel");
         assert_eq!(fault("reservation=nonsense"), "not_found");
+        assert_eq!(fault("reservation={01890a5d-ac96-774b-bcce-b302099a8057}"), "not_found");
+        assert!(none(Some("channel=web")).is_err() && none(None).is_ok() && none(Some("")).is_ok());
     }
 
     #[test]

@@ -15,9 +15,11 @@ use super::{
     Reply, Shared,
     body::{broke_off, media_type},
     params::Params,
-    whole, write,
+    whole,
+    whole::Begun,
+    write,
 };
-use crate::command::Answer;
+use crate::command::{Answer, Ask, Command};
 use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, receive};
 
 pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
@@ -33,19 +35,27 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
         "application/x-ndjson" => Format::Ndjson,
         _ => return Err(unsupported_media_type("text/csv or application/x-ndjson").into()),
     };
-    let key = parts.headers.get("idempotency-key").map(|key| check_idempotency_key(key.as_bytes()));
-    let key = key.transpose()?.unwrap_or_default().to_owned();
-    if let Some(message) = context.store.standing().await?.maintenance {
-        return Err(crate::decide::maintenance(&message).into());
-    }
+    let caller = Caller { actor: claims.sub.clone(), key: key(&parts)?, correlation: write::correlation(&parts) };
+    let begun = context.begin(&parts, claims, b"").await?;
     let file = receive(body.into_data_stream().map_err(|error| broke_off(&error))).await?;
     let staged = Staged::check(file, format, options, &context.store).await?;
-    let caller = Caller { actor: claims.sub, key, correlation: write::correlation(&parts) };
+    // From here on the key is this import's: another call with it is refused, and this one again goes on. Its rows
+    // are settled by keys of their own.
+    if let Begun::Fresh(ask) = begun
+        && !ask.key.is_empty()
+    {
+        context.batches.ask(Ask { command: Command::Keep("{}".to_owned()), ..*ask }, context.write_timeout).await?;
+    }
     let report = apply(&context.batches, staged, options, &caller).await?;
     let Some(committed_at) = report.committed_at else { return Ok(write::json(&report.shown())) };
     let (body, replayed) = (report.shown().to_string(), report.replayed);
     let answer = Answer { status: 200, body, replayed, committed_at, stocks: Vec::new() };
     Ok(whole::respond(answer, &caller.correlation))
+}
+
+fn key(parts: &Parts) -> Result<String, Problem> {
+    let key = parts.headers.get("idempotency-key").map(|key| check_idempotency_key(key.as_bytes()));
+    Ok(key.transpose()?.unwrap_or_default().to_owned())
 }
 
 fn options(parts: &Parts) -> Result<Options, Problem> {

@@ -16,7 +16,7 @@ use onhand_wire::{
 };
 use uuid::Uuid;
 
-use super::{Context, Reply, body, fail::Correlation};
+use super::{Context, Reply, body, fail::Correlation, params::Params};
 use crate::command::{Answer, Ask, Command, digest};
 
 impl Context {
@@ -33,6 +33,7 @@ impl Context {
     ) -> Reply {
         let (parts, body) = request.into_parts();
         let claims = self.judge(&parts, needed)?;
+        Params::of(parts.uri.query()).end()?;
         body::require_json(&parts.headers)?;
         let body = body::read(body).await?;
         let key = key(&parts)?;

@@ -3,11 +3,12 @@
 pub(super) const STOCK: &str = "sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted";
 pub(super) const LOCATION: &str = "location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at";
 
-pub(super) const RESERVATIONS_AGAINST_ROWS: &str = "SELECT sku, location, coalesce(i.on_hand, 0),
-        CAST(coalesce(a.held, 0) AS bigint), coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
-    FROM inventory_items i FULL JOIN (SELECT sku, location, sum(quantity) AS held FROM allocations GROUP BY sku, location) a
-        USING (sku, location)
-    WHERE coalesce(a.held, 0) <> coalesce(i.reserved, 0)";
+/// One pass over both, for SQLite joins fully by looking through one side for each row of the other.
+pub(super) const RESERVATIONS_AGAINST_ROWS: &str = "SELECT sku, location, CAST(sum(on_hand) AS bigint),
+        CAST(sum(held) AS bigint), CAST(sum(on_hand) AS bigint), CAST(sum(reserved) AS bigint)
+    FROM (SELECT sku, location, on_hand, reserved, 0 AS held FROM inventory_items
+        UNION ALL SELECT sku, location, 0, 0, quantity FROM allocations) b
+    GROUP BY sku, location HAVING sum(held) <> sum(reserved)";
 
 /// SKUs by units in open reservations, then by name. $1: how many at most.
 pub(super) const MOST_HELD: &str = "WITH held AS (SELECT sku, sum(reserved) AS units FROM inventory_items
@@ -20,10 +21,14 @@ pub(super) const MOST_HELD: &str = "WITH held AS (SELECT sku, sum(reserved) AS u
 /// A row must be the sum of its ledger's changes, and what the last line says came after it.
 pub(super) fn ledger_against_rows() -> String {
     format!(
-        "SELECT sku, location, coalesce(l.on_hand, 0), coalesce(l.reserved, 0), coalesce(i.on_hand, 0), coalesce(i.reserved, 0)
-        FROM inventory_items i FULL JOIN ({}) l USING (sku, location)
-        WHERE (coalesce(l.on_hand, 0), coalesce(l.reserved, 0)) <> (coalesce(i.on_hand, 0), coalesce(i.reserved, 0))
-            OR (coalesce(l.last_on_hand, 0), coalesce(l.last_reserved, 0)) <> (coalesce(i.on_hand, 0), coalesce(i.reserved, 0))",
+        "SELECT sku, location, CAST(sum(ledger_on_hand) AS bigint), CAST(sum(ledger_reserved) AS bigint),
+            CAST(sum(on_hand) AS bigint), CAST(sum(reserved) AS bigint)
+        FROM (SELECT sku, location, on_hand, reserved, 0 AS ledger_on_hand, 0 AS ledger_reserved, 0 AS last_on_hand,
+                0 AS last_reserved FROM inventory_items
+            UNION ALL SELECT sku, location, 0, 0, on_hand, reserved, last_on_hand, last_reserved FROM ({}) l) b
+        GROUP BY sku, location
+        HAVING sum(ledger_on_hand) <> sum(on_hand) OR sum(ledger_reserved) <> sum(reserved)
+            OR sum(last_on_hand) <> sum(on_hand) OR sum(last_reserved) <> sum(reserved)",
         ledger_sums("")
     )
 }
