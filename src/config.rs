@@ -105,7 +105,7 @@ impl Log {
     fn faults(&self) -> Vec<String> {
         let wrong = |part: &&str| {
             let level = part.rsplit_once('=').map_or(*part, |(_, level)| level);
-            level.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_err()
+            level.trim().is_empty() || level.trim().parse::<tracing_subscriber::filter::LevelFilter>().is_err()
         };
         let parts = self.level.split(',').filter(|part| !part.contains(['[', '{']));
         let told = |part| {

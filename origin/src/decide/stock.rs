@@ -59,20 +59,20 @@ pub(super) fn set(state: &mut State, ask: &Ask, sku: &Sku, body: &SetStock) -> R
 pub(super) fn adjust(state: &mut State, ask: &Ask, sku: &Sku, body: &Adjust) -> Result<Done, Problem> {
     check_key(state, sku, &body.location)?;
     let on_hand = state.row(sku, &body.location).map_or(0, |row| row.on_hand);
-    let after = adjusted(on_hand, body.delta, sku)?;
+    let after = adjusted(on_hand, body.delta, sku, "delta")?;
     let why = ask.why(body.kind.as_str(), Some(&body.reason));
     state.change_stock(sku, &body.location, &why, |row| row.on_hand = after);
     Ok(done(state, sku, &[(sku.clone(), body.location.clone())]))
 }
 
-/// Below zero is refused, and so is more than a quantity can be.
-fn adjusted(on_hand: i64, delta: i64, sku: &Sku) -> Result<i64, Problem> {
+/// Below zero is refused, and so is more than a quantity can be. `field`: what of the call says how many.
+fn adjusted(on_hand: i64, delta: i64, sku: &Sku, field: &str) -> Result<i64, Problem> {
     let after = on_hand + delta;
     if after < 0 {
         return Err(insufficient("delta: on hand cannot go below zero", vec![short(0, sku, -delta, on_hand)]));
     }
     if after > i64::from(limits::QUANTITY) {
-        return Err(Problem::field("delta", format!("on hand cannot go above {}", limits::QUANTITY)));
+        return Err(Problem::field(field, format!("on hand cannot go above {}", limits::QUANTITY)));
     }
     Ok(after)
 }
@@ -88,7 +88,7 @@ pub(super) fn transfer(state: &mut State, ask: &Ask, body: &Transfer) -> Result<
         return Err(insufficient("quantity: more than is available at `from`", lines));
     }
     let there = state.row(&body.sku, &body.to).map_or(0, |row| row.on_hand);
-    adjusted(there, quantity, &body.sku)?;
+    adjusted(there, quantity, &body.sku, "quantity")?;
     let reason = Some(body.reason.as_str());
     state.change_stock(&body.sku, &body.from, &ask.why("transfer_out", reason), |row| row.on_hand -= quantity);
     state.change_stock(&body.sku, &body.to, &ask.why("transfer_in", reason), |row| row.on_hand += quantity);
@@ -150,7 +150,7 @@ fn import_row(state: &mut State, ask: &Ask, row: &ImportRow) -> Result<(), Probl
     let mut wanted = held.cloned().unwrap_or_default();
     wanted.on_hand = match row.mode {
         Mode::Set => row.quantity,
-        Mode::Adjust => adjusted(on_hand, row.quantity, &row.sku)?,
+        Mode::Adjust => adjusted(on_hand, row.quantity, &row.sku, "quantity")?,
     };
     merge(&mut wanted, &row.policy);
     let same = held == Some(&wanted);

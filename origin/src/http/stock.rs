@@ -9,7 +9,7 @@ use onhand_wire::{
 };
 
 use super::{Reply, Shared, params::Params, write::json};
-use crate::command::Command;
+use crate::{command::Command, state::unknown_location};
 
 pub(super) fn sku(text: &str) -> Result<Sku, Problem> {
     Sku::new(text).map_err(|error| Problem::field("sku", error))
@@ -42,6 +42,11 @@ pub(super) async fn ledger(State(context): Shared, Path(name): Path<String>, req
     let limit = read_limit(params.take("limit")?.as_deref())?;
     params.end()?;
     super::catalogue::item(&context, &sku).await?;
+    if let Some(asked) = &location
+        && !context.store.load_topology().await?.locations.iter().any(|row| row.location == *asked)
+    {
+        return Err(unknown_location(asked).into());
+    }
     let mut items = context.store.ledger(&sku, location.as_ref(), before, limit + 1).await?;
     let more = items.len() > limit;
     items.truncate(limit);

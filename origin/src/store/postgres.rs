@@ -205,6 +205,11 @@ impl Store for Postgres {
     async fn check_schema(&self) -> Result<()> {
         let mut session = self.connect(Purpose::Migration).await?;
         let newest = embedded::migrations::runner().get_migrations().iter().map(|m| m.version()).max();
+        // Nothing was ever applied to an empty database: no fault of the database's.
+        let begun = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
+        if !session.client.query_one(begun, &[]).await?.get::<_, bool>(0) {
+            return super::sqlite::judge_schema(newest, None);
+        }
         let applied = embedded::migrations::runner().get_last_applied_migration_async(&mut session.client).await;
         let applied = applied.map_err(|error| StoreError::Refused(error.to_string()))?.map(|m| m.version());
         super::sqlite::judge_schema(newest, applied)
