@@ -187,12 +187,6 @@ async fn a_used_key_and_maintenance_stop_every_write() {
     let admin = table.admin();
     let hold = json!({"lines": [{"sku": "22423", "quantity": 1}]});
     admin.call("POST".parse().unwrap(), "/v1/reservations").key("used").json(hold).send().await.expect(201);
-    // An import's keys are its parts'.
-    let import = table.operation("importStock");
-    import
-        .send(&admin, Some("text/csv"), b"sku,location,quantity\n22423,eu-1,56\n".to_vec(), Some("used"))
-        .await
-        .expect(200);
     let before = table.rows().await;
     for operation in table.giving("idempotency_key_reused") {
         let reply = operation.send(&admin, operation.media.as_deref(), operation.bytes(), Some("used")).await;
