@@ -9,7 +9,7 @@ use onhand_wire::{
 };
 
 use super::{
-    Asked, Failure, Reply,
+    Asked, Failure, Reply, ask,
     ask::Query,
     availability::{Moment, mark_stale},
     body,
@@ -29,6 +29,7 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let began = Instant::now();
     let (head, content) = asked.request.into_parts();
     node.auth.may_read(&head.headers)?;
+    ask::none(head.uri.query())?;
     body::check_media_type(&head.headers, &content)?;
     let content = body::read(content, node.body_timeout).await?;
     let AvailabilityQuery { skus, channel, locations } = request::read(&content)?;

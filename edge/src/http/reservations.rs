@@ -15,7 +15,7 @@ use onhand_wire::{
 };
 use uuid::Uuid;
 
-use super::{Asked, Failure, Reply, availability, body, correlation::Correlation, not_found, reply};
+use super::{Asked, Failure, Reply, ask, availability, body, correlation::Correlation, not_found, reply};
 use crate::{
     freshness::AsOf,
     node::Node,
@@ -71,6 +71,7 @@ async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create
     let Asked { request, correlation } = asked;
     let (head, content) = request.into_parts();
     node.auth.needs(&head.headers, Scope::Storefront)?;
+    ask::none(head.uri.query())?;
     body::check_media_type(&head.headers, &content)?;
     let content = body::read(content, node.body_timeout).await?;
     let key = key(&head.headers, create)?;
