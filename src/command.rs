@@ -1,5 +1,6 @@
 //! The subcommands, one file each.
 
+mod at;
 mod check;
 mod completions;
 mod dev;

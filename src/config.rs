@@ -4,6 +4,7 @@ mod auth;
 mod load;
 mod names;
 
+use onhand_wire::setting::count_fault;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
@@ -119,8 +120,8 @@ impl Log {
 
 impl Kafka {
     fn faults(&self) -> Vec<String> {
-        let short = [("kafka.partitions", self.partitions), ("kafka.replication", self.replication)];
-        short.into_iter().filter(|(_, count)| *count < 1).map(|(key, _)| format!("{key}: must be 1 or more")).collect()
+        let partitions = count_fault("kafka.partitions", self.partitions < 1);
+        partitions.into_iter().chain(count_fault("kafka.replication", self.replication < 1)).collect()
     }
 }
 

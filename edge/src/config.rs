@@ -2,7 +2,7 @@
 
 mod limits;
 
-use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault};
+use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault, count_fault};
 use serde::{Deserialize, Serialize};
 
 pub use self::limits::{LimitsConfig, RateConfig};
@@ -67,16 +67,10 @@ impl Config {
             faults.extend(address_fault(key, address));
         }
         let breaker = &self.origin.breaker;
-        for (key, none) in [
-            ("edge.origin.breaker.failure_threshold", breaker.failure_threshold == 0),
-            ("edge.origin.breaker.success_threshold", breaker.success_threshold == 0),
-            ("edge.cache.entries", self.cache.entries == 0),
-            ("edge.recent.entries", self.recent.entries == 0),
-        ] {
-            if none {
-                faults.push(format!("{key}: must be 1 or more"));
-            }
-        }
+        faults.extend(count_fault("edge.origin.breaker.failure_threshold", breaker.failure_threshold == 0));
+        faults.extend(count_fault("edge.origin.breaker.success_threshold", breaker.success_threshold == 0));
+        faults.extend(count_fault("edge.cache.entries", self.cache.entries == 0));
+        faults.extend(count_fault("edge.recent.entries", self.recent.entries == 0));
         if breaker.max_timeout < breaker.base_timeout {
             faults.push("edge.origin.breaker.max_timeout: must be base_timeout or more".to_owned());
         }

@@ -2,7 +2,7 @@
 
 mod runbook;
 
-use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault};
+use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault, count_fault};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -53,14 +53,8 @@ impl Config {
         for (key, address) in [("origin.listen", &self.listen), ("origin.management", &self.management)] {
             faults.extend(address_fault(key, address));
         }
-        for (key, none) in [
-            ("origin.queue", self.queue == 0),
-            ("origin.database.read_connections", self.database.read_connections == 0),
-        ] {
-            if none {
-                faults.push(format!("{key}: must be 1 or more"));
-            }
-        }
+        faults.extend(count_fault("origin.queue", self.queue == 0));
+        faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
         faults
     }
 

@@ -10,36 +10,26 @@ use std::{
 use bytes::Bytes;
 use futures_util::stream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reqwest::Method;
 use serde_json::Value;
 use tokio::{fs::File, io::AsyncReadExt};
 
-use super::{Done, token};
+use super::{Done, at::At};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// CSV with a header (sku,location,quantity and optionally name,brand,price,currency,safety_stock,
     /// backorder_limit,low_stock_at; prices in minor units), or NDJSON with the same names if it ends in .ndjson
     file: PathBuf,
-    /// The origin's API
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8090")]
-    origin: String,
-    /// A token: admin for --mode set or --create, else operator
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "ONHAND_TOKEN_ADMIN",
-        hide_env_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
-    token: String,
-    /// set: quantities are counts; adjust: they are changes
+    #[command(flatten)]
+    at: At,
+    /// set: quantities are counts (admin token); adjust: they are changes (operator token)
     #[arg(long, default_value = "set", value_parser = ["set", "adjust"])]
     mode: String,
     /// abort: one invalid row and nothing is applied; skip: invalid rows are reported and left out
     #[arg(long, default_value = "abort", value_parser = ["abort", "skip"])]
     on_error: String,
-    /// Create SKUs that are not in the catalogue
+    /// Create SKUs that are not in the catalogue (admin token)
     #[arg(long)]
     create: bool,
     /// The same key again resumes an import that broke off [default: a new one, printed]
@@ -50,21 +40,19 @@ pub(crate) struct Args {
 const PIECE: usize = 64 << 10;
 
 pub(super) async fn run(args: Args) -> Done {
-    token::given(&args.token)?;
+    let Args { at, mode, on_error, create, .. } = &args;
+    let path = format!("/inventory/imports?mode={mode}&on_error={on_error}&create={create}");
+    let request = at.call(Method::POST, &path)?;
     let file = File::open(&args.file).await.map_err(|error| format!("{}: {error}", args.file.display()))?;
     let bar = bar(file.metadata().await?.len());
     let key = args.key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     eprintln!("idempotency key {key}: the same key again resumes this import if it breaks off");
-    let url = format!(
-        "{}/inventory/imports?mode={}&on_error={}&create={}",
-        args.origin, args.mode, args.on_error, args.create
-    );
     let body = reqwest::Body::wrap_stream(pieces(file, bar.clone()));
-    let request = reqwest::Client::new().post(url).bearer_auth(&args.token).header("idempotency-key", &key);
-    let answer = request.header("content-type", media_type(&args.file)).body(body).send().await;
+    let request = request.header("idempotency-key", &key).header("content-type", media_type(&args.file)).body(body);
+    let answer = request.send().await;
     let answer = answer.map_err(|error| {
         bar.finish_and_clear();
-        format!("{}: {error}; is the origin running? --key {key} goes on where it stopped", args.origin)
+        format!("{}: {error}; is the origin running? --key {key} goes on where it stopped", at.origin)
     })?;
     let status = answer.status();
     let report: Value = answer.json().await?;

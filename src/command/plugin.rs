@@ -9,8 +9,8 @@ use clap::Subcommand;
 use onhand_author::{Lang, Project};
 use onhand_rules::{Config, World};
 
-use self::release::{At, StageArgs};
-use super::Done;
+use self::release::StageArgs;
+use super::{Done, at::At};
 
 #[derive(Subcommand)]
 pub(crate) enum Plugin {

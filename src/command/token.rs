@@ -131,7 +131,6 @@ fn with_end(prefix: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// A key in use is never overwritten.
 /// What a command that asks an origin was given, or where to get it.
 pub(super) fn given(token: &str) -> Result<&str, String> {
     if token.is_empty() {
@@ -142,6 +141,7 @@ pub(super) fn given(token: &str) -> Result<&str, String> {
     Ok(token)
 }
 
+/// A key in use is never overwritten.
 pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), String> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => format!("{}: it is there already, and was left as it is", path.display()),

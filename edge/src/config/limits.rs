@@ -1,6 +1,9 @@
 //! `[edge.limits]`: how much of the node one caller may take, and how much all of them.
 
-use onhand_wire::{limits, setting::Span};
+use onhand_wire::{
+    limits,
+    setting::{Span, count_fault},
+};
 use serde::{Deserialize, Serialize};
 
 /// What is refused, and from where on.
@@ -70,13 +73,9 @@ impl LimitsConfig {
                 faults.push(format!("edge.limits.{name}.window: must be 1s or more"));
             }
         }
-        for (name, none) in
-            [("queue", self.queue == 0), ("forwarded", self.forwarded == 0), ("callers", self.callers == 0)]
-        {
-            if none {
-                faults.push(format!("edge.limits.{name}: must be 1 or more"));
-            }
-        }
+        faults.extend(count_fault("edge.limits.queue", self.queue == 0));
+        faults.extend(count_fault("edge.limits.forwarded", self.forwarded == 0));
+        faults.extend(count_fault("edge.limits.callers", self.callers == 0));
         if self.queue_time < Span::ms(1) {
             faults.push("edge.limits.queue_time: must be 1ms or more".to_owned());
         }

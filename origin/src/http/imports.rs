@@ -5,18 +5,13 @@ use axum::{
     http::request::Parts,
 };
 use futures_util::TryStreamExt;
-use onhand_wire::{
-    Problem,
-    auth::Scope,
-    request::{check_idempotency_key, unsupported_media_type},
-};
+use onhand_wire::{Problem, auth::Scope, request::unsupported_media_type};
 
 use super::{
     Reply, Shared,
     body::{broke_off, media_type},
     params::Params,
-    whole,
-    whole::Begun,
+    whole::{self, Begun},
     write,
 };
 use crate::command::{Answer, Ask, Command};
@@ -35,7 +30,8 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
         "application/x-ndjson" => Format::Ndjson,
         _ => return Err(unsupported_media_type("text/csv or application/x-ndjson").into()),
     };
-    let caller = Caller { actor: claims.sub.clone(), key: key(&parts)?, correlation: write::correlation(&parts) };
+    let caller =
+        Caller { actor: claims.sub.clone(), key: whole::key(&parts)?, correlation: write::correlation(&parts) };
     let begun = context.begin(&parts, claims, b"").await?;
     let file = receive(body.into_data_stream().map_err(|error| broke_off(&error))).await?;
     let staged = Staged::check(file, format, options, &context.store).await?;
@@ -51,11 +47,6 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let (body, replayed) = (report.shown().to_string(), report.replayed);
     let answer = Answer { status: 200, body, replayed, committed_at, stocks: Vec::new() };
     Ok(whole::respond(answer, &caller.correlation))
-}
-
-fn key(parts: &Parts) -> Result<String, Problem> {
-    let key = parts.headers.get("idempotency-key").map(|key| check_idempotency_key(key.as_bytes()));
-    Ok(key.transpose()?.unwrap_or_default().to_owned())
 }
 
 fn options(parts: &Parts) -> Result<Options, Problem> {

@@ -19,11 +19,10 @@ impl Context {
         if let Some(message) = self.store.standing().await?.maintenance {
             return Err(crate::decide::maintenance(&message).into());
         }
-        let key = parts.headers.get("idempotency-key").map(|key| check_idempotency_key(key.as_bytes()));
         let ask = Ask {
             command: Command::Recall,
             actor: claims.sub,
-            key: key.transpose()?.unwrap_or_default().to_owned(),
+            key: key(parts)?,
             digest: digest(parts.method.as_str(), parts.uri.path(), body),
             correlation: write::correlation(parts),
         };
@@ -47,6 +46,12 @@ impl Context {
         let answer = Answer { status: 200, body: body.to_string(), replayed: false, committed_at, stocks: Vec::new() };
         Ok(respond(answer, &ask.correlation))
     }
+}
+
+/// The caller's key, or nothing.
+pub(super) fn key(parts: &Parts) -> Result<String, Problem> {
+    let key = parts.headers.get("idempotency-key").map(|key| check_idempotency_key(key.as_bytes()));
+    Ok(key.transpose()?.unwrap_or_default().to_owned())
 }
 
 /// Too many facts to name: the moment speaks for every SKU.

@@ -46,14 +46,16 @@ impl Context {
         };
         let mut session = session(&parts.headers)?;
         let everywhere = ask.command.changes_topology();
-        let unledgered = ask.command.is_unledgered();
-        let actor = ask.actor.clone();
+        let unledgered_by = ask.command.is_unledgered().then(|| ask.actor.clone());
         let patience = self.patience(&parts.headers)?;
         let started = std::time::Instant::now();
         let answer = self.batches.ask(ask, patience).await;
         self.metrics.write_took(started.elapsed());
         let answer = answer?;
-        if unledgered && answer.status < 300 && !answer.replayed {
+        if let Some(actor) = unledgered_by
+            && answer.status < 300
+            && !answer.replayed
+        {
             let (method, path, correlation_id) = (&parts.method, parts.uri.path(), correlation(&parts));
             tracing::info!(actor, %method, path, correlation_id, "an administrator's change");
         }

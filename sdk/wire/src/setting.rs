@@ -51,6 +51,11 @@ pub fn address_fault(key: &str, address: &str) -> Option<String> {
     port.is_none().then(|| format!("{key}: {address:?} is no address; write HOST:PORT, such as \"0.0.0.0:8080\""))
 }
 
+/// For a count that may not be 0.
+pub fn count_fault(key: &str, none: bool) -> Option<String> {
+    none.then(|| format!("{key}: must be 1 or more"))
+}
+
 /// A size in bytes with its unit: `"64KiB"`, `"64MiB"`, `"1GiB"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);

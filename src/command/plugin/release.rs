@@ -11,27 +11,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Done, show::size};
-use crate::command::token;
+use crate::command::at::At;
 
 /// For the whole call: megabytes go there, and the origin compiles them.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-#[derive(clap::Args)]
-pub(crate) struct At {
-    /// The origin's API
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8090")]
-    origin: String,
-    /// An admin token
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "ONHAND_TOKEN_ADMIN",
-        hide_env_values = true,
-        default_value = "",
-        hide_default_value = true
-    )]
-    token: String,
-}
 
 #[derive(clap::Args)]
 pub(crate) struct StageArgs {
@@ -72,23 +55,14 @@ impl StageArgs {
 }
 
 impl At {
-    pub(super) fn new(origin: String, token: String) -> Self {
-        Self { origin, token }
-    }
-
-    fn call(&self, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("{}{path}", self.origin.trim_end_matches('/'));
-        reqwest::Client::new().request(method, url).bearer_auth(&self.token).timeout(PATIENCE)
-    }
-
     /// A write: whatever becomes of its answer, made again it changes nothing more.
-    fn write(&self, path: &str) -> RequestBuilder {
-        self.call(Method::POST, path).header("idempotency-key", uuid::Uuid::new_v4().to_string())
+    fn write(&self, path: &str) -> Result<RequestBuilder, String> {
+        Ok(self.call(Method::POST, path)?.header("idempotency-key", uuid::Uuid::new_v4().to_string()))
     }
 
     async fn answer<T: serde::de::DeserializeOwned>(&self, call: RequestBuilder) -> Result<T, String> {
-        token::given(&self.token)?;
         let answer = call
+            .timeout(PATIENCE)
             .send()
             .await
             .map_err(|error| format!("{}: {error}; is the origin running? --origin names another", self.origin))?;
@@ -105,7 +79,7 @@ impl At {
     pub(super) async fn push(&self, files: &[impl AsRef<Path>], stage: &StageArgs, config: &Config) -> Done {
         for file in files {
             let (rule, push) = onhand_author::release(file.as_ref(), config, stage.staged())?;
-            let call = self.write(&format!("/inventory/rules/{rule}/releases")).json(&push);
+            let call = self.write(&format!("/inventory/rules/{rule}/releases"))?.json(&push);
             let told: Told =
                 self.answer(call).await.map_err(|error| format!("{}: {error}", file.as_ref().display()))?;
             println!(
@@ -123,7 +97,7 @@ impl At {
 
     pub(super) async fn roll_back(&self, rule: &str) -> Done {
         let rule_path = percent_encoding::utf8_percent_encode(rule, percent_encoding::NON_ALPHANUMERIC);
-        let call = self.write(&format!("/inventory/rules/{rule_path}/rollback")).json(&json!({}));
+        let call = self.write(&format!("/inventory/rules/{rule_path}/rollback"))?.json(&json!({}));
         let told: Told = self.answer(call).await?;
         println!("{rule}: rolled back; every node is told");
         in_force(&told.manifest);
@@ -136,7 +110,7 @@ impl At {
         table.set_header(["rule", "stage", "world", "size", "sha256", "release", "since", "by", "announced"]);
         let mut path = "/inventory/rules?limit=500".to_owned();
         loop {
-            let page: Page = self.answer(self.call(Method::GET, &path)).await?;
+            let page: Page = self.answer(self.call(Method::GET, &path)?).await?;
             page.items.iter().for_each(|told| rows(&mut table, told));
             let Some(cursor) = page.next_cursor else { break };
             path = format!("/inventory/rules?limit=500&cursor={cursor}");

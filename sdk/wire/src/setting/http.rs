@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Size, Span};
+use super::{Size, Span, count_fault};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -55,11 +55,8 @@ impl HttpConfig {
         if self.max_header_size < LEAST_HEADER_SIZE {
             faults.push("http.max_header_size: must be 8KiB or more".to_owned());
         }
-        for (key, most) in [("max_headers", self.max_headers), ("max_connections", self.max_connections)] {
-            if most == 0 {
-                faults.push(format!("http.{key}: must be 1 or more"));
-            }
-        }
+        faults.extend(count_fault("http.max_headers", self.max_headers == 0));
+        faults.extend(count_fault("http.max_connections", self.max_connections == 0));
         faults
     }
 }
