@@ -19,7 +19,7 @@ pub(crate) fn of_query(q: &str) -> Result<Vec<String>, Problem> {
 
 /// The SKU whole; of name and brand what stands between spaces, and each run of letters and
 /// digits in it, so that `T-LIGHT` is found by `t-light`, `t` and `light`. Sorted, none twice.
-fn of_item(item: &Item) -> Vec<String> {
+pub(super) fn of_item(item: &Item) -> Vec<String> {
     let text = fold(&format!("{} {}", item.name, item.brand.as_deref().unwrap_or_default()));
     let runs = |word: &str| word.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<Vec<_>>();
     let mut words: Vec<String> = text.split_whitespace().flat_map(runs).collect();

@@ -51,7 +51,7 @@ async fn fill(shop: &Shop, dice: &mut StdRng, count: usize) {
     }
 }
 
-fn query(q: &str) -> ProductQuery {
+pub(crate) fn query(q: &str) -> ProductQuery {
     let words = q.to_lowercase().split_whitespace().map(str::to_owned).collect();
     ProductQuery { words, limit: 500, ..ProductQuery::default() }
 }

@@ -9,7 +9,10 @@ use onhand_rules::Rules;
 use onhand_wire::{Code, Problem, Sku, bulk::LoadFacts};
 use serde_json::{Value, json};
 
-use crate::shop::{Shop, sku};
+use crate::{
+    search::query,
+    shop::{Shop, sku},
+};
 
 async fn attempt(shop: &Shop, command: Command) -> Result<Value, Problem> {
     let ask = shop.ask("/", &json!(format!("{command:?}")), command);
@@ -148,7 +151,9 @@ pub(crate) async fn a_batch_of_many_is_written_as_a_short_one_is(shop: Shop) {
         (0..MANY).map(|number| shop.ask("/", &json!(number), command(number))).collect()
     };
     let name = |number: i64| sku(&format!("n{number:03}"));
-    let put = |number| Command::PutItem(name(number), serde_json::from_value(json!({"name": "it's\n\t\\N"})).unwrap());
+    let item = json!({"name": "it's\n\t\\N Größe T-LIGHT", "brand": "Æther", "attributes": {"size": "4\" × 2", "a": "b"},
+        "price": {"amount": 1250, "currency": "EUR"}});
+    let put = |number| Command::PutItem(name(number), serde_json::from_value(item.clone()).unwrap());
     let set = |number, more: i64| {
         let body = json!({"location": "a", "quantity": number + more, "reason": "Zählung"});
         Command::SetStock(name(number), serde_json::from_value(body).unwrap())
@@ -170,6 +175,18 @@ pub(crate) async fn a_batch_of_many_is_written_as_a_short_one_is(shop: Shop) {
         (600, Some("Zählung"), "tester")
     );
     shop.agrees().await;
+
+    shop.done(Command::PutItem(sku("short"), serde_json::from_value(item.clone()).unwrap())).await;
+    let [long, short] = ["n600", "short"].map(|sku| query(&format!("t-light ÆTHER größe it's {sku}")));
+    let [long, short] = [shop.store.products(&long).await.unwrap(), shop.store.products(&short).await.unwrap()];
+    assert_eq!((long.len(), short.len()), (1, 1));
+    assert_eq!((&long[0].name, &long[0].brand), (&short[0].name, &short[0].brand));
+    assert_eq!((&long[0].attributes, &long[0].price), (&short[0].attributes, &short[0].price));
+    if shop.is_postgres() {
+        shop.sql("DO $$ BEGIN ASSERT (SELECT count(DISTINCT ts_delete(search, sku)) = 1 FROM products); END $$")
+            .await
+            .unwrap();
+    }
 
     let refuse = "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
         CREATE TRIGGER no BEFORE INSERT ON ledger FOR EACH ROW WHEN (new.sku = 'n600') EXECUTE FUNCTION no()";

@@ -43,9 +43,7 @@ pub(super) struct Statements {
     copies: Copies,
 }
 
-/// No ON CONFLICT: that another batch made one meanwhile must be noticed.
-const NEW_ITEMS: &str =
-    "INSERT INTO products (sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search)";
+const ITEM_COLUMNS: &str = "sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search";
 
 const ITEMS: &str = "UPDATE products p SET name = u.name, brand = u.brand, attributes = u.attributes, price = u.price,
     currency = u.currency, active = u.active, deleted = u.deleted, seq = u.seq, changed_at = u.at, search = u.search";
@@ -125,7 +123,8 @@ impl Statements {
             "UPDATE reservations r SET state = u.state, expires_at = u.expires_at, body = u.body::json FROM {rows} WHERE r.id = u.id"
         );
         Ok(Self {
-            new_items: client.prepare(&format!("{NEW_ITEMS} {ITEM_ROWS}")).await?,
+            // No ON CONFLICT: that another batch made one meanwhile must be noticed.
+            new_items: client.prepare(&format!("INSERT INTO products ({ITEM_COLUMNS}) {ITEM_ROWS}")).await?,
             items: client.prepare(&format!("{ITEMS} FROM ({ITEM_ROWS}) AS u WHERE p.sku = u.sku")).await?,
             new_stock: client.prepare(&new_stock).await?,
             stock: client.prepare(&stock).await?,
@@ -155,7 +154,11 @@ impl Statements {
         let (open, keys) = (open_allocations(state), outbox::keys(state));
         let mut writes = Writes { client, all: Vec::new() };
         let (new, changed): (Vec<_>, Vec<_>) = changes.items.iter().partition(|sku| changes.new_items.contains(*sku));
-        writes.push(!new.is_empty(), &self.new_items, || items(state, &new));
+        if copied(state) && !new.is_empty() {
+            writes.all.push(Box::pin(self.copies.items(client, state, new)));
+        } else {
+            writes.push(!new.is_empty(), &self.new_items, || items(state, &new));
+        }
         writes.push(!changed.is_empty(), &self.items, || items(state, &changed));
         let rows = StockRows::of(changes);
         if copied(state) && !rows.new.is_empty() {

@@ -1,28 +1,31 @@
 //! New rows by COPY: the server need not take arrays apart, which is half of a row's cost. It waits for an
 //! answer of its own before it sends rows, so only a batch of many is better off.
 
-use std::pin::pin;
+use std::{error::Error, pin::pin};
 
+use bytes::{BufMut, BytesMut};
+use onhand_wire::Sku;
 use tokio_postgres::{
     Client, Statement,
     binary_copy::BinaryCopyInWriter,
-    types::{Json, Type},
+    types::{IsNull, Json, ToSql, Type, to_sql_checked},
 };
 
 use super::{
     super::row::{STOCK, utc},
-    LEDGER_COLUMNS, LEDGER_LINES,
+    ITEM_COLUMNS, LEDGER_COLUMNS, LEDGER_LINES,
     columns::Key,
 };
 use crate::{
     state::{LedgerLine, State},
-    store::Result,
+    store::{Result, words},
 };
 
 /// A batch of this many changes is an import's chunk, or near to it.
 const MANY: usize = 500;
 
 pub(super) struct Copies {
+    items: Statement,
     stock: Statement,
     number: Statement,
     ledger: Statement,
@@ -36,10 +39,39 @@ pub(in super::super) fn copied(state: &State) -> bool {
 impl Copies {
     pub(super) async fn prepare(client: &Client) -> Result<Self> {
         Ok(Self {
+            items: client.prepare(&format!("COPY products ({ITEM_COLUMNS}) FROM STDIN (FORMAT binary)")).await?,
             stock: client.prepare(&format!("COPY inventory_items ({STOCK}) FROM STDIN (FORMAT binary)")).await?,
             number: client.prepare("SELECT nextval('ledger_batches')").await?,
             ledger: client.prepare(&format!("COPY ledger ({LEDGER_COLUMNS}) FROM STDIN (FORMAT binary)")).await?,
         })
+    }
+
+    pub(super) async fn items(&self, client: &Client, state: &State, skus: Vec<&Sku>) -> Result<()> {
+        let types = [
+            [Type::TEXT, Type::TEXT, Type::TEXT, Type::JSONB, Type::INT8, Type::TEXT].as_slice(),
+            &[Type::BOOL, Type::BOOL, Type::INT8, Type::TIMESTAMPTZ, Type::TS_VECTOR],
+        ];
+        let mut copy = pin!(BinaryCopyInWriter::new(client.copy_in(&self.items).await?, &types.concat()));
+        for item in skus.into_iter().map(|sku| &state.items[sku]) {
+            let price = item.price.as_ref();
+            copy.as_mut()
+                .write(&[
+                    &item.sku.as_str(),
+                    &item.name,
+                    &item.brand,
+                    &Json(&item.attributes),
+                    &price.map(|price| price.amount),
+                    &price.map(|price| price.currency.as_str()),
+                    &item.active,
+                    &item.deleted,
+                    &(item.version.seq() as i64),
+                    &utc(item.changed_at),
+                    &Lexemes(words::of_item(item)),
+                ])
+                .await?;
+        }
+        copy.finish().await?;
+        Ok(())
     }
 
     pub(super) async fn stock(&self, client: &Client, state: &State, keys: Vec<&Key>) -> Result<()> {
@@ -108,4 +140,25 @@ impl Copies {
         copy.finish().await?;
         Ok(())
     }
+}
+
+/// A tsvector as the server reads it: how many words, and each with no positions.
+#[derive(Debug)]
+struct Lexemes(Vec<String>);
+
+impl ToSql for Lexemes {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> std::result::Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_u32(u32::try_from(self.0.len())?);
+        for word in &self.0 {
+            out.put_slice(word.as_bytes());
+            out.put_slice(&[0, 0, 0]); // the word's end, then no positions
+        }
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::TS_VECTOR
+    }
+
+    to_sql_checked!();
 }
