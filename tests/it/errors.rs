@@ -102,6 +102,10 @@ async fn reservations_name_what_is_wrong_and_write_nothing() {
         );
         let xml = [("idempotency-key", "k"), ("content-type", "text/xml")];
         check(&send(&client, POST, "/v1/reservations", good, &xml).await, 415, "unsupported_media_type", None);
+        let zipped = [("idempotency-key", "k"), ("content-encoding", "gzip")];
+        check(&send(&client, POST, "/v1/reservations", good, &zipped).await, 415, "unsupported_media_type", None);
+        let untyped = client.call(POST.parse().unwrap(), "/v1/reservations").header("idempotency-key", "k");
+        check(&untyped.body_only("[]".to_owned()).send().await, 400, "invalid_request", Some("body"));
         let large = format!("{{\"order_ref\":\"{}\"}}", "x".repeat(1 << 20));
         let reply = send(&client, POST, "/v1/reservations", &large, &[("idempotency-key", "k")]).await;
         check(&reply, 413, "too_large", None);

@@ -15,6 +15,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
+use foldhash::quality::RandomState;
 use moka::{ops::compute::Op, sync::Cache};
 use onhand_wire::{Sku, Stock, Timestamp};
 
@@ -49,7 +50,7 @@ impl Entry {
 }
 
 pub(crate) struct L1 {
-    moka: Cache<Sku, Arc<Entry>>,
+    moka: Cache<Sku, Arc<Entry>, RandomState>,
     recent: Arc<Recent>,
     names: Names,
     /// Entries of an earlier one count for nothing: moka may insert what a closure decided on before
@@ -64,7 +65,7 @@ pub(crate) struct L1 {
 impl L1 {
     pub(crate) fn new(entries: u64, recent: Arc<Recent>) -> Self {
         Self {
-            moka: Cache::new(entries),
+            moka: Cache::builder().max_capacity(entries).build_with_hasher(RandomState::default()),
             recent,
             names: Names::default(),
             generation: AtomicU64::new(0),

@@ -113,7 +113,7 @@ fn loggers(node: &Node) -> Result<&dyn Loggers, Failure> {
 async fn set_level(node: &Node, name: &str, request: Request<Incoming>) -> Result<Reply, Failure> {
     let (head, content) = request.into_parts();
     node.auth.needs(&head.headers, Scope::Operator)?;
-    body::check_media_type(&head.headers, &content)?;
+    body::require_json(&head.headers)?;
     let content = body::read(content, node.body_timeout).await?;
     actuator::set_level(loggers(node)?, name, &content)?;
     Ok(reply(StatusCode::NO_CONTENT, "application/json", ""))

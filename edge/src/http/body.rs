@@ -3,21 +3,15 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use onhand_wire::{Code, Problem, limits, request::unsupported_media_type};
+use onhand_wire::{Code, Problem, limits, request};
 
-/// Refuses another media type than JSON. Without a body none needs to be named.
-pub(super) fn check_media_type(headers: &HeaderMap, body: &Incoming) -> Result<(), Problem> {
-    let Some(named) = headers.get(header::CONTENT_TYPE) else {
-        return if body.is_end_stream() { Ok(()) } else { Err(unsupported_media_type("application/json")) };
-    };
-    let essence = named.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        return Ok(());
-    }
-    Err(unsupported_media_type("application/json"))
+/// A body that says what it is must say JSON.
+pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let named = |name| headers.get(name).map(HeaderValue::as_bytes);
+    request::require_json(named(header::CONTENT_TYPE), named(header::CONTENT_ENCODING))
 }
 
 /// The whole body, within the limit and the time.

@@ -30,7 +30,7 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let (head, content) = asked.request.into_parts();
     node.auth.may_read(&head.headers)?;
     ask::none(head.uri.query())?;
-    body::check_media_type(&head.headers, &content)?;
+    body::require_json(&head.headers)?;
     let content = body::read(content, node.body_timeout).await?;
     let AvailabilityQuery { skus, channel, locations } = request::read(&content)?;
     let query = Query::of_names(channel, locations);

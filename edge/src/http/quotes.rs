@@ -24,7 +24,7 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let (head, content) = asked.request.into_parts();
     node.auth.may_read(&head.headers)?;
     ask::none(head.uri.query())?;
-    body::check_media_type(&head.headers, &content)?;
+    body::require_json(&head.headers)?;
     let content = body::read(content, node.body_timeout).await?;
     let wanted: AskQuote = request::read(&content)?;
     let moment = Moment::begin(node, &head.headers, Instant::now()).await?;

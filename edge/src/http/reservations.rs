@@ -72,7 +72,7 @@ async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create
     let (head, content) = request.into_parts();
     node.auth.needs(&head.headers, Scope::Storefront)?;
     ask::none(head.uri.query())?;
-    body::check_media_type(&head.headers, &content)?;
+    body::require_json(&head.headers)?;
     let content = body::read(content, node.body_timeout).await?;
     let key = key(&head.headers, create)?;
     let brought = availability::session(&head.headers)?.unwrap_or_default();

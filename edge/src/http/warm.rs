@@ -56,7 +56,7 @@ pub(super) async fn post(node: &Node, request: Request<Incoming>) -> Result<Repl
     let began = Instant::now();
     let (head, content) = request.into_parts();
     node.auth.needs(&head.headers, Scope::Operator)?;
-    body::check_media_type(&head.headers, &content)?;
+    body::require_json(&head.headers)?;
     let warm: Warm = request::read(&body::read(content, node.body_timeout).await?)?;
     let skus = wanted(node, warm).await?;
     let mut warmed = Warmed { asked: skus.len(), ..Warmed::default() };

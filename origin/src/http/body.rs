@@ -2,10 +2,10 @@
 
 use axum::{
     body::{Body, Bytes},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
 };
 use http_body_util::BodyExt;
-use onhand_wire::{Code, Problem, limits, request::unsupported_media_type};
+use onhand_wire::{Code, Problem, limits, request};
 
 use super::pace;
 
@@ -44,16 +44,18 @@ pub(super) fn broke_off(error: &axum::Error) -> Problem {
     Problem::field("body", "it broke off; nothing was applied")
 }
 
-/// The media type without its parameters, in lower case; empty when there is none.
-pub(super) fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+/// What a body says that it is; empty where it says nothing.
+pub(super) fn media_type(headers: &HeaderMap) -> Result<&str, Problem> {
+    let [kind, encoding] = named(headers);
+    request::media_type(kind, encoding)
 }
 
 /// A body that says what it is must say JSON.
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    match media_type(headers).as_str() {
-        "" | "application/json" => Ok(()),
-        _ => Err(unsupported_media_type("application/json")),
-    }
+    let [kind, encoding] = named(headers);
+    request::require_json(kind, encoding)
+}
+
+fn named(headers: &HeaderMap) -> [Option<&[u8]>; 2] {
+    [header::CONTENT_TYPE, header::CONTENT_ENCODING].map(|name| headers.get(name).map(HeaderValue::as_bytes))
 }

@@ -22,7 +22,7 @@ fn messagepack(value: &impl Serialize) -> Response {
 pub(super) async fn facts(State(context): Shared, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     context.judge(&parts, Scope::Operator)?;
-    if body::media_type(&parts.headers) != MESSAGEPACK {
+    if !body::media_type(&parts.headers)?.eq_ignore_ascii_case(MESSAGEPACK) {
         return Err(onhand_wire::request::unsupported_media_type(MESSAGEPACK).into());
     }
     let body = body::read(body).await?;

@@ -25,7 +25,7 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     if options.mode == Mode::Set || options.create {
         context.judge(&parts, Scope::Admin)?;
     }
-    let format = match media_type(&parts.headers).as_str() {
+    let format = match media_type(&parts.headers)?.to_ascii_lowercase().as_str() {
         "text/csv" => Format::Csv,
         "application/x-ndjson" => Format::Ndjson,
         _ => return Err(unsupported_media_type("text/csv or application/x-ndjson").into()),

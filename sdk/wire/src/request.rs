@@ -18,7 +18,9 @@ pub use catalogue::{PutChannel, PutItem, PutLocation};
 pub use limit::check_text;
 pub use lookups::{AskQuote, AvailabilityQuery, Customer, QuoteLine};
 pub use operations::Maintenance;
-pub use read::{Check, check_idempotency_key, parse, read, reservation_id, unsupported_media_type};
+pub use read::{
+    Check, check_idempotency_key, media_type, parse, read, require_json, reservation_id, unsupported_media_type,
+};
 pub use releases::Push;
 pub use reservations::{Destination, Hold, HoldLine, HoldPolicy};
 pub use stock::{Adjust, AdjustmentKind, Merge, Policy, SetStock, Transfer};

@@ -81,6 +81,26 @@ pub fn reservation_id(text: &str) -> Result<Uuid, Problem> {
     id.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))
 }
 
+/// What a body says that it is (its `Content-Type`), without parameters; empty where it says nothing. One that is
+/// compressed (its `Content-Encoding`) is refused.
+pub fn media_type<'a>(kind: Option<&'a [u8]>, encoding: Option<&[u8]>) -> Result<&'a str, Problem> {
+    if encoding.is_some_and(|encoding| !encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
+        let detail = "Content-Encoding: send the body as it is; no encoding is understood";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
+    let kind = std::str::from_utf8(kind.unwrap_or_default()).unwrap_or("no text");
+    Ok(kind.split(';').next().unwrap_or_default().trim())
+}
+
+/// A body that says what it is must say JSON.
+pub fn require_json(kind: Option<&[u8]>, encoding: Option<&[u8]>) -> Result<(), Problem> {
+    let kind = media_type(kind, encoding)?;
+    if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(unsupported_media_type("application/json"))
+}
+
 /// The problem of a media type other than `expected`.
 pub fn unsupported_media_type(expected: &str) -> Problem {
     Problem::new(Code::UnsupportedMediaType, format!("Content-Type: send {expected}"))

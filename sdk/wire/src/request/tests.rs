@@ -49,3 +49,16 @@ fn a_policy_tells_cleared_from_absent() {
     let policy: Policy = read(b"").unwrap();
     assert_eq!(policy.restock_at, None);
 }
+
+#[test]
+fn a_body_without_a_type_is_json_and_none_is_decoded() {
+    let code = |kind: Option<&str>, encoding: Option<&str>| {
+        require_json(kind.map(str::as_bytes), encoding.map(str::as_bytes)).err().map(|problem| problem.code)
+    };
+    for json in [None, Some("application/json"), Some("Application/JSON ; charset=utf-8"), Some("")] {
+        assert_eq!(code(json, None), None, "{json:?}");
+        assert_eq!(code(json, Some("Identity")), None);
+        assert_eq!(code(json, Some("gzip")), Some(Code::UnsupportedMediaType));
+    }
+    assert_eq!(code(Some("text/plain"), None), Some(Code::UnsupportedMediaType));
+}
