@@ -7,8 +7,7 @@
 
 #![allow(clippy::print_stdout)] // the figures
 
-#[path = "../visible/load.rs"]
-mod load;
+mod arrivals;
 mod peer;
 mod report;
 
@@ -118,18 +117,19 @@ fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 
-/// Half the peak, on a timetable, while the origin's stock changes.
+/// Half the peak, on a timetable, while changes arrive.
 async fn tail(world: &World, edge: &Server, rate: f64, args: &Args) {
     cores::favour(edge.pid());
-    let changing = load::start(world, args.changes).await;
+    let arriving = arrivals::start(world, args.changes).await;
     let asked = format!(
         "--rate {rate:.0} --count {} --for {}s --warmup 3s --connections {}",
         args.skus, args.tail_seconds, args.connections
     );
     let load = world.bench(&edge.url, Some(GENERATOR), &asked).await;
-    let carried = changing.end();
+    let read = arriving.end(world).await;
     println!(
-        "\nHalf the peak, {rate:.0} lookups/s for {} s, while {carried:.0} changes/s were carried ({} offered):",
+        "\nHalf the peak, {rate:.0} lookups/s for {} s, while {} changes/s were sent and {read:.0} records/s, watermarks \
+         among them, were read:",
         args.tail_seconds, args.changes
     );
     println!("| µs | p50 | p99 | p99.9 | max |\n|---|---|---|---|---|");
