@@ -12,6 +12,7 @@ mod lead;
 mod early;
 mod end;
 mod kafka;
+mod delivery;
 mod memory;
 
 use std::{sync::Arc, time::Duration};
@@ -139,12 +140,14 @@ impl Relay {
     }
 }
 
-fn record(change: &Change, partition: i32) -> Record {
-    Record { partition, key: change.key(), value: change.encode() }
+/// `key` is the change's own.
+fn record(key: String, change: &Change, partitions: i32) -> Record {
+    Record { partition: change.partition(partitions), key, value: change.encode() }
 }
 
 fn watermarks(round: &Round, s: Timestamp, partitions: i32) -> Vec<Record> {
     let t = early::claimed(round.t);
     let watermark = Watermark { t, s, term: round.term, good_since: round.good_since, partitions };
-    (0..partitions).map(|partition| record(&Change::Watermark(watermark), partition)).collect()
+    let change = Change::Watermark(watermark);
+    (0..partitions).map(|partition| Record { partition, key: change.key(), value: change.encode() }).collect()
 }

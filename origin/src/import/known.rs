@@ -1,9 +1,6 @@
 //! Which SKUs and locations of a file exist: asked before anything is applied.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use onhand_wire::{Code, LocationId, Problem, Sku};
 
@@ -32,8 +29,9 @@ impl Known {
         let missing = if self.create {
             HashSet::new()
         } else {
-            let skus: BTreeSet<&Sku> = rows.iter().map(|row| &row.sku).collect();
-            let skus: Vec<&Sku> = skus.into_iter().collect();
+            let mut skus: Vec<&Sku> = rows.iter().map(|row| &row.sku).collect();
+            skus.sort_unstable();
+            skus.dedup();
             self.store.missing(&skus).await.map_err(|error| unavailable(&error))?
         };
         let judge = |row: &ImportRow| {

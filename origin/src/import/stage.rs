@@ -82,18 +82,22 @@ impl Staged {
             OnError::Abort => Some(Known::read(store, options.create).await?),
             OnError::Skip => None,
         };
-        loop {
-            // Other calls have their turn between two chunks.
-            let (valid, mut errors) = tokio::task::block_in_place(|| staged.gather(options))?;
-            if valid.is_empty() && errors.is_empty() {
-                break;
-            }
+        let (mut valid, mut errors) = tokio::task::block_in_place(|| staged.gather(options))?;
+        while !valid.is_empty() || !errors.is_empty() {
             staged.read += (valid.len() + errors.len()) as u64;
+            // Read while the database is asked of the rows before.
+            let next = tokio::task::spawn_blocking(move || {
+                let chunk = staged.gather(options);
+                (staged, chunk)
+            });
             if let Some(known) = &known {
                 errors.extend(known.check(&valid).await?);
                 errors.sort_by_key(|error| error.row);
             }
+            let (back, chunk) = next.await.map_err(failed)?;
+            staged = back;
             errors.into_iter().for_each(|error| staged.reject(error));
+            (valid, errors) = chunk?;
         }
         staged.rows = open(&file, format)?;
         Ok(staged)

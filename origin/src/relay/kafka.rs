@@ -15,10 +15,13 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{FutureProducer, FutureRecord, Producer, future_producer::DeliveryFuture},
+    producer::{BaseRecord, Producer, ThreadedProducer},
 };
 
-use super::{Feed, FeedError, Record};
+use super::{
+    Feed, FeedError, Record,
+    delivery::{Deliveries, Publication},
+};
 use crate::{store::FeedEnd, topic::producing};
 
 /// How often the partition count is looked at.
@@ -26,7 +29,7 @@ const LOOK: Duration = Duration::from_secs(10);
 const ASK: Duration = Duration::from_secs(5);
 
 pub struct KafkaFeed {
-    producer: FutureProducer,
+    producer: Arc<ThreadedProducer<Deliveries>>,
     admin: AdminClient<DefaultClientContext>,
     brokers: String,
     topic: String,
@@ -44,7 +47,7 @@ impl KafkaFeed {
         config.set("linger.ms", "0").set("socket.nagle.disable", "true").set("reconnect.backoff.max.ms", "1000");
         let failed = |error: KafkaError| FeedError(error.to_string());
         Ok(Self {
-            producer: config.create().map_err(failed)?,
+            producer: Arc::new(config.create_with_context(Deliveries).map_err(failed)?),
             admin: config.create().map_err(failed)?,
             brokers: brokers.to_owned(),
             topic: topic.to_owned(),
@@ -81,22 +84,15 @@ impl KafkaFeed {
     }
 
     /// Queues all of them; what does not fit any more fails the whole.
-    fn queue(&self, records: &[Record]) -> Result<Vec<DeliveryFuture>, FeedError> {
-        let queue = |record: &Record| {
-            let message =
-                FutureRecord::to(&self.topic).partition(record.partition).key(&record.key).payload(&record.value);
-            self.producer.send_result(message).map_err(|(error, _)| FeedError(error.to_string()))
-        };
-        records.iter().map(queue).collect()
+    fn queue(&self, records: &[Record], publication: &Arc<Publication>) {
+        for record in records {
+            let message = BaseRecord::with_opaque_to(&self.topic, publication.clone()).partition(record.partition);
+            let sent = self.producer.send(message.key(&record.key).payload(&record.value));
+            if let Err((error, _)) = sent {
+                return publication.fail(&error);
+            }
+        }
     }
-}
-
-async fn delivered(queued: Vec<DeliveryFuture>) -> Result<(), FeedError> {
-    for delivery in queued {
-        let lost = |_| FeedError("the producer has gone away".to_owned());
-        delivery.await.map_err(lost)?.map_err(|(error, _)| FeedError(error.to_string()))?;
-    }
-    Ok(())
 }
 
 /// Makes a topic; one that is there already is as good.
@@ -169,12 +165,11 @@ impl Feed for KafkaFeed {
     }
 
     fn publish(&self, records: Vec<Record>) -> BoxFuture<'static, Result<(), FeedError>> {
-        let (queued, healthy) = (self.queue(&records), self.healthy.clone());
+        let (publication, answered) = Publication::new();
+        self.queue(&records, &Arc::new(publication));
+        let healthy = self.healthy.clone();
         Box::pin(async move {
-            let sent = match queued {
-                Ok(queued) => delivered(queued).await,
-                Err(error) => Err(error),
-            };
+            let sent = answered.await.unwrap_or_else(|_| Err(FeedError("the producer has gone away".to_owned())));
             healthy.store(sent.is_ok(), Ordering::Relaxed);
             sent
         })

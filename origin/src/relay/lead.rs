@@ -13,7 +13,7 @@ use onhand_wire::{Version, event::Change};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{BEAT, FeedError, LEASE, PART, Relay, RoundError, WATERMARK, record};
+use super::{BEAT, FeedError, LEASE, PART, Record, Relay, RoundError, WATERMARK, record};
 use crate::{
     state::News,
     store::{FeedEnd, Pending, Round, Sent},
@@ -28,7 +28,7 @@ pub(super) struct Lead<'a> {
     holder: Uuid,
     /// As the last round found them; nothing handed over is sent before the first.
     found: Option<Found>,
-    line: VecDeque<Change>,
+    line: VecDeque<Record>,
     sending: FuturesOrdered<BoxFuture<'static, Result<usize, FeedError>>>,
     on_their_way: usize,
     /// Records queued, and acknowledged, since it leads.
@@ -192,20 +192,22 @@ impl<'a> Lead<'a> {
             // What was sent under the other one was not left out, and is sent again.
             self.under_way.clear();
         }
-        self.found = Some(Found { term: read.round.term, partitions: read.partitions });
+        let found = Found { term: read.round.term, partitions: read.partitions };
+        self.found = Some(found);
         let deleted = std::mem::take(&mut read.deleted);
         self.forget(deleted);
         let before = self.counted.0;
-        std::mem::take(&mut read.round.pending).into_iter().for_each(|row| self.publish_row(row));
+        std::mem::take(&mut read.round.pending).into_iter().for_each(|row| self.publish_row(row, found));
         self.relay.metrics.outbox(usize::try_from(self.counted.0 - before).unwrap_or(usize::MAX));
         self.covered = Some((self.counted.0, read));
         self.tell_if_covered();
     }
 
-    fn publish_row(&mut self, row: Pending) {
+    fn publish_row(&mut self, row: Pending, found: Found) {
         for change in row.changes {
-            if !self.has_queued(&change) {
-                self.queue(change);
+            let key = change.key();
+            if !self.has_queued(&key, &change) {
+                self.queue(key, &change, found);
             }
         }
         self.read.insert(row.id);
@@ -231,7 +233,7 @@ impl<'a> Lead<'a> {
         let of_term = |change: &Change| version(change).is_some_and(|version| version.term() == found.term);
         for News { row, changes } in handed.news {
             if !self.read.contains(&row) && changes.iter().all(of_term) {
-                changes.into_iter().for_each(|change| self.publish_now(change));
+                changes.iter().for_each(|change| self.publish_now(change, found));
                 self.under_way.push_back((self.counted.0, row));
             }
         }
@@ -239,40 +241,38 @@ impl<'a> Lead<'a> {
 
     /// Batches that commit one after the other may hand over the other way round; the log keeps what
     /// comes last.
-    fn publish_now(&mut self, change: Change) {
-        if self.has_queued(&change) {
+    fn publish_now(&mut self, change: &Change, found: Found) {
+        let key = change.key();
+        if self.has_queued(&key, change) {
             return;
         }
-        if let Some(version) = version(&change) {
-            self.queued[0].insert(change.key(), version);
+        if let Some(version) = version(change) {
+            self.queued[0].insert(key.clone(), version);
         }
-        self.queue(change);
+        self.queue(key, change, found);
     }
 
     /// This version or a newer one.
-    fn has_queued(&self, change: &Change) -> bool {
+    fn has_queued(&self, key: &str, change: &Change) -> bool {
         let newer = |queued: &Version| version(change).is_some_and(|version| version <= *queued);
-        let key = change.key();
-        self.queued.iter().any(|queued| queued.get(&key).is_some_and(newer))
+        self.queued.iter().any(|queued| queued.get(key).is_some_and(newer))
     }
 
-    fn queue(&mut self, change: Change) {
+    fn queue(&mut self, key: String, change: &Change, found: Found) {
         self.counted.0 += 1;
-        self.line.push_back(change);
+        self.line.push_back(record(key, change, found.partitions));
     }
 
     fn send(&mut self) {
-        let Some(found) = self.found else { return };
         while self.on_their_way < ON_THEIR_WAY && !self.line.is_empty() {
-            let part: Vec<Change> = self.line.drain(..self.line.len().min(PART)).collect();
-            let records = part.iter().map(|change| record(change, change.partition(found.partitions)));
-            let (started, metrics) = (Instant::now(), self.relay.metrics.clone());
-            let sent = self.relay.feed.publish(records.collect());
-            self.on_their_way += part.len();
+            let part: Vec<Record> = self.line.drain(..self.line.len().min(PART)).collect();
+            let (records, started, metrics) = (part.len(), Instant::now(), self.relay.metrics.clone());
+            let sent = self.relay.feed.publish(part);
+            self.on_their_way += records;
             let acknowledged = async move {
                 sent.await?;
-                metrics.published(part.len(), started.elapsed());
-                Ok(part.len())
+                metrics.published(records, started.elapsed());
+                Ok(records)
             };
             self.sending.push_back(acknowledged.boxed());
         }
@@ -369,7 +369,8 @@ mod tests {
             relay.handoff.give(Some(news(seq)));
             lead.publish_handed();
         }
-        let queued: Vec<u64> = lead.line.iter().filter_map(version).map(|version| version.seq()).collect();
+        let seq = |record: &Record| version(&Change::decode(&record.value).unwrap()).unwrap().seq();
+        let queued: Vec<u64> = lead.line.iter().map(seq).collect();
         assert_eq!(queued, [2, 3]);
         assert_eq!(lead.under_way.len(), 3, "the late one's row is published with the newer one's record");
     }

@@ -74,10 +74,10 @@ impl Change {
     /// The record's key: what compaction keeps one of.
     pub fn key(&self) -> String {
         match self {
-            Self::Fact(fact) => format!("{}/{}", fact.location, fact.sku),
-            Self::Item(item) => format!("/{}", item.sku),
-            Self::Location(location) => format!("{}/", location.location),
-            Self::Channel(channel) => format!("@{}", channel.channel),
+            Self::Fact(fact) => [fact.location.as_str(), "/", fact.sku.as_str()].concat(),
+            Self::Item(item) => ["/", item.sku.as_str()].concat(),
+            Self::Location(location) => [location.location.as_str(), "/"].concat(),
+            Self::Channel(channel) => ["@", channel.channel.as_str()].concat(),
             Self::Watermark(_) => WATERMARK_KEY.to_owned(),
         }
     }
