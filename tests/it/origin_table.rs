@@ -282,6 +282,7 @@ async fn unknown(provoked: &mut Provoked<'_>) {
         assert_eq!(body["location"], "mars");
     }
     provoked.by("transferStock", "unknown_location", 404, |operation| changed(operation, "to", json!("mars"))).await;
+    provoked.by("readLedger", "unknown_location", 404, |operation| operation.with_query("?location=mars")).await;
     provoked.by("getLocation", "unknown_location", 404, |operation| operation.with_path("mars")).await;
     provoked.by("getChannel", "unknown_channel", 404, |operation| operation.with_path("none")).await;
     provoked

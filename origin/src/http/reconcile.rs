@@ -35,7 +35,8 @@ pub(super) async fn reconcile(State(context): Shared, request: Request) -> Reply
     let (parts, claims, body) = operator(&context, request).await?;
     Params::of(parts.uri.query()).end()?;
     let asked = read(&body)?;
-    // A report writes nothing: it goes on under maintenance, and needs no key.
+    whole::key(&parts)?; // malformed, it is refused whatever the mode
+    // A report writes nothing: it goes on under maintenance, and its key is not kept.
     let ask = match asked.mode {
         Mode::Report => None,
         Mode::Apply => match context.begin(&parts, claims, &body).await? {

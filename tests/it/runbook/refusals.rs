@@ -37,6 +37,10 @@ async fn every_call_refuses_what_it_must_and_writes_nothing() {
         let long = format!(r#"{{"x":"{}"}}"#, "y".repeat(1 << 20));
         refused(&call(operator(&world), "application/json", &long).await, 413, "too_large");
         refused(&operator(&world).post(&format!("{path}?now=1"), json!({})).await, 400, "invalid_request");
+        let key = operator(&world).call("POST".parse().unwrap(), path).header("idempotency-key", "a b");
+        let keyed = key.body_only(String::new()).send().await;
+        refused(&keyed, 400, "invalid_request");
+        assert_eq!(keyed.json()["field"], "Idempotency-Key");
         refused(&operator(&world).get(path).await, 405, "method_not_allowed");
     }
     let x = |on_hand: i64| json!({"sku": "x", "location": "a", "on_hand": on_hand});

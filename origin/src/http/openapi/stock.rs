@@ -79,7 +79,9 @@ fn ledger() -> Call {
     let call = sku(call(TAG, Get, "/inventory/products/{sku}/ledger", "readLedger").needs(Scope::Operator));
     let call = call.says("Every change of an item's stock", "Newest first, holds included.");
     let call = call.query("location", "Only this location's.", reference::<LocationId>());
-    limit(cursor(call)).answers::<LedgerPage>(200, "A page.", example).refuses(&[Code::InvalidRequest])
+    limit(cursor(call))
+        .answers::<LedgerPage>(200, "A page.", example)
+        .refuses(&[Code::InvalidRequest, Code::UnknownLocation])
 }
 
 fn word(words: &[&str], default: &str) -> Object {
