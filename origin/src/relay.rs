@@ -140,11 +140,6 @@ impl Relay {
     }
 }
 
-/// `key` is the change's own.
-fn record(key: String, change: &Change, partitions: i32) -> Record {
-    Record { partition: change.partition(partitions), key, value: change.encode() }
-}
-
 fn watermarks(round: &Round, s: Timestamp, partitions: i32) -> Vec<Record> {
     let t = early::claimed(round.t);
     let watermark = Watermark { t, s, term: round.term, good_since: round.good_since, partitions };

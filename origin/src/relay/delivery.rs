@@ -1,6 +1,6 @@
 //! One answer for all records of a publication, however many: a future for each would cost as much as sending it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::{
     ClientContext,
@@ -11,32 +11,21 @@ use tokio::sync::oneshot;
 
 use super::FeedError;
 
-/// Each record on its way holds one of these; with the last one the publication is acknowledged.
-pub(super) struct Publication(Mutex<Option<Answer>>);
-
-type Answer = oneshot::Sender<Result<(), FeedError>>;
+/// Each record on its way holds one of these. Nothing is heard of it until one fails; when the last is
+/// acknowledged, whoever waits finds it closed.
+pub(super) struct Publication(Mutex<Option<oneshot::Sender<FeedError>>>);
 
 impl Publication {
-    pub(super) fn new() -> (Self, oneshot::Receiver<Result<(), FeedError>>) {
-        let (answer, answered) = oneshot::channel();
-        (Self(Mutex::new(Some(answer))), answered)
+    pub(super) fn new() -> (Self, oneshot::Receiver<FeedError>) {
+        let (failure, failed) = oneshot::channel();
+        (Self(Mutex::new(Some(failure))), failed)
     }
 
     /// The first failure is the answer, whatever becomes of the others.
     pub(super) fn fail(&self, error: &KafkaError) {
-        self.answer(Err(FeedError(error.to_string())));
-    }
-
-    fn answer(&self, answer: Result<(), FeedError>) {
         if let Some(waiting) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            let _nobody_waits = waiting.send(answer);
+            let _nobody_waits = waiting.send(FeedError(error.to_string()));
         }
-    }
-}
-
-impl Drop for Publication {
-    fn drop(&mut self) {
-        self.answer(Ok(()));
     }
 }
 
@@ -45,7 +34,7 @@ pub(super) struct Deliveries;
 impl ClientContext for Deliveries {}
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = std::sync::Arc<Publication>;
+    type DeliveryOpaque = Arc<Publication>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, publication: Self::DeliveryOpaque) {
         if let Err((error, _)) = result {
@@ -56,9 +45,8 @@ impl ProducerContext for Deliveries {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rdkafka::types::RDKafkaErrorCode;
+    use tokio::sync::oneshot::error::TryRecvError;
 
     use super::*;
 
@@ -68,13 +56,13 @@ mod tests {
         let one = Arc::new(publication);
         let other = one.clone();
         drop(one);
-        assert!(answer.try_recv().is_err(), "the other is still on its way");
+        assert_eq!(answer.try_recv().unwrap_err(), TryRecvError::Empty, "the other is still on its way");
         drop(other);
-        assert!(answer.try_recv().unwrap().is_ok());
+        assert_eq!(answer.try_recv().unwrap_err(), TryRecvError::Closed);
 
         let (publication, mut answer) = Publication::new();
         let on_its_way = Arc::new(publication);
         on_its_way.fail(&KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull));
-        assert!(answer.try_recv().unwrap().unwrap_err().0.contains("QueueFull"));
+        assert!(answer.try_recv().unwrap().0.contains("QueueFull"));
     }
 }

@@ -165,11 +165,11 @@ impl Feed for KafkaFeed {
     }
 
     fn publish(&self, records: Vec<Record>) -> BoxFuture<'static, Result<(), FeedError>> {
-        let (publication, answered) = Publication::new();
+        let (publication, failed) = Publication::new();
         self.queue(&records, &Arc::new(publication));
         let healthy = self.healthy.clone();
         Box::pin(async move {
-            let sent = answered.await.unwrap_or_else(|_| Err(FeedError("the producer has gone away".to_owned())));
+            let sent = failed.await.map_or(Ok(()), Err); // closed: every record is acknowledged
             healthy.store(sent.is_ok(), Ordering::Relaxed);
             sent
         })

@@ -13,7 +13,7 @@ use onhand_wire::{Version, event::Change};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{BEAT, FeedError, LEASE, PART, Record, Relay, RoundError, WATERMARK, record};
+use super::{BEAT, FeedError, LEASE, PART, Record, Relay, RoundError, WATERMARK};
 use crate::{
     state::News,
     store::{FeedEnd, Pending, Round, Sent},
@@ -260,7 +260,8 @@ impl<'a> Lead<'a> {
 
     fn queue(&mut self, key: String, change: &Change, found: Found) {
         self.counted.0 += 1;
-        self.line.push_back(record(key, change, found.partitions));
+        let partition = change.partition(found.partitions);
+        self.line.push_back(Record { partition, key, value: change.encode() });
     }
 
     fn send(&mut self) {
