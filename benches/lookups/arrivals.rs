@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_harness::World;
+use onhand_harness::{World, catalogue_sku};
 use onhand_wire::{LocationId, Sku, Version, event::Change, fact::Fact};
 use rdkafka::{
     ClientConfig,
@@ -78,7 +78,7 @@ fn send(brokers: &str, topic: &str, rate: u32, stop: &AtomicBool) {
 fn change(turn: u64) -> Change {
     let round = turn / SKUS + 1;
     Change::Fact(Fact {
-        sku: Sku::new(&format!("S{:06}", turn * 7 % SKUS)).expect("a SKU"),
+        sku: Sku::new(&catalogue_sku(turn * 7 % SKUS)).expect("a SKU"),
         location: LocationId::new("l000").expect("a location"),
         on_hand: 1_000_000 - round as i64,
         reserved: 0,

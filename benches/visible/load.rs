@@ -8,15 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_harness::{Cheap, World};
+use onhand_harness::{Cheap, World, catalogue_sku};
 
 /// Of [`World::catalogue`].
 pub(crate) const SKUS: u64 = 2000;
 const CALLERS: u64 = 16;
-
-fn sku(number: u64) -> String {
-    format!("S{number:06}")
-}
 
 pub(crate) struct Running {
     stop: Arc<AtomicBool>,
@@ -46,7 +42,8 @@ pub(crate) async fn start(world: &World, rate: u32) -> Running {
                 if stop.load(Ordering::Relaxed) {
                     return;
                 }
-                let path = format!("/inventory/products/{}/adjustments", sku((turn * CALLERS + caller) * 7 % SKUS));
+                let path =
+                    format!("/inventory/products/{}/adjustments", catalogue_sku((turn * CALLERS + caller) * 7 % SKUS));
                 let body = r#"{"location":"l000","delta":-1,"kind":"damaged","reason":"load"}"#;
                 let (status, _) = origin.call("POST", &path, "", body).await;
                 assert!(status == 200, "{status}");

@@ -155,11 +155,7 @@ impl Chunks<'_> {
                 break;
             }
             self.begin(ask(rows, chunk, &content, caller)).await?;
-            // Read while the batches before it commit.
-            let next = tokio::task::spawn_blocking(move || {
-                let rows = staged.next_chunk(options);
-                (staged, rows)
-            });
+            let next = staged.meanwhile(move |staged| staged.next_chunk(options));
             let (left, read) = next.await.map_err(stage::failed)?;
             (staged, rows) = (left, read?);
         }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use onhand_wire::{Code, Problem, limits};
 use sha2::{Digest as _, Sha256};
+use tokio::task::JoinHandle;
 
 use super::{Format, ImportRow, OnError, Options, RowError, known::Known, rows::Rows};
 use crate::{command::Digest, store::Store};
@@ -85,11 +86,7 @@ impl Staged {
         let (mut valid, mut errors) = tokio::task::block_in_place(|| staged.gather(options))?;
         while !valid.is_empty() || !errors.is_empty() {
             staged.read += (valid.len() + errors.len()) as u64;
-            // Read while the database is asked of the rows before.
-            let next = tokio::task::spawn_blocking(move || {
-                let chunk = staged.gather(options);
-                (staged, chunk)
-            });
+            let next = staged.meanwhile(move |staged| staged.gather(options));
             if let Some(known) = &known {
                 errors.extend(known.check(&valid).await?);
                 errors.sort_by_key(|error| error.row);
@@ -101,6 +98,17 @@ impl Staged {
         }
         staged.rows = open(&file, format)?;
         Ok(staged)
+    }
+
+    /// Reads on while the database has the rows before.
+    pub(super) fn meanwhile<T: Send + 'static>(
+        mut self,
+        read: impl FnOnce(&mut Self) -> T + Send + 'static,
+    ) -> JoinHandle<(Self, T)> {
+        tokio::task::spawn_blocking(move || {
+            let rows = read(&mut self);
+            (self, rows)
+        })
     }
 
     fn reject(&mut self, error: RowError) {

@@ -63,7 +63,7 @@ pub use links::Links;
 pub use node::Node;
 pub use process::Process;
 pub use proxy::Proxy;
-pub use seeds::random_seed;
+pub use seeds::{catalogue_sku, random_seed};
 pub use servers::{Kafka, Postgres, Redis, RedisCluster, Servers};
 pub use tokens::Tokens;
 pub use world::World;

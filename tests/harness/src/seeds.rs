@@ -63,6 +63,11 @@ impl World {
     }
 }
 
+/// A SKU of [`World::catalogue`].
+pub fn catalogue_sku(number: u64) -> String {
+    format!("S{number:06}")
+}
+
 /// Where a randomised test starts, printed so that a failure can be repeated: `ONHAND_SEED=…`.
 pub fn random_seed() -> u64 {
     let given = std::env::var("ONHAND_SEED").ok().map(|text| text.parse().expect("ONHAND_SEED is a whole number"));
