@@ -17,7 +17,7 @@ token: ## Print a storefront token of the running `make run`
 	@sed -n 's/.*"storefront":"\([^"]*\)".*/\1/p' $(TOKENS)
 
 test: setup lint plugins ## Install what is missing, then lint and test everything on real servers
-	cargo build --workspace --bins
+	cargo build --workspace --bins --tests
 	cargo test --workspace
 
 setup: ## Install the servers and tools that the build and the tests need

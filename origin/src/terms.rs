@@ -13,8 +13,8 @@ use crate::{
     store::{FeedEnd, Store, StoreError},
 };
 
-/// How long the feed's end may take to be found: writes wait for it.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long the feed's end may take to be found: writes wait for it, and their own deadline is 5 s.
+const LOOK: Duration = Duration::from_secs(3);
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Raises the term where that is due. The feed is looked at first: its last watermark is never

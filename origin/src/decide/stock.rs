@@ -103,12 +103,19 @@ pub(super) fn set_policy(state: &mut State, ask: &Ask, sku: &Sku, body: &Policy)
             state.require_location(location)?;
             vec![(sku.clone(), location.clone())]
         }
-        None => state.rows(sku).map(|(location, _)| (sku.clone(), location.clone())).collect(),
+        None => everywhere(state, sku),
     };
     for (sku, location) in &keys {
         state.change_stock(sku, location, &ask.why("policy", None), |row| merge(row, body));
     }
     Ok(done(state, sku, &keys))
+}
+
+/// Where the item has stock rows; before it has any, every location, so that nothing said is forgotten.
+fn everywhere(state: &State, sku: &Sku) -> Vec<Key> {
+    let key = |location: &LocationId| (sku.clone(), location.clone());
+    let held: Vec<Key> = state.rows(sku).map(|(location, _)| key(location)).collect();
+    if held.is_empty() { state.topology.locations.keys().map(key).collect() } else { held }
 }
 
 fn merge(row: &mut StockRow, policy: &Policy) {

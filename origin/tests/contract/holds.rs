@@ -52,6 +52,18 @@ pub(crate) async fn backorder_ends_at_its_limit(shop: Shop) {
     assert_eq!(shop.hold_one("x", 1).await.unwrap_err().code, Code::InsufficientStock);
 }
 
+/// A policy for all locations counts before the item has stock at any.
+pub(crate) async fn a_policy_may_come_before_stock(shop: Shop) {
+    shop.location("a", 1, json!({})).await;
+    shop.location("b", 2, json!({})).await;
+    shop.item("x").await;
+    shop.policy("x", json!({"backorder_limit": 3})).await;
+    let held = shop.hold_one("x", 5).await.unwrap();
+    assert_eq!(shares(&held, 0), [("a", 3), ("b", 2)]);
+    assert_eq!(shop.hold_one("x", 2).await.unwrap_err().code, Code::InsufficientStock);
+    shop.agrees().await;
+}
+
 pub(crate) async fn a_cancelled_hold_gives_its_stock_back(shop: Shop) {
     europe(&shop).await;
     let held = shop.hold_one("SKU-1", 50).await.unwrap();

@@ -63,6 +63,7 @@ on_both!(
     holds::too_much_is_refused_with_what_there_is,
     holds::partial_holds_what_there_is,
     holds::backorder_ends_at_its_limit,
+    holds::a_policy_may_come_before_stock,
     holds::a_cancelled_hold_gives_its_stock_back,
     holds::strategies_choose_as_named,
     holds::each_short_line_is_named,

@@ -155,9 +155,13 @@ impl Shop {
         self.done(Command::PutLocation(location(name), serde_json::from_value(body).unwrap())).await;
     }
 
+    pub(crate) async fn item(&self, name: &str) {
+        self.done(Command::PutItem(sku(name), serde_json::from_value(json!({"name": name})).unwrap())).await;
+    }
+
     /// Makes the item if need be, and counts it.
     pub(crate) async fn count(&self, name: &str, at: &str, quantity: i64) {
-        self.done(Command::PutItem(sku(name), serde_json::from_value(json!({"name": name})).unwrap())).await;
+        self.item(name).await;
         let body = json!({"location": at, "quantity": quantity, "reason": "count"});
         self.done(Command::SetStock(sku(name), serde_json::from_value(body).unwrap())).await;
     }

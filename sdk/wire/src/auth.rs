@@ -4,7 +4,7 @@ mod issuer;
 mod keys;
 mod verifier;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 pub use self::{
     issuer::Issuer,
@@ -47,9 +47,17 @@ impl std::str::FromStr for Scope {
 pub struct Claims {
     /// Owns idempotency keys; the ledger's actor.
     pub sub: String,
+    #[serde(deserialize_with = "greatest")]
     pub scope: Scope,
     /// Seconds since 1970.
     pub exp: u64,
     #[serde(default)]
     pub iat: u64,
+}
+
+/// Of the claim's words (RFC 8693): identity providers write words of their own beside ours.
+fn greatest<'de, D: Deserializer<'de>>(claim: D) -> Result<Scope, D::Error> {
+    let words = String::deserialize(claim)?;
+    let scopes = words.split_ascii_whitespace().filter_map(|word| word.parse().ok());
+    scopes.max().ok_or_else(|| D::Error::custom("no scope is storefront, operator or admin"))
 }

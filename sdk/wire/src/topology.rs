@@ -19,6 +19,7 @@ pub struct Item {
     pub attributes: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
+    /// For the merchant's own pages: neither lookups nor holds depend on it.
     #[serde(default = "yes")]
     pub active: bool,
     pub version: Version,

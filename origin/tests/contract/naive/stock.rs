@@ -97,7 +97,7 @@ impl Model {
         self.check_sku(sku)?;
         let keys: Vec<Key> = match &body.location {
             Some(location) => vec![self.key(sku, location.as_str())?],
-            None => self.rows.keys().filter(|(named, _)| named == sku).cloned().collect(),
+            None => self.everywhere(sku),
         };
         for key in &keys {
             let row = self.rows.entry(key.clone()).or_default();
@@ -105,6 +105,13 @@ impl Model {
             row.backorder_limit = body.backorder_limit.map_or(row.backorder_limit, Quantity::get);
         }
         Ok(self.facts(&keys))
+    }
+
+    /// Every location that has a row; before there is one, every location.
+    fn everywhere(&self, sku: &str) -> Vec<Key> {
+        let held: Vec<Key> = self.rows.keys().filter(|(named, _)| named == sku).cloned().collect();
+        let all = self.locations.keys().map(|location| (sku.to_owned(), location.clone()));
+        if held.is_empty() { all.collect() } else { held }
     }
 
     /// "delete is 409 in_use while reservations are open": while any unit of it is held.

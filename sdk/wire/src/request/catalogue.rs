@@ -27,6 +27,7 @@ pub struct PutItem {
     pub attributes: BTreeMap<String, String>,
     #[serde(default)]
     pub price: Option<Money>,
+    /// For the merchant's own pages: neither lookups nor holds depend on it.
     #[serde(default = "yes")]
     pub active: bool,
 }

@@ -67,6 +67,19 @@ fn times_are_kept_within_the_leeway() {
 }
 
 #[test]
+fn a_scope_may_stand_among_other_words() {
+    let verifier = Verifier::from_pem(pair(1).public.as_bytes()).unwrap();
+    let issue = |scope: &str| {
+        let claims = json!({"sub": "me", "scope": scope, "exp": now() + 60});
+        code(&verifier, &token(1, &jsonwebtoken::Header::new(Algorithm::EdDSA), &claims))
+    };
+    assert_eq!(issue("openid storefront operator"), Ok(()));
+    assert!(issue("openid storefront").unwrap_err().contains("operator"), "too small a scope");
+    assert!(issue("openid").is_err());
+    assert!(issue("operators").is_err());
+}
+
+#[test]
 fn only_eddsa_counts() {
     let verifier = Verifier::from_pem(pair(1).public.as_bytes()).unwrap();
     let body = json!({"sub": "me", "scope": "admin", "exp": now() + 60});
