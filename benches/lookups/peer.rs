@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_harness::{Cheap, World};
+use onhand_harness::{Cheap, World, catalogue_sku};
 
 pub(crate) struct Server {
     pub(crate) name: &'static str,
@@ -121,7 +121,7 @@ async fn fill_redis(world: &World, origin: &str, skus: usize) {
     let mut from = Cheap::connect(origin, "").await;
     let mut redis = world.redis_client().await;
     for number in 0..skus {
-        let (_, body) = from.call("GET", &format!("/v1/availability/S{number:06}"), "", "").await;
+        let (_, body) = from.call("GET", &format!("/v1/availability/{}", catalogue_sku(number as u64)), "", "").await;
         // The name that redis-benchmark draws.
         let set: redis::RedisResult<()> =
             redis::cmd("SET").arg(format!("key:{number:012}")).arg(body).query_async(&mut redis).await;

@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout)] // the figures
 
 use clap::Parser;
-use onhand_harness::{Cheap, World, cores};
+use onhand_harness::{Cheap, World, catalogue_sku, cores};
 
 #[derive(Parser)]
 #[command(about = "Memory of a fact in L1")]
@@ -79,8 +79,8 @@ async fn ask(world: &World, skus: std::ops::Range<usize>, locations: usize, name
     let all: Vec<_> = (0..locations).map(|number| format!(r#""l{number:03}""#)).collect();
     let member = if named { format!(r#","locations":[{}]"#, all.join(",")) } else { String::new() };
     for first in skus.clone().step_by(BATCH) {
-        let names: Vec<_> = (first..(first + BATCH).min(skus.end)).map(|sku| format!(r#""S{sku:06}""#)).collect();
-        let body = format!(r#"{{"skus":[{}]{member}}}"#, names.join(","));
+        let names: Vec<_> = (first..(first + BATCH).min(skus.end)).map(|sku| catalogue_sku(sku as u64)).collect();
+        let body = format!(r#"{{"skus":["{}"]{member}}}"#, names.join(r#"",""#));
         let (status, answer) = edge.call("POST", "/v1/availability/query", "", &body).await;
         assert!(status == 200, "{status}: {}", String::from_utf8_lossy(answer));
     }

@@ -1,13 +1,13 @@
 //! Reads and writes at once, with every server and the generator on the same cores.
 //!
 //! Every connection asks again once it has its answer. A timetable beyond what is carried would tell only
-//! how long its queue had become: 36,000/s of them are four times what two cores carry. Each case has
+//! how long its queue had become: 36,000/s are about four times what two cores carry. Each case has
 //! servers of its own.
 
 #![allow(clippy::print_stdout)] // the figures
 
 use clap::Parser;
-use onhand_harness::World;
+use onhand_harness::{World, catalogue_sku};
 
 #[derive(Parser)]
 #[command(about = "Lookups and holds together on the whole machine, as SKUs and locations grow")]
@@ -46,7 +46,7 @@ async fn fill_the_cache(world: &World, skus: usize, locations: usize) {
     let edge = world.edge(0).anonymous();
     let at_once = (10_000 / locations).clamp(1, 500);
     for first in (0..skus).step_by(at_once) {
-        let some: Vec<_> = (first..skus.min(first + at_once)).map(|number| format!("S{number:06}")).collect();
+        let some: Vec<_> = (first..skus.min(first + at_once)).map(|number| catalogue_sku(number as u64)).collect();
         let reply = edge.post("/v1/availability/query", serde_json::json!({ "skus": some })).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
     }

@@ -55,7 +55,7 @@ pub struct Claims {
     pub iat: u64,
 }
 
-/// Of the claim's words (RFC 8693): identity providers write words of their own beside ours.
+/// The greatest scope among the claim's words (RFC 8693): identity providers write words of their own beside ours.
 fn greatest<'de, D: Deserializer<'de>>(claim: D) -> Result<Scope, D::Error> {
     let words = String::deserialize(claim)?;
     let scopes = words.split_ascii_whitespace().filter_map(|word| word.parse().ok());

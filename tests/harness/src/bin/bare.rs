@@ -17,7 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use moka::sync::Cache;
-use onhand_harness::Cheap;
+use onhand_harness::{Cheap, catalogue_sku};
 
 /// Serve what another server answers to /v1/availability/S000000, S000001 and so on, out of moka.
 #[derive(Parser)]
@@ -45,7 +45,7 @@ async fn main() {
     let cache: Cache<String, Bytes> = Cache::new(u64::from(args.count) * 2);
     let mut from = Cheap::connect(&args.from, "").await;
     for number in 0..args.count {
-        let name = format!("S{number:06}");
+        let name = catalogue_sku(number.into());
         let (status, body) = from.call("GET", &format!("{PREFIX}{name}"), "", "").await;
         assert!(status == 200, "{name}: {status}");
         cache.insert(name, Bytes::copy_from_slice(body));
