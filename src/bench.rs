@@ -28,7 +28,7 @@ use std::{process::ExitCode, thread};
 pub(crate) use args::Args;
 pub(crate) use error::Error;
 
-/// Exit code 0 when anything was answered, 1 when nothing was.
+/// An error when nothing was answered that counts.
 pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     let engine = engine::Engine::new(&args)?;
     let progress = progress::start(&args, engine.answered.clone());
@@ -44,5 +44,5 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     if let Some(path) = &args.html {
         report.write(path, &page::html(&report))?;
     }
-    Ok(if report.answered > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if report.answered == 0 { Err(Error::Nothing) } else { Ok(ExitCode::SUCCESS) }
 }

@@ -1,6 +1,7 @@
 //! L1, then L2, then the origin; and the way in for what changes.
 
 mod names;
+mod near;
 pub(crate) mod l1;
 pub(crate) mod recent;
 pub(crate) mod l2;
@@ -155,7 +156,7 @@ impl Cache {
             return Err(true);
         }
         let good_since = self.l1.good_since();
-        let Some(entry) = self.l1.get(sku) else {
+        let Some(entry) = self.l1.hit(sku) else {
             return Err(!need.met_by(sku, &Stock::default(), good_since));
         };
         if !self.l1.counts(&entry) || !need.met_by(sku, &entry.stock, good_since) {

@@ -20,6 +20,10 @@ pub(crate) enum Error {
     NoToken,
     #[error("--for: it must be longer than nothing")]
     NoTime,
+    #[error(
+        "nothing that was due after --warmup was answered; see that the edge answers, or offer less: --closed finds the peak"
+    )]
+    Nothing,
     #[error("the sockets cannot be watched: {0}; is `ulimit -n` above --connections?")]
     Poll(std::io::Error),
     #[error("a thread cannot be started: {0}")]

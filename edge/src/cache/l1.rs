@@ -4,9 +4,11 @@
 //! race. So nothing else in the crate touches the moka cache, and every write to it goes through
 //! `and_compute_with`, which runs one closure for a key at a time: a load joins `recent` to what it
 //! loaded **inside** the closure, and a change enters `recent` **before** its closure. Whichever
-//! comes second sees the other.
+//! comes second sees the other. Threads remember what they read ([`near`](super::near)), so each write
+//! is one of [`L1::writing`], too.
 
 use std::{
+    hash::BuildHasher,
     sync::{
         Arc,
         atomic::{AtomicU16, AtomicU64, Ordering},
@@ -21,6 +23,7 @@ use onhand_wire::{Sku, Stock, Timestamp};
 
 use super::{
     names::Names,
+    near::{Stamps, Writing},
     recent::{News, Recent, Source, TooOld},
     watch::Watches,
 };
@@ -47,10 +50,18 @@ impl Entry {
         let oldest = stock.oldest_term();
         Self { stock, asked: Instant::now(), bodies: ArcSwapOption::empty(), generation, oldest }
     }
+
+    /// Whether it is this SKU's, which only the entry of a SKU that is known tells.
+    pub(super) fn is_of(&self, sku: &str) -> bool {
+        self.stock.item.as_ref().is_some_and(|item| item.sku.as_str() == sku)
+    }
 }
 
 pub(crate) struct L1 {
     moka: Cache<Sku, Arc<Entry>, RandomState>,
+    hasher: RandomState,
+    /// Changed by whatever writes to moka.
+    stamps: Stamps,
     recent: Arc<Recent>,
     names: Names,
     /// Entries of an earlier one count for nothing: moka may insert what a closure decided on before
@@ -64,8 +75,11 @@ pub(crate) struct L1 {
 
 impl L1 {
     pub(crate) fn new(entries: u64, recent: Arc<Recent>) -> Self {
+        let hasher = RandomState::default();
         Self {
-            moka: Cache::builder().max_capacity(entries).build_with_hasher(RandomState::default()),
+            moka: Cache::builder().max_capacity(entries).build_with_hasher(hasher.clone()),
+            hasher,
+            stamps: Stamps::new(),
             recent,
             names: Names::default(),
             generation: AtomicU64::new(0),
@@ -77,6 +91,13 @@ impl L1 {
     pub(crate) fn get(&self, sku: &str) -> Option<Arc<Entry>> {
         let generation = self.generation();
         self.moka.get(sku).filter(|entry| entry.generation == generation)
+    }
+
+    /// The same for a thread that serves lookups and asks for the same SKUs again and again.
+    pub(crate) fn hit(&self, sku: &str) -> Option<Arc<Entry>> {
+        let generation = self.generation();
+        let held = self.stamps.get(self.hasher.hash_one(sku), sku, || self.moka.get(sku));
+        held.filter(|entry| entry.generation == generation)
     }
 
     /// Whether all that the entry holds is of the history that counts.
@@ -111,6 +132,7 @@ impl L1 {
         until: Timestamp,
     ) -> Result<Arc<Entry>, TooOld> {
         let mut outcome = Err(TooOld);
+        let writing = self.writing(sku);
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let generation = self.generation(); // before `recent`, which a restart empties first
             let held = held.map(|held| held.into_value()).filter(|held| held.generation == generation);
@@ -123,6 +145,7 @@ impl L1 {
             outcome = Ok(entry.clone());
             if put { Op::Put(entry) } else { Op::Nop }
         });
+        drop(writing);
         if let Ok(entry) = &outcome {
             self.watches.came(sku, |stock| stock.join(entry.stock.clone()));
         }
@@ -142,7 +165,13 @@ impl L1 {
         self.watches.came(sku, |stock| stock.join(written));
     }
 
+    fn writing(&self, sku: &Sku) -> Writing<'_> {
+        self.stamps.writing(self.hasher.hash_one(sku.as_str()))
+    }
+
+    /// Also where nothing is held: a thread may remember what moka has evicted.
     fn join_held(&self, sku: &Sku, join: impl FnOnce(&mut Stock) -> bool) {
+        let _writing = self.writing(sku);
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let Some(held) = held.map(|held| held.into_value()) else { return Op::Nop };
             let mut stock = held.stock.clone();
@@ -167,6 +196,7 @@ impl L1 {
 
     pub(crate) fn clear(&self) {
         self.moka.invalidate_all();
+        self.stamps.cleared();
     }
 
     pub(crate) fn len(&self) -> u64 {

@@ -78,7 +78,7 @@ impl Tiers {
     }
 
     fn held(&self, name: &str) -> Option<u64> {
-        Some(self.l1.get(name)?.stock.fact("eu-1")?.version.seq())
+        Some(self.l1.hit(name)?.stock.fact("eu-1")?.version.seq())
     }
 
     fn began(&self) -> Source {

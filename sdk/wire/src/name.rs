@@ -12,8 +12,9 @@ use crate::limits;
 pub struct InvalidName(String);
 
 fn check_sku(name: &str) -> Result<(), InvalidName> {
+    let visible = |byte: u8| byte == b' ' || byte.is_ascii_graphic(); // as nearly all are
     let ok = (1..=limits::SKU_BYTES).contains(&name.len())
-        && !name.chars().any(char::is_control)
+        && (name.bytes().all(visible) || !name.chars().any(char::is_control))
         && name.trim_matches(' ') == name;
     if ok {
         return Ok(());
@@ -89,8 +90,22 @@ macro_rules! name_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                Self::new(&name).map_err(de::Error::custom)
+                struct Name;
+
+                /// From the text where it stands: a query has five hundred of them.
+                impl de::Visitor<'_> for Name {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("a string")
+                    }
+
+                    fn visit_str<E: de::Error>(self, name: &str) -> Result<$name, E> {
+                        $name::new(name).map_err(E::custom)
+                    }
+                }
+
+                deserializer.deserialize_str(Name)
             }
         }
     };

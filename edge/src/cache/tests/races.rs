@@ -115,15 +115,27 @@ fn an_unknown_sku_becomes_known_through_the_feed() {
     assert!(tiers.l1.get("new").unwrap().stock.known());
 }
 
-/// The same with threads: a feed, loads that take a while, evictions, and a reader that never sees a
-/// version fall.
+/// The same with threads: a feed, loads that take a while, evictions, and readers, each with what it
+/// remembers, of whom none ever sees less than any has seen, or than the feed had applied before.
 #[test]
-fn under_threads_a_reader_never_sees_a_version_fall() {
+fn under_threads_no_reader_sees_a_version_fall() {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
     let tiers = Tiers::new(100, 1);
     let (truth, over) = (AtomicU64::new(1), AtomicBool::new(false));
+    let (applied, seen) = (AtomicU64::new(0), AtomicU64::new(0));
+    let read = |evicts: bool| {
+        while !over.load(SeqCst) {
+            let least = seen.load(SeqCst).max(applied.load(SeqCst));
+            let Some(shown) = tiers.held("a") else { continue };
+            assert!(shown >= least, "{shown} was shown after {least}");
+            seen.fetch_max(shown, SeqCst);
+            if evicts && shown.is_multiple_of(7) {
+                tiers.l1.evict(&sku("a"));
+            }
+        }
+    };
     std::thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 while !over.load(SeqCst) {
                     let load = tiers.began();
@@ -133,22 +145,34 @@ fn under_threads_a_reader_never_sees_a_version_fall() {
                 }
             });
         }
-        scope.spawn(|| {
-            let mut seen = 0;
-            while !over.load(SeqCst) {
-                let shown = tiers.held("a").unwrap_or(seen);
-                assert!(shown >= seen, "went back from {seen} to {shown}");
-                seen = shown;
-                if shown.is_multiple_of(7) {
-                    tiers.l1.evict(&sku("a"));
-                }
-            }
-        });
+        scope.spawn(|| read(true));
+        scope.spawn(|| read(false));
         for seq in 2..20_000 {
             truth.store(seq, SeqCst);
             tiers.feed(seq as i64, "a", seq);
+            applied.store(seq, SeqCst);
             tiers.recent.passed(at(seq));
         }
         over.store(true, SeqCst);
     });
+}
+
+#[test]
+fn what_moka_has_evicted_and_a_thread_remembers_is_not_shown_once_it_changed() {
+    let tiers = Tiers::new(100, 1);
+    tiers.fill("a", 1, tiers.began(), 10);
+    assert_eq!(tiers.held("a"), Some(1));
+    tiers.l1.evict(&sku("a"));
+    assert_eq!(tiers.held("a"), Some(1), "remembered, and true");
+    tiers.feed(0, "a", 2);
+    assert_eq!(tiers.held("a"), None);
+}
+
+#[test]
+fn what_a_thread_remembers_ends_with_the_cache() {
+    let tiers = Tiers::new(100, 1);
+    tiers.fill("a", 1, tiers.began(), 10);
+    assert_eq!(tiers.held("a"), Some(1));
+    tiers.l1.clear();
+    assert_eq!(tiers.held("a"), None);
 }

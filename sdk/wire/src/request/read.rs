@@ -10,9 +10,16 @@ use crate::{Code, Problem, limits};
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| invalid(body, &error))?;
+    let value = T::deserialize(Strict(&mut json)).map_err(|_| fault::<T>(body))?;
     json.end().map_err(|error| Problem::field("body", format!("not JSON: {error}")))?;
     Ok(value)
+}
+
+/// Reads it once more, keeping account of the path: who sends what is right does not pay for that.
+fn fault<T: DeserializeOwned>(body: &[u8]) -> Problem {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let again = serde_path_to_error::deserialize::<_, T>(Strict(&mut json));
+    again.err().map_or_else(|| Problem::field("body", "not JSON"), |error| invalid(body, &error))
 }
 
 /// Names the member at fault, also where serde only says it in its message.
