@@ -77,9 +77,11 @@ impl Stamps {
                     Some(held.entry.clone())
                 }
                 _ => {
-                    let entry = moka();
-                    *slot = entry.clone().filter(|entry| entry.is_of(sku)).map(|entry| Near { hash, stamp, entry });
-                    entry
+                    let entry = moka()?;
+                    if entry.is_of(sku) {
+                        *slot = Some(Remembered { hash, stamp, entry: entry.clone() });
+                    }
+                    Some(entry)
                 }
             }
         })
@@ -90,13 +92,13 @@ fn slot(hash: u64) -> usize {
     hash as usize % SLOTS
 }
 
-struct Near {
+struct Remembered {
     hash: u64,
     stamp: u64,
     entry: Arc<Entry>,
 }
 
-impl Near {
+impl Remembered {
     fn is(&self, hash: u64, stamp: u64, sku: &str) -> bool {
         self.hash == hash && self.stamp == stamp && self.entry.is_of(sku)
     }
@@ -105,7 +107,7 @@ impl Near {
 /// What one thread remembers, of one L1.
 struct Thread {
     of: Option<u64>,
-    slots: Vec<Option<Near>>,
+    slots: Vec<Option<Remembered>>,
     reads: u64,
 }
 
