@@ -64,24 +64,19 @@ bench: plugins ## Benchmarks of the functions: deciding, the feed's records, a r
 	cargo bench --workspace --bench call
 
 bench-holds: setup ## Holds over HTTP beside a hand-written PostgreSQL transaction, in one go
-	cargo build --release --workspace --bins
 	cargo bench --workspace --bench holds
 
 bench-visible: setup ## From acknowledged to visible at an edge, beside raw Kafka under the same load
-	cargo build --release --workspace --bins
 	cargo bench --workspace --bench visible
 
 bench-lookups: setup ## Lookups beside nginx, Varnish, bare hyper with moka, and Redis, each on one core
 	@tests/setup.sh bench
-	cargo build --release --workspace --bins
 	cargo bench --workspace --bench lookups
 
 bench-whole: setup ## Lookups and holds together on the whole machine, as SKUs and locations grow
-	cargo build --release --workspace --bins
 	cargo bench --workspace --bench whole
 
 bench-memory: setup ## Memory of a fact in an edge that holds a million SKUs at three locations
-	cargo build --release --workspace --bins
 	cargo bench --workspace --bench memory
 
 drills: setup ## Every fault of the table, half a minute each, under load, with the checker; prints a table

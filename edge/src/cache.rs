@@ -1,6 +1,5 @@
 //! L1, then L2, then the origin; and the way in for what changes.
 
-mod names;
 mod near;
 pub(crate) mod l1;
 pub(crate) mod recent;

@@ -9,6 +9,7 @@ use onhand_wire::{
     Channel, ChannelId, Fact, LocationId, Sku, Stock,
     availability::{AtLocation, Availability, Status},
 };
+use smallvec::SmallVec;
 
 use crate::{cache::Entry, topology::Snapshot};
 
@@ -81,7 +82,7 @@ fn known(entry: &Entry) -> Option<&Sku> {
 }
 
 fn kept<'a>(
-    bodies: Option<&'a Vec<Rendered>>,
+    bodies: Option<&'a SmallVec<[Rendered; 1]>>,
     ask: Ask<'_>,
     snapshot: &Snapshot,
     release: u64,

@@ -20,9 +20,9 @@ use arc_swap::ArcSwapOption;
 use foldhash::quality::RandomState;
 use moka::{ops::compute::Op, sync::Cache};
 use onhand_wire::{Sku, Stock, Timestamp};
+use smallvec::SmallVec;
 
 use super::{
-    names::Names,
     near::{Stamps, Writing},
     recent::{News, Recent, Source, TooOld},
     watch::Watches,
@@ -34,7 +34,8 @@ pub(crate) struct Entry {
     pub(crate) stock: Stock,
     /// When the SKU was found to be unknown: such an entry is believed only briefly.
     pub(crate) asked: Instant,
-    pub(crate) bodies: ArcSwapOption<Vec<Rendered>>,
+    /// The first, as a rule the only one, beside the count: each step more is a wait for memory.
+    pub(crate) bodies: ArcSwapOption<SmallVec<[Rendered; 1]>>,
     generation: u64,
     /// The oldest term of anything in it.
     oldest: u16,
@@ -63,7 +64,6 @@ pub(crate) struct L1 {
     /// Changed by whatever writes to moka.
     stamps: Stamps,
     recent: Arc<Recent>,
-    names: Names,
     /// Entries of an earlier one count for nothing: moka may insert what a closure decided on before
     /// the restart after it has been emptied.
     generation: AtomicU64,
@@ -81,7 +81,6 @@ impl L1 {
             hasher,
             stamps: Stamps::new(),
             recent,
-            names: Names::default(),
             generation: AtomicU64::new(0),
             good_since: AtomicU16::new(0),
             watches: Arc::default(),
@@ -183,7 +182,10 @@ impl L1 {
     }
 
     fn entry(&self, sku: &Sku, mut stock: Stock, generation: u64) -> Arc<Entry> {
-        self.names.compact(sku, &mut stock);
+        // A name too long to stand in its fact is held once.
+        stock.item.iter_mut().for_each(|item| item.sku = sku.clone());
+        stock.facts.iter_mut().for_each(|fact| fact.sku = sku.clone());
+        stock.facts.shrink_to_fit();
         Arc::new(Entry::new(stock, generation))
     }
 

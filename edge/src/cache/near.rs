@@ -16,9 +16,9 @@ use std::{
 use super::l1::Entry;
 
 /// Entries that a thread remembers, and stamps, which SKUs share: a power of two. 24 bytes each, and 8.
-const SLOTS: usize = 1 << 14;
+const SLOTS: usize = 1 << 15;
 /// Of so many reads one asks moka all the same: it evicts what is not read.
-const NOTED: u64 = 16;
+const NOTED: u64 = 32;
 /// A stamp counts in its lower bits who is writing, in its upper ones who has written.
 const WRITTEN: u64 = 1 << 16;
 
