@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins plugins-all run token test lint audit fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory drills hard-minute drill-overload drill-hostile
+.PHONY: help setup plugins plugins-all run token test lint audit fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-hostile
 
 TOKENS := target/dev-tokens.json
 
@@ -78,6 +78,9 @@ bench-whole: setup ## Lookups and holds together on the whole machine, as SKUs a
 
 bench-memory: setup ## Memory of a fact in an edge that holds a million SKUs at three locations
 	cargo bench --workspace --bench memory
+
+bench-rules: setup plugins ## Holds with an allocation rule and lookups with a view, beside those without
+	cargo bench --workspace --bench rules
 
 drills: setup ## Every fault of the table, half a minute each, under load, with the checker; prints a table
 	cargo build --workspace --bins
