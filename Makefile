@@ -71,6 +71,7 @@ bench-visible: setup ## From acknowledged to visible at an edge, beside raw Kafk
 
 bench-lookups: setup ## Lookups beside nginx, Varnish, bare hyper with moka, and Redis, each on one core
 	@tests/setup.sh bench
+	cargo build --release --workspace --bin bare
 	cargo bench --workspace --bench lookups
 
 bench-whole: setup ## Lookups and holds together on the whole machine, as SKUs and locations grow
