@@ -42,6 +42,10 @@ pub(crate) struct Rendered {
     pub(crate) etag: HeaderValue,
 }
 
+/// What is kept with one entry. The first, as a rule the only one, beside the count: each step more is a wait for
+/// memory.
+pub(crate) type Bodies = SmallVec<[Rendered; 1]>;
+
 impl Rendered {
     fn counts(&self, channel: Option<&Channel>, snapshot: &Snapshot, release: u64) -> bool {
         self.topology == snapshot.version
@@ -81,12 +85,7 @@ fn known(entry: &Entry) -> Option<&Sku> {
     entry.stock.item.as_ref().filter(|item| !item.deleted).map(|item| &item.sku)
 }
 
-fn kept<'a>(
-    bodies: Option<&'a SmallVec<[Rendered; 1]>>,
-    ask: Ask<'_>,
-    snapshot: &Snapshot,
-    release: u64,
-) -> Option<&'a Rendered> {
+fn kept<'a>(bodies: Option<&'a Bodies>, ask: Ask<'_>, snapshot: &Snapshot, release: u64) -> Option<&'a Rendered> {
     let bodies = bodies.filter(|_| ask.is_common())?;
     bodies.iter().find(|body| body.counts(ask.channel, snapshot, release))
 }

@@ -20,22 +20,20 @@ use arc_swap::ArcSwapOption;
 use foldhash::quality::RandomState;
 use moka::{ops::compute::Op, sync::Cache};
 use onhand_wire::{Sku, Stock, Timestamp};
-use smallvec::SmallVec;
 
 use super::{
     near::{Stamps, Writing},
     recent::{News, Recent, Source, TooOld},
     watch::Watches,
 };
-use crate::view::Rendered;
+use crate::view::Bodies;
 
 /// All that is known of one SKU, and the bodies that it was shown as.
 pub(crate) struct Entry {
     pub(crate) stock: Stock,
     /// When the SKU was found to be unknown: such an entry is believed only briefly.
     pub(crate) asked: Instant,
-    /// The first, as a rule the only one, beside the count: each step more is a wait for memory.
-    pub(crate) bodies: ArcSwapOption<SmallVec<[Rendered; 1]>>,
+    pub(crate) bodies: ArcSwapOption<Bodies>,
     generation: u64,
     /// The oldest term of anything in it.
     oldest: u16,
