@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use onhand_harness::Spread;
+
 use crate::Measured;
 
 #[derive(Default)]
@@ -19,7 +21,7 @@ impl Report {
         println!("| case | by hand /s | p50 / p99 ms | onhand /s | p50 / p99 ms | times (range) |");
         println!("|---|---|---|---|---|---|");
         for ((shape, callers), rounds) in &self.cases {
-            let of = |value: &dyn Fn(&(Measured, Measured)) -> f64| spread(rounds.iter().map(value).collect());
+            let of = |value: &dyn Fn(&(Measured, Measured)) -> f64| Spread::of(rounds.iter().map(value));
             let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
             let by_hand = of(&|round| round.0.per_second);
             let onhand = of(&|round| round.1.per_second);
@@ -42,15 +44,4 @@ impl Report {
             );
         }
     }
-}
-
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-fn spread(mut values: Vec<f64>) -> Spread {
-    values.sort_by(f64::total_cmp);
-    Spread { median: values[values.len() / 2], least: values[0], most: values[values.len() - 1] }
 }

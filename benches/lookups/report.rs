@@ -1,5 +1,7 @@
 //! The table: medians, ranges, and ratios round by round.
 
+use onhand_harness::Spread;
+
 #[derive(Clone, Copy)]
 pub(crate) struct Measured {
     /// Of the server, a request.
@@ -28,7 +30,7 @@ impl Report {
     }
 
     pub(crate) fn edge_peak(&self) -> f64 {
-        spread(self.servers[0].1.iter().map(|round| round.per_second)).median
+        Spread::of(self.servers[0].1.iter().map(|round| round.per_second)).median
     }
 
     /// Markdown, as docs/benchmarks.md has it.
@@ -37,9 +39,9 @@ impl Report {
         println!("|---|---|---|---|");
         let edge = &self.servers[0].1;
         for (name, rounds) in &self.servers {
-            let cpu = spread(rounds.iter().map(|round| round.cpu_us));
-            let rate = spread(rounds.iter().map(|round| round.per_second));
-            let times = spread(edge.iter().zip(rounds).map(|(edge, other)| edge.cpu_us / other.cpu_us));
+            let cpu = Spread::of(rounds.iter().map(|round| round.cpu_us));
+            let rate = Spread::of(rounds.iter().map(|round| round.per_second));
+            let times = Spread::of(edge.iter().zip(rounds).map(|(edge, other)| edge.cpu_us / other.cpu_us));
             println!(
                 "| {name} | {:.2} ({:.2}–{:.2}) | {:.0} ({:.0}–{:.0}) | {:.2} ({:.2}–{:.2}) |",
                 cpu.median,
@@ -53,22 +55,10 @@ impl Report {
                 times.most,
             );
         }
-        let skus = spread(self.queries.iter().map(|cpu_us| 1.0 / cpu_us));
+        let skus = Spread::of(self.queries.iter().map(|cpu_us| 1.0 / cpu_us));
         println!(
             "\nA query of 100 SKUs: {:.2} million SKUs/s a core ({:.2}–{:.2})",
             skus.median, skus.least, skus.most
         );
     }
-}
-
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-fn spread(values: impl Iterator<Item = f64>) -> Spread {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    Spread { median: values[values.len() / 2], least: values[0], most: values[values.len() - 1] }
 }

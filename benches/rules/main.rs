@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use onhand_harness::{Client, World, cores};
+use onhand_harness::{Client, Spread, World, cores};
 use serde_json::json;
 
 #[derive(Parser)]
@@ -124,11 +124,8 @@ fn load(mix: &str, channel: &str, skus: usize, seconds: u64) -> String {
 }
 
 fn show(what: &str, rounds: &[[f64; 2]]) {
-    let median = |mut values: Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        (values[values.len() / 2], values[0], values[values.len() - 1])
-    };
-    let side = |side: usize| median(rounds.iter().map(|round| round[side]).collect()).0;
-    let (ratio, least, most) = median(rounds.iter().map(|[without, with]| with / without).collect());
-    println!("| {what} | {:.2} | {:.2} | {ratio:.2} ({least:.2}–{most:.2}) |", side(0), side(1));
+    let side = |side: usize| Spread::of(rounds.iter().map(|round| round[side])).median;
+    let ratio = Spread::of(rounds.iter().map(|[without, with]| with / without));
+    let (median, least, most) = (ratio.median, ratio.least, ratio.most);
+    println!("| {what} | {:.2} | {:.2} | {median:.2} ({least:.2}–{most:.2}) |", side(0), side(1));
 }

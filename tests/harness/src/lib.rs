@@ -51,6 +51,7 @@ mod client;
 pub mod cores;
 pub mod drill;
 mod generator;
+mod spread;
 pub mod wait;
 
 pub use builder::Builder;
@@ -65,5 +66,6 @@ pub use process::Process;
 pub use proxy::Proxy;
 pub use seeds::{catalogue_sku, random_seed};
 pub use servers::{Kafka, Postgres, Redis, RedisCluster, Servers};
+pub use spread::Spread;
 pub use tokens::Tokens;
 pub use world::World;
