@@ -1,11 +1,13 @@
 //! Reservations, exactly as an edge serves them.
 
 use axum::extract::{Path, Request, State};
+use onhand_rules::Captured;
 use onhand_wire::{
     Code, Problem,
     auth::Scope,
     request::{read as read_body, reservation_id},
 };
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Reply, Shared, write::json};
@@ -24,13 +26,21 @@ pub(super) async fn read(State(context): Shared, Path(reservation): Path<String>
     Ok(json(&record.shown(now)))
 }
 
+#[derive(Serialize)]
+struct Trace {
+    id: Uuid,
+    allocated_by: String,
+    calls: Vec<Captured>,
+}
+
 /// Which rules were asked where it goes, with what they were given and what they answered.
 pub(super) async fn trace(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
     context.judge(&parts, Scope::Operator)?;
     let found = context.store.reservation(reservation_id(&reservation)?).await?;
     let (record, _) = found.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))?;
-    Ok(json(&serde_json::json!({"id": record.id, "allocated_by": record.allocated_by, "calls": record.trace})))
+    let calls = record.trace.into_iter().map(Captured::with_digest).collect();
+    Ok(json(&Trace { id: record.id, allocated_by: record.allocated_by, calls }))
 }
 
 macro_rules! verb {

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use onhand_rules::{Captured, CapturedFault, Config};
+use onhand_rules::{Captured, CapturedFault, Config, Verbatim};
 use serde_json::{Value, json};
 
 use crate::{
@@ -34,7 +34,8 @@ pub fn replay(capture: &Path, component: &Path, config: &Config) -> Result<Repla
     let input = captured.input().map_err(invalid)?;
     let trial = Component::read(component)?.trial(config)?;
     let ran = trial.run(&input, &captured.config, PATIENCE);
-    let was = told(captured.answer.as_ref(), captured.fault.as_ref());
+    let answer = captured.answer.as_ref().map(Verbatim::parse).transpose().map_err(invalid)?;
+    let was = told(answer.as_ref(), captured.fault.as_ref());
     let now = match &ran.answer {
         Ok(answer) => json!({ "answer": answer }),
         Err(fault) => json!({ "fault": fault.reason.as_str() }),

@@ -12,21 +12,22 @@ use crate::fault::Failure;
 /// Ranks lie between its negative and it; what is never to come first abstains instead.
 const MOST_RANK: i32 = 1_000_000_000;
 
+/// As JSON without what is as by default: it is kept with each reservation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AllocationInput {
     /// By the origin database's clock.
     pub at: Timestamp,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<Destination>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<AskedLine>,
     /// In serving order, enabled only, each once.
     pub locations: Vec<Candidate>,
     /// Offers of locations that are not candidates are left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stock: Vec<Offer>,
 }
 
@@ -44,17 +45,17 @@ pub struct AskedLine {
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
     pub location: LocationId,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Lower serves first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
     /// Degrees; a location without both has no place on the map.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lat: Option<f64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lon: Option<f64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub pickup: bool,
 }
 
@@ -66,7 +67,7 @@ pub struct Offer {
     /// 0 or more.
     pub available: i64,
     /// What may be held beyond `available`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub backorderable: i64,
 }
 
@@ -84,6 +85,10 @@ pub struct Planned {
     pub location: LocationId,
     /// 1 or more.
     pub quantity: i64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl AllocationInput {

@@ -76,6 +76,11 @@ pub(crate) enum Asked<'a> {
     Pricing(&'a PricingInput),
 }
 
+/// SHA-256 of an input as JSON, in hex.
+pub(crate) fn digest(input: impl AsRef<[u8]>) -> String {
+    hex(&Sha256::digest(input))
+}
+
 impl Input {
     /// # Errors
     /// What of the JSON is no input of that world.
@@ -180,7 +185,7 @@ impl Asked<'_> {
     }
 
     pub(crate) fn digest(self) -> String {
-        hex(&Sha256::digest(serde_json::to_vec(&self).unwrap_or_default()))
+        digest(serde_json::to_string(&self).expect("plain data encodes"))
     }
 
     /// What a canary's share is taken by. One SKU looks the same on every node, one customer's prices stay

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     Answer, Input, World,
+    call::digest,
     fault::{Failure, Reason},
 };
 
@@ -121,15 +122,16 @@ pub struct Captured {
     pub rule: String,
     /// SHA-256 of the component, in hex.
     pub component: String,
-    /// SHA-256 of the input as JSON, in hex.
-    pub digest: String,
+    /// SHA-256 of the input, in hex. A batch keeps calls without it: [`Captured::with_digest`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// What the rule read through `config`.
     pub config: BTreeMap<String, String>,
-    /// As [`Input`]'s JSON.
-    pub input: Value,
+    /// As [`Input`]'s JSON; null if it was too large to be asked.
+    pub input: Verbatim,
     /// As [`Answer`]'s JSON; absent when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<Value>,
+    pub answer: Option<Verbatim>,
     /// Why there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<CapturedFault>,
@@ -143,17 +145,65 @@ pub struct CapturedFault {
     pub detail: String,
 }
 
+/// JSON that is kept as it was written: a batch keeps a call with each reservation and looks into none.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Verbatim(Box<RawValue>);
+
 impl Captured {
     /// # Errors
     /// If the input is none of its world.
     pub fn input(&self) -> Result<Input, serde_json::Error> {
-        Input::parse(self.world, self.input.clone())
+        Input::parse(self.world, self.input.parse()?)
+    }
+
+    /// By which people and logs know the input again.
+    #[must_use]
+    pub fn with_digest(self) -> Self {
+        let asked = self.input != Verbatim::of(&());
+        let digest = self.digest.or_else(|| asked.then(|| digest(self.input.as_str())));
+        Self { digest, ..self }
     }
 }
+
+impl Verbatim {
+    pub(crate) fn of(value: &impl Serialize) -> Self {
+        Self(serde_json::value::to_raw_value(value).expect("plain data encodes"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// # Errors
+    /// If it is no `T`.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.as_str())
+    }
+}
+
+impl PartialEq for Verbatim {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Verbatim {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every one of these needs all the digits that a float has.
+    #[test]
+    fn a_coordinate_comes_back_as_it_was() {
+        for step in 1..=10_000 {
+            let lat = f64::from(step) * 90.0 / 10_007.0;
+            let kept = Verbatim::of(&lat);
+            let read: f64 = serde_json::from_str::<Verbatim>(kept.as_str()).unwrap().parse().unwrap();
+            assert_eq!(read.to_bits(), lat.to_bits(), "{}", kept.as_str());
+        }
+    }
 
     #[test]
     fn a_reason_that_no_call_ends_with_is_told() {

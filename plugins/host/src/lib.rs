@@ -68,7 +68,7 @@ pub use compile::try_compiling;
 pub use componentize::{ComponentizeError, componentize};
 pub use config::Config;
 pub use fault::{Fault, Reason};
-pub use fixture::{Captured, CapturedFault, Expected, Fixture, FixtureError};
+pub use fixture::{Captured, CapturedFault, Expected, Fixture, FixtureError, Verbatim};
 pub use follow::{Announcements, Fetched};
 pub use load::{LoadError, LoadFault, is_name, read_release};
 pub use pricing::{Adjustment, Customer, LinePrice, Prices, PricingInput, PricingLine};

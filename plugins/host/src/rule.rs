@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Answer, Captured, Fixture, World,
+    Answer, Captured, Fixture, Verbatim, World,
     call::Asked,
     fault::{Failure, Fault},
     fixture::CapturedFault,
@@ -171,7 +171,7 @@ impl Rule {
         if let Some(samples) = &self.samples
             && self.said.samples.pass().is_some()
         {
-            samples.keep(self.captured(asked, answer, fault));
+            samples.keep(self.captured(asked, answer, fault).with_digest());
         }
     }
 
@@ -181,17 +181,15 @@ impl Rule {
     }
 
     pub(crate) fn captured(&self, asked: Asked<'_>, answer: Option<&Answer>, fault: Option<CapturedFault>) -> Captured {
-        let json = |answer| serde_json::to_value(answer).unwrap_or_default();
-        // What was too large to be asked is too large to be kept.
-        let whole = asked.fits().is_ok();
         Captured {
             world: asked.world(),
             rule: self.name.clone(),
             component: self.release.component.clone(),
-            digest: if whole { asked.digest() } else { String::new() },
+            digest: None,
             config: self.settings.as_ref().clone(),
-            input: if whole { serde_json::to_value(asked).unwrap_or_default() } else { serde_json::Value::Null },
-            answer: answer.map(json),
+            // What was too large to be asked is too large to be kept.
+            input: asked.fits().map_or_else(|_| Verbatim::of(&()), |()| Verbatim::of(&asked)),
+            answer: answer.map(Verbatim::of),
             fault,
         }
     }

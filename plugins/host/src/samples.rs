@@ -45,8 +45,11 @@ impl Samples {
 
 impl Writer {
     fn write(&self, sample: &Captured) {
-        let name = format!("{}-{:013}-{}.json", sample.rule, now().micros() / 1000, &sample.digest[..8]);
-        let text = serde_json::to_vec_pretty(sample).unwrap_or_default();
+        let input = sample.digest.as_ref().map_or("too-large", |digest| &digest[..8]);
+        let name = format!("{}-{:013}-{input}.json", sample.rule, now().micros() / 1000);
+        // As a value first: what is kept verbatim stands on one line, and this is for people, too.
+        let text = serde_json::to_value(sample).and_then(|sample| serde_json::to_vec_pretty(&sample));
+        let text = text.expect("plain data encodes");
         // Renamed into place: whoever looks sees whole files.
         let part = self.dir.join(format!(".{name}.part"));
         let written = fs::write(&part, text).and_then(|()| fs::rename(&part, self.dir.join(&name)));

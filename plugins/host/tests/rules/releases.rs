@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use onhand_rules::{Captured, Config, Fixture, Rules, Trial, sign};
+use onhand_rules::{Captured, Config, Fixture, Reason, Rules, Trial, sign};
 use onhand_wire::setting::{Size, Span};
 
 use crate::support::*;
@@ -148,7 +148,7 @@ fn a_failing_call_is_kept_and_fails_again_when_it_is_replayed() {
     let sample: Captured = serde_json::from_slice(&std::fs::read(sample).unwrap()).unwrap();
     assert_eq!((sample.rule.as_str(), sample.fault.as_ref().unwrap().reason.as_str()), ("hostile", "wrong_answer"));
     let input = sample.input().unwrap();
-    assert_eq!(input.digest(), sample.digest);
+    assert_eq!(Some(input.digest()), sample.digest);
     let trial = Trial::new(&folder.config, "hostile", &component, beside).unwrap();
     assert_eq!(trial.component(), sample.component);
     let ran = trial.run(&input, &sample.config, std::time::Duration::from_secs(20));
@@ -171,6 +171,24 @@ fn samples_are_few() {
         eventually(|| names(kept.path()).iter().any(|file| file.starts_with(&format!("{name}-"))).then_some(()));
     }
     eventually(|| (names(kept.path()).len() == 2).then_some(()));
+}
+
+#[test]
+fn a_call_that_was_too_large_is_told_of_and_those_after_it_are_kept() {
+    let kept = tempfile::tempdir().unwrap();
+    let trap = "config.behaviour = \"trap\"";
+    let mut folder = Folder::new().add("large", &built("hostile"), trap).add("trap", &built("hostile"), trap);
+    folder.config.samples_dir = kept.path().to_str().unwrap().to_owned();
+    let rules = folder.load();
+    let mut large = ten_asked();
+    large.locations[0].region = Some("x".repeat(2 << 20));
+    assert_eq!(rules.allocate("large", &large).unwrap_err().reason, Reason::InputTooLarge);
+    rules.allocate("trap", &ten_asked()).unwrap_err();
+    let begins = |name: &str| eventually(|| names(kept.path()).into_iter().find(|file| file.starts_with(name)));
+    begins("trap-");
+    let sample = std::fs::read(kept.path().join(begins("large-"))).unwrap();
+    let sample: Captured = serde_json::from_slice(&sample).unwrap();
+    assert_eq!((sample.fault.as_ref().unwrap().reason.as_str(), &sample.digest), ("input_too_large", &None));
 }
 
 fn names(dir: &std::path::Path) -> Vec<String> {
