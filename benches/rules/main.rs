@@ -78,18 +78,23 @@ async fn channels(world: &World) {
 }
 
 async fn holds(world: &World, args: &Args, what: &str, skus: usize) {
-    let mut rounds = Vec::new();
+    let origin = world.origin(0).pid().expect("the origin runs");
+    let (mut rounds, mut spent) = (Vec::new(), Vec::new());
     for round in 0..args.rounds.max(1) {
-        let mut rates = [0.0; 2];
+        let (mut rates, mut times) = ([0.0; 2], [0.0; 2]);
         for (side, channel) in in_turn(round, [PLAIN, RULED]) {
+            let before = cores::cpu_time(origin);
             let load = load("hold=1", channel, skus, args.seconds);
             let load = world.bench(&world.origin(0).url(), None, &format!("{load} --pause 50us")).await;
             assert!(load.status("hold", 201) == load.answered(), "not all holds were made");
             rates[side] = load.per_second();
+            times[side] = (cores::cpu_time(origin) - before).as_secs_f64() * 1e6 / load.answered();
         }
         rounds.push(rates);
+        spent.push(times);
     }
     show(what, &rounds);
+    show("µs of the origin's processor time each", &spent);
 }
 
 /// Views are kept beside the entry: what is measured is a hit.
@@ -120,7 +125,7 @@ fn in_turn(round: usize, channels: [&str; 2]) -> [(usize, &str); 2] {
 }
 
 fn load(mix: &str, channel: &str, skus: usize, seconds: u64) -> String {
-    format!("--closed --mix {mix} --channel {channel} --count {skus} --for {seconds}s --warmup 500ms --connections 64")
+    format!("--closed --mix {mix} --channel {channel} --count {skus} --for {seconds}s --warmup 0s --connections 64")
 }
 
 fn show(what: &str, rounds: &[[f64; 2]]) {

@@ -1,4 +1,4 @@
-//! `onhand bench` against an edge that stands still for a while.
+//! `onhand bench` against an edge that stands still, for a while or for good.
 
 use std::time::Duration;
 
@@ -23,4 +23,19 @@ async fn what_was_due_while_the_edge_stood_still_counts_as_slow() {
     assert_eq!(load.due(), 500.0, "each request that was due is accounted for");
     let p90 = load.micros("lookup", "p90");
     assert!(p90 > 1_000_000.0, "200 of 500 waited, a hundred of them for a second or more; p90 is {p90} µs");
+}
+
+/// Figures of nothing would look like figures.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_that_answers_nothing_is_an_error() {
+    let world = World::start().ready().await;
+    let edge = world.edge(0);
+    edge.freeze();
+    let mut bench = tokio::process::Command::new(world.binary());
+    let bench =
+        bench.args(["bench", "--edge", &edge.url(), "--rate", "10", "--count", "1", "--for", "1s", "--warmup", "0s"]);
+    let ended = bench.output().await.unwrap();
+    edge.thaw();
+    let told = String::from_utf8_lossy(&ended.stderr);
+    assert!(!ended.status.success() && told.contains("nothing that was due after --warmup was answered"), "{told}");
 }
