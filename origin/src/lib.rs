@@ -142,6 +142,9 @@ impl Origin {
     pub async fn bind(config: Config, feed: Feed, verifier: Arc<Verifier>, rules: Rules) -> Result<Self, StartError> {
         let store = open_store(&config.database)?;
         store.check_schema().await?;
+        for hazard in store.check_durability().await? {
+            tracing::warn!("origin.database: {hazard}");
+        }
         Self::bind_on(store, config, feed, verifier, rules).await
     }
 

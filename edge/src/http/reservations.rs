@@ -12,6 +12,7 @@ use onhand_wire::{
     request::{self, Cancel, Confirm, Extend, Fulfil, Hold, Return, check_idempotency_key},
     session,
     session::Session,
+    timeout,
 };
 use uuid::Uuid;
 
@@ -68,6 +69,7 @@ pub(super) async fn change(node: &Node, asked: Asked<'_>, id: &str, name: &str) 
 }
 
 async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create: bool) -> Result<Reply, Failure> {
+    let began = Instant::now();
     let Asked { request, correlation } = asked;
     let (head, content) = request.into_parts();
     node.auth.needs(&head.headers, Scope::Storefront)?;
@@ -81,7 +83,7 @@ async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create
     headers.insert(IDEMPOTENCY_KEY, key);
     headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::WRITTEN));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let deadline = deadline(node, &head.headers)?;
+    let deadline = deadline(node, &head.headers, began)?;
     let answer = node.origin.forward(Call { method: Method::POST, path, headers, body: content, deadline }).await?;
     node.metrics.wrote(answer.status.as_u16());
     if answer.headers.get(header::CONTENT_TYPE).is_none_or(|media_type| media_type != bulk::WRITTEN) {
@@ -125,7 +127,7 @@ pub(super) async fn read(node: &Node, asked: &Asked<'_>, id: &str) -> Result<Rep
     let headers = asked.request.headers();
     node.auth.needs(headers, Scope::Storefront)?;
     let path = format!("/v1/reservations/{}", reservation_id(id)?);
-    let deadline = deadline(node, headers)?;
+    let deadline = deadline(node, headers, Instant::now())?;
     let headers = forwarded(headers, asked.correlation);
     let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
     Ok(passed(node.origin.forward(call).await?))
@@ -151,12 +153,10 @@ fn forwarded(from: &HeaderMap, correlation: &Correlation) -> HeaderMap {
     headers
 }
 
-/// The caller's own, or the configured one.
-fn deadline(node: &Node, headers: &HeaderMap) -> Result<Instant, Problem> {
-    let Some(value) = headers.get(bulk::TIMEOUT_HEADER) else { return Ok(Instant::now() + node.origin.timeout()) };
-    let ms = value.to_str().ok().and_then(|text| text.parse().ok());
-    let ms = ms.ok_or_else(|| Problem::field("Onhand-Timeout-Ms", "whole milliseconds"))?;
-    Ok(Instant::now() + Duration::from_millis(ms).min(LONGEST))
+/// The caller's own, from when its call `began`; else the configured one, from now.
+fn deadline(node: &Node, headers: &HeaderMap, began: Instant) -> Result<Instant, Problem> {
+    let wait = timeout::read(headers.get(timeout::HEADER).map(HeaderValue::as_bytes))?;
+    Ok(wait.map_or_else(|| Instant::now() + node.origin.timeout(), |wait| began + wait.min(LONGEST)))
 }
 
 /// The origin's own answer.

@@ -115,6 +115,11 @@ impl Store for Sqlite {
         })
     }
 
+    /// Its settings are this program's own.
+    async fn check_durability(&self) -> Result<Vec<&'static str>> {
+        Ok(Vec::new())
+    }
+
     /// One file, one process: there is no other copy.
     async fn settle_term(&self, _feed: FeedEnd) -> Result<u16> {
         self.with(|connection| Ok(row::term(connection)?.0))
