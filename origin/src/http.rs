@@ -16,6 +16,7 @@ mod releases;
 mod reservations;
 mod runbook;
 mod stock;
+mod trail;
 mod whole;
 mod write;
 
@@ -94,6 +95,7 @@ fn routes() -> Router<Arc<Context>> {
         .route("/internal/api/most-held", get(bulk::most_held))
         .route("/internal/api/rules/releases/{digest}", get(releases::release))
         .route("/internal/api/reservations/{id}/trace", get(reservations::trace))
+        .route("/internal/api/audit", get(trail::list).post(trail::note))
         .route("/internal/api/inventory/low-stock", get(runbook::low_stock))
         .route("/internal/api/inventory/stuck-reservations", get(runbook::stuck))
         .route("/internal/api/inventory/reconcile", post(reconcile::reconcile))

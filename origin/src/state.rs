@@ -101,6 +101,7 @@ pub struct Changes {
     /// Single allocations of dead holds whose other SKUs are not locked here.
     pub released: Vec<OpenAllocation>,
     pub ledger: Vec<LedgerLine>,
+    pub trail: Vec<crate::trail::Line>,
     pub kept: BTreeMap<(String, String), Kept>,
     pub maintenance: Option<Maintenance>,
     /// Whether commits wait for a synchronous standby, where that is not what is written down.

@@ -7,6 +7,7 @@ pub mod releases;
 pub mod runbook;
 mod sql;
 pub mod sqlite;
+pub mod trail;
 pub(crate) mod words;
 
 use std::{
@@ -182,7 +183,7 @@ pub type Decide<'a> = dyn FnMut(&mut State) + Send + 'a;
 
 /// A store. Functions ending in `_in_tx` run in the caller's transaction.
 #[async_trait]
-pub trait Store: runbook::Runbook + releases::Releases + Send + Sync {
+pub trait Store: runbook::Runbook + releases::Releases + trail::Trail + Send + Sync {
     /// Brings the schema up to date; the versions applied.
     async fn migrate(&self) -> Result<Vec<String>>;
 

@@ -4,7 +4,7 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use onhand_wire::auth::Scope;
 
-use super::{Failure, Reply, actuator, explain, health, json, not_found, reply, warm};
+use super::{Failure, Reply, actuator, explain, health, json, not_found, note, reply, warm};
 use crate::node::Node;
 
 const WARM: &str = "/internal/api/inventory/warm-cache";
@@ -63,6 +63,7 @@ async fn clear_all<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failur
         None => r#"{"cleared":["l1"]}"#,
     };
     tracing::info!(cleared, "caches cleared by an operator");
+    note::note(node, request.headers(), "caches_cleared", "caches", cleared);
     Ok(json(StatusCode::OK, cleared))
 }
 
@@ -71,5 +72,6 @@ fn clear_l1<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failure> {
     node.auth.needs(request.headers(), Scope::Operator)?;
     node.cache.clear_l1();
     tracing::info!("l1 cleared by an operator");
+    note::note(node, request.headers(), "caches_cleared", "l1", "l1");
     Ok(json(StatusCode::OK, r#"{"cleared":["l1"]}"#))
 }

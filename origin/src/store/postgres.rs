@@ -10,6 +10,7 @@ mod row;
 mod runbook;
 mod session;
 mod terms;
+mod trail;
 mod write;
 
 use std::{

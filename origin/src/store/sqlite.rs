@@ -7,6 +7,7 @@ mod read;
 mod releases;
 mod row;
 mod runbook;
+mod trail;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},

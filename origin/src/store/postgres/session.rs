@@ -75,7 +75,7 @@ impl Session {
 
 /// A commit is on disk before it is acknowledged, whatever the server, the database or the role defaults to. A default
 /// that waits for more stays.
-const DURABLE: &str =
+pub(super) const DURABLE: &str =
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// What no session can set for itself.

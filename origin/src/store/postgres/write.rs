@@ -11,7 +11,7 @@ pub(super) use self::copy::copied;
 use self::{
     columns::{
         StockRows, allocations, channel_row, items, kept, ledger, levels, location_row, open_allocations, released,
-        reservations, stock,
+        reservations, stock, trail,
     },
     copy::Copies,
 };
@@ -34,6 +34,7 @@ pub(super) struct Statements {
     ledger: Statement,
     outbox: Statement,
     keep: Statement,
+    trail: Statement,
     location: Statement,
     channel: Statement,
     stamp: Statement,
@@ -137,6 +138,7 @@ impl Statements {
             ledger: client.prepare(&format!("INSERT INTO ledger ({LEDGER_COLUMNS}) {LEDGER_ROWS}")).await?,
             outbox: client.prepare(OUTBOX).await?,
             keep: client.prepare(KEEP).await?,
+            trail: client.prepare(super::trail::LINES).await?,
             location: client.prepare(LOCATION).await?,
             channel: client.prepare(CHANNEL).await?,
             stamp: client.prepare("UPDATE origin_state SET topology = topology + 1").await?,
@@ -187,6 +189,7 @@ impl Statements {
         }
         writes.push(keys.is_some(), &self.outbox, || boxed2(state.outbox, keys.clone()));
         writes.push(!changes.kept.is_empty(), &self.keep, || kept(state));
+        writes.push(!changes.trail.is_empty(), &self.trail, || trail(state));
         for location in changes.locations.values() {
             writes.push(true, &self.location, || location_row(location));
         }

@@ -79,6 +79,7 @@ pub(super) fn write_in_tx(connection: &Connection, state: &State) -> Result<()> 
     reservations(connection, state)?;
     ledger(connection, state)?;
     keys(connection, state)?;
+    super::trail::lines_in_tx(connection, &state.changes.trail, state.now)?;
     outbox_row(connection, state)?;
     if let Some(maintenance) = &state.changes.maintenance {
         let sql = "UPDATE origin_state SET maintenance = ?1, message = ?2";

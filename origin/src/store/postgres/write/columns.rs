@@ -38,6 +38,19 @@ pub(super) fn items(state: &State, skus: &[&Sku]) -> Params {
     )
 }
 
+pub(super) fn trail(state: &State) -> Params {
+    let mut params = columns!(
+        &state.changes.trail,
+        |line| line.actor.clone(),
+        line.kind.as_str(),
+        line.what.clone(),
+        line.detail.to_string(),
+        line.correlation.clone()
+    );
+    params.insert(0, Box::new(utc(state.now)));
+    params
+}
+
 pub(super) type Key = (Sku, LocationId);
 
 /// The changed stock rows, each in key order.
