@@ -210,6 +210,7 @@ impl Store for Sqlite {
     async fn drop_keys_older_than(&self, age: Duration) -> Result<u64> {
         self.with(|connection| {
             let oldest = now_in_tx(connection)?.micros() - age.as_micros() as i64;
+            connection.execute("DELETE FROM open_units WHERE units = 0", [])?;
             Ok(connection.execute("DELETE FROM idempotency_keys WHERE created_at < ?1", [oldest])? as u64)
         })
     }
