@@ -9,6 +9,7 @@
 mod addresses;
 mod gate;
 mod hedge;
+mod token;
 
 use std::{
     pin::pin,
@@ -24,20 +25,22 @@ use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use onhand_wire::{
     Sku,
+    auth::Sees,
     bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, MostHeld},
     release::Release,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-pub use self::addresses::BadUrl;
 pub(crate) use self::gate::Way;
 use self::{
     addresses::{Addresses, Unanswered},
     gate::Gate,
     hedge::Hedge,
+    token::Token,
 };
-use crate::{breaker::State, config::Config, metrics::Metrics};
+pub use self::{addresses::BadUrl, token::BadToken};
+use crate::{breaker::State, config::Config, metrics::Metrics, serve::StartError};
 
 /// How long a release of a rule may take to be fetched.
 const RELEASE: Duration = Duration::from_secs(30);
@@ -83,7 +86,7 @@ pub(crate) struct Answer {
 
 pub(crate) struct Origin {
     addresses: Addresses,
-    authorization: HeaderValue,
+    token: Token,
     timeout: Duration,
     loads: Gate,
     calls: Gate,
@@ -95,14 +98,11 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, BadUrl> {
+    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, StartError> {
         let (limits, config) = (&config.limits, &config.origin);
-        let token = format!("Bearer {}", config.token.expose());
-        let mut authorization = HeaderValue::try_from(token).unwrap_or(HeaderValue::from_static(""));
-        authorization.set_sensitive(true);
         Ok(Self {
             addresses: Addresses::new(&config.urls)?,
-            authorization,
+            token: Token::new(config, metrics.clone())?,
             timeout: config.timeout.0,
             loads: Gate::new(config.breaker, limits.reservation_lookups),
             calls: Gate::new(config.breaker, limits.forwarded),
@@ -111,6 +111,11 @@ impl Origin {
             reachable: AtomicBool::new(true),
             term: AtomicU16::new(0),
         })
+    }
+
+    /// Sends what the token's file holds, if there is one, for ever.
+    pub(crate) async fn follow_token(&self) {
+        self.token.follow().await;
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -135,13 +140,19 @@ impl Origin {
 
     /// Facts of up to [`bulk::LOAD_SKUS`] SKUs, in the order asked.
     pub(crate) async fn facts(&self, skus: &[Sku]) -> Result<LoadedFacts, OriginError> {
-        self.load_facts(LoadFacts { skus: skus.to_vec(), without: None }).await
+        self.load_facts(LoadFacts { skus: skus.to_vec(), without: None, sees: None }).await
     }
 
-    /// One SKU's, with the reservation's own hold left out. Nothing coalesces such loads, so they have places of their own.
-    pub(crate) async fn facts_without(&self, sku: Sku, reservation: Uuid) -> Result<LoadedFacts, OriginError> {
+    /// One SKU's, with the reservation's own hold left out. Nothing coalesces such loads, so they have places of their
+    /// own. `sees`: whether the reservation is there at all, for whom this is asked.
+    pub(crate) async fn facts_without(
+        &self,
+        sku: Sku,
+        reservation: Uuid,
+        sees: Option<Sees>,
+    ) -> Result<LoadedFacts, OriginError> {
         let _place = self.loads.place()?;
-        self.load_facts(LoadFacts { skus: vec![sku], without: Some(reservation) }).await
+        self.load_facts(LoadFacts { skus: vec![sku], without: Some(reservation), sees }).await
     }
 
     async fn load_facts(&self, load: LoadFacts) -> Result<LoadedFacts, OriginError> {
@@ -167,7 +178,7 @@ impl Origin {
     /// A release of a rule; none if the origin does not have it. It may be large, so it may take its time.
     pub(crate) async fn release(&self, digest: &str) -> Result<Option<Release>, OriginError> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, self.authorization.clone());
+        headers.insert(header::AUTHORIZATION, self.token.header());
         let deadline = Instant::now() + self.timeout.max(RELEASE);
         let path = format!("/internal/api/rules/releases/{digest}");
         let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
@@ -175,7 +186,10 @@ impl Origin {
         match answer.status {
             StatusCode::OK => serde_json::from_slice(&answer.body).map(Some).map_err(|_| OriginError::Unreadable),
             StatusCode::NOT_FOUND => Ok(None),
-            status => Err(OriginError::Refused(status)),
+            status => {
+                self.refused(&answer, "/internal/api/rules/releases");
+                Err(OriginError::Refused(status))
+            }
         }
     }
 
@@ -203,7 +217,7 @@ impl Origin {
         body: Vec<u8>,
     ) -> Result<(T, usize), OriginError> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, self.authorization.clone());
+        headers.insert(header::AUTHORIZATION, self.token.header());
         headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::MESSAGEPACK));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(bulk::MESSAGEPACK));
         let deadline = Instant::now() + self.timeout;
@@ -211,8 +225,7 @@ impl Origin {
         let answer = self.call(call, Way::Loads, true).await?;
         if answer.status != StatusCode::OK {
             self.reachable.store(false, Ordering::Relaxed); // there, but it cannot load: as good as gone
-            let detail = String::from_utf8_lossy(&answer.body[..answer.body.len().min(512)]).into_owned();
-            tracing::warn!(status = answer.status.as_u16(), path, detail, "the origin refused a load");
+            self.refused(&answer, path);
             return Err(OriginError::Refused(answer.status));
         }
         let read = rmp_serde::from_slice(&answer.body).map_err(|error| {
@@ -220,6 +233,14 @@ impl Origin {
             OriginError::Unreadable
         });
         read.map(|loaded| (loaded, answer.from))
+    }
+
+    fn refused(&self, answer: &Answer, path: &str) {
+        let detail = String::from_utf8_lossy(&answer.body[..answer.body.len().min(512)]);
+        if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return self.token.was_refused(answer.status, path, &detail);
+        }
+        tracing::warn!(status = answer.status.as_u16(), path, %detail, "the origin refused a load");
     }
 
     /// A caller's own call, if not too many of them are under way.

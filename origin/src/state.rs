@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use onhand_wire::{
@@ -43,6 +44,15 @@ pub struct Kept {
     pub digest: Digest,
     pub status: u16,
     pub body: String,
+}
+
+/// What one owner, or else subject, may hold; none: as much, and as long, as any reservation may.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// From now to a hold's deadline.
+    pub max_ttl: Option<Duration>,
+    /// Units that may be held or confirmed, and not shipped, at once.
+    pub max_open_units: Option<i64>,
 }
 
 /// What other rows say of a stock row; read for reconciliation only.
@@ -103,6 +113,8 @@ pub struct Changes {
     pub ledger: Vec<LedgerLine>,
     pub trail: Vec<crate::trail::Line>,
     pub kept: BTreeMap<(String, String), Kept>,
+    /// By how much holders' open units change.
+    pub open_units: BTreeMap<String, i64>,
     pub maintenance: Option<Maintenance>,
     /// Whether commits wait for a synchronous standby, where that is not what is written down.
     pub lossless: Option<bool>,
@@ -146,6 +158,9 @@ pub struct State {
     /// Allocations past their deadline on the batch's SKUs.
     pub dead: Vec<OpenAllocation>,
     pub kept: HashMap<(String, String), Kept>,
+    pub limits: Limits,
+    /// By holder, of those whose holds are counted: read after they were locked.
+    pub open_units: HashMap<String, i64>,
     /// As read under the locks, before this batch's own lines.
     pub books: HashMap<(Sku, LocationId), Book>,
     pub changes: Changes,
@@ -226,12 +241,27 @@ impl State {
     }
 
     pub fn put_record(&mut self, record: Record) {
+        self.count(&record);
         if !self.reservations.contains_key(&record.id) {
             self.changes.new_reservations.insert(record.id);
         } else if !self.changes.new_reservations.contains(&record.id) {
             self.changes.reservations.insert(record.id);
         }
         self.reservations.insert(record.id, record);
+    }
+
+    /// What is counted when it is made is counted to its end, whatever the limit is by then.
+    fn count(&mut self, record: &Record) {
+        let Some(holder) = &record.holder else { return };
+        let before = self.reservations.get(&record.id).map_or(0, Record::open_units);
+        let change = record.open_units() - before;
+        if change != 0 {
+            *self.changes.open_units.entry(holder.clone()).or_default() += change;
+        }
+        // What is given back counts from the next batch on: it may be past its deadline, and so not counted now.
+        if change > 0 {
+            *self.open_units.entry(holder.clone()).or_default() += change;
+        }
     }
 
     pub fn fact(&self, sku: &Sku, location: &LocationId) -> Option<Fact> {

@@ -22,6 +22,11 @@ pub(crate) struct Auth {
     pub(crate) issuer: String,
     /// What a token's `aud` must contain; empty: anything.
     pub(crate) audience: String,
+    /// The claim whose value owns what a storefront's token makes, such as "shop": a token of scope
+    /// storefront sees and changes only reservations made with the same value, and without the claim it
+    /// gets 403. What was made before this was set has no owner and is seen by fulfilment, operators and
+    /// admins only. Set it alike at edges and origins. Empty: nothing has an owner.
+    pub(crate) owner_claim: String,
     /// Whether lookups need no token.
     pub(crate) public_reads: bool,
 }
@@ -36,6 +41,7 @@ impl Default for Auth {
             start_timeout: Span::s(30),
             issuer: String::new(),
             audience: String::new(),
+            owner_claim: String::new(),
             public_reads: true,
         }
     }
@@ -91,7 +97,7 @@ impl Auth {
 
     pub(crate) fn expected(&self) -> Expected {
         let set = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
-        Expected { issuer: set(&self.issuer), audience: set(&self.audience) }
+        Expected { issuer: set(&self.issuer), audience: set(&self.audience), owner_claim: set(&self.owner_claim) }
     }
 }
 

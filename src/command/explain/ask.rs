@@ -82,7 +82,7 @@ async fn edge(http: &reqwest::Client, url: String, name: &str) -> Edge {
 }
 
 async fn facts(http: &reqwest::Client, url: &str, token: &str, sku: &Sku) -> Result<LoadedFacts, String> {
-    let load = LoadFacts { skus: vec![sku.clone()], without: None };
+    let load = LoadFacts { skus: vec![sku.clone()], ..LoadFacts::default() };
     let body = rmp_serde::to_vec_named(&load).map_err(|error| error.to_string())?;
     let request = http.post(format!("{url}/internal/api/facts")).bearer_auth(token).body(body);
     let answer = request.header("content-type", MESSAGEPACK).send().await.map_err(told)?;
@@ -103,7 +103,10 @@ async fn ledger(http: &reqwest::Client, url: &str, token: &str, name: &str, line
 pub(super) fn accepted(answer: reqwest::Response) -> Result<reqwest::Response, String> {
     match answer.status().as_u16() {
         200 => Ok(answer),
-        401 | 403 => Err("the token is not accepted; it needs scope operator".to_owned()),
+        401 | 403 => Err(
+            "the token is not accepted; it needs scope operator (one of scope edge, as an edge carries, does not do)"
+                .to_owned(),
+        ),
         status => Err(format!("answered {status}")),
     }
 }

@@ -10,8 +10,8 @@ use tokio_postgres::{Client, Statement, types::ToSql};
 pub(super) use self::copy::copied;
 use self::{
     columns::{
-        StockRows, allocations, channel_row, items, kept, ledger, levels, location_row, open_allocations, released,
-        reservations, stock, trail,
+        StockRows, allocations, channel_row, counted, items, kept, ledger, levels, location_row, new_reservations,
+        open_allocations, released, reservations, stock, trail,
     },
     copy::Copies,
 };
@@ -35,6 +35,7 @@ pub(super) struct Statements {
     outbox: Statement,
     keep: Statement,
     trail: Statement,
+    count: Statement,
     location: Statement,
     channel: Statement,
     stamp: Statement,
@@ -90,6 +91,10 @@ const OUTBOX: &str = "INSERT INTO outbox (id, keys) VALUES ($1, $2)";
 const KEEP: &str = "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at)
     SELECT *, $6 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::integer[], $5::text[])";
 
+/// Added up by the database: whoever gives units back has not locked the holder.
+const COUNT: &str = "INSERT INTO open_units (holder, units) SELECT * FROM unnest($1::text[], $2::bigint[])
+    ON CONFLICT (holder) DO UPDATE SET units = open_units.units + excluded.units";
+
 const LOCATION: &str =
     "INSERT INTO locations (location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -114,15 +119,16 @@ impl Statements {
                 changed_at = u.changed_at, deleted = u.deleted
             FROM {STOCK_ROWS} WHERE i.sku = u.sku AND i.location = u.location"
         );
-        let rows = "unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])
-            AS u (id, state, expires_at, created_at, body)";
-        let new_reservations = format!(
-            "INSERT INTO reservations (id, state, expires_at, created_at, body)
-            SELECT id, state, expires_at, created_at, body::json FROM {rows}"
-        );
-        let reservations = format!(
-            "UPDATE reservations r SET state = u.state, expires_at = u.expires_at, body = u.body::json FROM {rows} WHERE r.id = u.id"
-        );
+        let new_reservations = "INSERT INTO reservations (id, state, expires_at, created_at, body, owner, holder, open_units)
+            SELECT id, state, expires_at, created_at, body::json, owner, holder, open_units
+            FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+                $8::bigint[]) AS u (id, state, expires_at, created_at, body, owner, holder, open_units)";
+        // Who made it, when and for whom stays.
+        let reservations = "UPDATE reservations r SET state = u.state, expires_at = u.expires_at, body = u.body::json,
+                open_units = u.open_units
+            FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::bigint[])
+                AS u (id, state, expires_at, body, open_units)
+            WHERE r.id = u.id";
         Ok(Self {
             // No ON CONFLICT: that another batch made one meanwhile must be noticed.
             new_items: client.prepare(&format!("INSERT INTO products ({ITEM_COLUMNS}) {ITEM_ROWS}")).await?,
@@ -130,8 +136,8 @@ impl Statements {
             new_stock: client.prepare(&new_stock).await?,
             stock: client.prepare(&stock).await?,
             levels: client.prepare(LEVELS).await?,
-            new_reservations: client.prepare(&new_reservations).await?,
-            reservations: client.prepare(&reservations).await?,
+            new_reservations: client.prepare(new_reservations).await?,
+            reservations: client.prepare(reservations).await?,
             close: client.prepare(CLOSE).await?,
             release: client.prepare(RELEASE).await?,
             allocate: client.prepare(ALLOCATE).await?,
@@ -139,6 +145,7 @@ impl Statements {
             outbox: client.prepare(OUTBOX).await?,
             keep: client.prepare(KEEP).await?,
             trail: client.prepare(super::trail::LINES).await?,
+            count: client.prepare(COUNT).await?,
             location: client.prepare(LOCATION).await?,
             channel: client.prepare(CHANNEL).await?,
             stamp: client.prepare("UPDATE origin_state SET topology = topology + 1").await?,
@@ -170,11 +177,8 @@ impl Statements {
         }
         writes.push(!rows.whole.is_empty(), &self.stock, || stock(state, &rows.whole));
         writes.push(!rows.levels.is_empty(), &self.levels, || levels(state, &rows.levels));
-        writes.push(!changes.new_reservations.is_empty(), &self.new_reservations, || {
-            reservations(state, &changes.new_reservations)
-        });
-        writes
-            .push(!changes.reservations.is_empty(), &self.reservations, || reservations(state, &changes.reservations));
+        writes.push(!changes.new_reservations.is_empty(), &self.new_reservations, || new_reservations(state));
+        writes.push(!changes.reservations.is_empty(), &self.reservations, || reservations(state));
         writes.push(!changes.released.is_empty(), &self.release, || released(state));
         writes.push(!changes.reservations.is_empty(), &self.close, || {
             boxed1(changes.reservations.iter().copied().collect::<Vec<_>>())
@@ -190,6 +194,7 @@ impl Statements {
         writes.push(keys.is_some(), &self.outbox, || boxed2(state.outbox, keys.clone()));
         writes.push(!changes.kept.is_empty(), &self.keep, || kept(state));
         writes.push(!changes.trail.is_empty(), &self.trail, || trail(state));
+        writes.push(!changes.open_units.is_empty(), &self.count, || counted(state));
         for location in changes.locations.values() {
             writes.push(true, &self.location, || location_row(location));
         }

@@ -12,6 +12,8 @@ use std::sync::{
 use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, Validation, errors::ErrorKind};
 use moka::sync::Cache;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{BadKey, Claims, KeySet, Scope};
 use crate::{Code, Problem};
@@ -30,6 +32,8 @@ pub struct Expected {
     pub issuer: Option<String>,
     /// One of its `aud`.
     pub audience: Option<String>,
+    /// The claim that names the owner of what a token makes; `None`: nothing has an owner.
+    pub owner_claim: Option<String>,
 }
 
 /// The keys, numbered: each replacement has the next number.
@@ -61,6 +65,7 @@ type Act = Box<dyn Fn() + Send + Sync>;
 /// Judges tokens with the present keys.
 pub struct Verifier {
     validation: Validation,
+    owner_claim: Option<String>,
     current: ArcSwap<Current>,
     remembered: Cache<Box<str>, Remembered>,
     on_unknown_key: OnceLock<Act>,
@@ -81,6 +86,7 @@ impl Verifier {
     pub fn remembering(tokens: u64, keys: KeySet, expected: &Expected) -> Self {
         Self {
             validation: validation(expected),
+            owner_claim: expected.owner_claim.clone(),
             current: ArcSwap::from_pointee(Current { generation: 0, keys }),
             remembered: Cache::new(tokens),
             on_unknown_key: OnceLock::new(),
@@ -118,6 +124,11 @@ impl Verifier {
         let _first_stays = self.on_unknown_key.set(Box::new(act));
     }
 
+    /// Whether `auth.owner_claim` is set: reservations have owners.
+    pub fn knows_owners(&self) -> bool {
+        self.owner_claim.is_some()
+    }
+
     pub fn standing(&self) -> Standing {
         let current = self.current.load();
         Standing {
@@ -133,11 +144,9 @@ impl Verifier {
         let token = authorization.and_then(bearer);
         let token = token.ok_or_else(|| unauthenticated("Authorization: send Bearer and a token"))?;
         let claims = self.claims(token)?;
-        if claims.scope >= needed {
-            return Ok(Claims::clone(&claims));
-        }
-        let detail = format!("Authorization: needs scope {}, the token has {}", needed.as_str(), claims.scope.as_str());
-        Err(Problem::new(Code::Forbidden, detail))
+        claims.need(needed)?;
+        self.owner_claim.as_deref().map_or(Ok(()), |claim| claims.judge_owner(claim))?;
+        Ok(Claims::clone(&claims))
     }
 
     fn claims(&self, token: &str) -> Result<Arc<Claims>, Problem> {
@@ -165,11 +174,8 @@ impl Verifier {
             return Err(not_valid());
         }
         for key in keys.candidates(header.kid.as_deref()) {
-            match jsonwebtoken::decode::<Claims>(token, key, &self.validation) {
-                Ok(decoded) if decoded.claims.sub.is_empty() => {
-                    return Err(unauthenticated("Authorization: the token names no subject"));
-                }
-                Ok(decoded) => return Ok(decoded.claims),
+            match jsonwebtoken::decode::<Value>(token, key, &self.validation) {
+                Ok(decoded) => return self.read(&decoded.claims).ok_or_else(not_valid)?,
                 Err(error) if *error.kind() == ErrorKind::InvalidSignature => {}
                 Err(error) => return Err(refused(error.kind())),
             }
@@ -180,6 +186,20 @@ impl Verifier {
             act();
         }
         Err(not_valid())
+    }
+}
+
+impl Verifier {
+    /// What well-signed claims say; none where they are no claims of ours.
+    fn read(&self, said: &Value) -> Option<Result<Claims, Problem>> {
+        let claims = Claims::deserialize(said).ok()?;
+        if claims.sub.is_empty() {
+            return Some(Err(unauthenticated("Authorization: the token names no subject")));
+        }
+        Some(Ok(match &self.owner_claim {
+            Some(claim) => claims.with_owner(&said[claim]),
+            None => claims,
+        }))
     }
 }
 

@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use onhand_wire::{LocationId, Sku, Timestamp};
-use uuid::Uuid;
 
 use super::{super::row::utc, Params};
 use crate::{
-    record::OpenAllocation,
+    record::{OpenAllocation, Record},
     state::{Changes, LedgerLine, State},
     store::words::search_text,
 };
@@ -112,14 +111,38 @@ pub(super) fn stock(state: &State, keys: &[&Key]) -> Params {
     )
 }
 
-pub(super) fn reservations(state: &State, ids: &std::collections::BTreeSet<Uuid>) -> Params {
+pub(super) fn new_reservations(state: &State) -> Params {
     columns!(
-        ids.iter().map(|id| &state.reservations[id]),
+        state.changes.new_reservations.iter().map(|id| &state.reservations[id]),
         |record| record.id,
         record.state.as_str(),
         record.expires_at.map(utc),
         utc(record.created_at),
-        serde_json::to_string(record).expect("plain data encodes")
+        serde_json::to_string(record).expect("plain data encodes"),
+        record.owner.clone(),
+        record.holder.clone(),
+        counted_units(record)
+    )
+}
+
+/// Null where nobody counts them.
+fn counted_units(record: &Record) -> Option<i64> {
+    record.holder.is_some().then(|| record.open_units())
+}
+
+#[allow(unused_variables)] // as above
+pub(super) fn counted(state: &State) -> Params {
+    columns!(state.changes.open_units.iter(), |(holder, units)| holder.to_string(), **units)
+}
+
+pub(super) fn reservations(state: &State) -> Params {
+    columns!(
+        state.changes.reservations.iter().map(|id| &state.reservations[id]),
+        |record| record.id,
+        record.state.as_str(),
+        record.expires_at.map(utc),
+        serde_json::to_string(record).expect("plain data encodes"),
+        counted_units(record)
     )
 }
 

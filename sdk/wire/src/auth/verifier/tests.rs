@@ -6,7 +6,10 @@ use ed25519_dalek::{
 };
 use serde_json::{Value, json};
 
-use super::{super::Issuer, *};
+use super::{
+    super::{Issuer, Sees},
+    *,
+};
 
 struct Pair {
     private: String,
@@ -26,7 +29,7 @@ fn now() -> u64 {
 }
 
 fn claims(exp: u64) -> Claims {
-    Claims { sub: "me".to_owned(), scope: Scope::Operator, exp, iat: 0 }
+    Claims::new("me", Scope::Operator, exp)
 }
 
 /// A token of any header and claims.
@@ -96,7 +99,8 @@ fn only_eddsa_counts() {
 
 #[test]
 fn issuer_and_audience_must_fit_where_they_are_asked() {
-    let expected = Expected { issuer: Some("https://id".into()), audience: Some("stock".into()) };
+    let expected =
+        Expected { issuer: Some("https://id".into()), audience: Some("stock".into()), ..Expected::default() };
     let verifier = Verifier::new(KeySet::from_pem(pair(1).public.as_bytes()).unwrap(), &expected);
     let issue = |iss: Value, aud: Value| {
         let mut body = json!({"sub": "me", "scope": "operator", "exp": now() + 60, "iss": iss, "aud": aud});
@@ -163,4 +167,26 @@ fn what_is_remembered_ends_with_the_token() {
     verifier.remembered.insert(token.as_str().into(), ended);
     assert_eq!(code(&verifier, &token), Ok(()), "looked at again");
     assert!(verifier.remembered.get(token.as_str()).unwrap().claims.exp > now());
+}
+
+#[test]
+fn a_storefronts_token_must_name_its_owner() {
+    let expected = Expected { owner_claim: Some("shop".into()), ..Expected::default() };
+    let verifier = Verifier::new(KeySet::from_pem(pair(1).public.as_bytes()).unwrap(), &expected);
+    let judge = |scope: &str, shop: Value| {
+        let mut body = json!({"sub": "me", "scope": scope, "exp": now() + 60, "shop": shop});
+        body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let token = token(1, &jsonwebtoken::Header::new(Algorithm::EdDSA), &body);
+        verifier.judge(Some(format!("Bearer {token}").as_bytes()), Scope::Storefront)
+    };
+    for (shop, owner) in [(json!("eu"), "eu"), (json!(7), "7")] {
+        let claims = judge("storefront", shop).unwrap();
+        assert_eq!((claims.owner.as_deref(), claims.sees), (Some(owner), Sees::Of(owner.to_owned())));
+    }
+    for bad in [json!(null), json!(""), json!("a\u{1f}b"), json!("x".repeat(256)), json!(["eu"])] {
+        let problem = judge("storefront", bad).unwrap_err();
+        assert!(problem.code == Code::Forbidden && problem.detail.contains("shop"), "{problem:?}");
+    }
+    let fulfilment = judge("fulfilment", json!(null)).unwrap();
+    assert_eq!((fulfilment.owner, fulfilment.sees), (None, Sees::All));
 }
