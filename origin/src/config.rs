@@ -1,11 +1,16 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
+mod imports;
 mod runbook;
 
-use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault, count_fault};
+use onhand_wire::{
+    host::host_fault,
+    setting::{HttpConfig, Secret, Span, address_fault, count_fault},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use self::imports::Imports;
 pub use self::runbook::{Reservations, Restock, Warehouse, Webhook};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,6 +20,9 @@ pub struct Config {
     pub listen: String,
     /// Management listener: metrics and actuator pages. Never make it public.
     pub management: String,
+    /// Names under which the management listener may be reached, without port, beside IP addresses and
+    /// `localhost`; under any other name it answers 400, so that no web page reaches it through a browser.
+    pub management_hosts: Vec<String>,
     /// This region's name, shown in health.
     pub region: String,
     pub database: Database,
@@ -27,6 +35,7 @@ pub struct Config {
     /// A section of its own: `[http]`.
     #[serde(skip)]
     pub http: HttpConfig,
+    pub imports: Imports,
     pub reservations: Reservations,
     pub warehouse: Warehouse,
     pub restock: Restock,
@@ -53,7 +62,9 @@ impl Config {
         for (key, address) in [("origin.listen", &self.listen), ("origin.management", &self.management)] {
             faults.extend(address_fault(key, address));
         }
+        faults.extend(self.management_hosts.iter().filter_map(|host| host_fault("origin.management_hosts", host)));
         faults.extend(count_fault("origin.queue", self.queue == 0));
+        faults.extend(self.imports.faults());
         faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
         faults
     }
@@ -70,12 +81,14 @@ impl Default for Config {
         Self {
             listen: "0.0.0.0:8090".to_owned(),
             management: "127.0.0.1:9090".to_owned(),
+            management_hosts: Vec::new(),
             region: "local".to_owned(),
             database: Database::default(),
             queue: 10_000,
             write_timeout: Span::s(5),
             drain: Span::s(30),
             http: HttpConfig::default(),
+            imports: Imports::default(),
             reservations: Reservations::default(),
             warehouse: Warehouse::default(),
             restock: Restock::default(),

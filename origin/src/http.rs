@@ -6,6 +6,7 @@ mod bulk;
 mod catalogue;
 mod cors;
 mod fail;
+mod host;
 mod imports;
 pub(crate) mod openapi;
 mod operations;
@@ -27,11 +28,18 @@ use axum::{
     middleware,
     routing::{get, post, put},
 };
-use onhand_wire::{actuator::Loggers, auth::Verifier, setting::HttpConfig};
+use onhand_wire::{actuator::Loggers, auth::Verifier, host::Hosts, setting::HttpConfig};
+use tokio::sync::Semaphore;
 
 use crate::{
-    announce::Announcer, batch::Batches, config::Warehouse, expire::Sweeper, metrics::Metrics, relay::Feed,
-    restock::Restocker, store::Store,
+    announce::Announcer,
+    batch::Batches,
+    config::{Imports, Warehouse},
+    expire::Sweeper,
+    metrics::Metrics,
+    relay::Feed,
+    restock::Restocker,
+    store::Store,
 };
 
 /// What every handler may use.
@@ -47,6 +55,9 @@ pub(crate) struct Context {
     pub(crate) write_timeout: std::time::Duration,
     pub(crate) stuck_after: std::time::Duration,
     pub(crate) warehouse: Warehouse,
+    pub(crate) imports: Imports,
+    /// A place for each import that may be under way.
+    pub(crate) importing: Semaphore,
     pub(crate) restocker: Arc<Restocker>,
     /// None: releases of rules are neither announced nor pushed.
     pub(crate) announcer: Option<Arc<Announcer>>,
@@ -106,12 +117,13 @@ pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
         .fallback(async || fail::not_found())
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
+        .layer(middleware::from_fn(host::given))
         .layer(middleware::from_fn(fail::finish))
         .layer(cors::layer(&limits.cors_origins))
         .with_state(context)
 }
 
-pub(crate) fn management(context: Arc<Context>) -> Router {
+pub(crate) fn management(context: Arc<Context>, limits: &Arc<HttpConfig>, hosts: Hosts) -> Router {
     Router::new()
         .route("/metrics", get(operations::metrics))
         .route("/actuator/prometheus", get(operations::metrics))
@@ -128,6 +140,8 @@ pub(crate) fn management(context: Arc<Context>) -> Router {
         .route("/actuator/health/liveness", get(operations::liveness))
         .route("/inventory/health", get(operations::inventory_health))
         .fallback(async || fail::not_found())
+        .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
+        .layer(middleware::from_fn_with_state(Arc::new(hosts), host::allowed))
         .layer(middleware::from_fn(fail::finish))
         .with_state(context)
 }
