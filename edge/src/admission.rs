@@ -4,6 +4,7 @@ mod caller;
 mod queue;
 mod rate;
 mod shared;
+mod shares;
 
 use std::sync::Arc;
 
@@ -14,10 +15,11 @@ use onhand_wire::{
 };
 
 pub(crate) use self::{
-    caller::Peer,
+    caller::{Asking, Caller},
     queue::Queue,
     rate::{Charge, RateLimits},
     shared::Shared,
+    shares::{Share, Shares},
 };
 
 /// How tokens are judged, and whether lookups need one.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use onhand_rules::Rules;
-use onhand_wire::actuator::Loggers;
+use onhand_wire::{actuator::Loggers, host::Hosts};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
@@ -37,6 +37,10 @@ pub(crate) struct Node {
     pub(crate) region: String,
     pub(crate) auth: Auth,
     pub(crate) rates: RateLimits,
+    /// Proxies of the operator's own, whose word about a caller's address is believed.
+    pub(crate) trusted_proxies: usize,
+    /// Names under which the management listener may be reached.
+    pub(crate) management_hosts: Hosts,
     pub(crate) queue: Queue,
     pub(crate) crowd: Arc<Crowd>,
     pub(crate) cors: Cors,
@@ -90,11 +94,13 @@ impl Node {
     }
 
     pub(crate) fn gauges(&self) -> Gauges {
-        let (l1_entries, recent_entries) = self.cache.sizes();
+        let (l1_entries, unknown_entries, recent_entries) = self.cache.sizes();
         Gauges {
             as_of_age: self.freshness.staleness(Instant::now()).unwrap_or_default(),
             mode: self.mode() as i64,
             l1_entries,
+            unknown_entries,
+            waiting: self.cache.waiting(),
             recent_entries,
             breaker: self.origin.breaker().as_number(),
             forwarded: self.origin.forwarded(),

@@ -30,6 +30,11 @@ pub struct LimitsConfig {
     pub forwarded: usize,
     /// SKUs that may wait to be loaded, each counted once for each caller; beyond, 503 overloaded.
     pub misses: usize,
+    /// Of these, for how many one caller may wait: a token's subject, or the address of a caller without a
+    /// good one. Names that turn out to be no SKU's count too. Beyond, 429 rate_limited; 0: no limit but the node's.
+    pub misses_per_caller: usize,
+    /// Of `edge.streams`, how many one caller may have open; beyond, 429 rate_limited. 0: no limit but the node's.
+    pub streams_per_caller: usize,
 }
 
 impl Default for LimitsConfig {
@@ -44,6 +49,8 @@ impl Default for LimitsConfig {
             queue_time: Span::ms(250),
             forwarded: 2048,
             misses: 50_000,
+            misses_per_caller: 5_000,
+            streams_per_caller: 1_000,
         }
     }
 }
@@ -81,6 +88,10 @@ impl LimitsConfig {
         }
         if self.misses < limits::QUERY_SKUS {
             faults.push(format!("edge.limits.misses: must be {} or more, one query's", limits::QUERY_SKUS));
+        }
+        if (1..limits::QUERY_SKUS).contains(&self.misses_per_caller) {
+            let least = limits::QUERY_SKUS;
+            faults.push(format!("edge.limits.misses_per_caller: must be 0 or {least} or more, one query's"));
         }
         faults
     }

@@ -107,7 +107,8 @@ pub(super) async fn get(node: &Node, asked: &Asked<'_>, segment: &str) -> Result
         None => match node.cache.hit(&name, &moment.need) {
             Ok(hit) => hit,
             Err(fresh) => {
-                let loaded = Box::pin(node.cache.load(checked(&name)?, fresh)).await;
+                let caller = super::asking(node, headers, asked.peer).caller();
+                let loaded = Box::pin(node.cache.load(checked(&name)?, fresh, Some(caller))).await;
                 loaded.or_else(|error| node.cache.superseded(&name, &moment.need, error))?
             }
         },

@@ -31,6 +31,7 @@ impl From<LoadError> for Failure {
         match error {
             LoadError::Outrun => Problem::new(Code::Overloaded, "too much changes at once; try again").into(),
             LoadError::Crowded => Problem::new(Code::Overloaded, "too much waits to be loaded; try again").into(),
+            LoadError::BeyondShare(problem) => problem.into(),
             LoadError::Origin(_) | LoadError::Stopped => origin_unavailable().into(),
         }
     }

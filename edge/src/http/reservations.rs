@@ -68,7 +68,7 @@ pub(super) async fn change(node: &Node, asked: Asked<'_>, id: &str, name: &str) 
 }
 
 async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create: bool) -> Result<Reply, Failure> {
-    let Asked { request, correlation } = asked;
+    let Asked { request, correlation, .. } = asked;
     let (head, content) = request.into_parts();
     node.auth.needs(&head.headers, Scope::Storefront)?;
     ask::none(head.uri.query())?;

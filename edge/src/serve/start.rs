@@ -6,6 +6,7 @@ use std::{
 };
 
 use onhand_rules::{Announcements, Rules};
+use onhand_wire::host::Hosts;
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::{Background, StartError, crowd::Crowd};
@@ -43,7 +44,7 @@ pub(super) fn start(
     let position = Arc::new(Position::default());
     let origin = Arc::new(Origin::new(&config.origin, config.limits.forwarded, metrics.clone())?);
     let recent = Arc::new(Recent::new(config.recent.entries));
-    let l1 = Arc::new(L1::new(config.cache.entries, recent.clone()));
+    let l1 = Arc::new(L1::new(&config.cache, recent.clone()));
     let stop = Stop::default();
     let second = second_tier(config, &feed, &position, &recent, &metrics, &stop)?;
     let (tier, fills) = second.unzip();
@@ -82,12 +83,14 @@ pub(super) fn start(
         region: config.region.clone(),
         auth,
         rates,
+        trusted_proxies: config.limits.trusted_proxies,
+        management_hosts: Hosts::new(&config.management_hosts, "edge.management_hosts"),
         queue: Queue::new(config.limits.queue, config.limits.queue_time.0, super::workers::threads(config.threads)),
-        crowd: Crowd::new(config.http.max_connections),
+        crowd: Crowd::new(config.http.max_connections, config.http.max_connections_per_peer, metrics.clone()),
         cors: Cors::new(&config.http.cors_origins),
         rules,
         cache,
-        streams: Streams::new(config.streams),
+        streams: Streams::new(config.streams, config.limits.streams_per_caller, metrics.clone()),
         topology,
         freshness,
         origin,
