@@ -1,6 +1,7 @@
 //! Who may, how often, and how much at once. The token is judged before media type and body.
 
 mod caller;
+mod misses;
 mod queue;
 mod rate;
 mod shared;
@@ -16,10 +17,11 @@ use onhand_wire::{
 
 pub(crate) use self::{
     caller::{Asking, Caller},
+    misses::{Misses, Refused},
     queue::Queue,
     rate::{Charge, RateLimits},
     shared::Shared,
-    shares::{Share, Shares},
+    shares::{Limit, Share, Shares},
 };
 
 /// How tokens are judged, and whether lookups need one.

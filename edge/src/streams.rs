@@ -6,7 +6,7 @@ use onhand_wire::{Code, Problem};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
-    admission::{Caller, Share, Shares},
+    admission::{Caller, Limit, Share, Shares},
     metrics::Metrics,
 };
 
@@ -23,7 +23,7 @@ impl Streams {
     pub(crate) fn new(most: usize, per_caller: usize, metrics: Arc<Metrics>) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
         let right = |most| format!("one caller may have {most} streams open here; one stream may watch several SKUs");
-        let shares = Shares::new("streams", per_caller, right, metrics.clone());
+        let shares = Shares::new(Limit::new("streams", per_caller, right, metrics.clone()));
         Self { places: Arc::new(Semaphore::new(most)), most, shares, ending: watch::Sender::new(false), metrics }
     }
 
@@ -32,7 +32,7 @@ impl Streams {
     /// # Errors
     /// 429 where its share is used up, else 503 where all places are taken.
     pub(crate) fn enter(&self, caller: Caller) -> Result<Place, Problem> {
-        let share = self.shares.take(caller, 1)?;
+        let share = self.shares.take(caller)?;
         let permit = self.places.clone().try_acquire_owned().map_err(|_| self.full())?;
         self.metrics.stream_opened();
         let (ending, metrics) = (self.ending.subscribe(), self.metrics.clone());

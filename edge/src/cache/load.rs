@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use onhand_wire::{Problem, Sku, Timestamp, bulk};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Deps,
@@ -21,7 +21,7 @@ use super::{
     recent::{Source, TooOld},
 };
 use crate::{
-    admission::{Caller, Shares},
+    admission::{Caller, Limit, Misses, Refused},
     freshness::Mode,
     origin::OriginError,
 };
@@ -77,6 +77,15 @@ pub(crate) enum LoadError {
     Stopped,
 }
 
+impl From<Refused> for LoadError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Crowded => Self::Crowded,
+            Refused::BeyondShare(problem) => Self::BeyondShare(problem),
+        }
+    }
+}
+
 pub(crate) type Outcome = Result<Loaded, LoadError>;
 type Waiters = Vec<oneshot::Sender<Outcome>>;
 
@@ -91,9 +100,7 @@ struct Wanted {
 pub(crate) struct Loader {
     wanted: mpsc::UnboundedSender<Wanted>,
     /// A place for each SKU that a caller waits for.
-    places: Arc<Semaphore>,
-    most: usize,
-    shares: Arc<Shares>,
+    misses: Arc<Misses>,
 }
 
 impl Loader {
@@ -102,25 +109,24 @@ impl Loader {
         let (sender, wanted) = mpsc::unbounded_channel();
         let right =
             |most| format!("one caller may wait for {most} SKUs that are not in the cache; ask for fewer at once");
-        let shares = Arc::new(Shares::new("misses", per_caller, right, deps.metrics.clone()));
+        let misses = Misses::new(places, Limit::new("misses", per_caller, right, deps.metrics.clone()));
         tokio::spawn(run(deps, wanted));
-        let most = places.min(Semaphore::MAX_PERMITS);
-        Self { wanted: sender, places: Arc::new(Semaphore::new(most)), most, shares }
+        Self { wanted: sender, misses }
     }
 
     /// SKUs that are waited for.
     pub(crate) fn waiting(&self) -> usize {
-        self.most.saturating_sub(self.places.available_permits())
+        self.misses.len()
     }
 
-    /// Loads each of `skus`, in the order given. Each counts for the caller, be it known to the origin or not.
+    /// Loads each of `skus`, in the order given. They count for the caller, be they known to the origin or not.
     pub(crate) async fn load(&self, skus: Vec<Sku>, fresh: bool, caller: Option<Caller>) -> Vec<Outcome> {
-        let _share = match caller.map(|caller| self.shares.take(caller, skus.len())).transpose() {
-            Ok(share) => share,
-            Err(problem) => return skus.iter().map(|_| Err(LoadError::BeyondShare(problem.clone()))).collect(),
-        };
-        let Ok(_places) = self.places.try_acquire_many(u32::try_from(skus.len()).unwrap_or(u32::MAX)) else {
-            return skus.iter().map(|_| Err(LoadError::Crowded)).collect();
+        let _waiting = match self.misses.wait(caller, &skus) {
+            Ok(waiting) => waiting,
+            Err(refused) => {
+                let error = LoadError::from(refused);
+                return skus.iter().map(|_| Err(error.clone())).collect();
+            }
         };
         let (skus, answers): (Vec<_>, Vec<_>) = skus
             .into_iter()

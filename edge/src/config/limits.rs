@@ -28,7 +28,8 @@ pub struct LimitsConfig {
     /// Calls that may be under way to the origin for callers' writes and reads of reservations;
     /// beyond, 503 overloaded.
     pub forwarded: usize,
-    /// SKUs that may wait to be loaded, each counted once for each caller; beyond, 503 overloaded.
+    /// SKUs that may wait to be loaded, each counted once for each caller, however many of its requests wait
+    /// for it; beyond, 503 overloaded.
     pub misses: usize,
     /// Of these, for how many one caller may wait: a token's subject, or the address of a caller without a
     /// good one. Names that turn out to be no SKU's count too. Beyond, 429 rate_limited; 0: no limit but the node's.

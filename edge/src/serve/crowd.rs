@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    admission::{Caller, Share, Shares},
+    admission::{Caller, Limit, Share, Shares},
     metrics::Metrics,
 };
 
@@ -51,7 +51,7 @@ impl Crowd {
     /// `per_peer`: of these, those of one address; 0: no such limit.
     pub(crate) fn new(most: usize, per_peer: usize, metrics: Arc<Metrics>) -> Arc<Self> {
         let right = |most| format!("one address may have {most} connections open here; keep one and use it again");
-        let peers = Shares::new("connections", per_peer, right, metrics.clone());
+        let peers = Shares::new(Limit::new("connections", per_peer, right, metrics.clone()));
         Arc::new(Self { most, open: AtomicUsize::new(0), peers, telling: Semaphore::new(TOLD), metrics })
     }
 
@@ -64,7 +64,7 @@ impl Crowd {
     /// # Errors
     /// Why there is none, for [`Self::turn_away`].
     pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Inside, Problem> {
-        let share = self.peers.limited().then(|| self.peers.take(Caller::address(peer), 1)).transpose();
+        let share = self.peers.limited().then(|| self.peers.take(Caller::address(peer))).transpose();
         let share = share.inspect_err(|_| self.metrics.connection_refused())?;
         let before = self.open.fetch_add(1, Ordering::Relaxed);
         let inside = Inside { crowd: self.clone(), _share: share };

@@ -60,11 +60,15 @@ async fn a_caller_that_waits_for_its_share_of_misses_leaves_the_rest_to_others()
         let (world, body) = (world.clone(), made_up(&format!("none{number}"), 500));
         asking.spawn(async move { world.post("/v1/availability/query", &[], &body).await });
     }
-    // Each name counts, not each request: ten of them are the whole share.
+    // Each name counts, not each request: ten of them are the whole share, and the same ten once more no more.
     world.eventually("they wait", async || world.metric("edge_waiting_skus").await == 5000).await;
     limited(&soon(world.get("/v1/availability/one-more")).await, 5000);
     limited(&soon(world.post("/v1/availability/query", &[], &made_up("more", 500))).await, 5000);
     limited(&soon(world.get("/v1/stream?sku=a")).await, 5000);
+    for number in 0..10 {
+        let (world, body) = (world.clone(), made_up(&format!("none{number}"), 500));
+        asking.spawn(async move { world.post("/v1/availability/query", &[], &body).await });
+    }
     let other = {
         let world = world.clone();
         tokio::spawn(async move { world.get_elsewhere("/v1/availability/a").await })
