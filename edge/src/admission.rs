@@ -1,9 +1,11 @@
 //! Who may, how often, and how much at once. The token is judged before media type and body.
 
 mod caller;
+mod misses;
 mod queue;
 mod rate;
 mod shared;
+mod shares;
 
 use std::sync::Arc;
 
@@ -14,10 +16,12 @@ use onhand_wire::{
 };
 
 pub(crate) use self::{
-    caller::Peer,
+    caller::{Asking, Caller},
+    misses::{Misses, Refused},
     queue::Queue,
     rate::{Charge, RateLimits},
     shared::Shared,
+    shares::{Limit, Share, Shares},
 };
 
 /// How tokens are judged, and whether lookups need one.

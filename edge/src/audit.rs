@@ -172,7 +172,7 @@ async fn settle(node: &Node, waiting: &mut VecDeque<Waiting>) {
         let need = Need { as_of: as_of.t, ..Need::default() };
         let found = match node.cache.hit(next.sku.as_str(), &need) {
             Ok(hit) => Ok(hit),
-            Err(fresh) => node.cache.load(next.sku.clone(), fresh).await,
+            Err(fresh) => node.cache.load(next.sku.clone(), fresh, None).await,
         };
         match found {
             Ok(loaded) => settled(node, next, &loaded, as_of.t).await,

@@ -23,7 +23,7 @@ pub(crate) use load::{LoadError, Loaded, Tier};
 use recent::{News, Recent};
 use watch::Watch;
 
-use crate::{config::Config, freshness::Freshness, metrics::Metrics, origin::Origin};
+use crate::{admission::Caller, config::Config, freshness::Freshness, metrics::Metrics, origin::Origin};
 
 /// What loads need.
 pub(crate) struct Deps {
@@ -80,7 +80,7 @@ pub(crate) struct Cache {
 impl Cache {
     pub(crate) fn start(config: &Config, deps: Deps) -> Self {
         let (l1, recent, l2) = (deps.l1.clone(), deps.recent.clone(), deps.l2.clone());
-        let loader = Loader::start(Arc::new(deps), config.limits.misses);
+        let loader = Loader::start(Arc::new(deps), config.limits.misses, config.limits.misses_per_caller);
         Self { l1, recent, l2, loader, unknown_ttl: config.cache.unknown_ttl.0 }
     }
 
@@ -89,23 +89,34 @@ impl Cache {
         self.held(sku, need).map(|entry| Loaded { entry, tier: Tier::L1, at: None, superseded: false })
     }
 
-    /// L2, then the origin; straight to the origin, and later than now, if `fresh`.
-    pub(crate) async fn load(&self, sku: Sku, fresh: bool) -> Result<Loaded, LoadError> {
-        let loaded = self.loader.load(vec![sku], fresh).await;
+    /// L2, then the origin; straight to the origin, and later than now, if `fresh`. It takes of the share of `caller`;
+    /// none: the node asks for itself.
+    pub(crate) async fn load(&self, sku: Sku, fresh: bool, caller: Option<Caller>) -> Result<Loaded, LoadError> {
+        let loaded = self.loader.load(vec![sku], fresh, caller).await;
         loaded.into_iter().next().unwrap_or(Err(LoadError::Stopped))
     }
 
-    /// All of them, in the order asked, or why one can't be had.
-    pub(crate) async fn all(&self, skus: &[Sku], need: &Need) -> Result<Vec<Loaded>, LoadError> {
+    /// All of them, in the order asked, or why one can't be had. `caller` is asked for only if something must be loaded.
+    pub(crate) async fn all(
+        &self,
+        skus: &[Sku],
+        need: &Need,
+        caller: impl FnOnce() -> Caller,
+    ) -> Result<Vec<Loaded>, LoadError> {
         // As a rule L1 has every one, and nothing but the answer is built up.
         match skus.iter().map(|sku| self.hit(sku.as_str(), need)).collect() {
             Ok(hits) => Ok(hits),
-            Err(_must_load) => self.find_all(skus, need).await.into_iter().collect(),
+            Err(_must_load) => self.find_all(skus, need, Some(caller())).await.into_iter().collect(),
         }
     }
 
     /// Both, for many, in the order asked; the misses go together.
-    pub(crate) async fn find_all(&self, skus: &[Sku], need: &Need) -> Vec<Result<Loaded, LoadError>> {
+    pub(crate) async fn find_all(
+        &self,
+        skus: &[Sku],
+        need: &Need,
+        caller: Option<Caller>,
+    ) -> Vec<Result<Loaded, LoadError>> {
         let held: Vec<_> = skus.iter().map(|sku| self.held(sku.as_str(), need)).collect();
         let (mut cached, mut fresh) = (Vec::new(), Vec::new());
         for (sku, held) in skus.iter().zip(&held) {
@@ -115,10 +126,10 @@ impl Cache {
                 Err(true) => fresh.push(sku.clone()),
             }
         }
-        let load = |skus: Vec<Sku>, fresh| async move {
-            if skus.is_empty() { Vec::new() } else { self.loader.load(skus, fresh).await }
+        let load = |skus: Vec<Sku>, fresh, caller| async move {
+            if skus.is_empty() { Vec::new() } else { self.loader.load(skus, fresh, caller).await }
         };
-        let (cached, fresh) = tokio::join!(load(cached, false), load(fresh, true));
+        let (cached, fresh) = tokio::join!(load(cached, false, caller.clone()), load(fresh, true, caller));
         let (mut cached, mut fresh) = (cached.into_iter(), fresh.into_iter());
         let stopped = || Err(LoadError::Stopped);
         let one = |held| match held {
@@ -192,8 +203,15 @@ impl Cache {
         self.l1.clear();
     }
 
-    pub(crate) fn sizes(&self) -> (u64, usize) {
-        (self.l1.len(), self.recent.len())
+    /// Of L1, of the names that are no SKU's, of `recent`.
+    pub(crate) fn sizes(&self) -> (u64, u64, usize) {
+        let (known, unknown) = self.l1.len();
+        (known, unknown, self.recent.len())
+    }
+
+    /// SKUs that callers wait for.
+    pub(crate) fn waiting(&self) -> usize {
+        self.loader.waiting()
     }
 }
 

@@ -2,7 +2,10 @@
 
 mod limits;
 
-use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault, count_fault};
+use onhand_wire::{
+    host::host_fault,
+    setting::{HttpConfig, Secret, Span, address_fault, count_fault},
+};
 use serde::{Deserialize, Serialize};
 
 pub use self::limits::{LimitsConfig, RateConfig};
@@ -15,6 +18,9 @@ pub struct Config {
     pub listen: String,
     /// Address and port for operators: metrics and actuator. Never the public address.
     pub management: String,
+    /// Names under which the management listener may be reached, without port, beside IP addresses and
+    /// `localhost`; under any other name it answers 400, so that no web page reaches it through a browser.
+    pub management_hosts: Vec<String>,
     /// Threads that serve storefronts, each with connections of its own; 0: one on each core.
     pub threads: usize,
     /// Names the region: nodes of one region share Redis and its one writer for each partition.
@@ -32,7 +38,7 @@ pub struct Config {
     #[serde(skip)]
     pub http: HttpConfig,
     /// Most streams (`GET /v1/stream`) open at once; beyond, 503 overloaded. Each takes a connection, and
-    /// up to 256 changes that wait for its reader.
+    /// up to 256 changes that wait for its reader. What one caller may have of them: `limits.streams_per_caller`.
     pub streams: usize,
     /// How long requests in flight may take to finish at shutdown; beyond, they are cut. Streams end at once.
     pub drain: Span,
@@ -43,6 +49,7 @@ impl Default for Config {
         Self {
             listen: "0.0.0.0:8080".to_owned(),
             management: "127.0.0.1:8081".to_owned(),
+            management_hosts: Vec::new(),
             threads: 0,
             region: "local".to_owned(),
             origin: OriginConfig::default(),
@@ -69,10 +76,12 @@ impl Config {
         if !self.origin.token.is_empty() && !self.origin.token_file.is_empty() {
             faults.push("edge.origin: token and token_file are both set, exactly one of them may be".to_owned());
         }
+        faults.extend(self.management_hosts.iter().filter_map(|host| host_fault("edge.management_hosts", host)));
         let breaker = &self.origin.breaker;
         faults.extend(count_fault("edge.origin.breaker.failure_threshold", breaker.failure_threshold == 0));
         faults.extend(count_fault("edge.origin.breaker.success_threshold", breaker.success_threshold == 0));
         faults.extend(count_fault("edge.cache.entries", self.cache.entries == 0));
+        faults.extend(count_fault("edge.cache.unknown_entries", self.cache.unknown_entries == 0));
         faults.extend(count_fault("edge.recent.entries", self.recent.entries == 0));
         if breaker.max_timeout < breaker.base_timeout {
             faults.push("edge.origin.breaker.max_timeout: must be base_timeout or more".to_owned());
@@ -165,13 +174,16 @@ impl Default for RedisConfig {
 pub struct CacheConfig {
     /// Most SKUs held; beyond, the least used leave.
     pub entries: u64,
+    /// Most names held that are no SKU's; beyond, the least used leave and are asked for again. They take no
+    /// room of `entries`.
+    pub unknown_entries: u64,
     /// How long "no such SKU" is believed without asking; a created item replaces it at once.
     pub unknown_ttl: Span,
 }
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { entries: 1_000_000, unknown_ttl: Span::s(5) }
+        Self { entries: 1_000_000, unknown_entries: 10_000, unknown_ttl: Span::s(5) }
     }
 }
 

@@ -20,12 +20,13 @@ pub(crate) mod cors;
 mod error;
 
 use std::{
+    net::IpAddr,
     sync::{Arc, OnceLock},
     time::Instant,
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use matchit::Router;
 use onhand_wire::{
@@ -34,9 +35,13 @@ use onhand_wire::{
         Access::{self, Anyone, Reader},
         Routed, Scope,
     },
+    host,
 };
 
-use crate::{admission::Charge, node::Node};
+use crate::{
+    admission::{Asking, Charge},
+    node::Node,
+};
 pub(crate) use answer::Answer;
 use correlation::Correlation;
 use error::Failure;
@@ -53,7 +58,20 @@ const HEADERS: usize = 7;
 /// A request as handlers see it.
 struct Asked<'a> {
     request: Request<Incoming>,
+    /// The other end of its connection.
+    peer: IpAddr,
     correlation: &'a Correlation,
+}
+
+/// Who asks, by these headers.
+fn asking<'a>(node: &'a Node, headers: &'a HeaderMap, peer: IpAddr) -> Asking<'a> {
+    Asking { auth: &node.auth, headers, peer, proxies: node.trusted_proxies }
+}
+
+/// The name under which the caller reached the listener, which HTTP/1.1 always tells.
+fn host<B>(request: &Request<B>) -> Result<Option<&str>, Problem> {
+    let lines = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
+    host::given(lines, request.version() >= Version::HTTP_11)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -100,17 +118,25 @@ pub fn routed() -> [Vec<Routed>; 2] {
 }
 
 /// The public listener.
-pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply {
+pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Incoming>) -> Reply {
     let correlation = Correlation::of(&request);
     let logged = tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), Instant::now()));
+    if let Err(problem) = host(&request) {
+        let mut reply = Failure::from(problem).reply(&correlation, &node);
+        correlation.show(&mut reply);
+        return reply;
+    }
     let cors = node.cors.judge(request.headers());
     if let Some(mut preflight) = cors.preflight(&request) {
         correlation.show(&mut preflight);
         return preflight;
     }
-    let charge = node.rates.charge(&node.auth, &request).await;
+    let charge = {
+        let asking = asking(&node, request.headers(), peer);
+        node.rates.charge(&asking, request.method(), request.uri().path()).await
+    };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let asked = Asked { request, correlation: &correlation };
+    let asked = Asked { request, peer, correlation: &correlation };
     let answered = match charge.as_ref().and_then(Charge::refusal) {
         Some((problem, seconds)) => Err(Failure::Later(problem, seconds)),
         None if reads => read(&node, &asked).await,
@@ -159,10 +185,16 @@ async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     }
 }
 
-/// The management listener.
-pub(crate) async fn management(node: Arc<Node>, request: Request<Incoming>) -> Reply {
+/// The management listener. Only under names that it knows: a web page would else reach it through a browser.
+pub(crate) async fn management(node: Arc<Node>, _peer: IpAddr, request: Request<Incoming>) -> Reply {
     let correlation = Correlation::of(&request);
-    let answered = management::route(&node, request).await;
+    let named = host(&request).map(|host| [host, request.uri().host()]);
+    let known =
+        named.and_then(|hosts| hosts.into_iter().flatten().try_for_each(|host| node.management_hosts.allow(host)));
+    let answered = match known {
+        Ok(()) => management::route(&node, request).await,
+        Err(problem) => Err(problem.into()),
+    };
     let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node));
     correlation.show(&mut reply);
     reply

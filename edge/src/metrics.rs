@@ -31,6 +31,8 @@ pub(crate) struct Metrics {
     mode: IntGauge,
     propagation: Histogram,
     l1_entries: IntGauge,
+    unknown_entries: IntGauge,
+    waiting: IntGauge,
     recent_entries: IntGauge,
     origin_loads: IntCounter,
     origin_load_skus: IntCounter,
@@ -69,6 +71,9 @@ pub(crate) struct Gauges {
     pub(crate) as_of_age: Duration,
     pub(crate) mode: i64,
     pub(crate) l1_entries: u64,
+    pub(crate) unknown_entries: u64,
+    /// SKUs that callers wait for.
+    pub(crate) waiting: usize,
     pub(crate) recent_entries: usize,
     /// Of calls, then of loads.
     pub(crate) breakers: [i64; 2],
@@ -135,6 +140,8 @@ impl Metrics {
             mode: r.gauge("edge_mode", "0 live, 1 catching up, 2 stale, 3 unavailable"),
             propagation: r.seconds("edge_propagation_seconds", "From a change at the origin to its arrival here"),
             l1_entries: r.gauge("edge_l1_entries", "SKUs in L1"),
+            unknown_entries: r.gauge("edge_l1_unknown_entries", "Names that are known to be no SKU's"),
+            waiting: r.gauge("edge_waiting_skus", "SKUs that callers wait for, each counted once for each caller"),
             recent_entries: r.gauge("edge_recent_entries", "SKUs in recent"),
             origin_loads: r.counter("edge_origin_loads_total", "Bulk loads sent to the origin"),
             origin_load_skus: r.counter("edge_origin_load_skus_total", "SKUs asked for in bulk loads"),
@@ -312,6 +319,8 @@ impl Metrics {
         self.as_of_age.set(gauges.as_of_age.as_secs_f64());
         self.mode.set(gauges.mode);
         self.l1_entries.set(i64::try_from(gauges.l1_entries).unwrap_or(i64::MAX));
+        self.unknown_entries.set(i64::try_from(gauges.unknown_entries).unwrap_or(i64::MAX));
+        self.waiting.set(i64::try_from(gauges.waiting).unwrap_or(i64::MAX));
         self.recent_entries.set(i64::try_from(gauges.recent_entries).unwrap_or(i64::MAX));
         self.origin_breakers.iter().zip(gauges.breakers).for_each(|(gauge, state)| gauge.set(state));
         self.forwarded.set(i64::try_from(gauges.forwarded).unwrap_or(i64::MAX));

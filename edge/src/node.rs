@@ -9,11 +9,11 @@ use std::{
 };
 
 use onhand_rules::Rules;
-use onhand_wire::actuator::Loggers;
+use onhand_wire::{actuator::Loggers, host::Hosts};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
-    admission::{Auth, Queue, RateLimits},
+    admission::{Auth, Queue, RateLimits, Shares},
     audit::Auditor,
     breaker::State,
     cache::{Cache, l2::L2},
@@ -37,12 +37,18 @@ pub(crate) struct Node {
     pub(crate) region: String,
     pub(crate) auth: Auth,
     pub(crate) rates: RateLimits,
+    /// Proxies of the operator's own, whose word about a caller's address is believed.
+    pub(crate) trusted_proxies: usize,
+    /// Names under which the management listener may be reached.
+    pub(crate) management_hosts: Hosts,
     pub(crate) queue: Queue,
     pub(crate) crowd: Arc<Crowd>,
     pub(crate) cors: Cors,
     pub(crate) rules: Rules,
     pub(crate) cache: Cache,
     pub(crate) streams: Streams,
+    /// Of lookups that leave a reservation out, which each go to the origin.
+    pub(crate) reservation_lookups: Shares,
     pub(crate) topology: Arc<Topology>,
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) origin: Arc<Origin>,
@@ -90,11 +96,13 @@ impl Node {
     }
 
     pub(crate) fn gauges(&self) -> Gauges {
-        let (l1_entries, recent_entries) = self.cache.sizes();
+        let (l1_entries, unknown_entries, recent_entries) = self.cache.sizes();
         Gauges {
             as_of_age: self.freshness.staleness(Instant::now()).unwrap_or_default(),
             mode: self.mode() as i64,
             l1_entries,
+            unknown_entries,
+            waiting: self.cache.waiting(),
             recent_entries,
             breakers: [Way::Calls, Way::Loads].map(|way| self.origin.breaker(way).as_number()),
             forwarded: self.origin.forwarded(),

@@ -120,7 +120,7 @@ impl Edge {
         let Self { public, management, node, limits, workers, drain, background, .. } = self;
         let graceful = GracefulShutdown::new();
         {
-            let (outside, inside) = (node.crowd.clone(), Crowd::new(OPERATORS));
+            let (outside, inside) = (node.crowd.clone(), Crowd::new(OPERATORS, 0, node.metrics.clone()));
             let (at_work, here) = (|| workers.next().clone(), Handle::current);
             let (shopper, operator) = (crate::http::public, crate::http::management);
             let shoppers = connection::accept(&public, at_work, &graceful, limits, outside, node.clone(), shopper);

@@ -2,32 +2,47 @@
 
 use std::sync::Arc;
 
+use onhand_wire::{Code, Problem};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::metrics::Metrics;
+use crate::{
+    admission::{Caller, Limit, Share, Shares},
+    metrics::Metrics,
+};
 
 pub(crate) struct Streams {
     places: Arc<Semaphore>,
     most: usize,
+    shares: Shares,
     ending: watch::Sender<bool>,
+    metrics: Arc<Metrics>,
 }
 
 impl Streams {
-    /// `most`: streams open at once.
-    pub(crate) fn new(most: usize) -> Self {
+    /// `most`: streams open at once; `per_caller`: of these, those of one caller.
+    pub(crate) fn new(most: usize, per_caller: usize, metrics: Arc<Metrics>) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(most)), most, ending: watch::Sender::new(false) }
+        let right = |most| format!("one caller may have {most} streams open here; one stream may watch several SKUs");
+        let shares = Shares::new(Limit::new("streams", per_caller, right, metrics.clone()));
+        Self { places: Arc::new(Semaphore::new(most)), most, shares, ending: watch::Sender::new(false), metrics }
     }
 
-    pub(crate) fn most(&self) -> usize {
-        self.most
+    /// A place of the caller's share.
+    ///
+    /// # Errors
+    /// 429 where its share is used up, else 503 where all places are taken.
+    pub(crate) fn enter(&self, caller: Caller) -> Result<Place, Problem> {
+        let share = self.shares.take(caller)?;
+        let permit = self.places.clone().try_acquire_owned().map_err(|_| self.full())?;
+        self.metrics.stream_opened();
+        let (ending, metrics) = (self.ending.subscribe(), self.metrics.clone());
+        Ok(Place { ending, reason: "left", metrics, share, _permit: permit })
     }
 
-    /// None: all places are taken.
-    pub(crate) fn enter(&self, metrics: &Arc<Metrics>) -> Option<Place> {
-        let permit = self.places.clone().try_acquire_owned().ok()?;
-        metrics.stream_opened();
-        Some(Place { ending: self.ending.subscribe(), reason: "left", metrics: metrics.clone(), _permit: permit })
+    fn full(&self) -> Problem {
+        let most = self.most;
+        Problem::new(Code::Overloaded, format!("this node has {most} streams open, its limit; try another or later"))
+            .with("limit", u64::try_from(most).unwrap_or(u64::MAX))
     }
 
     /// Every stream ends, now and from now on.
@@ -42,10 +57,16 @@ pub(crate) struct Place {
     /// Why the stream ended; unless the node ended it, its reader left.
     pub(crate) reason: &'static str,
     metrics: Arc<Metrics>,
+    share: Share,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Place {
+    /// Whose stream it is.
+    pub(crate) fn caller(&self) -> &Caller {
+        self.share.caller()
+    }
+
     pub(crate) fn is_ending(&self) -> bool {
         *self.ending.borrow()
     }

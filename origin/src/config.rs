@@ -1,11 +1,16 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
+mod imports;
 mod runbook;
 
-use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault, count_fault};
+use onhand_wire::{
+    host::host_fault,
+    setting::{HttpConfig, Secret, Span, address_fault, count_fault},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use self::imports::Imports;
 pub use self::runbook::{Reservations, Restock, Warehouse, Webhook};
 
 const DAY_S: u64 = 24 * 3600;
@@ -17,6 +22,9 @@ pub struct Config {
     pub listen: String,
     /// Management listener: metrics and actuator pages. Never make it public.
     pub management: String,
+    /// Names under which the management listener may be reached, without port, beside IP addresses and
+    /// `localhost`; under any other name it answers 400, so that no web page reaches it through a browser.
+    pub management_hosts: Vec<String>,
     /// This region's name, shown in health.
     pub region: String,
     pub database: Database,
@@ -31,6 +39,7 @@ pub struct Config {
     pub http: HttpConfig,
     /// How long the trail (`/internal/api/audit`) is kept, 30 days at least.
     pub trail_keep: Span,
+    pub imports: Imports,
     pub reservations: Reservations,
     pub warehouse: Warehouse,
     pub restock: Restock,
@@ -57,7 +66,9 @@ impl Config {
         for (key, address) in [("origin.listen", &self.listen), ("origin.management", &self.management)] {
             faults.extend(address_fault(key, address));
         }
+        faults.extend(self.management_hosts.iter().filter_map(|host| host_fault("origin.management_hosts", host)));
         faults.extend(count_fault("origin.queue", self.queue == 0));
+        faults.extend(self.imports.faults());
         faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
         if self.trail_keep < Span::s(30 * DAY_S) {
             faults.push("origin.trail_keep: must be 30days or more".to_owned());
@@ -77,6 +88,7 @@ impl Default for Config {
         Self {
             listen: "0.0.0.0:8090".to_owned(),
             management: "127.0.0.1:9090".to_owned(),
+            management_hosts: Vec::new(),
             region: "local".to_owned(),
             database: Database::default(),
             queue: 10_000,
@@ -84,6 +96,7 @@ impl Default for Config {
             drain: Span::s(30),
             http: HttpConfig::default(),
             trail_keep: Span::s(365 * DAY_S),
+            imports: Imports::default(),
             reservations: Reservations::default(),
             warehouse: Warehouse::default(),
             restock: Restock::default(),

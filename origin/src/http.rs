@@ -6,6 +6,7 @@ mod bulk;
 mod catalogue;
 mod cors;
 mod fail;
+mod host;
 mod imports;
 pub(crate) mod openapi;
 mod operations;
@@ -38,12 +39,20 @@ use onhand_wire::{
         Access::{self, Anyone},
         Routed, Scope, Verifier,
     },
+    host::Hosts,
     setting::HttpConfig,
 };
+use tokio::sync::Semaphore;
 
 use crate::{
-    announce::Announcer, batch::Batches, config::Warehouse, expire::Sweeper, metrics::Metrics, relay::Feed,
-    restock::Restocker, store::Store,
+    announce::Announcer,
+    batch::Batches,
+    config::{Imports, Warehouse},
+    expire::Sweeper,
+    metrics::Metrics,
+    relay::Feed,
+    restock::Restocker,
+    store::Store,
 };
 
 /// What every handler may use.
@@ -59,6 +68,9 @@ pub(crate) struct Context {
     pub(crate) write_timeout: std::time::Duration,
     pub(crate) stuck_after: std::time::Duration,
     pub(crate) warehouse: Warehouse,
+    pub(crate) imports: Imports,
+    /// A place for each import that may be under way.
+    pub(crate) importing: Semaphore,
     pub(crate) restocker: Arc<Restocker>,
     /// None: releases of rules are neither announced nor pushed.
     pub(crate) announcer: Option<Arc<Announcer>>,
@@ -215,14 +227,17 @@ pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
         .fallback(async || fail::not_found())
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
+        .layer(middleware::from_fn(host::given))
         .layer(middleware::from_fn(fail::finish))
         .layer(cors::layer(&limits.cors_origins))
         .with_state(context)
 }
 
-pub(crate) fn management(context: Arc<Context>) -> Router {
+pub(crate) fn management(context: Arc<Context>, limits: &Arc<HttpConfig>, hosts: Hosts) -> Router {
     router(management_routes(), &context)
         .fallback(async || fail::not_found())
+        .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
+        .layer(middleware::from_fn_with_state(Arc::new(hosts), host::allowed))
         .layer(middleware::from_fn(fail::finish))
         .with_state(context)
 }

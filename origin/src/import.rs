@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 pub use self::{
     rows::Format,
-    stage::{Staged, receive},
+    stage::{Staged, drop_the_rest, receive},
 };
 use crate::{
     batch::{BULK_LANES, Batches},

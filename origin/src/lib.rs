@@ -39,7 +39,7 @@ pub mod metrics;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use onhand_rules::{Announcements, Rules};
-use onhand_wire::{actuator::Loggers, auth::Verifier, memory_log::MemoryLog, setting::HttpConfig};
+use onhand_wire::{actuator::Loggers, auth::Verifier, host::Hosts, memory_log::MemoryLog, setting::HttpConfig};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use self::{
@@ -135,6 +135,7 @@ pub struct Origin {
     lanes: Vec<batch::Batcher>,
     relay: Relay,
     http: Arc<HttpConfig>,
+    management_hosts: Hosts,
     drain: Duration,
 }
 
@@ -214,6 +215,8 @@ impl Origin {
             write_timeout: config.write_timeout.0,
             stuck_after: config.reservations.stuck_after.0,
             warehouse: config.warehouse,
+            imports: config.imports,
+            importing: tokio::sync::Semaphore::new(config.imports.at_once.min(tokio::sync::Semaphore::MAX_PERMITS)),
             restocker: Arc::new(restocker),
             announcer,
             loggers: std::sync::OnceLock::new(),
@@ -221,7 +224,8 @@ impl Origin {
             fingerprint,
         };
         let (context, http) = (Arc::new(context), Arc::new(config.http));
-        Ok(Self { api, management, context, lanes, relay, http, drain: config.drain.0 })
+        let management_hosts = Hosts::new(&config.management_hosts, "origin.management_hosts");
+        Ok(Self { api, management, context, lanes, relay, http, management_hosts, drain: config.drain.0 })
     }
 
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
@@ -264,7 +268,8 @@ impl Origin {
             background.spawn(announcer.clone().run());
         }
         let mut listeners = JoinSet::new();
-        let (api, management) = (http::api(self.context.clone(), &self.http), http::management(self.context));
+        let api = http::api(self.context.clone(), &self.http);
+        let management = http::management(self.context, &self.http, self.management_hosts);
         listeners.spawn(serve::serve(self.api, api, self.http.clone(), stop.subscribe()));
         listeners.spawn(serve::serve(self.management, management, self.http, stop.subscribe()));
         let ended = tokio::select! {

@@ -7,7 +7,10 @@ mod phase;
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use onhand_wire::setting::HttpConfig;
+use onhand_wire::{
+    setting::HttpConfig,
+    share::{Shares, network},
+};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -28,19 +31,28 @@ pub(crate) async fn serve(
     let mut connections = JoinSet::new();
     let watched = stop.clone();
     let telling = Arc::new(Semaphore::new(crowd::TOLD));
+    let peers = Shares::new(config.max_connections_per_peer);
     loop {
         tokio::select! {
             () = told(&mut stop) => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     // With Nagle, small answers wait for the caller's delayed acknowledgement: 40 ms.
                     let _without_nagle = stream.set_nodelay(true);
+                    let Some(share) = peers.take(network(peer.ip()), 1) else {
+                        tokio::spawn(crowd::turn_away(stream, telling.clone(), crowd::beyond_share(peers.most())));
+                        continue;
+                    };
                     if connections.len() >= config.max_connections {
-                        tokio::spawn(crowd::turn_away(stream, telling.clone()));
+                        tokio::spawn(crowd::turn_away(stream, telling.clone(), crowd::full()));
                         continue;
                     }
-                    connections.spawn(connection::serve(stream, pages.clone(), config.clone(), watched.clone()));
+                    let served = connection::serve(stream, pages.clone(), config.clone(), watched.clone());
+                    connections.spawn(async move {
+                        served.await;
+                        drop(share);
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");

@@ -5,6 +5,7 @@
 mod audit;
 mod auth;
 mod bench;
+mod bounds;
 mod dev;
 mod durability;
 mod errors;

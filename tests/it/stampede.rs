@@ -31,7 +31,9 @@ async fn ten_thousand_callers_make_few_loads() {
     // The first callers wait, silent, until the last has connected: on a busy machine that takes a while.
     let world = World::start().env("ONHAND_EDGE__REDIS__URL", "").env("ONHAND_HTTP__HEADER_TIMEOUT", "120s");
     // And this is about how often the origin is asked, not how fast it is.
-    let world = world.env("ONHAND_EDGE__ORIGIN__TIMEOUT", "30s").ready().await;
+    let world = world.env("ONHAND_EDGE__ORIGIN__TIMEOUT", "30s");
+    // They all come from one address, whose share of SKUs to wait for is half of those asked for below.
+    let world = world.env("ONHAND_EDGE__LIMITS__MISSES_PER_CALLER", "0").ready().await;
     world.location("a", 0).await;
     let rows: String = (0..CALLERS).map(|number| format!("s-{number},a,5,Item\n")).collect();
     let csv = format!("sku,location,quantity,name\ncold,a,7,Cold\n{rows}");

@@ -2,35 +2,56 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, Request};
-use onhand_wire::auth::Scope;
+use http::HeaderMap;
+use onhand_wire::{auth::Scope, share::network};
 
 use super::Auth;
 
-/// The other end of a request's connection; told only where some limit asks for it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
-
-/// Subjects that begin with the same so many bytes share a limit: what is remembered is bounded.
-const SUBJECT_BYTES: usize = 128;
-
 /// A key that no other caller has.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Caller(pub(super) Box<[u8]>);
+pub(crate) struct Caller(pub(super) Box<[u8]>);
 
 impl Caller {
-    pub(super) fn subject(auth: &Auth, headers: &HeaderMap) -> Option<Self> {
+    fn subject(auth: &Auth, headers: &HeaderMap) -> Option<Self> {
         let subject = auth.subject(headers, Scope::Storefront).ok()?;
-        let bytes = &subject.as_bytes()[..subject.len().min(SUBJECT_BYTES)];
-        Some(Self([b"sub:", bytes].concat().into()))
+        Some(Self([b"sub:", subject.as_bytes()].concat().into()))
     }
 
-    /// `proxies` of the operator's own each added to `X-Forwarded-For`; what stands before that is
-    /// the caller's own word.
-    pub(super) fn address<B>(request: &Request<B>, proxies: usize) -> Option<Self> {
-        let Peer(peer) = request.extensions().get()?;
-        let told = proxies.checked_sub(1).and_then(|nth| forwarded(request.headers(), nth));
-        Some(Self(format!("ip:{}", network(told.unwrap_or(peer.ip()))).into_bytes().into()))
+    pub(crate) fn address(address: IpAddr) -> Self {
+        Self(format!("ip:{}", network(address)).into_bytes().into())
+    }
+
+    pub(super) fn is_address(&self) -> bool {
+        self.0.starts_with(b"ip:")
+    }
+}
+
+/// Who asks. It is found out only where something depends on it: a lookup that L1 answers pays for none of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) auth: &'a Auth,
+    pub(crate) headers: &'a HeaderMap,
+    /// The other end of the request's connection.
+    pub(crate) peer: IpAddr,
+    /// How many proxies of the operator's own stand before the node.
+    pub(crate) proxies: usize,
+}
+
+impl Asking<'_> {
+    /// The subject of a good token, else the address.
+    pub(crate) fn caller(&self) -> Caller {
+        self.subject().unwrap_or_else(|| Caller::address(self.address()))
+    }
+
+    pub(super) fn subject(&self) -> Option<Caller> {
+        Caller::subject(self.auth, self.headers)
+    }
+
+    /// Proxies of the operator's own each added to `X-Forwarded-For`; what stands before that is the
+    /// caller's own word.
+    fn address(&self) -> IpAddr {
+        let told = self.proxies.checked_sub(1).and_then(|nth| forwarded(self.headers, nth));
+        told.unwrap_or(self.peer)
     }
 }
 
@@ -42,25 +63,25 @@ fn forwarded(headers: &HeaderMap, nth: usize) -> Option<IpAddr> {
     told.parse().ok().or_else(|| told.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-/// Whoever has one IPv6 address has 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use ed25519_dalek::{SigningKey, pkcs8::spki::EncodePublicKey};
+    use onhand_wire::auth::Verifier;
+
     use super::*;
 
     fn key(peer: &str, forwarded: &[&str], proxies: usize) -> String {
-        let mut request = Request::new(());
-        request.extensions_mut().insert(Peer(SocketAddr::new(peer.parse().unwrap(), 1)));
+        let mut headers = HeaderMap::new();
         forwarded.iter().for_each(|line| {
-            request.headers_mut().append("x-forwarded-for", line.parse().unwrap());
+            headers.append("x-forwarded-for", line.parse().unwrap());
         });
-        String::from_utf8(Caller::address(&request, proxies).unwrap().0.to_vec()).unwrap()
+        let public = SigningKey::from_bytes(&[7; 32]).verifying_key().to_public_key_pem(Default::default()).unwrap();
+        let verifier = Arc::new(Verifier::from_pem(public.as_bytes()).unwrap());
+        let auth = Auth { verifier, public_reads: true };
+        let asking = Asking { auth: &auth, headers: &headers, peer: peer.parse().unwrap(), proxies };
+        String::from_utf8(asking.caller().0.to_vec()).unwrap()
     }
 
     #[test]

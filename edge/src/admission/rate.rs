@@ -9,11 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use onhand_wire::{Code, Problem};
 
-use super::{Auth, Shared, caller::Caller, shared::Count};
+use super::{Asking, Caller, Shared, shared::Count};
 use crate::{
     config::{LimitsConfig, RateConfig},
     metrics::Metrics,
@@ -76,7 +76,6 @@ pub(crate) struct RateLimits {
     /// Only those that are set.
     limits: Vec<Limit>,
     shared: Option<Shared>,
-    trusted_proxies: usize,
     metrics: Arc<Metrics>,
 }
 
@@ -86,25 +85,19 @@ impl RateLimits {
             [(Kind::Orders, config.orders), (Kind::Lookups, config.lookups), (Kind::Reservations, config.reservations)];
         let set = all.into_iter().filter(|(_, rate)| rate.max_requests > 0);
         let limits = set.map(|(kind, rate)| Limit::new(kind, rate, config.callers)).collect();
-        Self { limits, shared, trusted_proxies: config.trusted_proxies, metrics }
-    }
-
-    /// Whether connections must tell where they come from.
-    pub(crate) fn by_address(&self) -> bool {
-        self.limits.iter().any(|limit| limit.kind == Kind::Lookups)
+        Self { limits, shared, metrics }
     }
 
     /// Takes one request off its caller's share. None where nothing limits it, and where it will be
     /// refused anyway for want of a good token.
-    pub(crate) async fn charge<B>(&self, auth: &Auth, request: &Request<B>) -> Option<Charge> {
+    pub(crate) async fn charge(&self, asking: &Asking<'_>, method: &Method, path: &str) -> Option<Charge> {
         if self.limits.is_empty() {
             return None;
         }
-        let kind = Kind::of(request.method(), request.uri().path())?;
+        let kind = Kind::of(method, path)?;
         let limit = self.limits.iter().find(|limit| limit.kind == kind)?;
-        let caller = Caller::subject(auth, request.headers());
-        let anonymous = kind == Kind::Lookups && auth.public_reads;
-        let caller = caller.or_else(|| Caller::address(request, self.trusted_proxies).filter(|_| anonymous))?;
+        let anonymous = kind == Kind::Lookups && asking.auth.public_reads;
+        let caller = if anonymous { asking.caller() } else { asking.subject()? };
         let charge = limit.charge(caller, self.shared.as_ref(), &self.metrics).await;
         if charge.refused {
             self.metrics.rate_limited(kind.as_str());

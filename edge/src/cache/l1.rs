@@ -6,6 +6,12 @@
 //! loaded **inside** the closure, and a change enters `recent` **before** its closure. Whichever
 //! comes second sees the other. Threads remember what they read ([`near`](super::near)), so each write
 //! is one of [`L1::writing`], too.
+//!
+//! Names that are no SKU's have a moka of their own, with a bound and a lifetime of its own: whoever makes
+//! names up pushes no stock out. It is written only **inside** the closures of the other one, so that of one
+//! SKU one thing at a time is written to both. A SKU is in one of them or in neither; what is created moves over
+//! with the change that creates it. Readers look there last: once a SKU has been put into the first,
+//! its name is no longer in the second.
 
 use std::{
     hash::BuildHasher,
@@ -26,7 +32,7 @@ use super::{
     recent::{News, Recent, Source, TooOld},
     watch::Watches,
 };
-use crate::view::Bodies;
+use crate::{config::CacheConfig, view::Bodies};
 
 /// All that is known of one SKU, and the bodies that it was shown as.
 pub(crate) struct Entry {
@@ -58,6 +64,8 @@ impl Entry {
 
 pub(crate) struct L1 {
     moka: Cache<Sku, Arc<Entry>, RandomState>,
+    /// Of SKUs that are not there, or no longer.
+    unknown: Cache<Sku, Arc<Entry>, RandomState>,
     hasher: RandomState,
     /// Changed by whatever writes to moka.
     stamps: Stamps,
@@ -72,10 +80,12 @@ pub(crate) struct L1 {
 }
 
 impl L1 {
-    pub(crate) fn new(entries: u64, recent: Arc<Recent>) -> Self {
+    pub(crate) fn new(config: &CacheConfig, recent: Arc<Recent>) -> Self {
         let hasher = RandomState::default();
+        let unknown = Cache::builder().max_capacity(config.unknown_entries).time_to_live(config.unknown_ttl.0);
         Self {
-            moka: Cache::builder().max_capacity(entries).build_with_hasher(hasher.clone()),
+            moka: Cache::builder().max_capacity(config.entries).build_with_hasher(hasher.clone()),
+            unknown: unknown.build_with_hasher(hasher.clone()),
             hasher,
             stamps: Stamps::new(),
             recent,
@@ -87,14 +97,14 @@ impl L1 {
 
     pub(crate) fn get(&self, sku: &str) -> Option<Arc<Entry>> {
         let generation = self.generation();
-        self.moka.get(sku).filter(|entry| entry.generation == generation)
+        self.moka.get(sku).or_else(|| self.unknown.get(sku)).filter(|entry| entry.generation == generation)
     }
 
     /// The same for a thread that serves lookups and asks for the same SKUs again and again.
     pub(crate) fn hit(&self, sku: &str) -> Option<Arc<Entry>> {
         let generation = self.generation();
         let held = self.stamps.get(self.hasher.hash_one(sku), sku, || self.moka.get(sku));
-        held.filter(|entry| entry.generation == generation)
+        held.or_else(|| self.unknown.get(sku)).filter(|entry| entry.generation == generation)
     }
 
     /// Whether all that the entry holds is of the history that counts.
@@ -132,15 +142,17 @@ impl L1 {
         let writing = self.writing(sku);
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let generation = self.generation(); // before `recent`, which a restart empties first
-            let held = held.map(|held| held.into_value()).filter(|held| held.generation == generation);
+            let held = self.held(sku, held).filter(|held| held.generation == generation);
             let before = held.as_ref().map(|held| &held.stock);
             let filled = filled(&self.recent, sku, before, loaded, source, until, || self.good_since());
             let Ok(stock) = filled else { return Op::Nop };
-            let unchanged = held.filter(|held| held.stock == stock && stock.known());
-            let put = unchanged.is_none();
-            let entry = unchanged.unwrap_or_else(|| self.entry(sku, stock, generation));
+            if let Some(unchanged) = held.filter(|held| held.stock == stock && stock.known()) {
+                outcome = Ok(unchanged);
+                return Op::Nop;
+            }
+            let entry = self.entry(sku, stock, generation);
             outcome = Ok(entry.clone());
-            if put { Op::Put(entry) } else { Op::Nop }
+            self.put(sku, entry)
         });
         drop(writing);
         if let Ok(entry) = &outcome {
@@ -170,13 +182,29 @@ impl L1 {
     fn join_held(&self, sku: &Sku, join: impl FnOnce(&mut Stock) -> bool) {
         let _writing = self.writing(sku);
         self.moka.entry(sku.clone()).and_compute_with(|held| {
-            let Some(held) = held.map(|held| held.into_value()) else { return Op::Nop };
+            let Some(held) = self.held(sku, held) else { return Op::Nop };
             let mut stock = held.stock.clone();
             let changed = join(&mut stock);
             // A late fact of a lost history would make the whole entry one of it.
             stock.forget_before(self.good_since().min(held.oldest));
-            if changed { Op::Put(self.entry(sku, stock, held.generation)) } else { Op::Nop }
+            if changed { self.put(sku, self.entry(sku, stock, held.generation)) } else { Op::Nop }
         });
+    }
+
+    /// In either place. For closures of moka's: each is given what moka holds.
+    fn held(&self, sku: &Sku, held: Option<moka::Entry<Sku, Arc<Entry>>>) -> Option<Arc<Entry>> {
+        held.map(moka::Entry::into_value).or_else(|| self.unknown.get(sku))
+    }
+
+    /// Into its place, and out of the other. For closures of moka's, of which one runs at a time for a SKU.
+    fn put(&self, sku: &Sku, entry: Arc<Entry>) -> Op<Arc<Entry>> {
+        if entry.stock.known() {
+            self.unknown.invalidate(sku);
+            Op::Put(entry)
+        } else {
+            self.unknown.insert(sku.clone(), entry);
+            Op::Remove
+        }
     }
 
     fn entry(&self, sku: &Sku, mut stock: Stock, generation: u64) -> Arc<Entry> {
@@ -196,17 +224,28 @@ impl L1 {
 
     pub(crate) fn clear(&self) {
         self.moka.invalidate_all();
+        self.unknown.invalidate_all();
         self.stamps.cleared();
     }
 
-    pub(crate) fn len(&self) -> u64 {
-        self.moka.entry_count()
+    /// SKUs, and names that are no SKU's.
+    pub(crate) fn len(&self) -> (u64, u64) {
+        (self.moka.entry_count(), self.unknown.entry_count())
     }
 
     /// Drops one entry, as eviction would.
     #[cfg(test)]
     pub(crate) fn evict(&self, sku: &Sku) {
         self.moka.invalidate(sku);
+        self.unknown.invalidate(sku);
+    }
+
+    /// Once moka has done what it puts off.
+    #[cfg(test)]
+    pub(crate) fn len_now(&self) -> (u64, u64) {
+        self.moka.run_pending_tasks();
+        self.unknown.run_pending_tasks();
+        self.len()
     }
 }
 

@@ -1,17 +1,18 @@
 //! Misses become loads: one in flight for a SKU, and the misses of one moment in one request.
 //!
-//! While a request is in flight the next ones gather (no timer: an idle node asks at once). A caller
+//! While a request is in flight the next ones gather (no timer: an idle node asks at once), and go in the
+//! order in which they came: whoever asks for many names does not push others back for long. A caller
 //! with a bound or a session joins only a load that has not been sent yet.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use onhand_wire::{Sku, Timestamp, bulk};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use onhand_wire::{Problem, Sku, Timestamp, bulk};
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Deps,
@@ -19,7 +20,11 @@ use super::{
     l2::Read,
     recent::{Source, TooOld},
 };
-use crate::{freshness::Mode, origin::OriginError};
+use crate::{
+    admission::{Caller, Limit, Misses, Refused},
+    freshness::Mode,
+    origin::OriginError,
+};
 
 /// Requests in flight at once: a slow one does not hold up everyone.
 const FLIGHTS: usize = 4;
@@ -65,8 +70,20 @@ pub(crate) enum LoadError {
     Outrun,
     #[error("too much waits to be loaded")]
     Crowded,
+    /// Its caller waits for as much as one caller may.
+    #[error("the caller waits for its whole share: {}", _0.detail)]
+    BeyondShare(Problem),
     #[error("shutting down")]
     Stopped,
+}
+
+impl From<Refused> for LoadError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Crowded => Self::Crowded,
+            Refused::BeyondShare(problem) => Self::BeyondShare(problem),
+        }
+    }
 }
 
 pub(crate) type Outcome = Result<Loaded, LoadError>;
@@ -83,20 +100,33 @@ struct Wanted {
 pub(crate) struct Loader {
     wanted: mpsc::UnboundedSender<Wanted>,
     /// A place for each SKU that a caller waits for.
-    places: Arc<Semaphore>,
+    misses: Arc<Misses>,
 }
 
 impl Loader {
-    pub(crate) fn start(deps: Arc<Deps>, places: usize) -> Self {
+    /// `places`: SKUs that may be waited for; `per_caller`: of these, by one caller.
+    pub(crate) fn start(deps: Arc<Deps>, places: usize, per_caller: usize) -> Self {
         let (sender, wanted) = mpsc::unbounded_channel();
+        let right =
+            |most| format!("one caller may wait for {most} SKUs that are not in the cache; ask for fewer at once");
+        let misses = Misses::new(places, Limit::new("misses", per_caller, right, deps.metrics.clone()));
         tokio::spawn(run(deps, wanted));
-        Self { wanted: sender, places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))) }
+        Self { wanted: sender, misses }
     }
 
-    /// Loads each of `skus`, in the order given.
-    pub(crate) async fn load(&self, skus: Vec<Sku>, fresh: bool) -> Vec<Outcome> {
-        let Ok(_places) = self.places.try_acquire_many(u32::try_from(skus.len()).unwrap_or(u32::MAX)) else {
-            return skus.iter().map(|_| Err(LoadError::Crowded)).collect();
+    /// SKUs that are waited for.
+    pub(crate) fn waiting(&self) -> usize {
+        self.misses.len()
+    }
+
+    /// Loads each of `skus`, in the order given. They count for the caller, be they known to the origin or not.
+    pub(crate) async fn load(&self, skus: Vec<Sku>, fresh: bool, caller: Option<Caller>) -> Vec<Outcome> {
+        let _waiting = match self.misses.wait(caller, &skus) {
+            Ok(waiting) => waiting,
+            Err(refused) => {
+                let error = LoadError::from(refused);
+                return skus.iter().map(|_| Err(error.clone())).collect();
+            }
         };
         let (skus, answers): (Vec<_>, Vec<_>) = skus
             .into_iter()
@@ -123,16 +153,41 @@ struct Gathered {
     fresh: bool,
 }
 
-type Batch = HashMap<Sku, Gathered>;
+/// What waits to be sent.
+#[derive(Default)]
+struct Batch {
+    skus: HashMap<Sku, Gathered>,
+    /// First come, first served.
+    order: VecDeque<Sku>,
+}
+
+impl Batch {
+    fn add(&mut self, sku: Sku, waiter: oneshot::Sender<Outcome>, fresh: bool) {
+        let gathered = self.skus.entry(sku).or_insert_with_key(|sku| {
+            self.order.push_back(sku.clone());
+            Gathered::default()
+        });
+        gathered.waiters.push(waiter);
+        gathered.fresh |= fresh;
+    }
+
+    /// Takes out up to a request's worth.
+    fn next(&mut self) -> Vec<(Sku, Gathered)> {
+        let first = self.order.drain(..self.order.len().min(bulk::LOAD_SKUS));
+        first.filter_map(|sku| self.skus.remove_entry(&sku)).collect()
+    }
+}
 
 async fn run(deps: Arc<Deps>, mut wanted: mpsc::UnboundedReceiver<Wanted>) {
-    let mut gathering = Batch::new();
+    let mut gathering = Batch::default();
     let mut sent: HashMap<u64, HashMap<Sku, Waiters>> = HashMap::new();
     let mut flights = FuturesUnordered::new();
     let mut number = 0;
     loop {
-        while flights.len() < FLIGHTS && !gathering.is_empty() {
-            let (skus, waiters) = next_batch(&mut gathering);
+        while flights.len() < FLIGHTS && !gathering.order.is_empty() {
+            let batch = gathering.next();
+            let skus = batch.iter().map(|(sku, gathered)| (sku.clone(), gathered.fresh)).collect();
+            let waiters = batch.into_iter().map(|(sku, gathered)| (sku, gathered.waiters)).collect();
             number += 1;
             sent.insert(number, waiters);
             let flight = tokio::spawn(fly(deps.clone(), skus));
@@ -159,22 +214,8 @@ fn gather(wanted: Wanted, gathering: &mut Batch, sent: &mut HashMap<u64, HashMap
             waiters.push(waiter);
             continue;
         }
-        let gathered = gathering.entry(sku).or_default();
-        gathered.waiters.push(waiter);
-        gathered.fresh |= wanted.fresh;
+        gathering.add(sku, waiter, wanted.fresh);
     }
-}
-
-/// Takes up to a request's worth out of what has gathered.
-fn next_batch(gathering: &mut Batch) -> (Vec<(Sku, bool)>, HashMap<Sku, Waiters>) {
-    let batch = if gathering.len() <= bulk::LOAD_SKUS {
-        std::mem::take(gathering)
-    } else {
-        let skus: Vec<Sku> = gathering.keys().take(bulk::LOAD_SKUS).cloned().collect();
-        skus.into_iter().filter_map(|sku| gathering.remove_entry(&sku)).collect()
-    };
-    let skus = batch.iter().map(|(sku, gathered)| (sku.clone(), gathered.fresh)).collect();
-    (skus, batch.into_iter().map(|(sku, gathered)| (sku, gathered.waiters)).collect())
 }
 
 /// Tells the waiters. Those of a flight that broke off are dropped with their senders, and so told too.
@@ -267,4 +308,26 @@ async fn from_origin(deps: &Deps, skus: Vec<Sku>, outcomes: &mut Vec<(Sku, Outco
 /// snapshot was taken, and the snapshot before the answer came.
 pub(crate) fn read_before(at: Timestamp, sent: Instant) -> Timestamp {
     at.plus(sent.elapsed() + Duration::from_millis(10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In no order at all, a SKU could wait for as long as somebody keeps asking for others.
+    #[test]
+    fn what_was_asked_for_first_goes_first() {
+        let sku = |number: usize| Sku::new(&format!("sku-{number}")).unwrap();
+        let mut batch = Batch::default();
+        let add = |batch: &mut Batch, numbers: std::ops::Range<usize>| {
+            numbers.for_each(|number| batch.add(sku(number), oneshot::channel().0, false));
+        };
+        add(&mut batch, 0..bulk::LOAD_SKUS + 1);
+        add(&mut batch, 0..1); // again: it keeps its place
+        let first: Vec<Sku> = batch.next().into_iter().map(|(sku, _)| sku).collect();
+        assert_eq!(first, (0..bulk::LOAD_SKUS).map(sku).collect::<Vec<_>>());
+        add(&mut batch, 2000..2000 + 2 * bulk::LOAD_SKUS);
+        assert_eq!(batch.next()[0].0, sku(bulk::LOAD_SKUS), "those who came later wait behind it");
+        assert_eq!((batch.order.len(), batch.skus.len()), (bulk::LOAD_SKUS + 1, bulk::LOAD_SKUS + 1));
+    }
 }

@@ -155,6 +155,10 @@ impl Recent {
         if !inner.reaches_back(source) || loaded.oldest_term() < inner.good_since {
             return Err(TooOld);
         }
+        if loaded == Stock::default() {
+            // That there is no such SKU undoes nothing: names that are made up push out nothing that is needed.
+            return Ok(inner.held.get(sku).map(|held| held.stock.clone()).unwrap_or_default());
+        }
         inner.enter_loaded(sku, loaded, until);
         let whole = inner.held[sku].stock.clone();
         inner.bound(self.capacity);

@@ -14,6 +14,7 @@ use super::{
     l1::L1,
     recent::{News, Recent, Source},
 };
+use crate::config::CacheConfig;
 
 fn sku(name: &str) -> Sku {
     Sku::new(name).unwrap()
@@ -49,9 +50,14 @@ fn item(name: &str) -> Item {
     }
 }
 
-/// A known SKU at one location, at this version.
+/// A known SKU at one location, at this version; at 0 it is not there yet.
 fn stock(name: &str, seq: u64) -> Stock {
-    Stock { item: Some(item(name)), facts: vec![fact(name, seq)] }
+    if seq == 0 { Stock::default() } else { Stock { item: Some(item(name)), facts: vec![fact(name, seq)] } }
+}
+
+/// The version that is shown: 0 says that there is no such SKU.
+fn version(stock: &Stock) -> u64 {
+    if stock.known() { stock.fact("eu-1").map_or(0, |fact| fact.version.seq()) } else { 0 }
 }
 
 fn at(micros: u64) -> Timestamp {
@@ -67,7 +73,8 @@ struct Tiers {
 impl Tiers {
     fn new(recent: usize, partitions: usize) -> Self {
         let recent = Arc::new(Recent::new(recent));
-        let l1 = Arc::new(L1::new(1000, recent.clone()));
+        let config = CacheConfig { entries: 1000, ..CacheConfig::default() };
+        let l1 = Arc::new(L1::new(&config, recent.clone()));
         let intake = Intake { l1: l1.clone(), recent: recent.clone() };
         intake.restart(&vec![0; partitions]);
         Self { l1, recent, intake }
@@ -77,8 +84,14 @@ impl Tiers {
         self.intake.apply(0, offset, News::Fact(fact(name, seq)));
     }
 
+    /// The first version comes with the item itself.
+    fn create(&self, offset: i64, name: &str) {
+        self.intake.apply(0, offset, News::Item(item(name)));
+        self.feed(offset, name, 1);
+    }
+
     fn held(&self, name: &str) -> Option<u64> {
-        Some(self.l1.hit(name)?.stock.fact("eu-1")?.version.seq())
+        Some(version(&self.l1.hit(name)?.stock))
     }
 
     fn began(&self) -> Source {
@@ -87,6 +100,6 @@ impl Tiers {
 
     fn fill(&self, name: &str, seq: u64, source: Source, until: u64) -> Option<u64> {
         let entry = self.l1.fill(&sku(name), stock(name, seq), source, at(until)).ok()?;
-        Some(entry.stock.fact("eu-1")?.version.seq())
+        Some(version(&entry.stock))
     }
 }

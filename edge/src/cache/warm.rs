@@ -31,7 +31,7 @@ impl Cache {
     /// # Errors
     /// Why nothing of it could be loaded.
     pub(crate) async fn warm(&self, skus: &[Sku], warmed: &mut Warmed) -> Result<(), LoadError> {
-        let found = self.find_all(skus, &Need::default()).await;
+        let found = self.find_all(skus, &Need::default(), None).await;
         let mut failed = None;
         for found in found {
             warmed.done += 1;

@@ -4,15 +4,27 @@
 //! whichever of a change and a load comes second brings the other along. So what is seeded with a
 //! load and joined with what came since is whole, and each join that changes it is told to every
 //! reader, in order. A reader is told by a bounded queue of its own: nobody waits for it.
+//!
+//! Each watched SKU has a lock of its own, under which a change is joined and put into its readers'
+//! queues. The lock of the list is held only to find, add or remove an entry. So while one SKU's many readers are
+//! told, changes of other SKUs, loads, and streams that come and go do not wait; and a reader leaves in one
+//! step for each SKU, however many others watch it.
+
+mod wake;
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    hash::{Hash, Hasher},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU16, AtomicU64, Ordering},
+    },
 };
 
 use onhand_wire::{Sku, Stock, limits};
 use tokio::sync::Notify;
 
+use self::wake::Waker;
 use super::l1::Entry;
 
 /// One state of a watched SKU. Of one SKU, a later state has a higher serial.
@@ -42,97 +54,148 @@ impl Reader {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, told: Told) {
+    /// Whether the reader may be asleep: one that has something waiting was woken for that.
+    fn tell(&self, told: Told) -> bool {
         let mut waiting = self.waiting();
+        if waiting.overrun {
+            return false;
+        }
         if waiting.told.len() >= limits::STREAM_BACKLOG {
             *waiting = Waiting { told: VecDeque::new(), overrun: true };
-        } else if !waiting.overrun {
-            waiting.told.push_back(told);
+            return true;
         }
-        drop(waiting);
-        self.wake.notify_one();
+        waiting.told.push_back(told);
+        waiting.told.len() == 1
     }
 }
 
+/// Tells readers apart.
+#[derive(Debug, Clone, Copy, Eq)]
+struct Id(u64);
+
+/// By hand, so that tests can count: what leaving costs must not grow with the number of readers.
+impl PartialEq for Id {
+    fn eq(&self, other: &Self) -> bool {
+        #[cfg(test)]
+        tests::COMPARED.set(tests::COMPARED.get() + 1);
+        self.0 == other.0
+    }
+}
+
+impl Hash for Id {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.hash(hasher);
+    }
+}
+
+#[derive(Default)]
 struct Watched {
+    /// What was seeded in an earlier one counts for nothing.
+    generation: u64,
     /// What came in since it is watched; all of the SKU once `now` is there.
     stock: Stock,
+    serial: u64,
     now: Option<(u64, Arc<Entry>)>,
-    readers: Vec<(Arc<Reader>, usize)>,
+    /// With the SKU's place in what each of them watches.
+    readers: HashMap<Id, (Arc<Reader>, usize)>,
 }
 
 impl Watched {
     /// Makes the stock the present state.
-    fn renew(&mut self, serial: &mut u64) -> (u64, Arc<Entry>) {
-        *serial += 1;
-        let now = (*serial, Arc::new(Entry::alone(self.stock.clone())));
+    fn renew(&mut self) -> (u64, Arc<Entry>) {
+        self.serial += 1;
+        let now = (self.serial, Arc::new(Entry::alone(self.stock.clone())));
         self.now = Some(now.clone());
         now
     }
 
-    fn tell(&self, (serial, entry): &(u64, Arc<Entry>)) {
-        for (reader, index) in &self.readers {
-            reader.tell(Told { index: *index, serial: *serial, entry: entry.clone() });
-        }
+    /// Who is to be woken for it.
+    fn tell(&self, (serial, entry): &(u64, Arc<Entry>)) -> Vec<Arc<Reader>> {
+        let told = |index: usize| Told { index, serial: *serial, entry: entry.clone() };
+        let asleep = self.readers.values().filter(|(reader, index)| reader.tell(told(*index)));
+        asleep.map(|(reader, _)| reader.clone()).collect()
     }
 }
 
+type Shared = Arc<Mutex<Watched>>;
+
+/// A place in the list; it leaves with its last reader.
 #[derive(Default)]
-struct Inner {
-    /// What was seeded in an earlier one counts for nothing.
-    generation: u64,
-    /// Facts of earlier terms are of a lost history.
-    good_since: u16,
-    serial: u64,
-    skus: HashMap<Sku, Watched>,
+struct Slot {
+    watched: Shared,
+    readers: usize,
 }
 
 #[derive(Default)]
-pub(crate) struct Watches(Mutex<Inner>);
+pub(crate) struct Watches {
+    generation: AtomicU64,
+    /// Facts of earlier terms are of a lost history.
+    good_since: AtomicU16,
+    readers: AtomicU64,
+    skus: Mutex<HashMap<Sku, Slot>>,
+    waker: Waker,
+}
 
 impl Watches {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn list(&self) -> MutexGuard<'_, HashMap<Sku, Slot>> {
+        self.skus.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be changed or told; never while the list is held. The generation is read under the lock, so that whoever
+    /// comes later sees no earlier one.
+    fn open<'a>(&self, watched: &'a Shared) -> MutexGuard<'a, Watched> {
+        let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let generation = self.generation.load(Ordering::Acquire);
+        if watched.generation != generation {
+            (watched.generation, watched.stock, watched.now) = (generation, Stock::default(), None);
+        }
+        watched
     }
 
     /// Begins to watch `skus`, each named once. They are to be loaded and seeded afterwards.
     pub(crate) fn watch(self: &Arc<Self>, skus: &[Sku]) -> Watch {
-        let reader = Arc::new(Reader::default());
-        let mut inner = self.lock();
-        for (index, sku) in skus.iter().enumerate() {
-            let new = || Watched { stock: Stock::default(), now: None, readers: Vec::new() };
-            inner.skus.entry(sku.clone()).or_insert_with(new).readers.push((reader.clone(), index));
+        let (id, reader) = (Id(self.readers.fetch_add(1, Ordering::Relaxed)), Arc::new(Reader::default()));
+        let enter = |list: &mut HashMap<Sku, Slot>, sku: &Sku| {
+            let slot = list.entry(sku.clone()).or_default();
+            slot.readers += 1;
+            slot.watched.clone()
+        };
+        let watched: Vec<Shared> = {
+            let mut list = self.list();
+            skus.iter().map(|sku| enter(&mut list, sku)).collect()
+        };
+        for (index, watched) in watched.iter().enumerate() {
+            self.open(watched).readers.insert(id, (reader.clone(), index));
         }
-        drop(inner);
-        Watch { watches: self.clone(), reader, skus: skus.to_vec() }
+        Watch { watches: self.clone(), id, reader, skus: skus.to_vec(), watched }
     }
 
     /// What is in L1 by now is joined to what is watched.
     pub(super) fn came(&self, sku: &Sku, join: impl FnOnce(&mut Stock) -> bool) {
-        let mut inner = self.lock();
-        let Inner { good_since, serial, skus, .. } = &mut *inner;
-        let Some(watched) = skus.get_mut(sku) else { return };
+        let Some(watched) = self.list().get(sku).map(|slot| slot.watched.clone()) else { return };
+        let mut watched = self.open(&watched);
         let changed = join(&mut watched.stock);
-        watched.stock.forget_before(*good_since);
+        watched.stock.forget_before(self.good_since.load(Ordering::Acquire));
         if changed && watched.now.is_some() {
-            let now = watched.renew(serial);
-            watched.tell(&now);
+            let now = watched.renew();
+            let asleep = watched.tell(&now);
+            drop(watched);
+            self.waker.wake(asleep);
         }
     }
 
     /// What is held of earlier terms counts no more.
     pub(super) fn begin_history(&self, good_since: u16) {
-        self.lock().good_since = good_since;
+        self.good_since.store(good_since, Ordering::Release);
         self.restart();
     }
 
     /// Nothing held counts any more: every reader is to load and seed again.
     pub(super) fn restart(&self) {
-        let mut inner = self.lock();
-        inner.generation += 1;
-        for watched in inner.skus.values_mut() {
-            (watched.stock, watched.now) = (Stock::default(), None);
-            watched.readers.iter().for_each(|(reader, _)| reader.wake.notify_one());
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        let all: Vec<Shared> = self.list().values().map(|slot| slot.watched.clone()).collect();
+        for watched in all {
+            self.open(&watched).readers.values().for_each(|(reader, _)| reader.wake.notify_one());
         }
     }
 }
@@ -140,34 +203,37 @@ impl Watches {
 /// What one stream watches; dropped, it watches no more.
 pub(crate) struct Watch {
     watches: Arc<Watches>,
+    id: Id,
     reader: Arc<Reader>,
     pub(crate) skus: Vec<Sku>,
+    watched: Vec<Shared>,
 }
 
 impl Watch {
     /// To be read before a load: what is loaded may be seeded only while it is the same.
     pub(crate) fn generation(&self) -> u64 {
-        self.watches.lock().generation
+        self.watches.generation.load(Ordering::Acquire)
     }
 
     /// The present state, of what was loaded and what came since; none if it has to be loaded again.
     pub(crate) fn seed(&self, index: usize, loaded: &Stock, generation: u64) -> Option<Told> {
-        let mut inner = self.watches.lock();
-        let Inner { generation: present, good_since, serial, skus } = &mut *inner;
-        let watched = skus.get_mut(&self.skus[index]).filter(|_| *present == generation)?;
+        let mut watched = self.watches.open(&self.watched[index]);
+        if watched.generation != generation {
+            return None;
+        }
         let changed = watched.stock.join(loaded.clone());
-        watched.stock.forget_before(*good_since);
-        let now = match &watched.now {
-            Some(now) if !changed => now.clone(),
+        watched.stock.forget_before(self.watches.good_since.load(Ordering::Acquire));
+        let (now, asleep) = match &watched.now {
+            Some(now) if !changed => (now.clone(), Vec::new()),
             held => {
                 let known = held.is_some();
-                let now = watched.renew(serial);
-                if known {
-                    watched.tell(&now);
-                }
-                now
+                let now = watched.renew();
+                let asleep = if known { watched.tell(&now) } else { Vec::new() };
+                (now, asleep)
             }
         };
+        drop(watched);
+        self.watches.waker.wake(asleep);
         Some(Told { index, serial: now.0, entry: now.1 })
     }
 
@@ -193,14 +259,18 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let mut inner = self.watches.lock();
-        for sku in &self.skus {
-            let Some(watched) = inner.skus.get_mut(sku) else { continue };
-            watched.readers.retain(|(reader, _)| !Arc::ptr_eq(reader, &self.reader));
-            if watched.readers.is_empty() {
-                inner.skus.remove(sku);
-            }
+        for watched in &self.watched {
+            self.watches.open(watched).readers.remove(&self.id);
         }
+        let mut list = self.watches.list();
+        let mut leave = |sku: &Sku| {
+            let slot = list.get_mut(sku)?;
+            slot.readers -= 1;
+            if slot.readers == 0 { list.remove(sku) } else { None }
+        };
+        let last_of: Vec<Slot> = self.skus.iter().filter_map(&mut leave).collect();
+        drop(list);
+        drop(last_of); // what they held is given back with nobody waiting
     }
 }
 

@@ -30,8 +30,16 @@ pub struct LimitsConfig {
     pub forwarded: usize,
     /// Lookups with `reservation` that may wait for the origin at once: nothing is cached for them; beyond, 503 overloaded.
     pub reservation_lookups: usize,
-    /// SKUs that may wait to be loaded, each counted once for each caller; beyond, 503 overloaded.
+    /// Of these, how many one token's subject may have waiting; beyond, 429 rate_limited. 0: no limit but the node's.
+    pub reservation_lookups_per_caller: usize,
+    /// SKUs that may wait to be loaded, each counted once for each caller, however many of its requests wait
+    /// for it; beyond, 503 overloaded.
     pub misses: usize,
+    /// Of these, for how many one caller may wait: a token's subject, or the address of a caller without a
+    /// good one. Names that turn out to be no SKU's count too. Beyond, 429 rate_limited; 0: no limit but the node's.
+    pub misses_per_caller: usize,
+    /// Of `edge.streams`, how many one caller may have open; beyond, 429 rate_limited. 0: no limit but the node's.
+    pub streams_per_caller: usize,
 }
 
 impl Default for LimitsConfig {
@@ -46,7 +54,10 @@ impl Default for LimitsConfig {
             queue_time: Span::ms(250),
             forwarded: 2048,
             reservation_lookups: 256,
+            reservation_lookups_per_caller: 25,
             misses: 50_000,
+            misses_per_caller: 5_000,
+            streams_per_caller: 1_000,
         }
     }
 }
@@ -85,6 +96,10 @@ impl LimitsConfig {
         }
         if self.misses < limits::QUERY_SKUS {
             faults.push(format!("edge.limits.misses: must be {} or more, one query's", limits::QUERY_SKUS));
+        }
+        if (1..limits::QUERY_SKUS).contains(&self.misses_per_caller) {
+            let least = limits::QUERY_SKUS;
+            faults.push(format!("edge.limits.misses_per_caller: must be 0 or {least} or more, one query's"));
         }
         faults
     }

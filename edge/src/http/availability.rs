@@ -106,11 +106,15 @@ pub(super) async fn get(node: &Node, asked: &Asked<'_>, segment: &str) -> Result
     let snapshot = node.topology.snapshot();
     let ask = query.resolve(&snapshot)?;
     let loaded = match query.reservation {
-        Some(reservation) => Box::pin(without(node, checked(&name)?, reservation, node.auth.sees(headers))).await?,
+        Some(reservation) => {
+            let _share = node.reservation_lookups.take(super::asking(node, headers, asked.peer).caller())?;
+            Box::pin(without(node, checked(&name)?, reservation, node.auth.sees(headers))).await?
+        }
         None => match node.cache.hit(&name, &moment.need) {
             Ok(hit) => hit,
             Err(fresh) => {
-                let loaded = Box::pin(node.cache.load(checked(&name)?, fresh)).await;
+                let caller = super::asking(node, headers, asked.peer).caller();
+                let loaded = Box::pin(node.cache.load(checked(&name)?, fresh, Some(caller))).await;
                 loaded.or_else(|error| node.cache.superseded(&name, &moment.need, error))?
             }
         },

@@ -35,6 +35,7 @@ impl From<LoadError> for Failure {
             LoadError::Crowded | LoadError::Origin(OriginError::Crowded) => {
                 Problem::new(Code::Overloaded, "too much waits to be loaded; try again").into()
             }
+            LoadError::BeyondShare(problem) => problem.into(),
             LoadError::Origin(_) | LoadError::Stopped => Self::Unavailable(Way::Loads),
         }
     }

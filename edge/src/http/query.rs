@@ -27,6 +27,7 @@ const RENDERED_AT_ONCE: usize = 4;
 
 pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     let began = Instant::now();
+    let peer = asked.peer;
     let (head, content) = asked.request.into_parts();
     node.auth.may_read(&head.headers)?;
     ask::none(head.uri.query())?;
@@ -37,7 +38,7 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let moment = Moment::begin(node, &head.headers, Instant::now()).await?;
     let snapshot = node.topology.snapshot();
     let ask = query.resolve(&snapshot)?;
-    let loaded = node.cache.all(&skus, &moment.need).await?;
+    let loaded = node.cache.all(&skus, &moment.need, || super::asking(node, &head.headers, peer).caller()).await?;
     let reply = promised(node, &moment, &skus, &loaded, shown(node, &skus, ask, &snapshot, &loaded).await);
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)

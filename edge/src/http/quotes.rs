@@ -21,6 +21,7 @@ use crate::{
 
 pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     let began = Instant::now();
+    let peer = asked.peer;
     let (head, content) = asked.request.into_parts();
     node.auth.may_read(&head.headers)?;
     ask::none(head.uri.query())?;
@@ -31,7 +32,7 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let snapshot = node.topology.snapshot();
     let channel = wanted.channel.as_ref().map(|id| ask::known_channel(&snapshot, id)).transpose()?;
     let skus: Vec<Sku> = wanted.lines.iter().map(|line| line.sku.clone()).collect();
-    let loaded = node.cache.all(&skus, &moment.need).await?;
+    let loaded = node.cache.all(&skus, &moment.need, || super::asking(node, &head.headers, peer).caller()).await?;
     let stocks = skus.iter().zip(&loaded).map(|(sku, loaded)| known(sku, loaded)).collect::<Result<Vec<_>, _>>()?;
     let scene = Scene { channel, snapshot: &snapshot, rules: &node.rules, at: moment.as_of.t };
     let quote = quote::quote(&wanted, &stocks, &scene)?;

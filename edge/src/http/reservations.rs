@@ -64,7 +64,7 @@ pub(super) async fn change(node: &Node, asked: Asked<'_>, id: &str, name: &str) 
 
 async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create: bool) -> Result<Reply, Failure> {
     let began = Instant::now();
-    let Asked { request, correlation } = asked;
+    let Asked { request, correlation, .. } = asked;
     let (head, content) = request.into_parts();
     ask::none(head.uri.query())?;
     body::require_json(&head.headers)?;

@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Instant};
 
 use futures_util::stream::unfold;
 use http::{HeaderValue, Response, header};
-use onhand_wire::{Code, Problem, limits};
+use onhand_wire::limits;
 
 use super::{
     Answer, Asked, Failure, Reply,
@@ -23,7 +23,7 @@ use super::{
     availability::{Moment, unknown_sku},
     query,
 };
-use crate::{node::Node, streams::Place};
+use crate::node::Node;
 use ask::Wanted;
 use event::Resume;
 use reader::{Reader, Start};
@@ -36,13 +36,13 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Fa
     let until = node.auth.may_read_until(headers)?;
     let wanted = Wanted::read(asked.request.uri().query())?;
     let moment = Moment::begin(node, headers, began).await?;
-    let place = place(node)?;
+    let place = node.streams.enter(super::asking(node, headers, asked.peer).caller())?;
     if let Some(channel) = &wanted.channel {
         known_channel(&node.topology.snapshot(), channel)?;
     }
     let watch = node.cache.watch(&wanted.skus);
     let generation = watch.generation();
-    let loaded = node.cache.all(&wanted.skus, &moment.need).await?;
+    let loaded = node.cache.all(&wanted.skus, &moment.need, || place.caller().clone()).await?;
     let last = headers.get(LAST_EVENT_ID).and_then(|id| Resume::decode(id.as_bytes(), &wanted));
     // A caller that comes back is told of what was deleted meanwhile by an event.
     let unknown = wanted.skus.iter().zip(&loaded).find(|(_, loaded)| !loaded.entry.stock.known());
@@ -63,14 +63,6 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Fa
     ];
     reply.headers_mut().extend(lasting.map(|(name, value)| (name, HeaderValue::from_static(value))));
     Ok(reply)
-}
-
-fn place(node: &Node) -> Result<Place, Problem> {
-    node.streams.enter(&node.metrics).ok_or_else(|| {
-        let most = node.streams.most();
-        Problem::new(Code::Overloaded, format!("this node has {most} streams open, its limit; try another or later"))
-            .with("limit", u64::try_from(most).unwrap_or(u64::MAX))
-    })
 }
 
 /// What a stream's `sku` must be.

@@ -7,6 +7,7 @@ use std::{
     convert::Infallible,
     future::Future,
     io,
+    net::IpAddr,
     pin::{Pin, pin},
     sync::{
         Arc,
@@ -30,7 +31,7 @@ use tokio::{
 };
 
 use super::crowd::Crowd;
-use crate::{admission::Peer, http::Reply, node::Node};
+use crate::{http::Reply, node::Node};
 
 /// Pause after a failed accept: usually no file handle is free.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -80,22 +81,23 @@ pub(super) async fn accept<H, F>(
     node: Arc<Node>,
     handler: H,
 ) where
-    H: Fn(Arc<Node>, Request<Incoming>) -> F + Copy + Send + 'static,
+    H: Fn(Arc<Node>, IpAddr, Request<Incoming>) -> F + Copy + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let _without_nagle = stream.set_nodelay(true);
-                let Some(inside) = crowd.enter() else {
-                    node.metrics.connection_refused();
-                    tokio::spawn(crowd.clone().turn_away(stream));
-                    continue;
+                let inside = match crowd.enter(peer.ip()) {
+                    Ok(inside) => inside,
+                    Err(problem) => {
+                        tokio::spawn(crowd.clone().turn_away(stream, problem));
+                        continue;
+                    }
                 };
-                let peer = node.rates.by_address().then_some(Peer(peer));
                 // Out of this runtime's reactor; `serve` puts it into its own.
                 let Ok(stream) = stream.into_std() else { continue };
-                let served = serve(stream, peer, graceful.watcher(), limits, node.clone(), handler);
+                let served = serve(stream, peer.ip(), graceful.watcher(), limits, node.clone(), handler);
                 runtime().spawn(async move {
                     served.await;
                     drop(inside);
@@ -111,24 +113,21 @@ pub(super) async fn accept<H, F>(
 
 async fn serve<H, F>(
     stream: std::net::TcpStream,
-    peer: Option<Peer>,
+    peer: IpAddr,
     watcher: Watcher,
     limits: Limits,
     node: Arc<Node>,
     handler: H,
 ) where
-    H: Fn(Arc<Node>, Request<Incoming>) -> F + Copy + Send + 'static,
+    H: Fn(Arc<Node>, IpAddr, Request<Incoming>) -> F + Copy + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     let phase = Arc::new(Phase::default());
     let busy = phase.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         busy.set(BUSY);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
-        }
-        let (phase, answer) = (busy.clone(), handler(node.clone(), request));
+        let (phase, answer) = (busy.clone(), handler(node.clone(), peer, request));
         async move {
             let reply = answer.await;
             // A stream lasts until it ends, and its connection ends with it.

@@ -1,6 +1,7 @@
-//! How many connections a listener has open, and how one too many is turned away.
+//! How many connections a listener has open, and how one too many, of all or of one address, is turned away.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,6 +16,11 @@ use tokio::{
     sync::Semaphore,
 };
 
+use crate::{
+    admission::{Caller, Limit, Share, Shares},
+    metrics::Metrics,
+};
+
 /// Connections being told at once; beyond, they are cut without a word.
 const TOLD: usize = 256;
 /// How long one that was told may take to leave.
@@ -23,38 +29,56 @@ const LEAVE: Duration = Duration::from_secs(1);
 pub(crate) struct Crowd {
     most: usize,
     open: AtomicUsize,
+    peers: Shares,
     telling: Semaphore,
+    metrics: Arc<Metrics>,
 }
 
 /// One of the connections; gives its place back when it ends.
-pub(super) struct Inside(Arc<Crowd>);
+pub(super) struct Inside {
+    crowd: Arc<Crowd>,
+    /// None where nobody counts by address.
+    _share: Option<Share>,
+}
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.crowd.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Crowd {
-    pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, open: AtomicUsize::new(0), telling: Semaphore::new(TOLD) })
+    /// `per_peer`: of these, those of one address; 0: no such limit.
+    pub(crate) fn new(most: usize, per_peer: usize, metrics: Arc<Metrics>) -> Arc<Self> {
+        let right = |most| format!("one address may have {most} connections open here; keep one and use it again");
+        let peers = Shares::new(Limit::new("connections", per_peer, right, metrics.clone()));
+        Arc::new(Self { most, open: AtomicUsize::new(0), peers, telling: Semaphore::new(TOLD), metrics })
     }
 
     pub(crate) fn len(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// A place, if there is one.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Inside> {
-        let inside = Inside(self.clone());
-        (self.open.fetch_add(1, Ordering::Relaxed) < self.most).then_some(inside)
+    /// A place.
+    ///
+    /// # Errors
+    /// Why there is none, for [`Self::turn_away`].
+    pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Inside, Problem> {
+        let share = self.peers.limited().then(|| self.peers.take(Caller::address(peer))).transpose();
+        let share = share.inspect_err(|_| self.metrics.connection_refused())?;
+        let before = self.open.fetch_add(1, Ordering::Relaxed);
+        let inside = Inside { crowd: self.clone(), _share: share };
+        if before < self.most {
+            return Ok(inside);
+        }
+        self.metrics.connection_refused();
+        Err(Problem::new(Code::Overloaded, "too many connections; keep one and use it again"))
     }
 
     /// Answers without reading, then waits for the caller to close: to close first, with a request
     /// unread, would take the answer back.
-    pub(super) async fn turn_away(self: Arc<Self>, mut stream: TcpStream) {
+    pub(super) async fn turn_away(self: Arc<Self>, mut stream: TcpStream, problem: Problem) {
         let Ok(_telling) = self.telling.try_acquire() else { return };
-        let problem = Problem::new(Code::Overloaded, "too many connections; keep one and use it again");
         let told = async {
             stream.write_all(&problem.to_answer()).await?;
             stream.shutdown().await?;

@@ -6,12 +6,13 @@ use std::{
 };
 
 use onhand_rules::{Announcements, Rules};
+use onhand_wire::host::Hosts;
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::{Background, StartError, crowd::Crowd};
 use crate::{
     Auth, Config, Feed,
-    admission::{Queue, RateLimits, Shared},
+    admission::{Limit, Queue, RateLimits, Shared, Shares},
     audit::{self, Auditor},
     cache::{
         Cache, Deps, Intake,
@@ -43,7 +44,7 @@ pub(super) fn start(
     let position = Arc::new(Position::default());
     let origin = Arc::new(Origin::new(config, metrics.clone())?);
     let recent = Arc::new(Recent::new(config.recent.entries));
-    let l1 = Arc::new(L1::new(config.cache.entries, recent.clone()));
+    let l1 = Arc::new(L1::new(&config.cache, recent.clone()));
     let stop = Stop::default();
     let second = second_tier(config, &feed, &position, &recent, &metrics, &stop)?;
     let (tier, fills) = second.unzip();
@@ -82,12 +83,15 @@ pub(super) fn start(
         region: config.region.clone(),
         auth,
         rates,
+        trusted_proxies: config.limits.trusted_proxies,
+        management_hosts: Hosts::new(&config.management_hosts, "edge.management_hosts"),
         queue: Queue::new(config.limits.queue, config.limits.queue_time.0, super::workers::threads(config.threads)),
-        crowd: Crowd::new(config.http.max_connections),
+        crowd: Crowd::new(config.http.max_connections, config.http.max_connections_per_peer, metrics.clone()),
         cors: Cors::new(&config.http.cors_origins),
         rules,
         cache,
-        streams: Streams::new(config.streams),
+        streams: Streams::new(config.streams, config.limits.streams_per_caller, metrics.clone()),
+        reservation_lookups: reservation_lookups(config, &metrics),
         topology,
         freshness,
         origin,
@@ -154,4 +158,11 @@ fn second_tier(
     };
     writer.start(stop.clone())?;
     Ok(Some(L2::new(Redis::new(&config.redis)?, &config.redis, position.clone(), recent.clone(), metrics.clone())))
+}
+
+/// What one caller may have waiting of the lookups that leave a reservation out.
+fn reservation_lookups(config: &Config, metrics: &Arc<Metrics>) -> Shares {
+    let right = |most| format!("reservation: one caller may have {most} such lookups waiting here; try again");
+    let most = config.limits.reservation_lookups_per_caller;
+    Shares::new(Limit::new("reservation_lookups", most, right, metrics.clone()))
 }

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
-use crate::world::World;
+use crate::world::{ELSEWHERE, World};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -38,21 +38,33 @@ pub struct Events {
 
 impl World {
     pub async fn stream(&self, path: &str, headers: &[(&str, &str)]) -> Events {
-        self.open(path, headers, None).await.expect("a stream begins")
+        self.open(path, headers, |_| {}).await.expect("a stream begins")
     }
 
     /// The system keeps little for this reader.
     pub async fn narrow_stream(&self, path: &str) -> Events {
-        self.open(path, &[], Some(4096)).await.expect("a stream begins")
+        let narrow = |socket: &TcpSocket| socket.set_recv_buffer_size(4096).unwrap();
+        self.open(path, &[], narrow).await.expect("a stream begins")
+    }
+
+    /// Of another caller, from another address.
+    pub async fn stream_elsewhere(&self, path: &str) -> Events {
+        let bound = |socket: &TcpSocket| socket.bind((ELSEWHERE, 0).into()).unwrap();
+        self.open(path, &[], bound).await.expect("a stream begins")
     }
 
     pub async fn opens(&self, path: &str) -> bool {
-        self.open(path, &[], None).await.is_ok()
+        self.open(path, &[], |_| {}).await.is_ok()
     }
 
-    async fn open(&self, path: &str, headers: &[(&str, &str)], buffer: Option<u32>) -> Result<Events, StatusCode> {
+    async fn open(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        prepare: impl FnOnce(&TcpSocket),
+    ) -> Result<Events, StatusCode> {
         let socket = TcpSocket::new_v4().unwrap();
-        buffer.into_iter().for_each(|bytes| socket.set_recv_buffer_size(bytes).unwrap());
+        prepare(&socket);
         let stream = socket.connect(self.public.trim_start_matches("http://").parse().unwrap()).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);

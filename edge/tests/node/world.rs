@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    net::Ipv4Addr,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -29,13 +30,19 @@ use crate::origin::FakeOrigin;
 
 pub const PARTITIONS: i32 = 2;
 
+/// Where callers come from who are not the one that most tests are.
+pub const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+type HttpClient = Client<HttpConnector, Full<Bytes>>;
+
 pub struct World {
     pub origin: FakeOrigin,
     pub log: MemoryLog,
     pub public: String,
     pub management: String,
     issuer: Issuer,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: HttpClient,
+    elsewhere: HttpClient,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -123,7 +130,10 @@ impl World {
             edge.serve(shutdown).await.unwrap();
         });
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { origin, log, public, management, issuer, client, stop: Some(stop), serving }
+        let mut connector = HttpConnector::new();
+        connector.set_local_address(Some(ELSEWHERE.into()));
+        let elsewhere = Client::builder(TokioExecutor::new()).build(connector);
+        Self { origin, log, public, management, issuer, client, elsewhere, stop: Some(stop), serving }
     }
 
     /// Begins to shut down.
@@ -211,8 +221,25 @@ impl World {
         self.try_call(method, path, headers, body).await.unwrap()
     }
 
+    /// For calls whose connection the node may close.
     pub async fn try_call(
         &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, hyper_util::client::legacy::Error> {
+        self.call_by(&self.client, method, path, headers, body).await
+    }
+
+    /// A lookup by another caller, from another address.
+    pub async fn get_elsewhere(&self, path: &str) -> Answer {
+        self.call_by(&self.elsewhere, Method::GET, path, &[], "").await.unwrap()
+    }
+
+    async fn call_by(
+        &self,
+        client: &HttpClient,
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
@@ -224,7 +251,7 @@ impl World {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
-        let (head, body) = self.client.request(request).await?.into_parts();
+        let (head, body) = client.request(request).await?.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Ok(Answer { status: head.status, headers: head.headers, text: String::from_utf8(body.to_vec()).unwrap() })
     }

@@ -66,11 +66,6 @@ fn query(mut params: Params) -> Result<ProductQuery, Problem> {
     };
     params.end()?;
     query.after.iter().try_for_each(|after| check_text("cursor", after))?;
-    query.brand.iter().try_for_each(|brand| check_text("brand", brand))?;
-    query.attributes.iter().try_for_each(|(name, text)| {
-        let field = format!("attr.{}", name.replace('\0', ""));
-        check_text(&field, name).and_then(|()| check_text(&field, text))
-    })?;
     Ok(query)
 }
 
@@ -87,7 +82,8 @@ fn attributes(params: &mut Params) -> Result<Vec<(String, String)>, Problem> {
         check_text("attr", name)?;
         check_text(&format!("attr.{name}"), value)?;
     }
-    Ok(attributes)
+    let Some((beyond, _)) = attributes.get(limits::SEARCH_ATTRIBUTES) else { return Ok(attributes) };
+    Err(Problem::field(&format!("attr.{beyond}"), format!("at most {} attributes", limits::SEARCH_ATTRIBUTES)))
 }
 
 fn price(params: &mut Params, name: &str) -> Result<Option<i64>, Problem> {

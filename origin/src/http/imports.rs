@@ -1,11 +1,12 @@
 //! Imports: the body is streamed, whatever its length.
 
 use axum::{
+    body::HttpBody,
     extract::{Request, State},
     http::request::Parts,
 };
 use futures_util::TryStreamExt;
-use onhand_wire::{Problem, auth::Scope, request::unsupported_media_type};
+use onhand_wire::{Code, Problem, auth::Scope, request::unsupported_media_type};
 
 use super::{
     Reply, Shared,
@@ -15,7 +16,7 @@ use super::{
     write,
 };
 use crate::command::{Answer, Ask, Command};
-use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, receive};
+use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, drop_the_rest, receive};
 
 pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
@@ -37,7 +38,13 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
         correlation: write::correlation(&parts),
     };
     let begun = context.begin(&parts, claims, b"").await?;
-    let file = receive(body.into_data_stream().map_err(|error| broke_off(&error))).await?;
+    let declared = body.size_hint().lower();
+    let body = body.into_data_stream().map_err(|error| broke_off(&error));
+    let Ok(_importing) = context.importing.try_acquire() else {
+        drop_the_rest(body).await;
+        return Err(crowded(context.imports.at_once).into());
+    };
+    let file = receive(body, declared, context.imports.max_bytes).await?;
     let staged = Staged::check(file, format, options, &context.store).await?;
     // From here on the key is this import's: another call with it is refused, and this one again goes on. Its rows
     // are settled by keys of their own.
@@ -51,6 +58,11 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let (body, replayed) = (report.shown().to_string(), report.replayed);
     let answer = Answer { status: 200, body, replayed, committed_at, stocks: Vec::new() };
     Ok(whole::respond(answer, &caller.correlation))
+}
+
+fn crowded(at_once: usize) -> Problem {
+    let detail = format!("{at_once} imports are under way here, as many as may be; try again when one has ended");
+    Problem::new(Code::Overloaded, detail).with("limit", at_once)
 }
 
 fn options(parts: &Parts) -> Result<Options, Problem> {

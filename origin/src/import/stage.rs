@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use onhand_wire::{Code, Problem, limits};
+use onhand_wire::{Code, Problem, limits, setting::Size};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
@@ -33,12 +33,26 @@ pub(super) fn failed(error: impl std::fmt::Display) -> Problem {
     Problem::new(Code::Internal, "the file could not be staged; nothing was applied")
 }
 
-/// Writes the stream to a temporary file, gone with its handle; and what its content is.
-pub async fn receive(mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin) -> Result<(File, Digest), Problem> {
+/// Writes the stream, of at most so many bytes, to a temporary file, gone with its handle; and what its
+/// content is. `declared`: the length that the caller named, 0 if it named none.
+pub async fn receive(
+    mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
+    declared: u64,
+    most: Size,
+) -> Result<(File, Digest), Problem> {
+    if declared > most.0 {
+        drop_the_rest(body).await;
+        return Err(too_large(most));
+    }
     let mut file = tempfile::tempfile().map_err(failed)?;
-    let (mut line, mut content) = (0, Sha256::new());
+    let (mut line, mut left, mut content) = (0, most.0, Sha256::new());
     while let Some(part) = body.next().await {
         let part = part?;
+        let Some(rest) = left.checked_sub(part.len() as u64) else {
+            drop_the_rest(body).await;
+            return Err(too_large(most));
+        };
+        left = rest;
         for piece in part.split_inclusive(|byte| *byte == b'\n') {
             line += piece.len();
             if line > limits::IMPORT_ROW_BYTES {
@@ -56,8 +70,13 @@ pub async fn receive(mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpi
     Ok((file, content.finalize().into()))
 }
 
+fn too_large(most: Size) -> Problem {
+    let detail = format!("body: an import has at most {most} (origin.imports.max_bytes); nothing was applied");
+    Problem::new(Code::TooLarge, detail).with("limit", most.0)
+}
+
 /// So that the caller sees the answer, as far as that is worth it.
-async fn drop_the_rest<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
+pub async fn drop_the_rest<E>(mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) {
     let mut dropped = 0;
     while let Some(Ok(part)) = body.next().await {
         dropped += part.len();

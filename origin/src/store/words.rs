@@ -1,6 +1,6 @@
 //! The words of product search: what an item is found by, and what a query looks for.
 
-use onhand_wire::{Item, Problem, request::check_text};
+use onhand_wire::{Item, Problem, limits, request::check_text};
 
 /// Before each of an item's words in [`search_text`]. No name or SKU contains it.
 pub(super) const BEFORE: char = '\u{1}';
@@ -14,7 +14,11 @@ fn fold(text: &str) -> String {
 /// The words of a query: each must be a prefix of the SKU or of a word of name or brand.
 pub(crate) fn of_query(q: &str) -> Result<Vec<String>, Problem> {
     check_text("q", q)?;
-    Ok(fold(q).split_whitespace().map(str::to_owned).collect())
+    let words: Vec<String> = fold(q).split_whitespace().map(str::to_owned).collect();
+    if words.len() > limits::SEARCH_WORDS {
+        return Err(Problem::field("q", format!("at most {} words", limits::SEARCH_WORDS)));
+    }
+    Ok(words)
 }
 
 /// The SKU whole; of name and brand what stands between spaces, and each run of letters and
@@ -51,9 +55,10 @@ mod tests {
     }
 
     #[test]
-    fn long_queries_and_control_characters_are_refused() {
+    fn many_words_long_queries_and_control_characters_are_refused() {
         assert!(of_query(&"x".repeat(512)).is_ok() && of_query("  ").unwrap().is_empty());
-        for bad in ["x".repeat(513).as_str(), "a\0b", "a\u{1}b"] {
+        assert_eq!(of_query(&"x ".repeat(limits::SEARCH_WORDS)).unwrap().len(), limits::SEARCH_WORDS);
+        for bad in ["x ".repeat(limits::SEARCH_WORDS + 1).as_str(), "x".repeat(513).as_str(), "a\0b", "a\u{1}b"] {
             assert_eq!(of_query(bad).unwrap_err().members["field"], "q");
         }
     }

@@ -34,6 +34,8 @@ pub mod actuator;
 pub mod session;
 pub mod auth;
 pub mod trace;
+pub mod host;
+pub mod share;
 pub mod setting;
 #[cfg(feature = "openapi")]
 pub mod schema;

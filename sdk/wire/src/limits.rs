@@ -32,7 +32,11 @@ pub const TEXT_BYTES: usize = 512;
 pub const AMOUNT: i64 = 1_000_000_000_000;
 /// Most attributes on an item.
 pub const ATTRIBUTES: usize = 64;
-/// Largest body that is read, in bytes (imports are streamed and have no limit).
+/// Most `attr.` filters of one product search.
+pub const SEARCH_ATTRIBUTES: usize = 16;
+/// Most words in the `q` of a product search.
+pub const SEARCH_WORDS: usize = 16;
+/// Largest body that is read, in bytes (imports are streamed, up to `origin.imports.max_bytes`).
 pub const BODY_BYTES: usize = 1 << 20;
 /// Largest body of a release that is pushed, in bytes: a component of 40 MiB in base64, and what is beside it.
 pub const RELEASE_BYTES: usize = 64 << 20;

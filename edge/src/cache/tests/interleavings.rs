@@ -1,6 +1,7 @@
 //! Every way a fact can come in, in random order, against a model of the origin, the log, Redis and
 //! another edge: a node never shows a lower version than it has shown, nor one that its `as_of`
-//! promises to be past.
+//! promises to be past. One of the SKUs is created on the way: it begins as a name that is no SKU's, which is
+//! version 0, and must not be shown as that once it is there.
 
 use proptest::prelude::*;
 
@@ -97,7 +98,7 @@ impl World {
         Self {
             tiers: Tiers::new(recent, 1),
             clock: 1,
-            truth: [1; 3],
+            truth: [0, 1, 1],
             acknowledged: Vec::new(),
             unpublished: Vec::new(),
             log: Vec::new(),
@@ -139,10 +140,11 @@ impl World {
             }
             Step::Evict(sku) => self.tiers.l1.evict(&super::sku(SKUS[sku])),
             Step::L2Write => self.l2_write(),
+            Step::L2ForeignFill(sku) if self.truth[sku] == 0 => {} // nobody fills what is not there
             Step::L2ForeignFill(sku) => self.hashes[sku] = self.hashes[sku].max(Some(self.truth[sku])),
             Step::L2FillBegins(sku) => {
                 let position = self.next;
-                if let Some(version) = self.tiers.held(SKUS[sku]) {
+                if let Some(version) = self.tiers.held(SKUS[sku]).filter(|version| *version > 0) {
                     self.fills.push((sku, position, version));
                 }
             }
@@ -165,6 +167,7 @@ impl World {
                     self.land(read);
                 }
             }
+            Step::Written(sku) if self.truth[sku] == 0 => {} // no hold of it is possible
             Step::Written(sku) => {
                 self.commit(sku);
                 let written = Stock { item: None, facts: vec![fact(SKUS[sku], self.truth[sku])] };
@@ -193,6 +196,7 @@ impl World {
     fn deliver(&mut self) {
         let Some(record) = self.log.get(self.next).copied() else { return };
         match record {
+            Record::Fact(sku, 1) => self.tiers.create(self.next as i64, SKUS[sku]),
             Record::Fact(sku, version) => self.tiers.feed(self.next as i64, SKUS[sku], version),
             Record::Watermark(t) => {
                 self.as_of = self.as_of.max(t);

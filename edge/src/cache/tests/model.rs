@@ -6,7 +6,8 @@
 //! position moves; a watermark moves `as_of`, then loaded facts leave `recent`; a load is sent, read
 //! and landed; L2's offset is read before its hash. A pause is any of them waiting for all the others.
 //!
-//! One SKU is watched; records of another push it out of a `recent` that holds one or two. After every
+//! One SKU is watched, from before it is created where the model begins at version 0: L1 then may hold that
+//! there is no such SKU, which leaves with an eviction as everything does. Records of another push it out of a `recent` that holds one or two. After every
 //! step L1 must hold no less than it ever showed (invariant 3) and no less than what `as_of` promises
 //! (invariant 4). Without the join with `recent`, the checker must find how that fails.
 
@@ -58,6 +59,8 @@ enum Step {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Record {
+    /// The item itself, which shows nothing yet.
+    Created,
     Fact(u64),
     Other,
     /// Every change up to this version was acknowledged before it.
@@ -158,6 +161,8 @@ fn moment(version: u64) -> Timestamp {
 
 struct FillRace {
     recent: usize,
+    /// The version that there is at first; 0: the SKU has yet to be created.
+    begins: u64,
     /// Without it, loaded facts are put in as they come.
     fence: bool,
     left: Left,
@@ -175,7 +180,7 @@ impl FillRace {
             filled.join(held.unwrap_or_default());
             filled
         };
-        state.held = filled.fact("eu-1").map(|fact| fact.version.seq());
+        state.held = Some(version(&filled));
         state.held
     }
 
@@ -231,6 +236,9 @@ impl FillRace {
 impl State {
     fn relay(&mut self) -> Option<()> {
         self.left.relays = self.left.relays.checked_sub(1)?;
+        if self.published == 0 && self.truth > 0 {
+            self.log.push(Record::Created);
+        }
         if self.published < self.truth {
             self.log.push(Record::Fact(self.truth));
         }
@@ -265,6 +273,7 @@ impl State {
         self.taken = true;
         let offset = self.next as i64;
         match self.log[self.next] {
+            Record::Created => self.recent.feed(0, offset, News::Item(item(SKU))),
             Record::Fact(version) => self.recent.feed(0, offset, News::Fact(fact(SKU, version))),
             Record::Other => self.recent.feed(0, offset, News::Fact(fact(OTHER, 1))),
             Record::Mark(version) => self.as_of = self.as_of.max(version),
@@ -275,7 +284,7 @@ impl State {
     fn finish(&mut self) -> Option<u64> {
         match self.log[self.next] {
             Record::Fact(version) => self.held = self.held.map(|held| held.max(version)), // `L1::feed`
-            Record::Other => {}
+            Record::Other | Record::Created => {}
             Record::Mark(_) => self.recent.passed(moment(self.as_of)),
         }
         self.taken = false;
@@ -293,7 +302,7 @@ impl State {
             }
             Step::ForeignFill => {
                 self.left.l2_fills = self.left.l2_fills.checked_sub(1)?;
-                self.hash = self.hash.max(Some(self.truth));
+                self.hash = self.hash.max(Some(self.truth).filter(|version| *version > 0));
             }
             Step::Expire => {
                 self.left.expiries = self.left.expiries.checked_sub(1)?;
@@ -301,7 +310,7 @@ impl State {
             }
             Step::FillBegins => {
                 self.left.l2_fills = self.left.l2_fills.checked_sub(1)?;
-                self.fill = Some((self.next, self.held?));
+                self.fill = Some((self.next, self.held.filter(|version| *version > 0)?));
             }
             Step::FillLands => {
                 let (position, version) = self.fill.take()?;
@@ -332,8 +341,8 @@ impl Model for FillRace {
         let state = State {
             recent: tiers.recent,
             held: None,
-            truth: 1,
-            published: 1,
+            truth: self.begins,
+            published: self.begins,
             log: Vec::new(),
             next: 0,
             taken: false,
@@ -403,7 +412,7 @@ fn second_tier(recent: usize) -> Left {
 #[test]
 fn no_order_of_loads_goes_back_or_below_as_of() {
     for recent in [1, 2] {
-        let checked = check("loads", FillRace { recent, fence: true, left: loads(recent) });
+        let checked = check("loads", FillRace { recent, begins: 1, fence: true, left: loads(recent) });
         checked.assert_no_discovery("nothing goes back, nothing is below its as_of");
         checked.assert_any_discovery("the feed overtakes a load");
     }
@@ -412,17 +421,36 @@ fn no_order_of_loads_goes_back_or_below_as_of() {
 #[test]
 fn no_order_with_the_second_tier_goes_back_or_below_as_of() {
     for recent in [1, 2] {
-        let checked = check("second tier", FillRace { recent, fence: true, left: second_tier(recent) });
+        let checked = check("second tier", FillRace { recent, begins: 1, fence: true, left: second_tier(recent) });
         checked.assert_no_discovery("nothing goes back, nothing is below its as_of");
         checked.assert_any_discovery("L2 answers");
     }
+}
+
+/// What a load found before the SKU was created must never hide it.
+#[test]
+fn no_order_hides_a_sku_that_was_created() {
+    for recent in [1, 2] {
+        for left in [loads(recent), second_tier(recent)] {
+            let checked = check("creation", FillRace { recent, begins: 0, fence: true, left });
+            checked.assert_no_discovery("nothing goes back, nothing is below its as_of");
+            checked.assert_any_discovery("the feed overtakes a load");
+        }
+    }
+}
+
+#[test]
+fn without_the_fence_a_created_sku_is_hidden() {
+    let left = Left { commits: 1, relays: 1, loads: 1, evictions: 1, ..NONE };
+    let checked = FillRace { recent: 2, begins: 0, fence: false, left }.checker().spawn_bfs().join();
+    checked.assert_any_discovery("nothing goes back, nothing is below its as_of");
 }
 
 /// The model can fail: without the join with `recent` the checker finds the race.
 #[test]
 fn without_the_fence_the_race_is_found() {
     let left = Left { commits: 1, relays: 1, loads: 1, ..NONE };
-    let checked = FillRace { recent: 2, fence: false, left }.checker().spawn_bfs().join();
+    let checked = FillRace { recent: 2, begins: 1, fence: false, left }.checker().spawn_bfs().join();
     let path = checked.assert_any_discovery("nothing goes back, nothing is below its as_of");
     let steps = path.into_actions();
     eprintln!("the race: {steps:?}");

@@ -63,12 +63,12 @@ fn a_read_of_l2_counts_only_from_where_recent_is_complete() {
     let tiers = Tiers::new(2, 1);
     let l2 = |offset, as_of| Source::L2 { partition: 0, offset, as_of: at(as_of) };
     tiers.feed(0, "a", 2);
-    tiers.feed(1, "b", 1);
+    tiers.feed(1, "b", 2);
     tiers.feed(2, "c", 1); // pushes out a, at offset 0
     assert!(!tiers.recent.reaches_back(l2(0, 0)));
     assert!(tiers.recent.reaches_back(l2(1, 0)));
     assert!(!tiers.recent.reaches_back(Source::L2 { partition: 1, offset: 9, as_of: at(0) }), "no such partition");
-    assert_eq!(tiers.fill("b", 0, l2(1, 0), 10), Some(1), "joined with what came since");
+    assert_eq!(tiers.fill("b", 1, l2(1, 0), 10), Some(2), "joined with what came since");
 }
 
 #[test]
@@ -113,6 +113,104 @@ fn an_unknown_sku_becomes_known_through_the_feed() {
     assert!(!entry.stock.known());
     tiers.intake.apply(0, 0, News::Item(item("new")));
     assert!(tiers.l1.get("new").unwrap().stock.known());
+}
+
+/// The load found no such SKU; the item is created while the answer travels, and the answer comes last.
+#[test]
+fn a_load_that_found_no_such_sku_does_not_hide_one_created_since() {
+    let tiers = Tiers::new(100, 1);
+    let load = tiers.began();
+    tiers.create(0, "a");
+    assert_eq!(tiers.fill("a", 0, load, 10), Some(1));
+    assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(1), (1, 0)));
+    // The item is evicted, and the load was made twice: still it is there.
+    let late = tiers.began();
+    tiers.l1.evict(&sku("a"));
+    assert_eq!(tiers.fill("a", 0, late, 10), Some(1), "the feed has not been forgotten");
+}
+
+/// A load that began before `recent` goes back to says nothing, whatever it found.
+#[test]
+fn a_load_that_found_no_such_sku_is_made_again_when_recent_has_moved_on() {
+    let tiers = Tiers::new(1, 1);
+    let load = tiers.began();
+    tiers.create(0, "a");
+    tiers.feed(1, "b", 1); // pushes out a
+    assert_eq!(tiers.fill("a", 0, load, 10), None);
+}
+
+/// It is known at once, and no longer among the names that are no SKU's; deleted, it goes back there.
+#[test]
+fn what_is_created_and_deleted_changes_places() {
+    let tiers = Tiers::new(100, 1);
+    assert_eq!(tiers.fill("a", 0, tiers.began(), 10), Some(0));
+    assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(0), (0, 1)));
+    tiers.create(0, "a");
+    assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(1), (1, 0)));
+    let deleted = Item { deleted: true, version: Version::new(1, 2), ..item("a") };
+    tiers.intake.apply(0, 1, News::Item(deleted));
+    assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(0), (0, 1)));
+    tiers.intake.apply(0, 2, News::Item(Item { version: Version::new(1, 3), ..item("a") }));
+    assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(1), (1, 0)));
+}
+
+/// Neither from L1 nor from what loads under way need.
+#[test]
+fn names_that_are_made_up_push_out_nothing() {
+    let config = CacheConfig { entries: 100, unknown_entries: 50, ..CacheConfig::default() };
+    let recent = Arc::new(Recent::new(100));
+    let l1 = L1::new(&config, recent.clone());
+    let began = || Source::Origin { began: recent.tick() };
+    let load = began();
+    for number in 0..100 {
+        let name = format!("sku-{number}");
+        l1.fill(&sku(&name), stock(&name, 1), began(), at(10)).unwrap();
+    }
+    for number in 0..10_000 {
+        l1.fill(&sku(&format!("none-{number}")), Stock::default(), began(), at(10)).unwrap();
+    }
+    let (known, unknown) = l1.len_now();
+    assert!(known == 100 && unknown <= 50, "{known} SKUs and {unknown} names");
+    assert!((0..100).all(|number| l1.get(&format!("sku-{number}")).is_some()));
+    assert!(recent.len() == 100 && recent.reaches_back(load), "loads under way count as before");
+}
+
+/// Readers of a SKU that is created, and forgotten by L1 again and again, while slow loads that found nothing land.
+#[test]
+fn under_threads_no_reader_misses_a_sku_that_was_there() {
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+    for _ in 0..200 {
+        let tiers = Tiers::new(100, 1);
+        let (truth, over, applied) = (AtomicU64::new(0), AtomicBool::new(false), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !over.load(SeqCst) {
+                        let load = tiers.began();
+                        let read = truth.load(SeqCst);
+                        std::thread::yield_now();
+                        tiers.fill("a", read, load, read);
+                    }
+                });
+            }
+            scope.spawn(|| {
+                while !over.load(SeqCst) {
+                    let there = applied.load(SeqCst);
+                    let shown = tiers.held("a");
+                    assert!(!there || shown != Some(0), "it was there already");
+                    tiers.l1.evict(&sku("a"));
+                }
+            });
+            std::thread::yield_now();
+            truth.store(1, SeqCst);
+            tiers.create(0, "a");
+            applied.store(true, SeqCst);
+            for _ in 0..20 {
+                std::thread::yield_now();
+            }
+            over.store(true, SeqCst);
+        });
+    }
 }
 
 /// The same with threads: a feed, loads that take a while, evictions, and readers, each with what it

@@ -161,7 +161,7 @@ impl Reader {
         self.generation = None;
         let Some(as_of) = self.node.freshness.as_of() else { return };
         let need = Need { as_of: as_of.t, ..Need::default() };
-        if let Ok(loaded) = self.node.cache.all(&self.wanted.skus, &need).await {
+        if let Ok(loaded) = self.node.cache.all(&self.wanted.skus, &need, || self.place.caller().clone()).await {
             self.seed(&loaded, generation);
         }
     }

@@ -55,17 +55,26 @@ fn search() -> Call {
     let price = || whole(0, limits::AMOUNT as usize);
     let named = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^attr[.]")).build();
     let attributes = ObjectBuilder::new().schema_type(Type::Object).property_names(Some(Schema::Object(named)));
+    let attributes = attributes.max_properties(Some(limits::SEARCH_ATTRIBUTES));
+    let letter = r"[^\x00-\x20\x7f-\x9f]";
+    let words = format!("^ *({letter}+ +){{0,{}}}{letter}*$", limits::SEARCH_WORDS - 1);
+    let words =
+        ObjectBuilder::new().schema_type(Type::String).max_length(Some(limits::TEXT_BYTES)).pattern(Some(words));
+    let said = format!(
+        "Every word a case-insensitive prefix of the SKU or of a word of name or brand; at most {} words.",
+        limits::SEARCH_WORDS
+    );
     let attributes = ParameterBuilder::new()
         .name("attributes")
         .parameter_in(ParameterIn::Query)
         .style(Some(ParameterStyle::Form))
         .explode(Some(true))
-        .description(Some("`attr.NAME=`: attributes that the item has, each in full."))
+        .description(Some("`attr.NAME=`: attributes that the item has, each in full; at most 16."))
         .schema(Some(attributes.additional_properties(Some(Schema::Object(text())))));
     let call = call(TAG, Get, "/inventory/products", "searchItems").needs(Scope::Storefront);
     let call = call
         .says("Search items", "Prices in minor units, inclusive.")
-        .query("q", "Every word a case-insensitive prefix of the SKU or of a word of name or brand.", text())
+        .query("q", &said, words)
         .query("brand", "In full.", text())
         .takes(attributes.build())
         .query("min_price", "", price())

@@ -23,6 +23,10 @@ pub struct HttpConfig {
     /// a new one is answered 503 overloaded and closed. The process needs a few thousand file
     /// descriptors more than this (`ulimit -n`).
     pub max_connections: usize,
+    /// Of these, how many one address may have open (an IPv6 address counts for its /64); beyond, a new
+    /// one is answered 429 rate_limited and closed. Callers behind one proxy count as one address, and so
+    /// does an edge. 0: no limit.
+    pub max_connections_per_peer: usize,
 }
 
 impl Default for HttpConfig {
@@ -34,6 +38,7 @@ impl Default for HttpConfig {
             max_header_size: Size(64 << 10),
             max_headers: 100,
             max_connections: 16_384,
+            max_connections_per_peer: 0,
         }
     }
 }

@@ -1,0 +1,154 @@
+//! For which SKUs callers wait, each counted once for each caller, however many of its requests wait for it.
+//!
+//! So ten thousand shoppers behind one address may want the same cold SKU, and nobody takes the places of
+//! others by asking for one again and again. That a name turns out to be no SKU's makes no difference.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use onhand_wire::{Problem, Sku};
+
+use super::{Caller, shares::Limit};
+
+pub(crate) struct Misses {
+    /// Of all callers together.
+    most: usize,
+    share: Limit,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    /// Of all callers.
+    skus: usize,
+    /// How many requests wait for each. None: the node waits for itself.
+    callers: HashMap<Option<Caller>, HashMap<Sku, usize>>,
+}
+
+/// Why somebody may not wait.
+pub(crate) enum Refused {
+    /// All places are taken.
+    Crowded,
+    /// The caller's own share is.
+    BeyondShare(Problem),
+}
+
+/// The places of one request; dropped, they are free again.
+pub(crate) struct Waiting {
+    of: Arc<Misses>,
+    caller: Option<Caller>,
+    skus: Vec<Sku>,
+}
+
+impl Misses {
+    pub(crate) fn new(most: usize, share: Limit) -> Arc<Self> {
+        Arc::new(Self { most, share, held: Mutex::default() })
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many places are taken.
+    pub(crate) fn len(&self) -> usize {
+        self.held().skus
+    }
+
+    /// Places for all of `skus`, or for none of them. The node itself has no share, only the places of all.
+    pub(crate) fn wait(self: &Arc<Self>, caller: Option<Caller>, skus: &[Sku]) -> Result<Waiting, Refused> {
+        let mut held = self.held();
+        let (own, all) = held.add(&caller, skus);
+        let beyond = caller.as_ref().filter(|_| self.share.most > 0 && own > self.share.most);
+        if beyond.is_none() && all <= self.most {
+            drop(held);
+            return Ok(Waiting { of: self.clone(), caller, skus: skus.to_vec() });
+        }
+        // Under the same lock: what is refused takes nobody's place, not even for a moment.
+        held.remove(&caller, skus);
+        drop(held);
+        let own_fault = |caller: &Caller| Refused::BeyondShare(self.share.refused(caller.is_address()));
+        Err(beyond.map_or(Refused::Crowded, own_fault))
+    }
+}
+
+impl Held {
+    /// How many the caller then waits for, and how many all do.
+    fn add(&mut self, caller: &Option<Caller>, skus: &[Sku]) -> (usize, usize) {
+        let own = self.callers.entry(caller.clone()).or_default();
+        let before = own.len();
+        for sku in skus {
+            *own.entry(sku.clone()).or_default() += 1;
+        }
+        self.skus += own.len() - before;
+        (own.len(), self.skus)
+    }
+
+    fn remove(&mut self, caller: &Option<Caller>, skus: &[Sku]) {
+        let Some(own) = self.callers.get_mut(caller) else { return };
+        let before = own.len();
+        for sku in skus {
+            let Some(requests) = own.get_mut(sku) else { continue };
+            *requests -= 1;
+            if *requests == 0 {
+                own.remove(sku);
+            }
+        }
+        self.skus -= before - own.len();
+        if own.is_empty() {
+            self.callers.remove(caller);
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.of.held().remove(&self.caller, &self.skus);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn misses(most: usize, share: usize) -> Arc<Misses> {
+        Misses::new(most, Limit::new("misses", share, |most| most.to_string(), Arc::new(Metrics::new())))
+    }
+
+    fn caller(number: u8) -> Option<Caller> {
+        Some(Caller::address([10, 0, 0, number].into()))
+    }
+
+    fn skus(names: std::ops::Range<usize>) -> Vec<Sku> {
+        names.map(|name| Sku::new(&name.to_string()).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_sku_counts_once_for_each_caller_whatever_it_asks() {
+        let misses = misses(10, 3);
+        let first = misses.wait(caller(1), &skus(0..3)).ok().unwrap();
+        let again: Vec<Waiting> = (0..100).map(|_| misses.wait(caller(1), &skus(0..3)).ok().unwrap()).collect();
+        let twice = misses.wait(caller(1), &[skus(0..1), skus(0..1)].concat()).ok().unwrap();
+        assert_eq!(misses.len(), 3);
+        assert!(matches!(misses.wait(caller(1), &skus(2..4)), Err(Refused::BeyondShare(_))));
+        let other = misses.wait(caller(2), &skus(0..3)).ok().unwrap();
+        assert_eq!(misses.len(), 6, "what was refused took nothing");
+        drop((again, twice, first));
+        assert_eq!(misses.len(), 3);
+        drop(other);
+        assert!(misses.held().callers.is_empty(), "who waits for nothing is not remembered");
+    }
+
+    #[test]
+    fn all_together_have_so_many_places() {
+        let misses = misses(4, 3);
+        let _one = misses.wait(caller(1), &skus(0..3)).ok().unwrap();
+        assert!(matches!(misses.wait(caller(2), &skus(0..2)), Err(Refused::Crowded)));
+        assert!(matches!(misses.wait(caller(2), &skus(0..4)), Err(Refused::BeyondShare(_))), "that is its own fault");
+        let _node = misses.wait(None, &skus(0..1)).ok().unwrap();
+        assert!(matches!(misses.wait(None, &skus(1..2)), Err(Refused::Crowded)));
+        assert_eq!(misses.len(), 4);
+    }
+}
