@@ -18,6 +18,7 @@ use crate::{
     release::Source,
     rule::Rule,
     shadow::Shadows,
+    signature::Seal,
     slot::{Out, Set, Slot},
 };
 
@@ -131,8 +132,26 @@ impl Shared {
             }
         }
         let set = Set::of(current.release + 1, slots)?;
+        self.mark(&set)?;
         self.swap(set);
         Ok(())
+    }
+
+    /// Before they are used: what was signed before them is not used again, whatever happens after this.
+    fn mark(&self, set: &Set) -> Result<(), (String, LoadFault)> {
+        let Some(machine) = self.machine.get() else { return Ok(()) };
+        let seal = |rule: &'_ Arc<Rule>| rule.release.seal.clone();
+        let used: Vec<(&str, bool, Seal)> = set
+            .slots
+            .values()
+            .flat_map(|slot| {
+                let full = slot.full.as_ref().and_then(seal).map(|seal| (slot.name.as_str(), false, seal));
+                let next = slot.next.as_ref().and_then(|next| seal(&next.rule));
+                full.into_iter().chain(next.map(|seal| (slot.name.as_str(), true, seal)))
+            })
+            .collect();
+        let fault = |fault| (used.first().map_or_else(String::new, |(rule, ..)| (*rule).to_owned()), fault);
+        machine.source.marks.raise(&used).map_err(fault)
     }
 
     fn swap(&self, set: Set) {
