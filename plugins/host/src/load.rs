@@ -23,6 +23,14 @@ pub struct LoadError {
     pub fault: LoadFault,
 }
 
+impl LoadError {
+    /// Whether it was to run beside a release, and is older than what has been in use: left out, it is missed by nobody.
+    pub(crate) fn is_ended(&self) -> bool {
+        let beside = named(&self.file).is_ok_and(|(_, next)| next);
+        beside && matches!(self.fault, LoadFault::Superseded | LoadFault::Replayed { .. })
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum LoadFault {
     #[error("can't be read: {0}")]

@@ -91,7 +91,8 @@ impl Shared {
         self.look(&self.loading(), false)
     }
 
-    /// Reads the folder, takes in what was pushed, and swaps. `starts`: nothing is used unless all of it can be.
+    /// Reads the folder, takes in what was pushed, and swaps. `starts`: nothing is used unless all of it can be, but for
+    /// what was to run beside and has been ended: that may lie about since.
     ///
     /// # Errors
     /// What can't be used; its rules keep what they have, the others change.
@@ -107,12 +108,16 @@ impl Shared {
         let source = self.source(config).map_err(|fault| vec![fault.of(config.dir.as_ref())])?;
         let files: Vec<_> = found.iter().map(|found| (found.name.clone(), found.file.clone())).collect();
         let Placed { slots, changed, mut errors } = place(source, &self.meter, &current, found);
-        let swaps = if starts { errors.is_empty() } else { changed };
+        let stops = |error: &LoadError| !(starts && error.is_ended());
+        let swaps = if starts { !errors.iter().any(stops) } else { changed };
         if swaps && let Err((name, fault)) = self.swap_to(slots) {
             let file = files.into_iter().find(|(found, _)| *found == name).map(|(_, file)| file);
             errors.push(fault.of(&file.unwrap_or_else(|| PathBuf::from(name))));
         }
         errors.iter().for_each(|error| self.refuse(error));
+        for ended in errors.extract_if(.., |error| !stops(error)) {
+            tracing::error!(error = %ended, "a release that was to run beside another is left out");
+        }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
