@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins plugins-all run token test lint audit fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-hostile
+.PHONY: help setup plugins plugins-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-hostile
 
 TOKENS := target/dev-tokens.json
 
@@ -43,9 +43,14 @@ fuzz: plugins ## Fuzz the loader of rules and the checks of their answers, each 
 	@cargo +nightly fuzz --version >/dev/null 2>&1 || { echo "make fuzz needs a nightly toolchain and cargo-fuzz: rustup toolchain install nightly; cargo install --locked cargo-fuzz"; exit 1; }
 	@plugins/fuzz/run.sh $(or $(FUZZ_SECONDS),300)
 
-audit: ## Licences, sources and bans of every dependency (advisories need the Internet)
+audit: ## Licences, sources and bans of every dependency, and known vulnerabilities where their database can be reached
 	@cargo deny --version >/dev/null 2>&1 || { echo "make audit needs cargo-deny: cargo install --locked cargo-deny"; exit 1; }
 	cargo deny check bans licenses sources
+	@tests/advisories.sh
+
+sbom: ## What the release is made of (CycloneDX, one file for each crate and binary), into target/sbom
+	@cargo cyclonedx --version >/dev/null 2>&1 || { echo "make sbom needs cargo-cyclonedx: cargo install --locked cargo-cyclonedx"; exit 1; }
+	@tests/sbom.sh
 
 demo: setup ## Play a real order stream through 2 edges and 2 origins on real servers
 	cargo build --release --workspace --bins

@@ -26,16 +26,31 @@ debian() {
         [ -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library" ]
 }
 
+# Panics name the source line that they came from. A component goes to other people's machines, so it must not say
+# where it was built. Where several prefixes fit, the last one counts. The same as `onhand plugin build` has, so that
+# both share what they build (plugins/author/src/build/rust.rs).
+without_paths() { # SYSROOT
+    flags=
+    remap() { [ "${#1}" -le 1 ] || flags="$flags${flags:+$unit}--remap-path-prefix=$1=$2"; }
+    unit=$(printf '\037')
+    remap "${HOME:-}" home
+    remap "$target" target
+    remap "${CARGO_HOME:-${HOME:-}/.cargo}" cargo
+    remap "$1/lib/rustlib/src/rust" rust
+    printf %s "$flags"
+}
+
 # The guests' own build folder: another compiler must not evict the host's artefacts.
 guests="--profile guest --target $triple --target-dir $target/guest \
     -p channel-buffer -p nearest-allocation -p tiered-pricing -p hostile --lib --examples"
 if rustup target list --installed 2>/dev/null | grep -qx "$triple"; then
-    cargo build $guests
+    CARGO_ENCODED_RUSTFLAGS=$(without_paths "$(rustc --print sysroot)") cargo build $guests
 elif debian; then
     # Debian has no compiled std for this target, so it is built from source, which stable only
     # allows with RUSTC_BOOTSTRAP.
     env -u RUSTUP_TOOLCHAIN -u CARGO -u RUSTFLAGS RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc \
         CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld \
+        CARGO_ENCODED_RUSTFLAGS="$(without_paths "$(/usr/bin/rustc --print sysroot)")" \
         /usr/bin/cargo build $guests -Zbuild-std=std,panic_abort
 else
     echo "No Rust compiler here builds for WebAssembly. Run one of these, then try again:" >&2

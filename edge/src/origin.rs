@@ -27,7 +27,7 @@ use onhand_wire::{
     Sku,
     auth::Sees,
     bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, MostHeld},
-    release::Release,
+    release::{Manifest, Release},
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -177,10 +177,18 @@ impl Origin {
 
     /// A release of a rule; none if the origin does not have it. It may be large, so it may take its time.
     pub(crate) async fn release(&self, digest: &str) -> Result<Option<Release>, OriginError> {
+        self.of_rules(format!("/internal/api/rules/releases/{digest}")).await
+    }
+
+    /// What is in force of a rule; none if the origin knows of no such rule.
+    pub(crate) async fn manifest(&self, rule: &str) -> Result<Option<Manifest>, OriginError> {
+        self.of_rules(format!("/internal/api/rules/manifests/{rule}")).await
+    }
+
+    async fn of_rules<T: DeserializeOwned>(&self, path: String) -> Result<Option<T>, OriginError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, self.token.header());
         let deadline = Instant::now() + self.timeout.max(RELEASE);
-        let path = format!("/internal/api/rules/releases/{digest}");
         let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
         let answer = self.call(call, Way::Loads, false).await?;
         match answer.status {

@@ -39,7 +39,14 @@ pub mod metrics;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use onhand_rules::{Announcements, Rules};
-use onhand_wire::{actuator::Loggers, auth::Verifier, host::Hosts, memory_log::MemoryLog, setting::HttpConfig};
+use onhand_wire::{
+    actuator::Loggers,
+    auth::Verifier,
+    host::Hosts,
+    memory_log::MemoryLog,
+    release::{Manifest, Release},
+    setting::HttpConfig,
+};
 use tokio::{net::TcpListener, task::JoinSet};
 
 use self::{
@@ -100,9 +107,25 @@ fn start_rules(rules: &Rules, feed: &Feed, store: &Arc<dyn Store>) -> Result<Opt
             (Announced::Memory(log.clone()), Announcements::Memory(log))
         }
     };
-    let (store, runtime) = (store.clone(), tokio::runtime::Handle::current());
-    rules.follow(from, move |digest| runtime.block_on(store.release(digest)).map_err(|error| error.to_string()))?;
+    rules.follow(from, Stored { store: store.clone(), runtime: tokio::runtime::Handle::current() })?;
     Ok(Some(to))
+}
+
+/// An origin follows like any node, but asks its own store.
+struct Stored {
+    store: Arc<dyn Store>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl onhand_rules::Origin for Stored {
+    fn manifest(&self, rule: &str) -> Result<Option<Manifest>, String> {
+        let found = self.runtime.block_on(self.store.manifests(rule, None, 1)).map_err(|error| error.to_string())?;
+        Ok(found.into_iter().next())
+    }
+
+    fn release(&self, digest: &str) -> Result<Option<Release>, String> {
+        self.runtime.block_on(self.store.release(digest)).map_err(|error| error.to_string())
+    }
 }
 
 /// A lane of batches, the relay or the sweeper came to an end by itself.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use onhand_wire::release::{Change, Manifest};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -60,6 +61,19 @@ pub struct Line {
     pub what: String,
     pub detail: Value,
     pub correlation: String,
+}
+
+impl Line {
+    /// Of a release of a rule, pushed or rolled back to.
+    pub(crate) fn of_release(manifest: &Manifest) -> Self {
+        let kind = match manifest.change {
+            Change::Push => Kind::RulePushed,
+            Change::Rollback => Kind::RuleRolledBack,
+        };
+        let (actor, correlation) = (manifest.actor.clone(), manifest.correlation.clone());
+        let detail = json!({"seq": manifest.seq, "full": manifest.full, "next": manifest.next});
+        Self { actor, kind, what: manifest.rule.clone(), detail, correlation }
+    }
 }
 
 /// A line as it stands.

@@ -16,9 +16,11 @@ struct Tried(&'static str, Result<String, String>);
 pub(super) async fn run(config: Config) -> Done {
     let mut tried = vec![Tried("configuration", Ok("valid".to_owned()))];
     tried.push(Tried("auth", keys::probe(&config.auth).await));
-    if !config.rules.dir.is_empty() {
-        let rules = Rules::load(&config.rules).map(|rules| format!("{} loaded", rules.names().len()));
-        tried.push(Tried("rules.dir", rules.map_err(|error| error.to_string())));
+    if !config.rules.dir.is_empty() || !config.rules.trusted_keys.is_empty() {
+        // The nodes' own marks are left as they are.
+        let looked = onhand_rules::Config { looks_only: true, ..config.rules.clone() };
+        let rules = Rules::load(&looked).map(|rules| format!("{} loaded", rules.names().len()));
+        tried.push(Tried("rules", rules.map_err(|error| error.to_string())));
     }
     if !config.origin.database.url.is_empty() {
         tried.push(Tried("origin.database", database(&config).await));

@@ -3,7 +3,7 @@
 mod release;
 mod show;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 use onhand_author::{Lang, Project};
@@ -56,9 +56,17 @@ pub(crate) enum Plugin {
         #[command(flatten)]
         project: Dir,
     },
-    /// Sign a component, as nodes with `rules.trusted_keys` want it
+    /// Sign a release, as nodes with `rules.trusted_keys` want it
     ///
-    /// Writes NAME.wasm.sig beside it. `onhand token keygen` makes the keys; use others than those of the tokens.
+    /// Covers all that decides what it does: the component, the settings of NAME.toml (channels, config, limits, what a
+    /// failure does), the fixtures, and the stage. Whatever of it changes after this is refused until it is signed again,
+    /// so sign after the last change, once for each stage: `--stage canary --share 10`, then without for all calls.
+    ///
+    /// The signature has a sequence, which is the time in milliseconds. Nodes and origins keep the greatest that a rule has
+    /// had, and refuse what was signed before it: to go back, sign the older release again (`onhand plugin rollback NAME
+    /// --key FILE` does, of one that was pushed). This needs no network, but a right clock.
+    ///
+    /// Writes NAME.wasm.sig beside the component. `onhand token keygen` makes the keys; use others than those of the tokens.
     Sign {
         /// The private key in PEM
         #[arg(long, value_name = "FILE")]
@@ -67,22 +75,31 @@ pub(crate) enum Plugin {
         #[arg(long, value_name = "NAME.wasm")]
         component: Option<PathBuf>,
         #[command(flatten)]
+        stage: StageArgs,
+        /// Above every one that the rule has had [default: the time, in milliseconds since 1970]
+        #[arg(long, value_name = "NUMBER")]
+        sequence: Option<u64>,
+        #[command(flatten)]
         project: Dir,
     },
     /// Release rules: an origin checks them, stores them, and tells every edge and origin
     ///
     /// Sends each component with what stands beside it, as `onhand plugin build` leaves it: NAME.toml (settings),
     /// NAME.wasm.sig (`onhand plugin sign`) and NAME.fixtures/. The origin asks of it what every node will ask:
-    /// signature, sizes, compilation, world and fixtures; what it refuses is stored nowhere. Nodes fetch it and
+    /// signature, sizes, compilation, world and fixtures; what it refuses is stored nowhere. A signature is good for one stage
+    /// and only once in the rule's order: what is older than the newest of the rule is refused. Nodes fetch it and
     /// swap it in within seconds; GET /actuator/rules on a node's management port shows it. Pushed again it
     /// changes nothing.
     ///
-    /// From a shadow by a canary to all: `onhand plugin push --stage shadow`, `--stage canary --share 10`, then
-    /// `onhand plugin push`, which also ends what runs beside. Back: `onhand plugin rollback NAME`.
+    /// From a shadow by a canary to all: `onhand plugin push --key FILE --stage shadow`, `--stage canary --share 10`, then
+    /// `--stage full`, which also ends what runs beside. Back: `onhand plugin rollback NAME --key FILE`.
     Push {
         /// The components [default: the one that this folder has built]
         #[arg(value_name = "NAME.wasm")]
         components: Vec<PathBuf>,
+        /// Sign each first, with this private key in PEM, for the stage that is asked for (`onhand plugin sign`)
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
         #[command(flatten)]
         stage: StageArgs,
         #[command(flatten)]
@@ -92,12 +109,18 @@ pub(crate) enum Plugin {
     },
     /// Bring the release before back: as the rule was before its last push
     ///
-    /// Ends a canary or a shadow, or puts the full release before in force again; nodes still have that one and
-    /// swap at once. Called again, it goes back one push more. Before the first push there is nothing: the
+    /// Ends a canary or a shadow, or puts the full release before in force again; nodes still have that one compiled.
+    /// Called again, it goes back one push more. Before the first push there is nothing: the
     /// built-in behaviour. `onhand plugin list --origin URL` shows what is in force.
+    ///
+    /// Where releases must be signed, going back must be, too, or an old release could be played again: `--key` signs what
+    /// comes back once more, with a new sequence. It must be signed by that key, or one of `rules.trusted_keys`, already.
     Rollback {
         /// The rule
         name: String,
+        /// The private key in PEM that signs what comes back; not needed where nodes take what is unsigned
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
         #[command(flatten)]
         at: At,
     },
@@ -139,16 +162,15 @@ impl Plugin {
                 let component = project.component(component)?;
                 Ok(show::replayed(&onhand_author::replay(&file, &component, &rules)?))
             }
-            Self::Sign { key, component, project } => {
-                let signature = onhand_author::sign(&project.component(component)?, &key)?;
-                println!("{}", signature.display());
-                Ok(ExitCode::SUCCESS)
+            Self::Sign { key, component, stage, sequence, project } => {
+                let component = project.component(component)?;
+                Ok(show::signed(&onhand_author::sign(&component, &key, stage.staged(), sequence, &rules)?))
             }
-            Self::Push { components, stage, at, project } => {
+            Self::Push { components, key, stage, at, project } => {
                 let components = if components.is_empty() { vec![project.component(None)?] } else { components };
-                at.push(&components, &stage, &rules).await
+                at.push(&components, key.as_deref(), &stage, &rules).await
             }
-            Self::Rollback { name, at } => at.roll_back(&name).await,
+            Self::Rollback { name, key, at } => at.roll_back(&name, key.as_deref(), &rules).await,
             Self::List { origin: Some(origin), token, .. } => At::new(origin, token.unwrap_or_default()).list().await,
             Self::List { rules: dir, .. } => {
                 let config = Config { dir: dir.unwrap_or_else(|| rules.dir.clone()), ..rules };

@@ -33,6 +33,19 @@ impl Author {
         command.output().unwrap()
     }
 
+    /// A component goes to other people's machines: it must not say where, and by whom, it was built.
+    fn names_no_place(&self, rule: &str) {
+        let component = fs::read(self.at(rule).join("build").join(format!("{rule}.wasm"))).unwrap();
+        let text = String::from_utf8_lossy(&component);
+        let home = std::env::var("HOME").unwrap() + "/";
+        let places =
+            [self.0.path().to_str().unwrap(), env!("CARGO_MANIFEST_DIR"), &home, "/usr/lib/rustlib", ".cargo/"];
+        for place in places {
+            let near = text.find(place).map(|at| text[at..].chars().take(80).collect::<String>());
+            assert_eq!(near, None, "{rule} names {place}");
+        }
+    }
+
     fn done(&self, dir: &str, arguments: &[&str]) -> String {
         let output = self.plugin(dir, arguments);
         assert!(output.status.success(), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
@@ -66,6 +79,7 @@ fn a_new_rule_in_rust_builds_and_passes_in_each_world() {
         let name = format!("rust-{world}");
         assert!(author.done(".", &["new", &name, "--world", world]).contains("onhand plugin build"));
         assert!(author.done(&name, &["build"]).contains(" of 2.0 MiB"));
+        author.names_no_place(&name);
         assert!(author.done(&name, &["test"]).contains("2 passed, 0 failed"));
     }
 }
@@ -77,6 +91,7 @@ fn a_new_rule_in_c_builds_and_passes_in_each_world() {
         let name = format!("c-{world}");
         author.done(".", &["new", &name, "--world", world, "--lang", "c"]);
         author.done(&name, &["build"]);
+        author.names_no_place(&name);
         assert!(author.done(&name, &["test"]).contains("2 passed, 0 failed"));
     }
 }

@@ -100,7 +100,7 @@ const EDGE_MANAGEMENT: [(&str, &str, Who); 19] = [
     ("POST", "/internal/api/inventory/warm-cache", Operators),
 ];
 
-const ORIGIN: [(&str, &str, Who); 40] = [
+const ORIGIN: [(&str, &str, Who); 42] = [
     ("GET", "/openapi.json", Anyone),
     ("GET", "/inventory/health", Anyone),
     ("POST", "/v1/reservations", Storefronts),
@@ -127,11 +127,13 @@ const ORIGIN: [(&str, &str, Who); 40] = [
     ("GET", "/inventory/rules", Operators),
     ("GET", "/inventory/rules/{rule}/releases", Operators),
     ("POST", "/inventory/rules/{rule}/releases", Admins),
+    ("GET", "/inventory/rules/{rule}/rollback", Operators),
     ("POST", "/inventory/rules/{rule}/rollback", Admins),
     ("POST", "/inventory/admin/maintenance", Admins),
     ("POST", "/internal/api/facts", Edges),
     ("GET", "/internal/api/topology", Edges),
     ("GET", "/internal/api/most-held", Edges),
+    ("GET", "/internal/api/rules/manifests/{rule}", Edges),
     ("GET", "/internal/api/rules/releases/{digest}", Edges),
     ("GET", "/internal/api/reservations/{id}/trace", Operators),
     ("GET", "/internal/api/audit", Operators),

@@ -6,7 +6,10 @@ use std::{
 };
 
 use onhand_rules::{Announcements, Rules};
-use onhand_wire::host::Hosts;
+use onhand_wire::{
+    host::Hosts,
+    release::{Manifest, Release},
+};
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::{Background, StartError, crowd::Crowd};
@@ -119,9 +122,22 @@ pub(super) fn start(
 /// Hears of releases that were pushed; with the in-process feed, the origin beside does, of the same rules.
 fn follow(rules: &Rules, brokers: &str, origin: Arc<Origin>) -> std::io::Result<()> {
     let (runtime, brokers) = (tokio::runtime::Handle::current(), brokers.to_owned());
-    rules.follow(Announcements::Kafka { brokers }, move |digest| {
-        runtime.block_on(origin.release(digest)).map_err(|error| error.to_string())
-    })
+    rules.follow(Announcements::Kafka { brokers }, Asked { origin, runtime })
+}
+
+struct Asked {
+    origin: Arc<Origin>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl onhand_rules::Origin for Asked {
+    fn manifest(&self, rule: &str) -> Result<Option<Manifest>, String> {
+        self.runtime.block_on(self.origin.manifest(rule)).map_err(|error| error.to_string())
+    }
+
+    fn release(&self, digest: &str) -> Result<Option<Release>, String> {
+        self.runtime.block_on(self.origin.release(digest)).map_err(|error| error.to_string())
+    }
 }
 
 /// Where the region counts callers' requests, if it has a Redis.

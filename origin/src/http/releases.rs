@@ -10,8 +10,8 @@ use onhand_wire::{
     auth::Claims,
     limits,
     page::Page,
-    release::{Manifest, Release, Released},
-    request::{Push, parse, read},
+    release::{Release, Released},
+    request::{Push, RollBack, parse, read},
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -20,14 +20,14 @@ use super::{
     Context, Reply, Shared, body,
     fail::Fail,
     params::Params,
-    runbook::{Nothing, not_ours, page, paged},
+    runbook::{not_ours, page, paged},
     whole::{self, Begun},
     write,
 };
 use crate::{
     announce::Announcer,
     command::Ask,
-    store::releases::{By, Pushed, Standing},
+    store::releases::{BackTo, By, Outcome, Plan, Pushed, Standing},
 };
 
 impl Context {
@@ -37,16 +37,37 @@ impl Context {
     }
 
     /// Keeps the answer, if the call has a key.
-    async fn changed(&self, ask: Ask, manifest: Manifest, new: bool) -> Reply {
+    async fn changed(&self, ask: Ask, outcome: Outcome) -> Reply {
+        let (manifest, new) = match outcome {
+            Outcome::Changed(manifest) => (manifest, true),
+            Outcome::Same(manifest) => (manifest, false),
+            Outcome::Older { mark } => return Err(older(mark).into()),
+            Outcome::Moved(None) => return Err(no_rule().into()),
+            Outcome::Moved(Some(seq)) => return Err(moved(seq).into()),
+        };
         self.announcer()?.wake();
-        let (rule, seq, actor) = (&manifest.rule, manifest.seq, &manifest.actor);
+        let (rule, seq, actor, mark) = (&manifest.rule, manifest.seq, &manifest.actor, manifest.mark);
         if new {
-            tracing::info!(rule, seq, actor, change = ?manifest.change, "a rule's releases have changed");
+            tracing::info!(rule, seq, actor, mark, change = ?manifest.change, "a rule's releases have changed");
         }
         let mut answer = json!(manifest);
         answer["new"] = new.into();
         self.end(ask, answer, None).await
     }
+}
+
+fn older(mark: u64) -> Problem {
+    let told = format!(
+        "its sequence is not above {mark}, the greatest that the rule has had: what was signed before is not released \
+         again; sign it anew (`onhand plugin sign`) if it is this one that you mean"
+    );
+    Problem::field("signature", told)
+}
+
+fn moved(seq: u64) -> Problem {
+    let told =
+        format!("the rule has changed meanwhile; its seq is {seq} now. Look at what would come back, and sign that");
+    Problem::field("seq", told)
 }
 
 fn by(ask: &Ask) -> By {
@@ -79,8 +100,8 @@ pub(super) async fn push(State(context): Shared, Path(rule): Path<String>, reque
     let (next, release) = (push.next, push.release());
     let checked = check(&context, &rule, next, release.clone()).await?;
     let pushed = Pushed { released: released(&release, checked), rule, release };
-    let (manifest, new) = context.store.push(&pushed, &by(&ask)).await?;
-    context.changed(ask, manifest, new).await
+    let outcome = context.store.push(&pushed, &by(&ask)).await?;
+    context.changed(ask, outcome).await
 }
 
 fn released(release: &Release, checked: Checked) -> Released {
@@ -91,6 +112,7 @@ fn released(release: &Release, checked: Checked) -> Released {
         stage: checked.stage,
         share: checked.share,
         bytes: release.component.len() as u64,
+        sequence: checked.sequence,
     }
 }
 
@@ -107,13 +129,22 @@ fn refused(fault: &LoadFault) -> Problem {
         LoadFault::TooLarge { most, .. } => {
             return Problem::new(Code::TooLarge, format!("component: {fault}")).with("limit", *most);
         }
-        LoadFault::Read(_) | LoadFault::Sandbox(_) | LoadFault::Key { .. } | LoadFault::NoRules => {
+        LoadFault::Read(_)
+        | LoadFault::Sandbox(_)
+        | LoadFault::Key { .. }
+        | LoadFault::Marks { .. }
+        | LoadFault::NoRules => {
             tracing::error!(%fault, "a release that is pushed can't be checked");
             let told = "the release can't be checked at this origin, whose log says why; try another";
             return Problem::new(Code::OriginUnavailable, told);
         }
         LoadFault::Name | LoadFault::BuiltIn(_) => "rule",
-        LoadFault::Unsigned(_) | LoadFault::Signature(_) => "signature",
+        LoadFault::Unsigned(_)
+        | LoadFault::Signature(_)
+        | LoadFault::Replayed { .. }
+        | LoadFault::Ahead(_)
+        | LoadFault::Superseded => "signature",
+        LoadFault::UnsignedWithdrawal => "withdrawal",
         LoadFault::Fixture { .. } | LoadFault::SelfTest { .. } => "fixtures",
         LoadFault::Asks { .. } | LoadFault::Settings(_) | LoadFault::Overlap(_) => "settings",
         _ => "component",
@@ -125,19 +156,76 @@ fn no_rule() -> Problem {
     Problem::new(Code::NotFound, "nothing was pushed of a rule of this name, or all of it was rolled back")
 }
 
+/// What a roll back would bring back, for whoever is to sign it.
+pub(super) async fn roll_back_plan(State(context): Shared, Path(rule): Path<String>, request: Request) -> Reply {
+    Params::of(request.uri().query()).end()?;
+    let Plan { now, then } = planned(&context, &rule).await?;
+    let (full, next) = then.map_or((None, None), |then| (then.full, then.next));
+    Ok(write::json(&json!({"rule": rule, "seq": now.seq, "mark": now.mark, "full": full, "next": next})))
+}
+
+async fn planned(context: &Context, rule: &str) -> Result<Plan, Fail> {
+    if !is_name(rule) {
+        return Err(no_rule().into());
+    }
+    Ok(context.store.roll_back_plan(rule).await?.ok_or_else(no_rule)?)
+}
+
 pub(super) async fn roll_back(State(context): Shared, Path(rule): Path<String>, request: Request) -> Reply {
     let (parts, claims, body) = admin(&context, request, limits::BODY_BYTES).await?;
-    let Nothing {} = parse(&body)?;
+    let asked: RollBack = parse(&body)?;
     let ask = match context.begin(&parts, claims, &body).await? {
         Begun::Fresh(ask) => *ask,
         Begun::Before(answer) => return Ok(whole::respond(answer, "")),
     };
     context.announcer()?;
-    if !is_name(&rule) {
-        return Err(no_rule().into());
+    let plan = planned(&context, &rule).await?;
+    if asked.seq.is_some_and(|seq| seq != plan.now.seq) {
+        return Err(moved(plan.now.seq).into());
     }
-    let manifest = context.store.roll_back(&rule, &by(&ask)).await?.ok_or_else(no_rule)?;
-    context.changed(ask, manifest, true).await
+    let back = back_to(&context, &rule, plan, asked).await?;
+    let outcome = context.store.roll_back(&back, &by(&ask)).await?;
+    context.changed(ask, outcome).await
+}
+
+/// What comes back, with its new signatures, checked as a push is.
+async fn back_to(context: &Context, rule: &str, plan: Plan, asked: RollBack) -> Result<BackTo, Fail> {
+    let (full, next) = plan.then.map_or((None, None), |then| (then.full, then.next));
+    let nothing = full.is_none() && next.is_none();
+    let withdrawal = match (nothing, asked.withdrawal) {
+        (false, Some(_)) => return Err(Problem::field("withdrawal", "leave it out: something comes back").into()),
+        (false, None) => None,
+        (true, signature) => {
+            let sequence = context.rules.check_withdrawal(rule, signature.as_deref());
+            signature.zip(sequence.map_err(|fault| refused(&fault))?)
+        }
+    };
+    let full = part(context, rule, false, full, asked.full).await?;
+    let next = part(context, rule, true, next, asked.next).await?;
+    Ok(BackTo { rule: rule.to_owned(), from: plan.now.seq, full, next, withdrawal })
+}
+
+async fn part(
+    context: &Context,
+    rule: &str,
+    next: bool,
+    then: Option<Released>,
+    signature: Option<String>,
+) -> Result<Option<Pushed>, Fail> {
+    let field = if next { "next" } else { "full" };
+    let Some(then) = then else {
+        let superfluous = signature.map(|_| Problem::field(field, "leave it out: nothing comes back there"));
+        return superfluous.map_or(Ok(None), |problem| Err(problem.into()));
+    };
+    if signature.is_none() && context.rules.wants_signatures() {
+        let told = "a roll back is signed like a push; `onhand plugin rollback NAME --key KEY.pem` does it";
+        return Err(Problem::field(field, told).into());
+    }
+    let kept = context.store.release(&then.digest).await?;
+    let kept = kept.ok_or_else(|| Problem::new(Code::NotFound, "the release that comes back is not kept"))?;
+    let release = Release { signature: signature.or(kept.signature.clone()), ..kept };
+    let checked = check(context, rule, next, release.clone()).await?;
+    Ok(Some(Pushed { rule: rule.to_owned(), released: released(&release, checked), release }))
 }
 
 pub(super) async fn rules(State(context): Shared, request: Request) -> Reply {
@@ -166,6 +254,13 @@ pub(super) async fn manifests(State(context): Shared, Path(rule): Path<String>, 
         return Err(no_rule().into());
     }
     Ok(write::json(&paged(found, limit, |manifest| manifest.seq.to_string())))
+}
+
+/// What is in force of a rule, for nodes: an announcement only tells them to ask.
+pub(super) async fn manifest(State(context): Shared, Path(rule): Path<String>, request: Request) -> Reply {
+    Params::of(request.uri().query()).end()?;
+    let found = if is_name(&rule) { context.store.manifests(&rule, None, 1).await? } else { Vec::new() };
+    Ok(write::json(&found.first().ok_or_else(no_rule)?))
 }
 
 /// A whole release; nodes keep it, so it is read seldom.

@@ -89,7 +89,7 @@ fn shown(record: &Record) -> Value {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+struct Nothing {}
 
 /// A write without parameters: token, media type, an empty body, then its key.
 async fn begin(context: &Context, request: Request) -> Result<Begun, super::fail::Fail> {

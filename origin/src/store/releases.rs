@@ -25,6 +25,40 @@ pub struct Pushed {
     pub release: Release,
 }
 
+/// A rule goes back to the state before the one that a push made of it; what comes back was checked.
+#[derive(Debug, Clone)]
+pub struct BackTo {
+    pub rule: String,
+    /// The seq that this goes back from.
+    pub from: u64,
+    pub full: Option<Pushed>,
+    pub next: Option<Pushed>,
+    /// Where nothing comes back: the signed statement of that, and its sequence; none: it need not be signed.
+    pub withdrawal: Option<(String, u64)>,
+}
+
+/// What came of a change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Changed(Manifest),
+    /// It stood so already.
+    Same(Manifest),
+    /// Its signature is not above the rule's greatest: what was signed before is not released again.
+    Older {
+        mark: u64,
+    },
+    /// The rule is not in the state any more that this was meant for; none: nothing is in force of it.
+    Moved(Option<u64>),
+}
+
+/// What a roll back would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    pub now: Manifest,
+    /// None: nothing was before.
+    pub then: Option<Manifest>,
+}
+
 /// A rule's state in the database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
@@ -39,35 +73,64 @@ pub(super) struct State {
     pub(super) before: u64,
 }
 
-/// What a push makes of a rule; none if it stands so already. A full release ends what ran beside the one
-/// before; pushed again it leaves alone what runs beside it now.
-pub(super) fn after_push(now: Option<&State>, pushed: &Pushed, by: &By, at: Timestamp) -> Option<State> {
+/// What is to be written, or why nothing is.
+pub(super) type After = std::result::Result<State, Outcome>;
+
+/// What a push makes of a rule. A full release ends what ran beside the one before; pushed again it leaves alone what
+/// runs beside it now.
+pub(super) fn after_push(now: Option<&State>, pushed: &Pushed, by: &By, at: Timestamp) -> After {
     let released = &pushed.released;
-    let (full, next) = now.map_or((None, None), |now| (now.manifest.full.clone(), now.manifest.next.clone()));
-    let present = if released.stage == Stage::Full { &full } else { &next };
-    if present.as_ref().is_some_and(|present| present.digest == released.digest) {
-        return None;
+    let now = now.map(|now| &now.manifest);
+    let present = now.and_then(|now| if released.stage == Stage::Full { now.full.as_ref() } else { now.next.as_ref() });
+    if let (Some(now), Some(present)) = (now, present)
+        && present.digest == released.digest
+    {
+        return Err(Outcome::Same(now.clone()));
     }
+    let (seq, mark) = now.map_or((0, 0), |now| (now.seq, now.mark));
+    let mark = raised(mark, released.sequence)?;
     let (full, next) = match released.stage {
         Stage::Full => (Some(released.clone()), None),
-        Stage::Shadow | Stage::Canary => (full, Some(released.clone())),
+        Stage::Shadow | Stage::Canary => (now.and_then(|now| now.full.clone()), Some(released.clone())),
     };
-    let seq = now.map_or(0, |now| now.manifest.seq);
     let (rule, actor, correlation) = (pushed.rule.clone(), by.actor.clone(), by.correlation.clone());
-    let manifest = Manifest { rule, seq: seq + 1, change: Change::Push, at, actor, correlation, full, next };
-    Some(State { manifest, before: seq })
+    let (change, withdrawal) = (Change::Push, None);
+    let manifest = Manifest { rule, seq: seq + 1, change, at, actor, correlation, full, next, mark, withdrawal };
+    Ok(State { manifest, before: seq })
 }
 
 /// What a roll back makes of it: `then` again, or nothing, where nothing was before.
-pub(super) fn after_roll_back(now: &State, then: Option<State>, by: &By, at: Timestamp) -> State {
-    let (full, next, before) = match then {
-        Some(then) => (then.manifest.full, then.manifest.next, then.before),
-        None => (None, None, 0),
-    };
-    let (rule, seq) = (now.manifest.rule.clone(), now.manifest.seq + 1);
+pub(super) fn after_roll_back(now: &State, then: Option<&State>, back: &BackTo, by: &By, at: Timestamp) -> After {
+    let present = &now.manifest;
+    if now.is_nothing() || present.seq != back.from {
+        return Err(Outcome::Moved(Some(present.seq).filter(|_| !now.is_nothing())));
+    }
+    let released = |part: &Option<Pushed>| part.as_ref().map(|pushed| pushed.released.clone());
+    let (full, next) = (released(&back.full), released(&back.next));
+    // In this order: what runs beside a full release is newer than that.
+    let sequences = [&full, &next].map(|part| part.as_ref().and_then(|released| released.sequence));
+    let withdrawn = back.withdrawal.as_ref().map(|(_, sequence)| *sequence);
+    let mark = sequences.into_iter().chain([withdrawn]).try_fold(present.mark, raised)?;
+    let (rule, seq) = (present.rule.clone(), present.seq + 1);
     let (actor, correlation) = (by.actor.clone(), by.correlation.clone());
-    let manifest = Manifest { rule, seq, change: Change::Rollback, at, actor, correlation, full, next };
-    State { manifest, before }
+    let (change, withdrawal) = (Change::Rollback, back.withdrawal.as_ref().map(|(text, _)| text.clone()));
+    let manifest = Manifest { rule, seq, change, at, actor, correlation, full, next, mark, withdrawal };
+    Ok(State { manifest, before: then.map_or(0, |then| then.before) })
+}
+
+/// None where nothing is in force.
+pub(super) fn plan(now: Manifest, then: Option<Manifest>) -> Result<Option<Plan>> {
+    let something = now.full.is_some() || now.next.is_some();
+    Ok(something.then_some(Plan { now, then }))
+}
+
+/// The mark after another statement; what is not signed moves it not.
+fn raised(mark: u64, sequence: Option<u64>) -> std::result::Result<u64, Outcome> {
+    match sequence {
+        Some(sequence) if sequence <= mark => Err(Outcome::Older { mark }),
+        Some(sequence) => Ok(sequence),
+        None => Ok(mark),
+    }
 }
 
 impl State {
@@ -78,10 +141,12 @@ impl State {
 
 #[async_trait]
 pub trait Releases: Send + Sync {
-    /// Puts a release in force. Answers the rule's manifest, and whether that is a new one.
-    async fn push(&self, pushed: &Pushed, by: &By) -> Result<(Manifest, bool)>;
-    /// Puts in force what was before; none if nothing is.
-    async fn roll_back(&self, rule: &str, by: &By) -> Result<Option<Manifest>>;
+    /// Puts a release in force.
+    async fn push(&self, pushed: &Pushed, by: &By) -> Result<Outcome>;
+    /// What a roll back would do; none if nothing is in force.
+    async fn roll_back_plan(&self, rule: &str) -> Result<Option<Plan>>;
+    /// Puts in force what was before.
+    async fn roll_back(&self, back: &BackTo, by: &By) -> Result<Outcome>;
     /// A release, whole, by its digest.
     async fn release(&self, digest: &str) -> Result<Option<Release>>;
     /// Every rule that ever was pushed, by name, beyond `after`.

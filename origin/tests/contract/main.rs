@@ -123,6 +123,7 @@ on_both!(
     releases::a_push_is_kept_whole_and_says_who,
     releases::the_same_push_changes_nothing,
     releases::stages_follow_each_other_and_go_back,
+    releases::what_was_signed_before_is_not_released_again,
     releases::what_is_not_announced_is_taken_until_it_is,
     releases::pushes_at_once_follow_each_other,
     trail::a_change_and_its_line_are_one_commit,

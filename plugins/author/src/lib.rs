@@ -4,7 +4,7 @@
 //! 2. [`build`] makes it a component, by the tools of its language, and tells its size;
 //! 3. [`test`] plays its fixtures in the sandbox that edge and origin use;
 //! 4. [`replay`] plays one call that a node captured, and compares the answers byte for byte;
-//! 5. [`sign`] says who releases it; [`release`] is what is pushed; [`list`] tells what a folder of components has.
+//! 5. [`sign`] says who releases what, and after what; [`release`] is what is pushed; [`list`] tells what a folder of components has.
 
 mod error;
 mod project;
@@ -28,4 +28,4 @@ pub use list::{Listed, list};
 pub use project::{Lang, Project};
 pub use release::{Staged, release};
 pub use replay::{Replayed, replay};
-pub use sign::sign;
+pub use sign::{Signed, sequence_above, sign, sign_again, sign_withdrawal};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use onhand_rules::{Config, read_release};
+use onhand_rules::{Config, claimed, read_release};
 use onhand_wire::{
     release::{Release, Stage},
     request::Push,
@@ -19,19 +19,37 @@ pub struct Staged {
 }
 
 /// The rule's name and what is pushed of it. `NAME.next.wasm` runs beside `NAME.wasm`, and so does whatever is
-/// staged as a shadow or a canary.
+/// staged as a shadow or a canary. Where nothing is asked for, it is what the signature says.
 ///
 /// # Errors
 /// If a file can't be read, is too large, or says another stage than is asked for.
 pub fn release(file: &Path, config: &Config, staged: Option<Staged>) -> Result<(String, Push), AuthorError> {
+    let (name, next, release) = match (staged, read(file, config, staged)?) {
+        (None, (_, false, release)) => read(file, config, signed_for(&release))?,
+        (_, read) => read,
+    };
+    Ok((name, Push::of(release, next)))
+}
+
+fn signed_for(release: &Release) -> Option<Staged> {
+    let signed = release.signature.as_deref().and_then(claimed)?;
+    Some(Staged { stage: signed.stage, share: signed.share })
+}
+
+/// The rule's name, whether it runs beside, and the release with its stage in its settings.
+pub(crate) fn read(
+    file: &Path,
+    config: &Config,
+    staged: Option<Staged>,
+) -> Result<(String, bool, Release), AuthorError> {
     if !file.exists() {
         return Err(AuthorError::NotBuilt(file.to_owned()));
     }
     let invalid = |fault: String| AuthorError::Invalid { file: file.to_owned(), fault };
     let (name, next, mut release) = read_release(config, file).map_err(|error| invalid(error.fault.to_string()))?;
-    let Some(staged) = staged else { return Ok((name, Push::of(release, next))) };
+    let Some(staged) = staged else { return Ok((name, next, release)) };
     stage(&mut release, staged).map_err(invalid)?;
-    Ok((name, Push::of(release, staged.stage != Stage::Full)))
+    Ok((name, staged.stage != Stage::Full, release))
 }
 
 /// In front of the settings, where no section has begun.

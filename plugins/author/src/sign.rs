@@ -1,23 +1,111 @@
-//! `onhand plugin sign`: who releases a component.
+//! `onhand plugin sign`: who releases what, and that it is newer than what was released before.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
-use crate::error::{At, AuthorError};
+use onhand_rules::{Config, LoadFault, claimed};
+use onhand_wire::release::{Release, Stage};
 
-/// Writes `NAME.wasm.sig` beside `NAME.wasm` (`NAME.next.wasm` is signed for `NAME`) and answers its path.
+use crate::{
+    Staged,
+    error::{At, AuthorError},
+    release::read,
+};
+
+/// Of an origin's word for what came before: a clock that is further ahead is wrong.
+const AHEAD: Duration = Duration::from_secs(24 * 3600);
+
+/// What was signed.
+#[derive(Debug)]
+pub struct Signed {
+    pub file: PathBuf,
+    pub rule: String,
+    pub sequence: u64,
+    pub stage: Stage,
+    /// Of a canary, in percent.
+    pub share: Option<f64>,
+    pub fixtures: usize,
+}
+
+/// Signs `NAME.wasm` with all that stands beside it, for the stage that is asked for, and writes `NAME.wasm.sig`
+/// (`NAME.next.wasm` is signed for `NAME`). Without a `sequence` it is the time in milliseconds, or one more than that
+/// of the signature that is there.
 ///
 /// # Errors
-/// If a file can't be read or written, or the key is none.
-pub fn sign(component: &Path, key: &Path) -> Result<PathBuf, AuthorError> {
-    let stem = component.file_stem().unwrap_or_default().to_string_lossy();
-    let name = stem.strip_suffix(".next").unwrap_or(&stem);
-    let (bytes, pem) = (fs::read(component).at(component)?, fs::read_to_string(key).at(key)?);
-    let signature = onhand_rules::sign(name, &bytes, &pem)
-        .map_err(|error| AuthorError::Invalid { file: key.to_owned(), fault: error.to_string() })?;
+/// If a file can't be read or written, says another stage, or the key is none.
+pub fn sign(
+    component: &Path,
+    key: &Path,
+    staged: Option<Staged>,
+    sequence: Option<u64>,
+    config: &Config,
+) -> Result<Signed, AuthorError> {
+    let (rule, next, release) = read(component, config, staged)?;
+    let before = release.signature.as_deref().and_then(claimed).filter(|before| before.rule == rule);
+    let sequence = sequence.unwrap_or_else(|| now().max(before.map_or(0, |before| before.sequence + 1)));
+    let pem = fs::read_to_string(key).at(key)?;
+    let signature =
+        onhand_rules::sign(&rule, next, &release, sequence, &pem).map_err(|fault| at_fault(component, key, &fault))?;
     let file = component.with_extension("wasm.sig");
-    fs::write(&file, signature + "\n").at(&file)?;
-    Ok(file)
+    fs::write(&file, &signature).at(&file)?;
+    let (stage, share) = claimed(&signature).map_or((Stage::Full, None), |signed| (signed.stage, signed.share));
+    Ok(Signed { file, rule, sequence, stage, share, fixtures: release.fixtures.len() })
+}
+
+/// Signs a release that was in force before once more. Only one that this key, or `rules.trusted_keys`, has signed
+/// already: what an origin says of it is not to be believed.
+///
+/// # Errors
+/// If it was not signed so, or the key is none.
+pub fn sign_again(
+    rule: &str,
+    next: bool,
+    release: &Release,
+    sequence: u64,
+    key: &Path,
+    config: &Config,
+) -> Result<String, AuthorError> {
+    let pem = fs::read_to_string(key).at(key)?;
+    onhand_rules::sign_again(rule, next, release, sequence, &pem, config).map_err(|fault| {
+        let told = format!(
+            "the release that would come back is not signed again, because {fault}. Build that version, sign it, and push it"
+        );
+        AuthorError::Invalid { file: key.to_owned(), fault: told }
+    })
+}
+
+/// Signs that nothing of a rule is to be in use.
+///
+/// # Errors
+/// If the key is none.
+pub fn sign_withdrawal(rule: &str, sequence: u64, key: &Path) -> Result<String, AuthorError> {
+    let pem = fs::read_to_string(key).at(key)?;
+    onhand_rules::sign_withdrawal(rule, sequence, &pem).map_err(|fault| at_fault(key, key, &fault))
+}
+
+/// A sequence above the greatest that a rule has had.
+///
+/// # Errors
+/// If that is a time more than a day from now.
+pub fn sequence_above(mark: u64) -> Result<u64, String> {
+    let now = now();
+    if u128::from(mark) > u128::from(now) + AHEAD.as_millis() {
+        return Err(format!(
+            "the rule's greatest sequence, {mark}, is a time more than a day from now; is the clock right?"
+        ));
+    }
+    Ok(now.max(mark + 1))
+}
+
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn at_fault(component: &Path, key: &Path, fault: &LoadFault) -> AuthorError {
+    let of_key = matches!(fault, LoadFault::Signature(_));
+    AuthorError::Invalid { file: if of_key { key } else { component }.to_owned(), fault: fault.to_string() }
 }

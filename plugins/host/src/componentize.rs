@@ -1,6 +1,8 @@
 //! A core module, as compilers make it, becomes a component.
 
-use wit_component::ComponentEncoder;
+use wit_component::{ComponentEncoder, DecodedWasm};
+
+use crate::{LoadFault, World, since_v0_1::EXPORTS};
 
 /// Why a core module can't become a component.
 #[derive(Debug, thiserror::Error)]
@@ -14,4 +16,22 @@ pub struct ComponentizeError(String);
 pub fn componentize(module: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
     let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
     encode().map_err(|error| ComponentizeError(format!("{error:#}")))
+}
+
+impl World {
+    /// The world that a component is of, by its exports; nothing is compiled.
+    ///
+    /// # Errors
+    /// If it is no component of a world that this host runs.
+    pub(crate) fn exported_by(component: &[u8]) -> Result<Self, LoadFault> {
+        if component.starts_with(b"\0asm\x01\0\0\0") {
+            return Err(LoadFault::CoreModule);
+        }
+        let decoded = wit_component::decode(component).map_err(|error| LoadFault::Invalid(format!("{error:#}")))?;
+        let DecodedWasm::Component(resolve, world) = decoded else { return Err(LoadFault::World(String::new())) };
+        let exports: Vec<String> =
+            resolve.worlds[world].exports.keys().map(|name| resolve.name_world_key(name)).collect();
+        let found = EXPORTS.into_iter().find(|(name, _)| exports.iter().any(|export| export == name));
+        found.map(|(_, world)| world).ok_or_else(|| LoadFault::World(exports.join(", ")))
+    }
 }

@@ -23,6 +23,11 @@ pub struct Config {
     /// Folder for the pushed releases that were last in use, so that a start needs neither Kafka nor an origin;
     /// empty: none are kept. A node's own.
     pub cache_dir: String,
+    /// Folder for the greatest sequence of each signed rule that this node has used (`rules.marks.json`), so that an
+    /// older release is not used again after a restart either. A node's own: whoever may release by `dir` must not be
+    /// able to write here. Empty: `cache_dir`; without that, `dir` with `.state` after its name; without either, they
+    /// are forgotten when the node ends. Lost: the node takes the releases that it finds first for the newest ones.
+    pub state_dir: String,
     /// What a view may take. Past it the call is cut off and the plain facts are shown. Whole
     /// milliseconds, rounded up, 2 ms at least: the clock ticks once a millisecond, and a call may
     /// begin just before a tick, so it gets up to 1 ms less than this. It gets more only where the
@@ -66,6 +71,9 @@ pub struct Config {
     /// `compile-rule` and must call [`crate::try_compiling`]. None: no trial.
     #[serde(skip)]
     pub compiler: Option<PathBuf>,
+    /// Nothing is written: a look at what a node would say of its rules.
+    #[serde(skip)]
+    pub looks_only: bool,
 }
 
 impl Config {
@@ -74,6 +82,27 @@ impl Config {
         let share = (0.0..=1.0).contains(&self.max_failure_rate);
         let fault = "rules.max_failure_rate: a share, from 0 to 1 (1: never taken out)";
         if share { Vec::new() } else { vec![fault.to_owned()] }
+    }
+
+    /// Whether whatever is used must be signed.
+    pub(crate) fn wants_signatures(&self) -> bool {
+        !self.allow_unsigned
+    }
+
+    /// Where the marks are kept.
+    pub(crate) fn marks_dir(&self) -> Option<PathBuf> {
+        if let Some(named) = [&self.state_dir, &self.cache_dir].into_iter().find(|dir| !dir.is_empty()) {
+            return Some(PathBuf::from(named));
+        }
+        if self.dir.is_empty() {
+            return None;
+        }
+        let dir = PathBuf::from(&self.dir);
+        // A folder like `.` has its name elsewhere.
+        let dir = if dir.file_name().is_none() { dir.canonicalize().unwrap_or(dir) } else { dir };
+        let mut name = dir.file_name()?.to_owned();
+        name.push(".state");
+        Some(dir.with_file_name(name))
     }
 }
 
@@ -84,6 +113,7 @@ impl Default for Config {
             poll: Span::s(1),
             topic: onhand_wire::release::RULES.to_owned(),
             cache_dir: String::new(),
+            state_dir: String::new(),
             deadline: Span::ms(5),
             batch_deadline: Span::ms(2),
             memory: Size(10 << 20),
@@ -102,12 +132,13 @@ impl Default for Config {
             samples: 100,
             samples_age: Span::s(7 * 24 * 3600),
             compiler: None,
+            looks_only: false,
         }
     }
 }
 
 /// `NAME.toml` beside `NAME.wasm`, `NAME.next.toml` beside `NAME.next.wasm`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Beside {
     /// Channels that a view or a pricing applies to; absent: all that no other one of its world names.
@@ -125,7 +156,7 @@ pub(crate) struct Beside {
 }
 
 /// What a release asks for beyond the defaults, up to the operator's caps.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Asks {
     pub(crate) deadline: Option<Span>,

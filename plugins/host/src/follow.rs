@@ -1,10 +1,11 @@
 //! Follows the announcements of pushed releases, on a thread of its own, from the topic's beginning.
 //!
-//! 1. A record names a rule and what is in force of it; the last one of a rule is the one that counts.
+//! 1. A record says that a rule has changed; the last one of a rule is the one that counts. Who may write to the topic
+//!    may not release: what is in force is asked of an origin, and the record is compared with that.
 //! 2. Nothing is taken on before the topic was read to its end: a node that starts late does not go through all
 //!    that ever was.
 //! 3. What is not here yet is fetched by its digest, again and again while no origin answers.
-//! 4. The digest is judged, and from there on it is as with the folder ([`crate::placing`]).
+//! 4. The digest is judged, and that nothing of the rule is left is signed where releases must be; from there on it is as with the folder ([`crate::placing`]).
 
 mod kafka;
 mod memory;
@@ -23,7 +24,7 @@ use onhand_wire::{
 };
 
 use crate::{
-    Config, LoadFault, Rules,
+    Config, LoadError, LoadFault, Rules,
     load::{Package, check_name},
     pushed::{Parts, file},
     shared::Shared,
@@ -37,8 +38,20 @@ pub enum Announcements {
     Memory(MemoryLog),
 }
 
-/// A release by its digest: none if the origin does not have it; an error if it can't be asked now.
-pub type Fetched = Result<Option<Release>, String>;
+/// What is asked of an origin, and may block; an error if it can't be asked now.
+pub trait Origin: Send + 'static {
+    /// What is in force of a rule; none if the origin knows of no such rule.
+    ///
+    /// # Errors
+    /// Why it can't be asked.
+    fn manifest(&self, rule: &str) -> Result<Option<Manifest>, String>;
+
+    /// A release by its digest; none if the origin does not have it.
+    ///
+    /// # Errors
+    /// Why it can't be asked.
+    fn release(&self, digest: &str) -> Result<Option<Release>, String>;
+}
 
 /// How long one wait for records may take; the rules' end is noticed after it.
 const WAIT: Duration = Duration::from_millis(250);
@@ -60,13 +73,13 @@ enum Missing {
 }
 
 impl Rules {
-    /// Follows what is announced; `fetch` gets a release from an origin, and may block. Ends with the rules.
+    /// Follows what is announced, and asks the origin what that is. Ends with the rules.
     ///
     /// # Errors
     /// If the thread can't be started.
-    pub fn follow(&self, from: Announcements, fetch: impl Fn(&str) -> Fetched + Send + 'static) -> io::Result<()> {
+    pub fn follow(&self, from: Announcements, origin: impl Origin) -> io::Result<()> {
         let Some(config) = self.shared.config.clone().filter(|config| !config.topic.is_empty()) else { return Ok(()) };
-        let follower = Follower { config, shared: Arc::downgrade(&self.shared), fetch, pending: BTreeMap::new() };
+        let follower = Follower { config, shared: Arc::downgrade(&self.shared), origin, pending: BTreeMap::new() };
         thread::Builder::new().name("rules-follow".into()).spawn(move || match from {
             Announcements::Kafka { brokers } => {
                 let reader = kafka::Kafka::new(&brokers, &follower.config.topic);
@@ -78,15 +91,15 @@ impl Rules {
     }
 }
 
-struct Follower<F> {
+struct Follower<O> {
     config: Config,
     shared: Weak<Shared>,
-    fetch: F,
+    origin: O,
     /// Announced, and not yet judged.
     pending: BTreeMap<String, Manifest>,
 }
 
-impl<F: Fn(&str) -> Fetched> Follower<F> {
+impl<O: Origin> Follower<O> {
     fn run(mut self, mut reader: impl Reader) {
         let (mut again, mut pause) = (Instant::now(), SHORTEST_PAUSE);
         loop {
@@ -122,14 +135,14 @@ impl<F: Fn(&str) -> Fetched> Follower<F> {
     fn settle(&mut self, shared: &Shared) {
         let (mut batch, mut refused) = (Vec::new(), Vec::new());
         for (rule, manifest) in std::mem::take(&mut self.pending) {
-            match self.parts(shared, &manifest) {
+            match self.parts(shared, &manifest, &mut refused) {
                 Ok(None) => {}
                 Ok(Some(parts)) => batch.push((rule, parts)),
                 Err(Missing::Unreachable(error)) => {
                     tracing::warn!(rule, error, "an announced release can't be fetched yet");
                     self.pending.insert(rule, manifest);
                 }
-                Err(Missing::Refused(fault, next)) => refused.push(fault.of(&file(&self.config, &rule, next))),
+                Err(Missing::Refused(fault, next)) => refused.push(self.fault(&rule, fault, next)),
             }
         }
         if !batch.is_empty() {
@@ -142,17 +155,42 @@ impl<F: Fn(&str) -> Fetched> Follower<F> {
         }
     }
 
+    fn fault(&self, rule: &str, fault: LoadFault, next: bool) -> LoadError {
+        fault.of(&file(&self.config, rule, next))
+    }
+
     /// None: that is how it stands already.
-    fn parts(&self, shared: &Shared, manifest: &Manifest) -> Result<Option<Parts>, Missing> {
-        check_name(&manifest.rule).map_err(|fault| Missing::Refused(fault, false))?;
-        let now = shared.loading().0.get(&manifest.rule).cloned().unwrap_or_default();
+    fn parts(
+        &self,
+        shared: &Shared,
+        announced: &Manifest,
+        refused: &mut Vec<LoadError>,
+    ) -> Result<Option<Parts>, Missing> {
+        let rule = &announced.rule;
+        check_name(rule).map_err(|fault| Missing::Refused(fault, false))?;
+        // Also where it says what stands here already: that may be what was in force before.
+        let Some(manifest) = self.origin.manifest(rule).map_err(Missing::Unreachable)? else {
+            let nothing = announced.full.is_none() && announced.next.is_none();
+            let not_kept = Missing::Refused(LoadFault::NotKept, announced.full.is_none());
+            return if nothing { Ok(None) } else { Err(not_kept) };
+        };
+        // An older one is only late; what the origin has is taken on in any case.
+        if announced.seq >= manifest.seq && !says_the_same(announced, &manifest) {
+            refused.push(self.fault(rule, LoadFault::NotConfirmed, false));
+        }
+        if shared.loading().stands(&manifest) {
+            return Ok(None);
+        }
+        let now = shared.loading().0.get(rule).cloned().unwrap_or_default();
         let parts = Parts {
             full: self.part(manifest.full.as_ref(), now.full.as_ref(), false)?,
             next: self.part(manifest.next.as_ref(), now.next.as_ref(), true)?,
         };
-        let digest = |part: &Option<Arc<Package>>| part.as_ref().map(|package| package.identity.clone());
-        let same = digest(&parts.full) == digest(&now.full) && digest(&parts.next) == digest(&now.next);
-        Ok(Some(parts).filter(|_| !same))
+        if parts.full.is_none() && parts.next.is_none() {
+            let withdrawn = shared.withdraw(&self.config, rule, manifest.withdrawal.as_deref());
+            withdrawn.map_err(|fault| Missing::Refused(fault, false))?;
+        }
+        Ok(Some(parts))
     }
 
     fn part(
@@ -169,11 +207,20 @@ impl<F: Fn(&str) -> Fetched> Follower<F> {
         if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(refused(LoadFault::Digest));
         }
-        let release = (self.fetch)(digest).map_err(Missing::Unreachable)?.ok_or(refused(LoadFault::NotKept))?;
+        let release = self.origin.release(digest).map_err(Missing::Unreachable)?.ok_or(refused(LoadFault::NotKept))?;
         let package = Package::of(&self.config, release, next).map_err(refused)?;
         if package.identity != *digest {
             return Err(refused(LoadFault::Digest));
         }
         Ok(Some(Arc::new(package)))
     }
+}
+
+/// But for what is only told.
+fn says_the_same(one: &Manifest, other: &Manifest) -> bool {
+    let releases = |manifest: &Manifest| {
+        let digest = |part: &Option<Released>| part.as_ref().map(|released| released.digest.clone());
+        (digest(&manifest.full), digest(&manifest.next))
+    };
+    (&one.rule, one.seq, releases(one)) == (&other.rule, other.seq, releases(other))
 }

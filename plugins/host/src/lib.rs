@@ -14,7 +14,7 @@
 //! thread. Components are compiled when they are loaded, never when they are called.
 //!
 //! A release gets there in this order: its files are read ([`Config::dir`]), or it is announced and fetched
-//! ([`Rules::follow`]); its signature is judged, it is compiled within bounds of time and memory, tried on its
+//! ([`Rules::follow`]); its signature is judged, and whether it is older than what was in use; it is compiled within bounds of time and memory, tried on its
 //! fixtures, and swapped in; the one before it is kept, and comes back when it fails too often.
 
 mod config;
@@ -35,7 +35,9 @@ mod since_v0_1;
 
 mod componentize;
 mod compile;
+mod statement;
 mod signature;
+mod marks;
 mod load;
 mod release;
 
@@ -69,7 +71,7 @@ pub use componentize::{ComponentizeError, componentize};
 pub use config::Config;
 pub use fault::{Fault, Reason};
 pub use fixture::{Captured, CapturedFault, Expected, Fixture, FixtureError, Verbatim};
-pub use follow::{Announcements, Fetched};
+pub use follow::{Announcements, Origin};
 pub use load::{LoadError, LoadFault, is_name, read_release};
 pub use pricing::{Adjustment, Customer, LinePrice, Prices, PricingInput, PricingLine};
 pub use pushed::Checked;
@@ -77,7 +79,7 @@ pub use record::LastFault;
 pub use report::{ReleaseReport, Report, RuleReport, TakenOut};
 pub use rules::Rules;
 pub use serving::{Decided, check_allocation, share_out};
-pub use signature::{SignatureError, sign};
+pub use signature::{Claimed, SignatureError, claimed, sign, sign_again, sign_withdrawal};
 pub use trial::{Ran, Trial, Trials};
 pub use view::{Presentation, Shown, ViewInput, ViewLocation};
 

@@ -23,6 +23,14 @@ pub struct LoadError {
     pub fault: LoadFault,
 }
 
+impl LoadError {
+    /// Whether it was to run beside a release, and is older than what has been in use: left out, it is missed by nobody.
+    pub(crate) fn is_ended(&self) -> bool {
+        let beside = named(&self.file).is_ok_and(|(_, next)| next);
+        beside && matches!(self.fault, LoadFault::Superseded | LoadFault::Replayed { .. })
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum LoadFault {
     #[error("can't be read: {0}")]
@@ -41,6 +49,29 @@ pub enum LoadFault {
     Unsigned(String),
     #[error("its signature {0}")]
     Signature(SignatureError),
+    #[error(
+        "its signature has the number {sequence}, and the rule has had {mark} in use: what was signed before is not used \
+         again. If this one is meant, sign it anew: `onhand plugin sign`, or `onhand plugin rollback NAME --key KEY.pem` \
+         for one that was pushed"
+    )]
+    Replayed { sequence: String, mark: String },
+    #[error(
+        "its signature has the number {0}, more than a day from now; was the clock right where it was signed, and is it \
+         here? Sign it anew by a right clock: `onhand plugin sign`"
+    )]
+    Ahead(String),
+    #[error("its signature is older than that of the release in use; sign it anew if it is still to run beside it")]
+    Superseded,
+    #[error(
+        "{file}: {error}; it keeps older releases from being used again. Make it readable and writable, name another \
+         folder with rules.state_dir, or take the file from a backup; without it, the node takes the releases that it \
+         finds for the newest ones"
+    )]
+    Marks { file: String, error: String },
+    #[error(
+        "its withdrawal is not signed, and rules.allow_unsigned is false; `onhand plugin rollback NAME --key KEY.pem` signs it"
+    )]
+    UnsignedWithdrawal,
     #[error("rules.trusted_keys: {file}: {error}")]
     Key { file: String, error: SignatureError },
     #[error("a core module, not a component; `onhand plugin build` wraps one")]
@@ -74,6 +105,8 @@ pub enum LoadFault {
     Digest,
     #[error("the origin does not have it")]
     NotKept,
+    #[error("it was announced otherwise than the origin has it, which counts")]
+    NotConfirmed,
 }
 
 impl LoadFault {
@@ -106,7 +139,7 @@ impl Package {
     }
 }
 
-fn beside(settings: &str, next: bool) -> Result<Beside, String> {
+pub(crate) fn beside(settings: &str, next: bool) -> Result<Beside, String> {
     let beside: Beside = toml::from_str(settings).map_err(|error| error.to_string())?;
     if !next && (beside.stage.is_some() || beside.share.is_some()) {
         return Err("`stage` and `share` are for NAME.next.toml".to_owned());

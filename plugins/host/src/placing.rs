@@ -65,11 +65,14 @@ impl Place<'_> {
         let out = self.before.map(|slot| slot.out.clone()).unwrap_or_default();
         let (full, previous) = if is(&old) || self.before.is_some_and(|slot| slot.is_out(&package.identity)) {
             (old, older)
-        } else if is(&older) {
-            // Rolled back by hand.
+        } else if let (true, Some(rule)) = (is(&older), &older) {
+            // Put back by hand: what is signed may be too old for that.
+            if let Some(seal) = &rule.release.seal {
+                self.source.marks.judge(self.name, false, seal)?;
+            }
             (older, old)
         } else {
-            (Some(self.prepared(package)?), old.or(older))
+            (Some(self.prepared(package, false)?), old.or(older))
         };
         let world = full.as_ref().map(|rule| rule.world()).or(self.before.map(|slot| slot.world));
         let Some(world) = world else { return Ok(None) };
@@ -86,8 +89,11 @@ impl Place<'_> {
         let known = known.filter(|next| next.rule.release.identity == package.identity);
         let rule = match known {
             Some(next) => next.rule.clone(),
-            None => self.prepared(package)?,
+            None => self.prepared(package, true)?,
         };
+        if self.superseded(&rule) {
+            return Err(LoadFault::Superseded);
+        }
         let next = Some(Next { stage: Stage::of(&package.beside), rule: rule.clone() });
         let channels = package.beside.channels.clone();
         let Some(now) = self.now else {
@@ -107,12 +113,19 @@ impl Place<'_> {
         Ok(Some(Slot { next, ..Slot::clone(now) }))
     }
 
-    fn prepared(&self, package: &Package) -> Result<Arc<Rule>, LoadFault> {
+    /// Whether the full release was signed after the one that is to run beside it, and so has ended that.
+    fn superseded(&self, next: &Rule) -> bool {
+        let full = self.now.and_then(|now| now.full.as_ref()).and_then(|full| full.release.seal.as_ref());
+        full.zip(next.release.seal.as_ref()).is_some_and(|(full, next)| full.sequence > next.sequence)
+    }
+
+    fn prepared(&self, package: &Package, next: bool) -> Result<Arc<Rule>, LoadFault> {
         let known = self.before.into_iter().flat_map(|slot| slot.all()).map(Arc::as_ref);
-        let rule = Arc::new(self.source.prepare(self.name, package, self.meter, known)?);
+        let rule = Arc::new(self.source.prepare(self.name, next, package, self.meter, known)?);
         let (name, component, world) = (self.name, &rule.release.component, rule.world().as_str());
-        let (signed_by, fixtures) = (&rule.release.signed_by, rule.release.fixtures);
-        tracing::info!(rule = name, world, component, signed_by, fixtures, "a release of a rule is loaded");
+        let (seal, fixtures) = (rule.release.seal.as_ref(), rule.release.fixtures);
+        let (signed_by, sequence) = (seal.map(|seal| &seal.by), seal.map(|seal| seal.sequence));
+        tracing::info!(rule = name, world, component, signed_by, sequence, fixtures, "a release of a rule is loaded");
         if rule.linkage.wasi {
             tracing::warn!(
                 rule = name,
@@ -124,9 +137,9 @@ impl Place<'_> {
         Ok(rule)
     }
 
-    /// The release beside it could not be used: the one that was there goes on.
+    /// The release beside it could not be used: the one that was there goes on, unless it has been ended.
     fn as_before(&self) -> Option<Slot> {
-        let next = self.before.and_then(|slot| slot.next.clone());
+        let next = self.before.and_then(|slot| slot.next.clone()).filter(|next| !self.superseded(&next.rule));
         match self.now {
             Some(now) => Some(Slot { next, ..Slot::clone(now) }),
             None => self.before.map(|slot| Slot::clone(slot)),

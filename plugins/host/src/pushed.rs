@@ -6,15 +6,15 @@ use std::{
     sync::Arc,
 };
 
-use onhand_wire::release::{Release, Stage};
+use onhand_wire::release::{Manifest, Release, Stage};
 
 use crate::{
     Config, LoadError, LoadFault, World, cache,
-    config::{Beside, StageName},
     load::{Found, Package, check_name},
     placing::{Placed, place},
     shared::Shared,
     slot::Set,
+    statement::stage_of,
 };
 
 /// What is in force of one rule, or will be once it can be used.
@@ -35,6 +35,8 @@ pub struct Checked {
     pub stage: Stage,
     /// Of a canary, in percent.
     pub share: Option<f64>,
+    /// Of its signature; none if that is not judged.
+    pub sequence: Option<u64>,
 }
 
 /// How messages name it: there is no such file.
@@ -54,6 +56,15 @@ impl Parts {
 }
 
 impl Pushed {
+    /// Whether this is what a manifest says of its rule.
+    pub(crate) fn stands(&self, manifest: &Manifest) -> bool {
+        let parts = self.0.get(&manifest.rule);
+        let has = |part: Option<&Arc<Package>>| part.map(|package| package.identity.clone());
+        let (full, next) = (manifest.full.as_ref(), manifest.next.as_ref());
+        has(parts.and_then(|parts| parts.full.as_ref())) == full.map(|released| released.digest.clone())
+            && has(parts.and_then(|parts| parts.next.as_ref())) == next.map(|released| released.digest.clone())
+    }
+
     /// A rule that is in the folder is taken from there.
     pub(crate) fn add_to(&self, config: &Config, found: &mut Vec<Found>) {
         let mut added = Vec::new();
@@ -109,7 +120,9 @@ impl Shared {
         let config = self.config.as_ref().ok_or(LoadFault::NoRules)?;
         check_name(rule)?;
         let package = Arc::new(Package::of(config, release, next)?);
-        let stage = stage(&package.beside, next);
+        let source = self.source(config)?;
+        let sealed = source.sealed(rule, next, &package)?;
+        let (stage, share) = (stage_of(&package.beside, next), package.beside.share);
         let pushed = self.loading();
         let current = self.current.load_full();
         let before = pushed.0.get(rule).cloned().unwrap_or_default();
@@ -118,7 +131,7 @@ impl Shared {
             false => Parts { full: Some(package), next: None },
         };
         let found = parts.found(config, rule).collect();
-        let Placed { slots, errors, .. } = place(self.source(config)?, &self.meter, &current, found);
+        let Placed { slots, errors, .. } = place(source, &self.meter, &current, found);
         // What is in force already may be at fault here, too; that is another matter.
         let own = file(config, rule, next);
         if let Some(error) = errors.into_iter().find(|error| error.file == own) {
@@ -129,7 +142,20 @@ impl Shared {
         Set::of(0, all).map_err(|(_, fault)| fault)?;
         // A release that was taken out here leaves no slot behind where it was the only one.
         let world = world.or_else(|| current.slots.get(rule).map(|slot| slot.world)).ok_or(LoadFault::NoRules)?;
-        Ok(Checked { world, stage: stage.0, share: stage.1 })
+        Ok(Checked { world, stage, share, sequence: sealed.map(|(seal, _)| seal.sequence) })
+    }
+
+    /// Whether nothing of a rule may be in use any more: the sequence of that, if it is signed and judged.
+    pub(crate) fn check_withdrawal(&self, rule: &str, signature: Option<&str>) -> Result<Option<u64>, LoadFault> {
+        let config = self.config.as_ref().ok_or(LoadFault::NoRules)?;
+        Ok(self.source(config)?.withdrawn(rule, signature)?.map(|seal| seal.sequence))
+    }
+
+    /// Nothing of the rule is used after this, nor what was signed before it.
+    pub(crate) fn withdraw(&self, config: &Config, rule: &str, signature: Option<&str>) -> Result<(), LoadFault> {
+        let source = self.source(config)?;
+        let seal = source.withdrawn(rule, signature)?;
+        seal.map_or(Ok(()), |seal| source.marks.withdraw(rule, &seal))
     }
 }
 
@@ -146,13 +172,5 @@ fn keep(config: &Config, batch: &[(String, Parts)], errors: &[LoadError]) {
                 None => cache::keep(config, rule, next, package.as_deref()),
             }
         }
-    }
-}
-
-fn stage(beside: &Beside, next: bool) -> (Stage, Option<f64>) {
-    match beside.stage {
-        _ if !next => (Stage::Full, None),
-        Some(StageName::Canary) => (Stage::Canary, beside.share),
-        Some(StageName::Shadow) | None => (Stage::Shadow, None),
     }
 }

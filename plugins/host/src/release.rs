@@ -1,21 +1,22 @@
 //! From a package to a rule that may take traffic, in this order: signature, compilation in bounds, its world
 //! and memory, its fixtures. Slow (cranelift runs here), so never on the request path.
 
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::Component;
 
 use crate::{
-    Config, Fixture, LoadFault, World, compile,
+    Config, Fixture, LoadFault, SignatureError, World, compile,
     hex::hex,
     load::Package,
+    marks::Marks,
     meter::Meter,
     record::{Record, Tolerance},
     rule::{Release, Rule, Said},
     samples::Samples,
     sandbox::{Limits, PAGE, Sandbox, Ticks},
-    signature::{self, Trusted},
+    signature::{self, Seal, Trusted},
     since_v0_1::{self, Linked},
 };
 
@@ -23,6 +24,7 @@ use crate::{
 pub(crate) struct Source {
     pub(crate) config: Config,
     pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) marks: Marks,
     trusted: Vec<Trusted>,
     samples: Option<Samples>,
 }
@@ -47,32 +49,40 @@ impl Source {
 
     pub(crate) fn with(config: &Config, sandbox: Sandbox) -> Result<Self, LoadFault> {
         let sandbox = Arc::new(sandbox);
-        let key = |file: &String| {
-            let pem = fs::read_to_string(file)?;
-            Trusted::of(file, &pem).map_err(|error| LoadFault::Key { file: file.clone(), error })
-        };
-        let trusted = config.trusted_keys.iter().map(key).collect::<Result<_, LoadFault>>()?;
+        let trusted = Trusted::all(config)?;
+        // Without keys nothing is ever known to be signed.
+        let marks = if trusted.is_empty() { Marks::forgotten() } else { Marks::open(config)? };
         let samples = Samples::of(config).map_err(LoadFault::Read)?;
-        Ok(Self { config: config.clone(), sandbox, trusted, samples })
+        Ok(Self { config: config.clone(), sandbox, marks, trusted, samples })
     }
 
-    /// `known`: releases that are compiled already; one of the same component need not be again.
+    /// `next`: it is to run beside the one in use. `known`: releases that are compiled already; one of the same
+    /// component need not be again.
     pub(crate) fn prepare<'a>(
         &self,
         name: &str,
+        next: bool,
         package: &Package,
         meter: &Meter,
         known: impl Iterator<Item = &'a Rule>,
     ) -> Result<Rule, LoadFault> {
         let Package { release, beside, identity } = package;
         let bytes = &release.component;
-        let signed_by = self.signed_by(name, bytes, release.signature.as_deref())?;
+        let sealed = self.sealed(name, next, package)?;
+        if let Some((seal, _)) = &sealed {
+            self.marks.judge(name, next, seal)?;
+        }
         let component = hex(&Sha256::digest(bytes));
         let mut known = known.filter(|rule| rule.release.component == component);
         let Linkage { linked, memory, wasi } = match known.next() {
             Some(rule) => rule.linkage.clone(),
             None => self.linked(bytes)?,
         };
+        let signed_for = |(_, world): &(Seal, World)| *world == linked.world();
+        if !sealed.as_ref().is_none_or(signed_for) {
+            return Err(LoadFault::Signature(SignatureError::Differs(vec!["world".to_owned()])));
+        }
+        let seal = sealed.map(|(seal, _)| seal);
         check_settings(name, linked.world(), package)?;
         let limits = self.limits(package, linked.world())?;
         if memory > limits.memory as u64 {
@@ -83,7 +93,7 @@ impl Source {
         let rule = Rule {
             name: name.to_owned(),
             meter: meter.of(name, linked.world()),
-            release: Release { identity: identity.clone(), component, signed_by, fixtures: fixtures.len() },
+            release: Release { identity: identity.clone(), component, seal, fixtures: fixtures.len() },
             linkage: Linkage { linked, memory, wasi },
             settings: Arc::new(beside.config.clone()),
             sandbox: self.sandbox.clone(),
@@ -106,16 +116,32 @@ impl Source {
         Ok(rule)
     }
 
-    fn signed_by(&self, name: &str, component: &[u8], signature: Option<&str>) -> Result<Option<String>, LoadFault> {
-        match signature {
-            // Without keys there is nothing to judge it by, and whoever wants none has said so.
-            Some(_) if self.trusted.is_empty() && self.config.allow_unsigned => Ok(None),
-            Some(signature) => {
-                signature::verify(name, component, signature, &self.trusted).map(Some).map_err(LoadFault::Signature)
+    /// Without keys there is nothing to judge a signature by, and whoever wants none has said so.
+    fn judges(&self) -> bool {
+        !self.trusted.is_empty() || self.config.wants_signatures()
+    }
+
+    pub(crate) fn sealed(&self, name: &str, next: bool, package: &Package) -> Result<Option<(Seal, World)>, LoadFault> {
+        let Package { release, beside, .. } = package;
+        match &release.signature {
+            Some(signature) if self.judges() => {
+                signature::verify(name, next, release, beside, signature, &self.trusted)
+                    .map(Some)
+                    .map_err(LoadFault::Signature)
             }
-            None if self.config.allow_unsigned => Ok(None),
-            None => Err(LoadFault::Unsigned(format!("{name}.wasm"))),
+            None if self.config.wants_signatures() => Err(LoadFault::Unsigned(format!("{name}.wasm"))),
+            _ => Ok(None),
         }
+    }
+
+    /// Whether nothing of a rule may be in use any more; none if that need not be signed, and is not.
+    pub(crate) fn withdrawn(&self, name: &str, signature: Option<&str>) -> Result<Option<Seal>, LoadFault> {
+        let Some(signature) = signature.filter(|_| self.judges()) else {
+            return if self.config.wants_signatures() { Err(LoadFault::UnsignedWithdrawal) } else { Ok(None) };
+        };
+        let seal = signature::verify_withdrawal(name, signature, &self.trusted).map_err(LoadFault::Signature)?;
+        self.marks.judge(name, false, &seal)?;
+        Ok(Some(seal))
     }
 
     fn linked(&self, bytes: &[u8]) -> Result<Linkage, LoadFault> {

@@ -44,6 +44,8 @@ pub struct ReleaseReport {
     pub since: Timestamp,
     /// The file of the trusted key; null: unsigned.
     pub signed_by: Option<String>,
+    /// Of its signature: where it stands among the rule's releases.
+    pub sequence: Option<u64>,
     pub fixtures: usize,
     pub wasi: bool,
     pub calls: u64,
@@ -92,7 +94,8 @@ fn release(rule: &Arc<Rule>, stage: &'static str, share: Option<f64>) -> Release
         share,
         component: rule.release.component.clone(),
         since: rule.record.since,
-        signed_by: rule.release.signed_by.clone(),
+        signed_by: rule.release.seal.as_ref().map(|seal| seal.by.clone()),
+        sequence: rule.release.seal.as_ref().map(|seal| seal.sequence),
         fixtures: rule.release.fixtures,
         wasi: rule.linkage.wasi,
         calls: rule.record.calls(),

@@ -16,6 +16,7 @@ use crate::{
     release::Linkage,
     samples::Samples,
     sandbox::{Limits, Sandbox, Ticks},
+    signature::Seal,
     state::Level,
 };
 
@@ -44,8 +45,8 @@ pub(crate) struct Release {
     pub(crate) identity: String,
     /// SHA-256 of the component, in hex.
     pub(crate) component: String,
-    /// The file of the key that its signature was found good with.
-    pub(crate) signed_by: Option<String>,
+    /// None: it is not signed, and need not be.
+    pub(crate) seal: Option<Seal>,
     /// How many fixtures it was tried on.
     pub(crate) fixtures: usize,
 }

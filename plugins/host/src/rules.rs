@@ -46,6 +46,13 @@ impl Rules {
         if !config.dir.is_empty() || !config.trusted_keys.is_empty() {
             shared.source(config).map_err(|fault| fault.of(dir))?;
         }
+        let memory = config.marks_dir().is_none() && !config.trusted_keys.is_empty();
+        if memory {
+            tracing::warn!(
+                "rules.state_dir is not set, nor cache_dir or dir: which releases were in use is forgotten when this node \
+                 ends, and only the origin keeps an older one from being used again"
+            );
+        }
         let seen = watch::stamp(dir);
         shared.look(&Pushed::default(), true).map_err(first)?;
         if !config.topic.is_empty() {
@@ -77,6 +84,20 @@ impl Rules {
     /// Why it would be refused.
     pub fn check(&self, rule: &str, next: bool, release: Release) -> Result<Checked, LoadFault> {
         self.shared.check(rule, next, release)
+    }
+
+    /// What this node would say of a rule's withdrawal, after which nothing of it is in use; nothing changes. Answers
+    /// the sequence of its signature; none if that is not judged.
+    ///
+    /// # Errors
+    /// Why it would be refused.
+    pub fn check_withdrawal(&self, rule: &str, signature: Option<&str>) -> Result<Option<u64>, LoadFault> {
+        self.shared.check_withdrawal(rule, signature)
+    }
+
+    /// Whether nothing unsigned is used here.
+    pub fn wants_signatures(&self) -> bool {
+        self.shared.config.as_ref().is_some_and(Config::wants_signatures)
     }
 
     /// A handle that keeps to the rules as they are now: an answer that is made of several calls is made by

@@ -18,6 +18,7 @@ use crate::{
     release::Source,
     rule::Rule,
     shadow::Shadows,
+    signature::Seal,
     slot::{Out, Set, Slot},
 };
 
@@ -90,7 +91,8 @@ impl Shared {
         self.look(&self.loading(), false)
     }
 
-    /// Reads the folder, takes in what was pushed, and swaps. `starts`: nothing is used unless all of it can be.
+    /// Reads the folder, takes in what was pushed, and swaps. `starts`: nothing is used unless all of it can be, but for
+    /// what was to run beside and has been ended: that may lie about since.
     ///
     /// # Errors
     /// What can't be used; its rules keep what they have, the others change.
@@ -106,12 +108,16 @@ impl Shared {
         let source = self.source(config).map_err(|fault| vec![fault.of(config.dir.as_ref())])?;
         let files: Vec<_> = found.iter().map(|found| (found.name.clone(), found.file.clone())).collect();
         let Placed { slots, changed, mut errors } = place(source, &self.meter, &current, found);
-        let swaps = if starts { errors.is_empty() } else { changed };
+        let stops = |error: &LoadError| !(starts && error.is_ended());
+        let swaps = if starts { !errors.iter().any(stops) } else { changed };
         if swaps && let Err((name, fault)) = self.swap_to(slots) {
             let file = files.into_iter().find(|(found, _)| *found == name).map(|(_, file)| file);
             errors.push(fault.of(&file.unwrap_or_else(|| PathBuf::from(name))));
         }
         errors.iter().for_each(|error| self.refuse(error));
+        for ended in errors.extract_if(.., |error| !stops(error)) {
+            tracing::error!(error = %ended, "a release that was to run beside another is left out");
+        }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
@@ -131,8 +137,26 @@ impl Shared {
             }
         }
         let set = Set::of(current.release + 1, slots)?;
+        self.mark(&set)?;
         self.swap(set);
         Ok(())
+    }
+
+    /// Before they are used: what was signed before them is not used again, whatever happens after this.
+    fn mark(&self, set: &Set) -> Result<(), (String, LoadFault)> {
+        let Some(machine) = self.machine.get() else { return Ok(()) };
+        let seal = |rule: &'_ Arc<Rule>| rule.release.seal.clone();
+        let used: Vec<(&str, bool, Seal)> = set
+            .slots
+            .values()
+            .flat_map(|slot| {
+                let full = slot.full.as_ref().and_then(seal).map(|seal| (slot.name.as_str(), false, seal));
+                let next = slot.next.as_ref().and_then(|next| seal(&next.rule));
+                full.into_iter().chain(next.map(|seal| (slot.name.as_str(), true, seal)))
+            })
+            .collect();
+        let fault = |fault| (used.first().map_or_else(String::new, |(rule, ..)| (*rule).to_owned()), fault);
+        machine.source.marks.raise(&used).map_err(fault)
     }
 
     fn swap(&self, set: Set) {

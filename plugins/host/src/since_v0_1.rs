@@ -93,25 +93,27 @@ impl Linked {
     }
 }
 
+/// What a component of each world exports, in the order in which a component of several would be taken.
+pub(crate) const EXPORTS: [(&str, World); 4] = [
+    (view::EXPORT, World::View),
+    (allocation::EXPORT, World::Allocation),
+    (ranking::EXPORT, World::Ranking),
+    (pricing::EXPORT, World::Pricing),
+];
+
 /// None if the component exports no world of this version.
 pub(crate) fn link(component: &Component) -> wasmtime::Result<Option<Linked>> {
     let mut linker = Linker::new(component.engine());
     host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)?;
     wasi::add(&mut linker, component)?;
-    let exports = |name| component.get_export_index(None, name).is_some();
-    if exports(view::EXPORT) {
-        return Ok(Some(Linked::View(View::new(linker.instantiate_pre(component)?)?)));
-    }
-    if exports(allocation::EXPORT) {
-        return Ok(Some(Linked::Allocation(Allocation::new(linker.instantiate_pre(component)?)?)));
-    }
-    if exports(ranking::EXPORT) {
-        return Ok(Some(Linked::Ranking(Ranking::new(linker.instantiate_pre(component)?)?)));
-    }
-    if exports(pricing::EXPORT) {
-        return Ok(Some(Linked::Pricing(Pricing::new(linker.instantiate_pre(component)?)?)));
-    }
-    Ok(None)
+    let exports = |(name, world): (&str, World)| component.get_export_index(None, name).map(|_| world);
+    Ok(match EXPORTS.into_iter().find_map(exports) {
+        Some(World::View) => Some(Linked::View(View::new(linker.instantiate_pre(component)?)?)),
+        Some(World::Allocation) => Some(Linked::Allocation(Allocation::new(linker.instantiate_pre(component)?)?)),
+        Some(World::Ranking) => Some(Linked::Ranking(Ranking::new(linker.instantiate_pre(component)?)?)),
+        Some(World::Pricing) => Some(Linked::Pricing(Pricing::new(linker.instantiate_pre(component)?)?)),
+        None => None,
+    })
 }
 
 impl host::Host for State {

@@ -74,7 +74,7 @@ impl Trials {
         }
         let release = Release { component: component.to_owned(), ..Release::default() };
         let package = Package { release, beside, identity: String::new() };
-        self.0.prepare(name, &package, &Meter::new(), std::iter::empty()).map(Trial)
+        self.0.prepare(name, false, &package, &Meter::new(), std::iter::empty()).map(Trial)
     }
 }
 

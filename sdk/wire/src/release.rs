@@ -84,6 +84,10 @@ pub struct Released {
     pub share: Option<f64>,
     /// Of the component.
     pub bytes: u64,
+    /// Of its signature, which covers all of it; absent: unsigned, or signed in the form that covered the component
+    /// only, and to be signed again where nodes want signatures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
 }
 
 /// How a manifest came about.
@@ -115,6 +119,12 @@ pub struct Manifest {
     /// What runs beside it.
     #[serde(default)]
     pub next: Option<Released>,
+    /// The greatest sequence that the rule ever had: what is signed from now on has a greater one.
+    #[serde(default)]
+    pub mark: u64,
+    /// Where nothing is in force any more: the signed statement of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -155,6 +165,16 @@ pub mod base64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A database filled before sequences has such: they are read, and have none.
+    #[test]
+    fn a_manifest_of_before_has_no_sequence_and_no_mark() {
+        let text = r#"{"v":1,"rule":"r","seq":3,"change":"push","at":"2023-11-14T22:13:20.123Z","actor":"ci",
+            "correlation":"c-1","full":{"digest":"0a","component":"0b","world":"view","stage":"full","bytes":1}}"#;
+        let manifest = Manifest::decode(text.as_bytes()).unwrap();
+        let full = manifest.full.unwrap();
+        assert_eq!((manifest.mark, manifest.withdrawal, full.sequence, full.digest.as_str()), (0, None, None, "0a"));
+    }
 
     /// What is beside the component tells releases apart as well, wherever the bytes stand.
     #[test]

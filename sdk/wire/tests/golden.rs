@@ -101,8 +101,10 @@ fn manifest() -> Manifest {
         stage: Stage::Full,
         share: None,
         bytes: 10_240,
+        sequence: Some(1_700_000_000_123),
     };
-    let next = Released { digest: "0c".repeat(32), stage: Stage::Canary, share: Some(12.5), ..full.clone() };
+    let next =
+        Released { digest: "0c".repeat(32), stage: Stage::Canary, share: Some(12.5), sequence: None, ..full.clone() };
     Manifest {
         rule: "channel-buffer".to_owned(),
         seq: 3,
@@ -112,6 +114,8 @@ fn manifest() -> Manifest {
         correlation: "c-1".to_owned(),
         full: Some(full),
         next: Some(next),
+        mark: 1_700_000_000_123,
+        withdrawal: None,
     }
 }
 

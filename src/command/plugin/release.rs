@@ -1,16 +1,22 @@
 //! `onhand plugin push`, `rollback` and `list --origin`: what is asked of an origin.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{error::Error, path::Path, process::ExitCode, time::Duration};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use onhand_author::Staged;
 use onhand_rules::Config;
-use onhand_wire::release::{Manifest, Released, Stage};
+use onhand_wire::{
+    release::{Manifest, Release, Released, Stage},
+    request::RollBack,
+};
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Done, show::size};
+use super::{
+    Done,
+    show::{self, size},
+};
 use crate::command::at::At;
 
 /// For the whole call: megabytes go there, and the origin compiles them.
@@ -42,6 +48,15 @@ struct Told {
     announced: bool,
 }
 
+/// What a roll back would bring back.
+#[derive(Deserialize)]
+struct Plan {
+    seq: u64,
+    mark: u64,
+    full: Option<Released>,
+    next: Option<Released>,
+}
+
 #[derive(Deserialize)]
 struct Page {
     items: Vec<Told>,
@@ -49,7 +64,7 @@ struct Page {
 }
 
 impl StageArgs {
-    fn staged(&self) -> Option<Staged> {
+    pub(super) fn staged(&self) -> Option<Staged> {
         self.stage.map(|stage| Staged { stage, share: self.share })
     }
 }
@@ -76,8 +91,17 @@ impl At {
     }
 
     /// One after the other; the first that is refused ends it.
-    pub(super) async fn push(&self, files: &[impl AsRef<Path>], stage: &StageArgs, config: &Config) -> Done {
+    pub(super) async fn push(
+        &self,
+        files: &[impl AsRef<Path>],
+        key: Option<&Path>,
+        stage: &StageArgs,
+        config: &Config,
+    ) -> Done {
         for file in files {
+            if let Some(key) = key {
+                show::signed(&onhand_author::sign(file.as_ref(), key, stage.staged(), None, config)?);
+            }
             let (rule, push) = onhand_author::release(file.as_ref(), config, stage.staged())?;
             let call = self.write(&format!("/inventory/rules/{rule}/releases"))?.json(&push);
             let told: Told =
@@ -95,19 +119,66 @@ impl At {
         Ok(ExitCode::SUCCESS)
     }
 
-    pub(super) async fn roll_back(&self, rule: &str) -> Done {
+    pub(super) async fn roll_back(&self, rule: &str, key: Option<&Path>, config: &Config) -> Done {
         let rule_path = percent_encoding::utf8_percent_encode(rule, percent_encoding::NON_ALPHANUMERIC);
-        let call = self.write(&format!("/inventory/rules/{rule_path}/rollback"))?.json(&json!({}));
+        let path = format!("/inventory/rules/{rule_path}/rollback");
+        let signed = match key {
+            Some(key) => self.signed_roll_back(rule, &path, key, config).await?,
+            None => RollBack::default(),
+        };
+        let call = self.write(&path)?.json(&signed);
         let told: Told = self.answer(call).await?;
         println!("{rule}: rolled back; every node is told");
         in_force(&told.manifest);
         Ok(ExitCode::SUCCESS)
     }
 
+    /// What would come back, signed once more.
+    async fn signed_roll_back(
+        &self,
+        rule: &str,
+        path: &str,
+        key: &Path,
+        config: &Config,
+    ) -> Result<RollBack, Box<dyn Error>> {
+        let Plan { seq, mark, full, next } = self.answer(self.call(Method::GET, path)?).await?;
+        let sequence = onhand_author::sequence_above(mark)?;
+        let mut signed = RollBack { seq: Some(seq), ..RollBack::default() };
+        if full.is_none() && next.is_none() {
+            signed.withdrawal = Some(onhand_author::sign_withdrawal(rule, sequence, key)?);
+        }
+        if let Some(full) = full {
+            let release = self.release(&full).await?;
+            signed.full = Some(onhand_author::sign_again(rule, false, &release, sequence, key, config)?);
+        }
+        // After the full one, or that would end it.
+        if let Some(next) = next {
+            let release = self.release(&next).await?;
+            signed.next = Some(onhand_author::sign_again(rule, true, &release, sequence + 1, key, config)?);
+        }
+        Ok(signed)
+    }
+
+    async fn release(&self, released: &Released) -> Result<Release, String> {
+        let path = format!("/internal/api/rules/releases/{}", released.digest);
+        self.answer(self.call(Method::GET, &path)?).await
+    }
+
     pub(super) async fn list(&self) -> Done {
         let mut table = Table::new();
         table.load_preset(ASCII_MARKDOWN);
-        table.set_header(["rule", "stage", "world", "size", "sha256", "release", "since", "by", "announced"]);
+        table.set_header([
+            "rule",
+            "stage",
+            "world",
+            "size",
+            "sha256",
+            "release",
+            "since",
+            "by",
+            "announced",
+            "sequence",
+        ]);
         let mut path = "/inventory/rules?limit=500".to_owned();
         loop {
             let page: Page = self.answer(self.call(Method::GET, &path)?).await?;
@@ -116,6 +187,10 @@ impl At {
             path = format!("/inventory/rules?limit=500&cursor={cursor}");
         }
         println!("{table}");
+        println!(
+            "without a sequence: unsigned, or signed in the form that covered the component only; nodes that want signatures \
+             use it once it is signed and pushed again"
+        );
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -146,6 +221,7 @@ fn rows(table: &mut Table, Told { manifest, announced, .. }: &Told) {
     for released in parts(manifest) {
         let (stage, size) = (staged(released), size(released.bytes));
         let (component, release) = (short(&released.component), short(&released.digest));
+        let sequence = released.sequence.map_or("none".to_owned(), show::sequence);
         let row = [
             manifest.rule.as_str(),
             &stage,
@@ -156,11 +232,12 @@ fn rows(table: &mut Table, Told { manifest, announced, .. }: &Told) {
             &since,
             &manifest.actor,
             announced,
+            &sequence,
         ];
         table.add_row(row);
     }
     if parts(manifest).next().is_none() {
-        table.add_row([manifest.rule.as_str(), "none", "", "", "", "", &since, &manifest.actor, announced]);
+        table.add_row([manifest.rule.as_str(), "none", "", "", "", "", &since, &manifest.actor, announced, ""]);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::{path::Path, process::ExitCode, time::Duration};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
-use onhand_author::{Built, Case, Listed, Measured, Replayed, Tests, Verdict};
+use onhand_author::{Built, Case, Listed, Measured, Replayed, Signed, Tests, Verdict};
+use onhand_wire::Timestamp;
 
 pub(super) fn created(dir: &Path) -> ExitCode {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
@@ -16,6 +17,24 @@ pub(super) fn built(built: &Built) -> ExitCode {
     println!("{}: {} of {}", built.component.display(), size(built.bytes as u64), size(built.most));
     println!("sha256 {}", built.digest);
     ExitCode::SUCCESS
+}
+
+pub(super) fn signed(signed: &Signed) -> ExitCode {
+    let Signed { file, rule, sequence, stage, share, fixtures } = signed;
+    let share = share.map_or(String::new(), |share| format!(" of {share} %"));
+    println!("{}", file.display());
+    println!(
+        "{rule}, {}{share}, with its settings and fixtures ({fixtures}); sequence {}",
+        stage.as_str(),
+        self::sequence(*sequence)
+    );
+    ExitCode::SUCCESS
+}
+
+/// Most are moments.
+pub(super) fn sequence(sequence: u64) -> String {
+    let moment = i64::try_from(sequence).ok().and_then(|ms| ms.checked_mul(1000)).map(Timestamp::from_micros);
+    moment.map_or_else(|| sequence.to_string(), |moment| format!("{sequence} ({moment})"))
 }
 
 pub(super) fn tests(tests: &Tests) -> ExitCode {

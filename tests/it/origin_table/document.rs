@@ -41,7 +41,7 @@ fn read(path: &str, method: &str, operation: &Value) -> Operation {
         ("sku", _) => "22423",
         (_, Some("locations")) => "eu-1",
         (_, Some("channels")) => "web",
-        (_, Some("rules")) => "channel-buffer",
+        ("rule", _) => "channel-buffer",
         _ => "0193a1b2-0000-7000-8000-000000000000",
     };
     let parameters = operation["parameters"].as_array().into_iter().flatten();

@@ -124,8 +124,8 @@ async fn a_pushed_release_is_served_refused_rolled_back_and_kept() {
     let (edge, origin) = (world.edge(0), world.origin(0));
 
     // Pushed: the edge shows by one rule, the origin allocates by the other.
-    author.write(5);
     author.fixture(RIGHT);
+    author.write(5);
     let told = author.plugin(&["push", "channel-buffer.wasm", "rank-a.wasm"]);
     assert!(told.contains("channel-buffer: stored") && told.contains("rank-a: stored"), "{told}");
     assert!(author.plugin(&["push", "channel-buffer.wasm"]).contains("in force already"));
@@ -146,12 +146,18 @@ async fn a_pushed_release_is_served_refused_rolled_back_and_kept() {
     };
     let before = history().await;
     assert_eq!((before[0]["actor"].as_str(), before[0]["seq"].as_u64()), (Some("ci"), Some(1)));
-    author.write(6);
     author.fixture(&RIGHT.replace("12+", "13+"));
+    author.write(6);
     assert!(author.refused(&["push", "channel-buffer.wasm"]).contains("fixture one.json: it answers"));
     author.fixture(RIGHT);
+    assert!(author.refused(&["push", "channel-buffer.wasm"]).contains("other fixtures"));
     std::fs::copy(author.file("rank-a.wasm.sig"), author.file("channel-buffer.wasm.sig")).unwrap();
-    assert!(author.refused(&["push", "channel-buffer.wasm"]).contains("fits none of rules.trusted_keys"));
+    assert!(author.refused(&["push", "channel-buffer.wasm"]).contains("other component, fixtures, rule"));
+    // Another price beside a signed component, say.
+    author.write(6);
+    let settings = std::fs::read_to_string(author.file("channel-buffer.toml")).unwrap();
+    std::fs::write(author.file("channel-buffer.toml"), settings.replace('6', "9")).unwrap();
+    assert!(author.refused(&["push", "channel-buffer.wasm"]).contains("other settings.config"));
     std::fs::remove_file(author.file("channel-buffer.wasm.sig")).unwrap();
     assert!(author.refused(&["push", "channel-buffer.wasm"]).contains("no signature"));
     assert_eq!(history().await, before, "nothing is stored");
@@ -166,15 +172,33 @@ async fn a_pushed_release_is_served_refused_rolled_back_and_kept() {
     assert_eq!(label(edge).await, "5+");
 
     // A canary, all, and back.
+    let five = history().await[0].clone();
     author.write(7);
-    let canary = author.plugin(&["push", "channel-buffer.wasm", "--stage", "canary", "--share", "100"]);
+    let as_canary = ["push", "channel-buffer.wasm", "--stage", "canary", "--share", "100"];
+    assert!(author.refused(&as_canary).contains("other share, stage"), "it is signed for all calls");
+    let canary = author.plugin(&[&as_canary[..], &["--key", "release.key.pem"]].concat());
     assert!(canary.contains("canary 100 %"), "{canary}");
     eventually!(PATIENCE, label(edge).await == "7+");
-    assert!(author.plugin(&["rollback", RULE]).contains("rolled back"));
+    assert!(author.refused(&["rollback", RULE]).contains("a roll back is signed like a push"));
+    assert!(author.plugin(&["rollback", RULE, "--key", "release.key.pem"]).contains("rolled back"));
     eventually!(PATIENCE, label(edge).await == "5+");
-    author.plugin(&["push", "channel-buffer.wasm"]);
+    assert!(author.refused(&["push", "channel-buffer.wasm"]).contains("what was signed before is not"));
+    author.plugin(&["push", "channel-buffer.wasm", "--key", "release.key.pem", "--stage", "full"]);
     eventually!(PATIENCE, label(edge).await == "7+");
-    author.plugin(&["rollback", RULE]);
+
+    // What was in force before, announced by whoever can write to the topic, and heard after a restart.
+    let counted = refusals(edge).await;
+    let seq = history().await[0]["seq"].as_u64().unwrap();
+    let mut replayed = five.clone();
+    replayed["seq"] = json!(seq + 1);
+    announce(&world, RULE, &replayed.to_string()).await;
+    eventually!(PATIENCE, refusals(edge).await > counted);
+    edge.kill();
+    edge.start().await;
+    eventually!(PATIENCE, label(edge).await == "7+" && refusals(edge).await > 0.0);
+    assert_eq!(label(edge).await, "7+");
+
+    author.plugin(&["rollback", RULE, "--key", "release.key.pem"]);
     eventually!(PATIENCE, label(edge).await == "5+");
     let list = author.plugin(&["list"]);
     assert!(list.contains("| channel-buffer | full") && list.contains("| ci") && list.contains("| yes"), "{list}");

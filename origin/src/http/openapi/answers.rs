@@ -10,7 +10,7 @@ use onhand_wire::{Fact, Item, LocationId, Sku, Timestamp, Version, reservation};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub(super) use self::releases::{ChangedRule, ManifestPage, RulePage, WholeRelease};
+pub(super) use self::releases::{ChangedRule, ManifestPage, RollBackPlan, RulePage, WholeRelease};
 use crate::{
     store::{Difference, LedgerEntry, runbook::LowStock},
     trail::Entry,

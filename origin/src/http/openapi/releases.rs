@@ -1,6 +1,12 @@
 //! Releases of rules.
 
-use onhand_wire::{Code, auth::Scope, limits, request::Push};
+use onhand_wire::{
+    Code,
+    auth::Scope,
+    limits,
+    release::Manifest,
+    request::{Push, RollBack},
+};
 use serde_json::{Value, json};
 use utoipa::openapi::{
     HttpMethod::{Get, Post},
@@ -9,7 +15,7 @@ use utoipa::openapi::{
 };
 
 use super::{
-    answers::{ChangedRule, ManifestPage, Nothing, RulePage, WholeRelease},
+    answers::{ChangedRule, ManifestPage, RollBackPlan, RulePage, WholeRelease},
     call::{Call, call},
     catalogue::{cursor, limit},
 };
@@ -21,7 +27,7 @@ const COMPONENT: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c1
 const SETTINGS: &str = "channels = [\"web\"]\n[config]\nhide_last = \"3\"\n";
 
 pub(super) fn calls() -> Vec<Call> {
-    vec![rules(), push(), manifests(), roll_back(), release()]
+    vec![rules(), push(), manifests(), roll_back_plan(), roll_back(), in_force(), release()]
 }
 
 fn text(pattern: &str) -> Object {
@@ -35,8 +41,9 @@ fn named(call: Call) -> Call {
 fn manifest() -> Value {
     json!({
         "rule": "channel-buffer", "seq": 3, "change": "push", "at": AT, "actor": "ci", "correlation": "c-1",
-        "full": {"digest": DIGEST, "component": COMPONENT, "world": "view", "stage": "full", "bytes": 118_000},
-        "next": null,
+        "full": {"digest": DIGEST, "component": COMPONENT, "world": "view", "stage": "full", "bytes": 118_000,
+            "sequence": 1_769_851_800_000_u64},
+        "next": null, "mark": 1_769_851_800_000_u64,
     })
 }
 
@@ -56,7 +63,8 @@ fn rules() -> Call {
 
 fn push() -> Call {
     let says = "Stored and announced to every node, once it has got through what each of them asks: signature, sizes, \
-                compilation, world and fixtures. A full release ends what ran beside the one before. What stands so \
+                compilation, world and fixtures. Where releases must be signed, the signature covers all of the release, \
+                and its sequence is above every one that the rule has had: what was signed before is not released again. A full release ends what ran beside the one before. What stands so \
                 already changes nothing.";
     let body = json!({
         "component": "AGFzbQ0AAQA=", "next": false, "settings": SETTINGS, "signature": null, "fixtures": {},
@@ -78,14 +86,37 @@ fn manifests() -> Call {
         .refuses(&[Code::InvalidRequest, Code::NotFound])
 }
 
+fn roll_back_plan() -> Call {
+    let says = "What is in force now (`seq`), and what a roll back would bring back: `full` and `next`, both null where \
+                that is nothing. Whoever signs a roll back signs these, with sequences above `mark`.";
+    let mut example = manifest();
+    let then = example["full"].take();
+    let example =
+        json!({"rule": "channel-buffer", "seq": 3, "mark": 1_769_851_800_000_u64, "full": then, "next": null});
+    named(call(TAG, Get, "/inventory/rules/{rule}/rollback", "readRollBack"))
+        .needs(Scope::Operator)
+        .says("What a roll back would bring back", says)
+        .answers::<RollBackPlan>(200, "The plan.", example)
+        .refuses(&[Code::NotFound])
+}
+
 fn roll_back() -> Call {
     let says = "As it was before the last push; again, as it was before that. Before the first there is nothing: the \
-                built-in behaviour.";
+                built-in behaviour. Where releases must be signed, what comes back is signed anew, as the GET of this path \
+                says; `seq` keeps it from going back from another state than was looked at.";
     named(call(TAG, Post, "/inventory/rules/{rule}/rollback", "rollBackRule"))
         .writes(Scope::Admin)
         .says("Bring the release before back", says)
-        .optional_body::<Nothing>(json!({}))
+        .optional_body::<RollBack>(json!({}))
         .answers::<ChangedRule>(200, "What is in force now.", with("new", true))
+        .refuses(&[Code::NotFound])
+}
+
+fn in_force() -> Call {
+    named(call(TAG, Get, "/internal/api/rules/manifests/{rule}", "getManifest"))
+        .needs(Scope::Edge)
+        .says("What is in force of a rule", "What nodes ask when they hear that a rule has changed.")
+        .answers::<Manifest>(200, "Its last manifest.", manifest())
         .refuses(&[Code::NotFound])
 }
 

@@ -16,9 +16,14 @@ use super::{
     Postgres, row,
     session::{Purpose, Session},
 };
-use crate::store::{
-    Result, StoreError,
-    releases::{By, Pushed, Releases, Standing, State, after_push, after_roll_back},
+use crate::{
+    store::{
+        Result, StoreError,
+        releases::{
+            After, BackTo, By, Outcome, Plan, Pushed, Releases, Standing, State, after_push, after_roll_back, plan,
+        },
+    },
+    trail::Line,
 };
 
 /// Megabytes may go to the disk.
@@ -35,6 +40,10 @@ const TAKE: &str = "UPDATE rules r SET due = clock_timestamp() + $1 * interval '
 
 const SETTLE: &str = "UPDATE rules SET announced = (seq = $2), due = clock_timestamp() + $3 * interval '1 microsecond'
     WHERE rule = $1 RETURNING rule";
+
+const PLAN: &str = "SELECT m.manifest, old.manifest FROM rules r
+    JOIN rule_manifests m ON m.rule = r.rule AND m.seq = r.seq
+    LEFT JOIN rule_manifests old ON old.rule = r.rule AND old.seq = m.before WHERE r.rule = $1";
 
 fn manifest(row: &Row) -> Result<Manifest> {
     row::json("a manifest", row.get(0))
@@ -64,7 +73,7 @@ async fn write_in_tx(tx: &Transaction<'_>, state: &State) -> Result<()> {
     tx.execute(sql, &[rule, &seq, &(state.before as i64), &text]).await?;
     // Not the lease: whoever announces the one before does so first.
     tx.execute("UPDATE rules SET seq = $2, announced = false WHERE rule = $1", &[rule, &seq]).await?;
-    Ok(())
+    super::trail::line_in_tx(tx, &Line::of_release(&state.manifest), state.manifest.at).await
 }
 
 async fn keep_in_tx(tx: &Transaction<'_>, pushed: &Pushed) -> Result<()> {
@@ -78,32 +87,39 @@ async fn keep_in_tx(tx: &Transaction<'_>, pushed: &Pushed) -> Result<()> {
     Ok(())
 }
 
-async fn push(client: &mut Client, pushed: &Pushed, by: &By) -> Result<(Manifest, bool)> {
+async fn push(client: &mut Client, pushed: &Pushed, by: &By) -> Result<Outcome> {
     let tx = client.transaction().await?;
     tx.batch_execute(LIMITS).await?;
     let now = locked_in_tx(&tx, &pushed.rule).await?;
     let at = moment_in_tx(&tx).await?;
-    match (after_push(now.as_ref(), pushed, by, at), now) {
-        (None, Some(now)) => Ok((now.manifest, false)),
-        (None, None) => Err(StoreError::Refused("a rule without a state stands as pushed".to_owned())),
-        (Some(then), _) => {
-            keep_in_tx(&tx, pushed).await?;
-            write_in_tx(&tx, &then).await?;
-            tx.commit().await?;
-            Ok((then.manifest, true))
-        }
-    }
+    settle(tx, after_push(now.as_ref(), pushed, by, at), [Some(pushed)]).await
 }
 
-async fn roll_back(client: &mut Client, rule: &str, by: &By) -> Result<Option<Manifest>> {
+async fn roll_back(client: &mut Client, back: &BackTo, by: &By) -> Result<Outcome> {
     let tx = client.transaction().await?;
     tx.batch_execute(LIMITS).await?;
-    let Some(now) = locked_in_tx(&tx, rule).await?.filter(|now| !now.is_nothing()) else { return Ok(None) };
-    let then = state_in_tx(&tx, rule, now.before as i64).await?;
-    let then = after_roll_back(&now, then, by, moment_in_tx(&tx).await?);
+    let Some(now) = locked_in_tx(&tx, &back.rule).await? else { return Ok(Outcome::Moved(None)) };
+    let then = state_in_tx(&tx, &back.rule, now.before as i64).await?;
+    let after = after_roll_back(&now, then.as_ref(), back, by, moment_in_tx(&tx).await?);
+    settle(tx, after, [back.full.as_ref(), back.next.as_ref()]).await
+}
+
+/// Writes what there is to be written.
+async fn settle(
+    tx: Transaction<'_>,
+    after: After,
+    releases: impl IntoIterator<Item = Option<&Pushed>>,
+) -> Result<Outcome> {
+    let then = match after {
+        Ok(then) => then,
+        Err(outcome) => return Ok(outcome),
+    };
+    for pushed in releases.into_iter().flatten() {
+        keep_in_tx(&tx, pushed).await?;
+    }
     write_in_tx(&tx, &then).await?;
     tx.commit().await?;
-    Ok(Some(then.manifest))
+    Ok(Outcome::Changed(then.manifest))
 }
 
 impl Postgres {
@@ -124,12 +140,21 @@ impl Postgres {
 
 #[async_trait]
 impl Releases for Postgres {
-    async fn push(&self, pushed: &Pushed, by: &By) -> Result<(Manifest, bool)> {
+    async fn push(&self, pushed: &Pushed, by: &By) -> Result<Outcome> {
         self.change(async |client| Box::pin(push(client, pushed, by)).await).await
     }
 
-    async fn roll_back(&self, rule: &str, by: &By) -> Result<Option<Manifest>> {
-        self.change(async |client| Box::pin(roll_back(client, rule, by)).await).await
+    async fn roll_back_plan(&self, rule: &str) -> Result<Option<Plan>> {
+        let found = self.reader().await?.query_opt(PLAN, &[&rule]).await?;
+        let plan = found.map(|row| {
+            let then: Option<String> = row.get(1);
+            plan(manifest(&row)?, then.map(|text| row::json("a manifest", &text)).transpose()?)
+        });
+        plan.unwrap_or(Ok(None))
+    }
+
+    async fn roll_back(&self, back: &BackTo, by: &By) -> Result<Outcome> {
+        self.change(async |client| Box::pin(roll_back(client, back, by)).await).await
     }
 
     async fn release(&self, digest: &str) -> Result<Option<Release>> {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio_postgres::types::ToSql;
+use onhand_wire::Timestamp;
+use tokio_postgres::{Transaction, types::ToSql};
 
 use super::{Postgres, row};
 use crate::{
@@ -18,6 +19,14 @@ pub(super) const LINES: &str = "INSERT INTO admin_log (at, actor, kind, what, de
 
 const LINE: &str = "INSERT INTO admin_log (at, actor, kind, what, detail, correlation)
     SELECT greatest(clock_timestamp(), t), $1, $2, $3, $4::text::json, $5 FROM relay";
+
+/// In the transaction of the change that it tells of.
+pub(super) async fn line_in_tx(tx: &Transaction<'_>, line: &Line, at: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO admin_log (at, actor, kind, what, detail, correlation) VALUES ($1, $2, $3, $4, $5::text::json, $6)";
+    let (at, detail) = (row::utc(at), line.detail.to_string());
+    tx.execute(sql, &[&at, &line.actor, &line.kind.as_str(), &line.what, &detail, &line.correlation]).await?;
+    Ok(())
+}
 
 const READ: &str = "SELECT id, at, actor, kind, what, detail::text, correlation FROM admin_log
     WHERE ($1::text IS NULL OR actor = $1) AND ($2::text IS NULL OR kind = $2)

@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use onhand_wire::release::{Manifest, Release};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{Sqlite, begin, now_in_tx, row};
-use crate::store::{
-    Result, StoreError,
-    releases::{By, Pushed, Releases, Standing, State, after_push, after_roll_back},
+use crate::{
+    store::{
+        Result,
+        releases::{
+            After, BackTo, By, Outcome, Plan, Pushed, Releases, Standing, State, after_push, after_roll_back, plan,
+        },
+    },
+    trail::Line,
 };
 
 const STANDING: &str =
@@ -38,7 +43,8 @@ fn write_in_tx(connection: &Connection, state: &State) -> Result<()> {
     connection.execute(sql, params![rule, seq, state.before as i64, text])?;
     let sql = "INSERT INTO rules (rule, seq) VALUES (?1, ?2) ON CONFLICT (rule) DO UPDATE SET seq = ?2, announced = 0";
     connection.execute(sql, params![rule, seq])?;
-    Ok(())
+    let line = Line::of_release(&state.manifest);
+    super::trail::lines_in_tx(connection, std::slice::from_ref(&line), state.manifest.at)
 }
 
 fn keep_in_tx(connection: &Connection, pushed: &Pushed) -> Result<()> {
@@ -52,38 +58,54 @@ fn keep_in_tx(connection: &Connection, pushed: &Pushed) -> Result<()> {
     Ok(())
 }
 
+/// Writes what there is to be written.
+fn settle<'a>(
+    tx: Transaction<'_>,
+    after: After,
+    releases: impl IntoIterator<Item = Option<&'a Pushed>>,
+) -> Result<Outcome> {
+    let then = match after {
+        Ok(then) => then,
+        Err(outcome) => return Ok(outcome),
+    };
+    for pushed in releases.into_iter().flatten() {
+        keep_in_tx(&tx, pushed)?;
+    }
+    write_in_tx(&tx, &then)?;
+    tx.commit()?;
+    Ok(Outcome::Changed(then.manifest))
+}
+
 fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
 impl Releases for Sqlite {
-    async fn push(&self, pushed: &Pushed, by: &By) -> Result<(Manifest, bool)> {
+    async fn push(&self, pushed: &Pushed, by: &By) -> Result<Outcome> {
         self.with(|connection| {
             let tx = begin(connection)?;
             let now = now_state_in_tx(&tx, &pushed.rule)?;
-            match (after_push(now.as_ref(), pushed, by, now_in_tx(&tx)?), now) {
-                (None, Some(now)) => Ok((now.manifest, false)),
-                (None, None) => Err(StoreError::Refused("a rule without a state stands as pushed".to_owned())),
-                (Some(then), _) => {
-                    keep_in_tx(&tx, pushed)?;
-                    write_in_tx(&tx, &then)?;
-                    tx.commit()?;
-                    Ok((then.manifest, true))
-                }
-            }
+            let after = after_push(now.as_ref(), pushed, by, now_in_tx(&tx)?);
+            settle(tx, after, [Some(pushed)])
         })
     }
 
-    async fn roll_back(&self, rule: &str, by: &By) -> Result<Option<Manifest>> {
+    async fn roll_back_plan(&self, rule: &str) -> Result<Option<Plan>> {
+        self.with(|connection| {
+            let Some(now) = now_state_in_tx(connection, rule)? else { return Ok(None) };
+            let then = state_in_tx(connection, rule, now.before as i64)?;
+            plan(now.manifest, then.map(|then| then.manifest))
+        })
+    }
+
+    async fn roll_back(&self, back: &BackTo, by: &By) -> Result<Outcome> {
         self.with(|connection| {
             let tx = begin(connection)?;
-            let Some(now) = now_state_in_tx(&tx, rule)?.filter(|now| !now.is_nothing()) else { return Ok(None) };
-            let then = state_in_tx(&tx, rule, now.before as i64)?;
-            let then = after_roll_back(&now, then, by, now_in_tx(&tx)?);
-            write_in_tx(&tx, &then)?;
-            tx.commit()?;
-            Ok(Some(then.manifest))
+            let Some(now) = now_state_in_tx(&tx, &back.rule)? else { return Ok(Outcome::Moved(None)) };
+            let then = state_in_tx(&tx, &back.rule, now.before as i64)?;
+            let after = after_roll_back(&now, then.as_ref(), back, by, now_in_tx(&tx)?);
+            settle(tx, after, [back.full.as_ref(), back.next.as_ref()])
         })
     }
 

@@ -1,6 +1,6 @@
 //! C: bindings written here, compiled by clang without a C library, wrapped here.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use wit_bindgen_core::Files;
 use wit_parser::Resolve;
@@ -44,6 +44,9 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
         "-ffreestanding",
     ]);
     clang.args(["-nostdlib", "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-Wl,--stack-first", "-I"]).arg(&generated);
+    // Should a rule say where it stands (`__FILE__`), then not on whose machine.
+    let prefix = |path: &Path, name: &str| format!("-ffile-prefix-map={}={name}", path.display());
+    clang.arg(prefix(&project.dir, ".")).arg(prefix(&generated, "build/c"));
     clang.arg("rule.c").arg(generated.join("libc.c")).arg(generated.join(format!("{world}.c")));
     clang.arg(generated.join(format!("{world}_component_type.o"))).arg("-o").arg(&module);
     tool::run("clang", &mut clang)?;

@@ -14,6 +14,7 @@ mod pricing;
 mod pushed;
 mod ranking;
 mod releases;
+mod sealed;
 mod stages;
 mod swaps;
 mod wit;

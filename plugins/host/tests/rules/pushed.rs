@@ -10,7 +10,8 @@ use onhand_wire::{
 };
 
 use crate::{
-    releases::{PRIVATE, PUBLIC, WRONG},
+    releases::WRONG,
+    sealed::{PRIVATE, PUBLIC},
     shelf::*,
     support::*,
 };
@@ -71,21 +72,22 @@ fn a_release_that_fails_its_fixtures_or_is_not_signed_never_takes() {
     let keys = Folder::new();
     keys.put("release.pem", PUBLIC.as_bytes());
     let trusted_keys = vec![format!("{}/release.pem", keys.config.dir)];
-    let signing = Config { allow_unsigned: false, trusted_keys, ..config() };
+    let state_dir = format!("{}/state", keys.config.dir);
+    let signing = Config { allow_unsigned: false, trusted_keys, state_dir, ..config() };
     let shelf = Shelf::new();
     let rules = shelf.node(&signing);
-    let signed = |release: Release| Release {
-        signature: Some(sign("channel-buffer", &release.component, PRIVATE).unwrap()),
-        ..release
+    let signed = |sequence, release: Release| {
+        let signature = sign("channel-buffer", false, &release, sequence, PRIVATE).unwrap();
+        Release { signature: Some(signature), ..release }
     };
-    shelf.push("channel-buffer", &signed(bucket(5)));
+    shelf.push("channel-buffer", &signed(1, bucket(5)));
     becomes(&rules, 5);
     refuses(&rules, "no signature; ", || shelf.push("channel-buffer", &bucket(6)));
-    let other = Release { signature: signed(bucket(6)).signature, component: built("hostile-view"), ..bucket(6) };
-    refuses(&rules, "fits none of rules.trusted_keys", || shelf.push("channel-buffer", &other));
+    let other = Release { signature: signed(2, bucket(6)).signature, component: built("hostile-view"), ..bucket(6) };
+    refuses(&rules, "was made for a release with other component", || shelf.push("channel-buffer", &other));
     let wrong = r#"{"input": {"sku": "a", "locations": []}, "expected_error": "refused"}"#;
     let fixtures: BTreeMap<_, _> = [("wrong.json".to_owned(), wrong.to_owned())].into();
-    let failing = Release { fixtures, ..signed(bucket(6)) };
+    let failing = signed(2, Release { fixtures, ..bucket(6) });
     refuses(&rules, "fixture wrong.json", || shelf.push("channel-buffer", &failing));
     assert_eq!(label(&rules).as_deref(), Some("5+"));
     assert!(rules.report().rules[0].releases[0].signed_by.as_ref().unwrap().ends_with("release.pem"));

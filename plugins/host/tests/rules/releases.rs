@@ -2,46 +2,10 @@
 
 use std::path::PathBuf;
 
-use onhand_rules::{Captured, Config, Fixture, Reason, Rules, Trial, sign};
+use onhand_rules::{Captured, Config, Fixture, Reason, Rules, Trial};
 use onhand_wire::setting::{Size, Span};
 
 use crate::support::*;
-
-pub(crate) const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----
-MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
------END PRIVATE KEY-----
-";
-pub(crate) const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----
-MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
------END PUBLIC KEY-----
-";
-
-fn signing(mut folder: Folder) -> Folder {
-    folder.put("keys/release.pem", PUBLIC.as_bytes());
-    folder.config.allow_unsigned = false;
-    folder.config.trusted_keys = vec![format!("{}/keys/release.pem", folder.config.dir)];
-    folder
-}
-
-#[test]
-fn a_component_is_used_only_with_a_good_signature_for_its_name() {
-    let component = built("hostile");
-    let folder = signing(Folder::new().add("mine", &component, ""));
-    assert!(folder.refused().contains("no signature; `mine.wasm.sig` is missing"));
-
-    folder.put("mine.wasm.sig", sign("mine", &component, PRIVATE).unwrap().as_bytes());
-    let report = folder.load().report();
-    assert!(report.rules[0].releases[0].signed_by.as_ref().unwrap().ends_with("release.pem"));
-
-    for (signed, says) in [
-        (sign("other", &component, PRIVATE).unwrap(), "fits none of rules.trusted_keys"),
-        (sign("mine", &component[1..], PRIVATE).unwrap(), "fits none of rules.trusted_keys"),
-        ("half a signature".to_owned(), "is no ed25519 signature in base64"),
-    ] {
-        folder.put("mine.wasm.sig", signed.as_bytes());
-        assert!(folder.refused().contains(says), "{}", folder.refused());
-    }
-}
 
 fn compiled_within(time: Span, memory: Size) -> Folder {
     let mut folder = Folder::new();

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use onhand_rules::{Announcements, Config, Rules};
+use onhand_rules::{Announcements, Config, Origin, Rules};
 use onhand_wire::{
     Timestamp,
     memory_log::MemoryLog,
@@ -23,14 +23,15 @@ use crate::support::*;
 pub(crate) struct Shelf {
     pub(crate) log: MemoryLog,
     pub(crate) releases: Arc<Mutex<BTreeMap<String, Release>>>,
+    pub(crate) manifests: Arc<Mutex<BTreeMap<String, Manifest>>>,
     pub(crate) gone: Arc<AtomicBool>,
     pub(crate) fetched: Arc<AtomicUsize>,
 }
 
 impl Shelf {
     pub(crate) fn new() -> Self {
-        let (releases, gone, fetched) = (Arc::default(), Arc::default(), Arc::default());
-        Self { log: MemoryLog::new(1), releases, gone, fetched }
+        let (releases, manifests, gone, fetched) = Default::default();
+        Self { log: MemoryLog::new(1), releases, manifests, gone, fetched }
     }
 
     pub(crate) fn keep(&self, release: &Release) -> Released {
@@ -38,10 +39,28 @@ impl Shelf {
         released(release)
     }
 
+    /// The origin has it so, and says so.
     pub(crate) fn announce(&self, rule: &str, full: Option<Released>, next: Option<Released>) {
+        let manifest = self.manifest(rule, full, next);
+        self.put(&manifest);
+        self.say(&manifest);
+    }
+
+    /// As the next state of the rule.
+    pub(crate) fn manifest(&self, rule: &str, full: Option<Released>, next: Option<Released>) -> Manifest {
+        let seq = self.manifests.lock().unwrap().get(rule).map_or(0, |manifest| manifest.seq) + 1;
         let (rule, actor, correlation) = (rule.to_owned(), String::new(), String::new());
-        let (seq, change, at) = (1, Change::Push, Timestamp::default());
-        self.log.append([(0, Manifest { rule, seq, change, at, actor, correlation, full, next }.encode())]);
+        let (change, at, mark, withdrawal) = (Change::Push, Timestamp::default(), 0, None);
+        Manifest { rule, seq, change, at, actor, correlation, full, next, mark, withdrawal }
+    }
+
+    pub(crate) fn put(&self, manifest: &Manifest) {
+        self.manifests.lock().unwrap().insert(manifest.rule.clone(), manifest.clone());
+    }
+
+    /// Whatever the origin has: so may anyone who can write to the topic.
+    pub(crate) fn say(&self, manifest: &Manifest) {
+        self.log.append([(0, manifest.encode())]);
     }
 
     pub(crate) fn push(&self, rule: &str, release: &Release) {
@@ -49,22 +68,32 @@ impl Shelf {
     }
 
     pub(crate) fn node(&self, config: &Config) -> Rules {
-        let (rules, shelf) = (Rules::load(config).unwrap(), self.clone());
-        let fetch = move |digest: &str| {
-            if shelf.gone.load(Ordering::Relaxed) {
-                return Err("gone".to_owned());
-            }
-            shelf.fetched.fetch_add(1, Ordering::Relaxed);
-            Ok(shelf.releases.lock().unwrap().get(digest).cloned())
-        };
-        rules.follow(Announcements::Memory(self.log.clone()), fetch).unwrap();
+        let rules = Rules::load(config).unwrap();
+        rules.follow(Announcements::Memory(self.log.clone()), self.clone()).unwrap();
         rules
+    }
+
+    fn there(&self) -> Result<(), String> {
+        if self.gone.load(Ordering::Relaxed) { Err("gone".to_owned()) } else { Ok(()) }
+    }
+}
+
+impl Origin for Shelf {
+    fn manifest(&self, rule: &str) -> Result<Option<Manifest>, String> {
+        self.there()?;
+        Ok(self.manifests.lock().unwrap().get(rule).cloned())
+    }
+
+    fn release(&self, digest: &str) -> Result<Option<Release>, String> {
+        self.there()?;
+        self.fetched.fetch_add(1, Ordering::Relaxed);
+        Ok(self.releases.lock().unwrap().get(digest).cloned())
     }
 }
 
 pub(crate) fn released(release: &Release) -> Released {
     let (digest, component, world) = (release.digest(), String::new(), String::new());
-    Released { digest, component, world, stage: Stage::Full, share: None, bytes: 0 }
+    Released { digest, component, world, stage: Stage::Full, share: None, bytes: 0, sequence: None }
 }
 
 /// channel-buffer with this label, such as `10+`.

@@ -1,4 +1,4 @@
-//! A release of a rule, pushed.
+//! A release of a rule, pushed; or rolled back.
 
 use std::collections::BTreeMap;
 
@@ -31,6 +31,26 @@ pub struct Push {
     /// By file name, such as `capped.json`.
     #[serde(default)]
     pub fixtures: BTreeMap<String, String>,
+}
+
+/// `POST /inventory/rules/{rule}/rollback`. What comes back is what the GET of the same path names; each part of it is
+/// signed anew, with a greater sequence than the rule ever had.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RollBack {
+    /// The rule's `seq` that this goes back from; another one by now is refused. Absent: whatever it is.
+    #[serde(default)]
+    pub seq: Option<u64>,
+    /// Signature of the full release that comes back.
+    #[serde(default)]
+    pub full: Option<String>,
+    /// Signature of what comes back beside it.
+    #[serde(default)]
+    pub next: Option<String>,
+    /// Where nothing comes back: the signed statement of that.
+    #[serde(default)]
+    pub withdrawal: Option<String>,
 }
 
 impl Push {

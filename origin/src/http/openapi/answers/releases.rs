@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use onhand_wire::release::Manifest;
+use onhand_wire::release::{Manifest, Released};
 use utoipa::ToSchema;
 
 #[derive(ToSchema)]
@@ -31,6 +31,17 @@ pub(in crate::http::openapi) struct ChangedRule {
     manifest: Manifest,
     /// False: it stood so already.
     new: bool,
+}
+
+#[derive(ToSchema)]
+pub(in crate::http::openapi) struct RollBackPlan {
+    rule: String,
+    /// Of what is in force now.
+    seq: u64,
+    /// The greatest sequence that the rule has had.
+    mark: u64,
+    full: Option<Released>,
+    next: Option<Released>,
 }
 
 #[derive(ToSchema)]
