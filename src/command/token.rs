@@ -15,7 +15,7 @@ use ed25519_dalek::{
     pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
 use onhand_wire::{
-    auth::{Claims, Issuer, Scope, jwk},
+    auth::{Claims, Issuer, Scope, jwk, subject_fault},
     setting::Span,
 };
 
@@ -46,8 +46,8 @@ pub(crate) enum Token {
         /// The private key in PEM
         #[arg(long, value_name = "FILE", default_value = "onhand.key.pem")]
         key: PathBuf,
-        /// Who it is for: owns idempotency keys, and is the actor in the ledger
-        #[arg(long, value_name = "NAME")]
+        /// Who it is for: owns idempotency keys, and is the actor in the ledger; 1 to 255 bytes, no control characters
+        #[arg(long, value_name = "NAME", value_parser = parse_subject)]
         subject: String,
         /// storefront (reservations), operator (stock, internal pages), admin (items, locations, maintenance)
         #[arg(long)]
@@ -65,6 +65,10 @@ pub(crate) enum Token {
         #[arg(long, value_name = "NAME")]
         kid: Option<String>,
     },
+}
+
+fn parse_subject(text: &str) -> Result<String, String> {
+    subject_fault(text).map_or_else(|| Ok(text.to_owned()), |fault| Err(format!("a subject {fault}")))
 }
 
 fn parse_ttl(text: &str) -> Result<Span, String> {

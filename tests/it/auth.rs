@@ -151,6 +151,19 @@ async fn only_a_token_from_here_for_here_with_scope_enough_writes() {
     assert_eq!(actor, "me", "the token's subject");
 }
 
+#[tokio::test]
+async fn no_token_is_issued_for_a_subject_that_would_be_refused() {
+    let keys = Keys::new(&["ours"]).await;
+    let file = keys.path("ours.key.pem");
+    for (subject, fault) in
+        [("", "1 to 255 bytes"), (&"x".repeat(256), "1 to 255 bytes"), ("a\nb", "control characters")]
+    {
+        let args = ["token", "issue", "--key", file.to_str().unwrap(), "--scope", "admin", "--subject", subject];
+        let (good, said) = run(&args, &[]).await;
+        assert!(!good && said.contains("--subject") && said.contains(fault), "{subject:?}: {said}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_jwks_file_changes_keys_while_edge_and_origin_run() {
     let world = World::start().ready().await;

@@ -6,6 +6,8 @@ mod verifier;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
+use crate::limits::SUBJECT_BYTES;
+
 pub use self::{
     issuer::Issuer,
     keys::{BadKey, KeySet, jwk},
@@ -53,6 +55,18 @@ pub struct Claims {
     pub exp: u64,
     #[serde(default)]
     pub iat: u64,
+}
+
+/// What is wrong with a token's subject. It becomes part of keys and of the ledger, so that one which no
+/// database can index or show is refused where tokens are judged.
+pub fn subject_fault(subject: &str) -> Option<&'static str> {
+    if subject.is_empty() || subject.len() > SUBJECT_BYTES {
+        Some("must have 1 to 255 bytes")
+    } else if subject.contains(char::is_control) {
+        Some("must have no control characters")
+    } else {
+        None
+    }
 }
 
 /// The greatest scope among the claim's words (RFC 8693): identity providers write words of their own beside ours.

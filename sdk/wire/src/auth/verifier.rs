@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, Validation, errors::ErrorKind};
 use moka::sync::Cache;
 
-use super::{BadKey, Claims, KeySet, Scope};
+use super::{BadKey, Claims, KeySet, Scope, subject_fault};
 use crate::{Code, Problem};
 
 /// Seconds by which clocks may differ.
@@ -166,10 +166,15 @@ impl Verifier {
         }
         for key in keys.candidates(header.kid.as_deref()) {
             match jsonwebtoken::decode::<Claims>(token, key, &self.validation) {
-                Ok(decoded) if decoded.claims.sub.is_empty() => {
-                    return Err(unauthenticated("Authorization: the token names no subject"));
+                Ok(decoded) => {
+                    return match subject_fault(&decoded.claims.sub) {
+                        None => Ok(decoded.claims),
+                        Some(fault) => {
+                            let detail = format!("Authorization: the token's subject (sub) {fault}");
+                            Err(Problem::new(Code::Unauthenticated, detail))
+                        }
+                    };
                 }
-                Ok(decoded) => return Ok(decoded.claims),
                 Err(error) if *error.kind() == ErrorKind::InvalidSignature => {}
                 Err(error) => return Err(refused(error.kind())),
             }

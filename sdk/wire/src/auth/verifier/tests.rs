@@ -66,6 +66,26 @@ fn times_are_kept_within_the_leeway() {
     assert!(code(&verifier, &issue(json!({"sub": "", "scope": "admin", "exp": now() + 60}))).is_err());
 }
 
+/// A longer one makes PostgreSQL refuse the row that it is part of, a NUL the whole statement, and with
+/// either the writes of everybody else in the batch.
+#[test]
+fn a_subject_that_no_database_can_index_is_refused() {
+    let verifier = Verifier::from_pem(pair(1).public.as_bytes()).unwrap();
+    let of = |sub: &str| {
+        let claims = json!({"sub": sub, "scope": "operator", "exp": now() + 60});
+        code(&verifier, &token(1, &jsonwebtoken::Header::new(Algorithm::EdDSA), &claims))
+    };
+    for right in ["a", "ü and | spaces", &"x".repeat(255), &"é".repeat(127)] {
+        assert_eq!(of(right), Ok(()), "{right}");
+    }
+    for wrong in ["", &"x".repeat(256), &"é".repeat(128), &"x".repeat(2700)] {
+        assert!(of(wrong).unwrap_err().contains("(sub) must have 1 to 255 bytes"), "{wrong:?}");
+    }
+    for wrong in ["a\0", "\n", "a\u{7f}b", "\u{85}", "a\u{1b}[31m"] {
+        assert!(of(wrong).unwrap_err().contains("(sub) must have no control characters"), "{wrong:?}");
+    }
+}
+
 #[test]
 fn a_scope_may_stand_among_other_words() {
     let verifier = Verifier::from_pem(pair(1).public.as_bytes()).unwrap();
