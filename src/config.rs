@@ -8,7 +8,7 @@ use onhand_wire::setting::count_fault;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    auth::{Auth, KeySource},
+    auth::{Auth, KeyFile},
     load::{Faults, load},
 };
 

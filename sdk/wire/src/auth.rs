@@ -1,17 +1,24 @@
 //! Who may: bearer tokens (JWT, EdDSA), their scopes, and the keys that they are judged with.
 
 mod issuer;
+mod token;
 mod keys;
+mod held;
+mod scopes;
+mod expected;
 mod verifier;
 
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Serialize};
 
 use crate::limits::SUBJECT_BYTES;
 
 pub use self::{
+    expected::Expected,
+    held::{Keys, Place, Standing},
     issuer::Issuer,
     keys::{BadKey, KeySet, jwk},
-    verifier::{Expected, LEEWAY, Standing, Verifier},
+    scopes::ScopeMap,
+    verifier::{LEEWAY, Verifier},
 };
 
 /// Each scope includes the one before.
@@ -24,6 +31,8 @@ pub enum Scope {
 }
 
 impl Scope {
+    pub const ALL: [Self; 3] = [Self::Storefront, Self::Operator, Self::Admin];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Storefront => "storefront",
@@ -37,7 +46,7 @@ impl std::str::FromStr for Scope {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Storefront, Self::Operator, Self::Admin]
+        Self::ALL
             .into_iter()
             .find(|scope| scope.as_str() == text)
             .ok_or_else(|| "a scope is storefront, operator or admin".to_owned())
@@ -45,15 +54,13 @@ impl std::str::FromStr for Scope {
 }
 
 /// What a token says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Claims {
     /// Owns idempotency keys; the ledger's actor.
     pub sub: String,
-    #[serde(deserialize_with = "greatest")]
     pub scope: Scope,
     /// Seconds since 1970.
     pub exp: u64,
-    #[serde(default)]
     pub iat: u64,
 }
 
@@ -69,9 +76,7 @@ pub fn subject_fault(subject: &str) -> Option<&'static str> {
     }
 }
 
-/// The greatest scope among the claim's words (RFC 8693): identity providers write words of their own beside ours.
-fn greatest<'de, D: Deserializer<'de>>(claim: D) -> Result<Scope, D::Error> {
-    let words = String::deserialize(claim)?;
-    let scopes = words.split_ascii_whitespace().filter_map(|word| word.parse().ok());
-    scopes.max().ok_or_else(|| D::Error::custom("no scope is storefront, operator or admin"))
+/// What counts of several scopes that a token has: identity providers write words of their own beside ours.
+fn greatest(scopes: impl Iterator<Item = Scope>) -> Option<Scope> {
+    scopes.max()
 }
