@@ -12,6 +12,7 @@ mod migrate;
 mod openapi;
 mod origin;
 mod plugin;
+mod private;
 mod shutdown;
 mod token;
 
@@ -48,7 +49,8 @@ struct Global {
     /// Configuration file [default: onhand.toml, where there is one]; ONHAND_SECTION__KEY overrides a key
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print the effective configuration, secrets hidden, and stop
+    /// Print the effective configuration and stop: secrets hidden, of addresses only scheme and host, so that it cannot
+    /// be loaded again as it is
     #[arg(long, global = true)]
     dump_config: bool,
 }
@@ -95,7 +97,7 @@ enum Command {
 impl Onhand {
     pub(crate) fn run(self) -> Done {
         if self.global.dump_config {
-            println!("{}", config::hide_userinfo(&toml::to_string_pretty(&self.global.load()?)?));
+            println!("{}", toml::to_string_pretty(&self.global.load()?)?);
             return Ok(ExitCode::SUCCESS);
         }
         raise_descriptors();

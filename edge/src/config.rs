@@ -2,7 +2,7 @@
 
 mod limits;
 
-use onhand_wire::setting::{HttpConfig, Secret, Span, address_fault, count_fault};
+use onhand_wire::setting::{HttpConfig, Secret, SecretUrl, Span, address_fault, count_fault};
 use serde::{Deserialize, Serialize};
 
 pub use self::limits::{LimitsConfig, RateConfig};
@@ -92,7 +92,7 @@ impl Config {
 #[serde(default, deny_unknown_fields)]
 pub struct OriginConfig {
     /// Origins of one region, `http://HOST:PORT` each; the next is tried when one cannot be reached.
-    pub urls: Vec<String>,
+    pub urls: Vec<SecretUrl>,
     /// A token of scope operator, for loads.
     pub token: Secret,
     /// How long a load or a forwarded write may take when its caller names no time; beyond, 503 or 504.
@@ -103,7 +103,7 @@ pub struct OriginConfig {
 impl Default for OriginConfig {
     fn default() -> Self {
         Self {
-            urls: vec!["http://127.0.0.1:8090".to_owned()],
+            urls: vec![SecretUrl::new("http://127.0.0.1:8090")],
             token: Secret::default(),
             timeout: Span::s(2),
             breaker: BreakerConfig::default(),
@@ -137,7 +137,7 @@ impl Default for BreakerConfig {
 pub struct RedisConfig {
     /// `redis://[:PASSWORD@]HOST:PORT`; empty: no second tier. Of a cluster, any of its nodes; several are
     /// separated by commas.
-    pub url: Secret,
+    pub url: SecretUrl,
     /// Whether it is a Redis Cluster: its other nodes are found from those named.
     pub cluster: bool,
     /// How long a read may take; beyond, it is a miss.
@@ -148,7 +148,7 @@ pub struct RedisConfig {
 
 impl Default for RedisConfig {
     fn default() -> Self {
-        Self { url: Secret::default(), cluster: false, timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
+        Self { url: SecretUrl::default(), cluster: false, timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
     }
 }
 

@@ -1,9 +1,6 @@
 //! `onhand token`: keys and tokens.
 
 use std::{
-    fs::OpenOptions,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
     time::SystemTime,
@@ -19,7 +16,7 @@ use onhand_wire::{
     setting::Span,
 };
 
-use super::Done;
+use super::{Done, private};
 
 #[derive(Subcommand)]
 pub(crate) enum Token {
@@ -79,14 +76,14 @@ impl Token {
     pub(super) fn run(self) -> Done {
         match self {
             Self::Keygen { out } => {
-                let (private, public) = (with_end(&out, ".key.pem"), with_end(&out, ".pub.pem"));
+                let (private_key, public_key) = (with_end(&out, ".key.pem"), with_end(&out, ".pub.pem"));
                 let pair = new_pair();
-                write_new(&private, &pair.private, 0o600)?;
-                write_new(&public, &pair.public, 0o644)?;
+                private::write_new(&private_key, &pair.private, 0o600)?;
+                private::write_new(&public_key, &pair.public, 0o644)?;
                 println!(
                     "{} signs tokens, or rules: keep it safe\n{} verifies them: auth.key_file, or rules.trusted_keys",
-                    private.display(),
-                    public.display()
+                    private_key.display(),
+                    public_key.display()
                 );
             }
             Self::Jwks { keys } => {
@@ -143,14 +140,4 @@ pub(super) fn given(token: &str) -> Result<&str, String> {
             .to_owned());
     }
     Ok(token)
-}
-
-/// A key in use is never overwritten.
-pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), String> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => format!("{}: it is there already, and was left as it is", path.display()),
-        _ => format!("{}: {error}", path.display()),
-    };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)
 }

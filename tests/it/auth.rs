@@ -1,6 +1,7 @@
 //! Who may, over HTTP: which tokens count, and keys that change while the process runs.
 
 use std::{
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -158,6 +159,10 @@ async fn only_a_token_from_here_for_here_with_scope_enough_writes() {
 async fn no_token_is_issued_for_a_subject_that_would_be_refused() {
     let keys = Keys::new(&["ours"]).await;
     let file = keys.path("ours.key.pem");
+    for (half, right) in [("key", 0o600), ("pub", 0o644)] {
+        let file = keys.path(&format!("ours.{half}.pem"));
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, right, "{half}");
+    }
     for (subject, fault) in
         [("", "1 to 255 bytes"), (&"x".repeat(256), "1 to 255 bytes"), ("a\nb", "control characters")]
     {

@@ -29,6 +29,7 @@ mod runbook;
 mod scenarios;
 mod returns;
 mod second_tier;
+mod secrets;
 mod settings;
 mod stampede;
 mod trouble;

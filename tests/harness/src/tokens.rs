@@ -27,7 +27,7 @@ impl Tokens {
     }
 
     /// What verifies them.
-    pub(crate) fn public_key(&self) -> PathBuf {
+    pub fn public_key(&self) -> PathBuf {
         self.prefix.with_extension("pub.pem")
     }
 }

@@ -29,9 +29,17 @@ impl SecretUrl {
 
     /// What is wrong with it as an address to call: `https://HOST…` or `http://HOST…`.
     pub fn http_fault(&self, key: &str) -> Option<String> {
-        let host = self.0.strip_prefix("https://").or_else(|| self.0.strip_prefix("http://"));
-        let wrong = host.is_none_or(|host| host.is_empty() || host.starts_with(['/', '?', '#', ':', '@']));
-        wrong.then(|| format!("{key}: must begin with https://HOST or http://HOST"))
+        let rest = self.parts().filter(|(scheme, _)| matches!(*scheme, "http" | "https")).map(|(_, rest)| rest);
+        let authority = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+        let host = authority.map(|authority| authority.rsplit_once('@').map_or(authority, |(_user, host)| host));
+        let right = host.is_some_and(|host| !host.is_empty() && !host.starts_with(':') && !host.contains(' '));
+        (!right).then(|| format!("{key}: must begin with https://HOST or http://HOST"))
+    }
+
+    /// What is wrong with it as `HOST:PORT`, several with commas.
+    pub fn hosts_fault(&self, key: &str) -> Option<String> {
+        let right = self.0.is_empty() || self.0.split(',').all(|host| !host.is_empty() && is_host(host.trim()));
+        (!right).then(|| format!("{key}: must be HOST:PORT, several with commas"))
     }
 
     /// Scheme and the rest, where it is one address with a scheme.
@@ -154,6 +162,22 @@ mod tests {
             ("//host/S3CRET", "(hidden)"),
         ] {
             assert_eq!(shown(url), right, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_called_is_a_fault() {
+        for right in ["https://h", "http://u:p@h:1/a@b?c", "https://bücher.example/x", "http://[::1]:80"] {
+            assert_eq!(SecretUrl::new(right).http_fault("k"), None, "{right}");
+        }
+        for wrong in ["", "h", "ftp://h", "https://", "https:///x", "http://u@/x", "http://:80", "https://a b/x"] {
+            assert!(SecretUrl::new(wrong).http_fault("k").is_some(), "{wrong}");
+        }
+        for right in ["", "h:1", "h", "a:1,b:2", "a:1, b:2", "[::1]:9092"] {
+            assert_eq!(SecretUrl::new(right).hosts_fault("k"), None, "{right}");
+        }
+        for wrong in ["a:1,", "u:p@h:1", "PLAINTEXT://h:1", "h:port"] {
+            assert!(SecretUrl::new(wrong).hosts_fault("k").is_some(), "{wrong}");
         }
     }
 
