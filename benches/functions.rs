@@ -18,7 +18,7 @@ use onhand_origin::{
 use onhand_rules::Rules;
 use onhand_wire::{
     Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version,
-    auth::{Claims, Expected, Issuer, KeySet, Keys, Scope, Verifier},
+    auth::{Claims, Expected, Issuer, KeySet, Keys, Scope, Sees, Verifier},
     event::Change,
     request,
 };
@@ -56,7 +56,15 @@ fn hold(number: usize) -> Ask {
     let body = br#"{"lines":[{"sku":"22423","quantity":1}]}"#;
     let command = Command::Hold(Uuid::from_u128(number as u128 + 1), request::read(body).unwrap());
     let digest = digest("POST", "/v1/reservations", body);
-    Ask { command, actor: "bench".into(), key: number.to_string(), digest, correlation: String::new() }
+    Ask {
+        command,
+        actor: "bench".into(),
+        owner: None,
+        sees: Sees::All,
+        key: number.to_string(),
+        digest,
+        correlation: String::new(),
+    }
 }
 
 fn decide(criterion: &mut Criterion) {
@@ -101,7 +109,7 @@ fn feed(criterion: &mut Criterion) {
 fn tokens(criterion: &mut Criterion) {
     let key = SigningKey::from_bytes(&[7; 32]);
     let issuer = Issuer::from_pem(key.to_pkcs8_pem(LineEnding::LF).unwrap().as_bytes()).unwrap();
-    let claims = Claims { sub: "bench".into(), scope: Scope::Storefront, exp: u64::from(u32::MAX), iat: 0 };
+    let claims = Claims::new("bench", Scope::Storefront, u64::from(u32::MAX));
     let header = format!("Bearer {}", issuer.issue(&claims));
     let public = key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
     let verifier = |room| {

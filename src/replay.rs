@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// The edges' Redis (L2), such as redis://127.0.0.1:6379; without it the L2 is not compared
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
-    /// A token with scope admin: seeds stock and compares at the origin (`onhand token issue --scope admin …`)
+    /// A token with scope admin: seeds stock, ships and takes back, and compares at the origin (`onhand token issue --scope admin …`)
     #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_ADMIN", hide_env_values = true)]
     token_admin: String,
     /// A token with scope storefront: places the orders (`onhand token issue --scope storefront …`)
@@ -85,10 +85,11 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     let orders = Arc::new(source.orders(args.limit_lines)?);
     let patience = Duration::from_secs(args.patience_s);
     let edges = Fleet::new(&args.edges, &args.token_storefront, patience)?;
+    let warehouse = Fleet::new(&args.edges, &args.token_admin, patience)?;
     let origins = Fleet::new(&args.origins, &args.token_admin, patience)?;
 
     let seeded = seed::seed(&origins, &orders, args.stock).await?;
-    let stage = Arc::new(Stage::new(edges, origins, seeded, args.sample));
+    let stage = Arc::new(Stage::new(edges, warehouse, origins, seeded, args.sample));
     look::wait_for_edges(&stage).await?;
 
     let looking = look::start(&stage, &orders, args.lookers);

@@ -89,7 +89,7 @@ pub(crate) struct Loaded {
 pub(crate) async fn load(origins: &Fleet, skus: &[Sku]) -> Result<Loaded, Error> {
     let (mut live, mut at) = (HashMap::new(), None::<Timestamp>);
     for skus in skus.chunks(LOAD_SKUS) {
-        let request = LoadFacts { skus: skus.to_vec(), without: None };
+        let request = LoadFacts { skus: skus.to_vec(), ..LoadFacts::default() };
         let body = Bytes::from(rmp_serde::to_vec_named(&request).expect("plain data encodes"));
         let path = "/internal/api/facts".to_owned();
         let ask = Ask { method: Method::POST, path, key: None, body: Some((MESSAGEPACK, body)) };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::{HeaderMap, header};
 use onhand_wire::{
     Problem,
-    auth::{Claims, LEEWAY, Scope, Verifier},
+    auth::{Claims, LEEWAY, Scope, Sees, Verifier},
 };
 
 pub(crate) use self::{
@@ -35,6 +35,11 @@ impl Auth {
     /// Whose token it is.
     pub(crate) fn subject(&self, headers: &HeaderMap, scope: Scope) -> Result<String, Problem> {
         self.judged(headers, scope).map(|claims| claims.sub)
+    }
+
+    /// Whose reservations the caller sees; none where that cannot be told.
+    pub(crate) fn sees(&self, headers: &HeaderMap) -> Option<Sees> {
+        self.judged(headers, Scope::Storefront).ok().filter(|_| self.verifier.knows_owners()).map(|claims| claims.sees)
     }
 
     fn judged(&self, headers: &HeaderMap, scope: Scope) -> Result<Claims, Problem> {

@@ -66,6 +66,9 @@ impl Config {
         for (key, address) in [("edge.listen", &self.listen), ("edge.management", &self.management)] {
             faults.extend(address_fault(key, address));
         }
+        if !self.origin.token.is_empty() && !self.origin.token_file.is_empty() {
+            faults.push("edge.origin: token and token_file are both set, exactly one of them may be".to_owned());
+        }
         let breaker = &self.origin.breaker;
         faults.extend(count_fault("edge.origin.breaker.failure_threshold", breaker.failure_threshold == 0));
         faults.extend(count_fault("edge.origin.breaker.success_threshold", breaker.success_threshold == 0));
@@ -93,8 +96,11 @@ impl Config {
 pub struct OriginConfig {
     /// Origins of one region, `http://HOST:PORT` each; the next is tried when one cannot be reached.
     pub urls: Vec<SecretUrl>,
-    /// A token of scope operator, for loads.
+    /// A token of scope edge, for the edge's own calls. Exactly one of this and `token_file` is set.
     pub token: Secret,
+    /// The same, in a file that may change while the edge runs: looked at every second. A file that then
+    /// holds no good token is logged and counted, and the token before stays in use.
+    pub token_file: String,
     /// How long a load or a forwarded write may take when its caller names no time; beyond, 503 or 504.
     pub timeout: Span,
     pub breaker: BreakerConfig,
@@ -105,6 +111,7 @@ impl Default for OriginConfig {
         Self {
             urls: vec![SecretUrl::new("http://127.0.0.1:8090")],
             token: Secret::default(),
+            token_file: String::new(),
             timeout: Span::s(2),
             breaker: BreakerConfig::default(),
         }

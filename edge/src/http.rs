@@ -1,5 +1,6 @@
 //! One request, from the wire to the answer. Each listener's path reads from top to bottom.
 
+mod route;
 pub(crate) mod availability;
 mod ask;
 mod query;
@@ -26,12 +27,22 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use matchit::Router;
-use onhand_wire::{Code, Problem};
+use onhand_wire::{
+    Code, Problem,
+    auth::{
+        Access::{self, Anyone, Reader},
+        Routed, Scope,
+    },
+};
 
 use crate::{admission::Charge, node::Node};
 pub(crate) use answer::Answer;
 use correlation::Correlation;
 use error::Failure;
+use route::{
+    Calls::{self, Get, GetPost, Post},
+    Row,
+};
 
 pub(crate) type Reply = Response<Answer>;
 
@@ -44,7 +55,7 @@ struct Asked<'a> {
     correlation: &'a Correlation,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Route {
     Availability,
     /// A GET asks for the SKU of that name.
@@ -53,39 +64,38 @@ enum Route {
     Stream,
     Reservations,
     Reservation,
-    Verb,
+    Verb(&'static str),
     Health,
 }
 
-impl Route {
-    fn allowed(self) -> &'static str {
-        match self {
-            Self::Availability | Self::Stream | Self::Reservation | Self::Health => "GET, HEAD",
-            Self::Query => "GET, HEAD, POST",
-            Self::Quotes | Self::Reservations | Self::Verb => "POST",
-        }
-    }
+const STOREFRONT: Access = Access::Token(Scope::Storefront);
+const FULFILMENT: Access = Access::Token(Scope::Fulfilment);
+const OPERATOR: Access = Access::Token(Scope::Operator);
+
+/// The public listener's.
+const ROUTES: [Row<Route>; 12] = [
+    ("/v1/availability/{sku}", Get(Reader), Route::Availability),
+    ("/v1/availability/query", GetPost(Reader, Reader), Route::Query),
+    ("/v1/quotes", Post(Reader), Route::Quotes),
+    ("/v1/stream", Get(Reader), Route::Stream),
+    ("/v1/reservations", Post(STOREFRONT), Route::Reservations),
+    ("/v1/reservations/{id}", Get(STOREFRONT), Route::Reservation),
+    ("/v1/reservations/{id}/extend", Post(STOREFRONT), Route::Verb("extend")),
+    ("/v1/reservations/{id}/confirm", Post(STOREFRONT), Route::Verb("confirm")),
+    ("/v1/reservations/{id}/cancel", Post(STOREFRONT), Route::Verb("cancel")),
+    ("/v1/reservations/{id}/fulfil", Post(FULFILMENT), Route::Verb("fulfil")),
+    ("/v1/reservations/{id}/return", Post(FULFILMENT), Route::Verb("return")),
+    ("/health", Get(Anyone), Route::Health),
+];
+
+fn routes() -> &'static Router<(Calls, Route)> {
+    static ROUTER: OnceLock<Router<(Calls, Route)>> = OnceLock::new();
+    ROUTER.get_or_init(|| route::router(&ROUTES))
 }
 
-/// Matched on the raw path: an encoded slash belongs to a SKU.
-fn routes() -> &'static Router<Route> {
-    static ROUTES: OnceLock<Router<Route>> = OnceLock::new();
-    ROUTES.get_or_init(|| {
-        let mut router = Router::new();
-        for (path, route) in [
-            ("/v1/availability/{sku}", Route::Availability),
-            ("/v1/availability/query", Route::Query),
-            ("/v1/quotes", Route::Quotes),
-            ("/v1/stream", Route::Stream),
-            ("/v1/reservations", Route::Reservations),
-            ("/v1/reservations/{id}", Route::Reservation),
-            ("/v1/reservations/{id}/{verb}", Route::Verb),
-            ("/health", Route::Health),
-        ] {
-            router.insert(path, route).expect("the routes do not overlap");
-        }
-        router
-    })
+/// The calls of the public listener and those of the management listener, and who may make each.
+pub fn routed() -> [Vec<Routed>; 2] {
+    [route::routed(&ROUTES), route::routed(&management::ROUTES)]
 }
 
 /// The public listener.
@@ -121,34 +131,30 @@ pub(crate) async fn public(node: Arc<Node>, request: Request<Incoming>) -> Reply
 }
 
 async fn read(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Failure> {
-    let matched = routes().at(asked.request.uri().path()).map_err(|_| not_found())?;
-    let param = |name| matched.params.get(name).unwrap_or_default();
-    match *matched.value {
-        Route::Availability => availability::get(node, asked, param("sku")).await,
+    let found = route::find(routes(), asked.request.uri().path())?;
+    route::admit(found.allows(asked.request.method())?, &node.auth, asked.request.headers())?;
+    match found.what {
+        Route::Availability => availability::get(node, asked, found.param("sku")).await,
         Route::Query => availability::get(node, asked, "query").await,
-        Route::Reservation => Box::pin(reservations::read(node, asked, param("id"))).await,
+        Route::Reservation => Box::pin(reservations::read(node, asked, found.param("id"))).await,
         Route::Stream => Box::pin(stream::get(node, asked)).await,
         Route::Health => Ok(health::report(node)),
-        Route::Verb if !reservations::is_verb(param("verb")) => Err(not_found()),
-        other @ (Route::Quotes | Route::Reservations | Route::Verb) => Err(Failure::MethodNotAllowed(other.allowed())),
+        Route::Quotes | Route::Reservations | Route::Verb(_) => Err(not_found()),
     }
 }
 
 async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     let path = asked.request.uri().path().to_owned();
-    let matched = routes().at(&path).map_err(|_| not_found())?;
-    let param = |name| matched.params.get(name).unwrap_or_default();
-    let post = asked.request.method() == Method::POST;
-    if post {
-        node.queue.turn().await?;
-    }
-    match *matched.value {
-        Route::Query if post => query::post(node, asked).await,
-        Route::Quotes if post => quotes::post(node, asked).await,
-        Route::Reservations if post => reservations::create(node, asked).await,
-        Route::Verb if post => reservations::change(node, asked, param("id"), param("verb")).await,
-        Route::Verb if !reservations::is_verb(param("verb")) => Err(not_found()),
-        other => Err(Failure::MethodNotAllowed(other.allowed())),
+    let found = route::find(routes(), &path)?;
+    let access = found.allows(asked.request.method())?;
+    node.queue.turn().await?;
+    route::admit(access, &node.auth, asked.request.headers())?;
+    match found.what {
+        Route::Query => query::post(node, asked).await,
+        Route::Quotes => quotes::post(node, asked).await,
+        Route::Reservations => reservations::create(node, asked).await,
+        Route::Verb(verb) => reservations::change(node, asked, found.param("id"), verb).await,
+        Route::Availability | Route::Stream | Route::Reservation | Route::Health => Err(not_found()),
     }
 }
 

@@ -51,11 +51,12 @@ mod breaker;
 mod feed;
 mod metrics;
 
+pub use self::http::routed;
 pub use admission::Auth;
 pub use config::{
     AuditConfig, BreakerConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RateConfig,
     RecentConfig, RedisConfig,
 };
 pub use feed::Feed;
-pub use origin::BadUrl;
+pub use origin::{BadToken, BadUrl};
 pub use serve::{Edge, StartError};

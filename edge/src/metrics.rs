@@ -36,6 +36,8 @@ pub(crate) struct Metrics {
     origin_load_skus: IntCounter,
     origin_breaker: IntGauge,
     origin_hedges: IntCounter,
+    token_changes: IntCounterVec,
+    token_refused: IntCounter,
     forwarded: IntGauge,
     queued: IntGauge,
     connections: IntGauge,
@@ -130,6 +132,15 @@ impl Metrics {
             origin_breaker: r.gauge("edge_origin_breaker_state", "0 closed, 1 open, 2 half-open"),
             origin_hedges: r
                 .counter("edge_origin_hedges_total", "Loads asked of a second origin, the first being slow"),
+            token_changes: r.counters(
+                "edge_origin_token_changes_total",
+                "Changes of edge.origin.token_file; refused: it held no good token, and the one before stays",
+                &["outcome"],
+            ),
+            token_refused: r.counter(
+                "edge_origin_token_refused_total",
+                "The edge's own calls that the origin answered with 401 or 403",
+            ),
             forwarded: r.gauge("edge_forwarded_calls", "Callers' own calls under way to the origin"),
             queued: r.gauge("edge_queued_calls", "POSTs that wait for their turn at the processor"),
             connections: r.gauge("edge_connections", "Connections open at the public listener"),
@@ -217,6 +228,14 @@ impl Metrics {
 
     pub(crate) fn origin_hedged(&self) {
         self.origin_hedges.inc();
+    }
+
+    pub(crate) fn token_changed(&self, outcome: &str) {
+        self.token_changes.with_label_values(&[outcome]).inc();
+    }
+
+    pub(crate) fn token_refused(&self) {
+        self.token_refused.inc();
     }
 
     pub(crate) fn connection_refused(&self) {

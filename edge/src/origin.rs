@@ -5,6 +5,7 @@
 
 mod addresses;
 mod hedge;
+mod token;
 
 use std::{
     pin::pin,
@@ -20,6 +21,7 @@ use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use onhand_wire::{
     Sku,
+    auth::Sees,
     bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, MostHeld},
     release::Release,
 };
@@ -27,12 +29,13 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-pub use self::addresses::BadUrl;
-use self::{addresses::Addresses, hedge::Hedge};
+use self::{addresses::Addresses, hedge::Hedge, token::Token};
+pub use self::{addresses::BadUrl, token::BadToken};
 use crate::{
     breaker::{Breaker, State},
     config::OriginConfig,
     metrics::Metrics,
+    serve::StartError,
 };
 
 /// The longest that a caller is told to wait for the breaker.
@@ -79,7 +82,7 @@ pub(crate) struct Answer {
 
 pub(crate) struct Origin {
     addresses: Addresses,
-    authorization: HeaderValue,
+    token: Token,
     timeout: Duration,
     breaker: Breaker,
     hedge: Hedge,
@@ -94,14 +97,11 @@ pub(crate) struct Origin {
 
 impl Origin {
     /// `most`: callers' own calls that may be under way at once.
-    pub(crate) fn new(config: &OriginConfig, most: usize, metrics: Arc<Metrics>) -> Result<Self, BadUrl> {
-        let token = format!("Bearer {}", config.token.expose());
-        let mut authorization = HeaderValue::try_from(token).unwrap_or(HeaderValue::from_static(""));
-        authorization.set_sensitive(true);
+    pub(crate) fn new(config: &OriginConfig, most: usize, metrics: Arc<Metrics>) -> Result<Self, StartError> {
         let most = most.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             addresses: Addresses::new(&config.urls)?,
-            authorization,
+            token: Token::new(config, metrics.clone())?,
             timeout: config.timeout.0,
             breaker: Breaker::new(config.breaker),
             hedge: Hedge::new(config.timeout.0),
@@ -111,6 +111,11 @@ impl Origin {
             reachable: AtomicBool::new(true),
             term: AtomicU16::new(0),
         })
+    }
+
+    /// Sends what the token's file holds, if there is one, for ever.
+    pub(crate) async fn follow_token(&self) {
+        self.token.follow().await;
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -126,9 +131,15 @@ impl Origin {
         self.reachable.load(Ordering::Relaxed)
     }
 
-    /// Facts of up to [`bulk::LOAD_SKUS`] SKUs, in the order asked.
-    pub(crate) async fn facts(&self, skus: &[Sku], without: Option<Uuid>) -> Result<LoadedFacts, OriginError> {
-        let load = LoadFacts { skus: skus.to_vec(), without };
+    /// Facts of up to [`bulk::LOAD_SKUS`] SKUs, in the order asked. `sees`: whether the reservation that is left
+    /// out is there at all, for whom this is asked.
+    pub(crate) async fn facts(
+        &self,
+        skus: &[Sku],
+        without: Option<Uuid>,
+        sees: Option<Sees>,
+    ) -> Result<LoadedFacts, OriginError> {
+        let load = LoadFacts { skus: skus.to_vec(), without, sees };
         let body = rmp_serde::to_vec_named(&load).expect("plain data encodes");
         let (loaded, from): (LoadedFacts, _) = self.load(Method::POST, "/internal/api/facts", body).await?;
         self.judge_term(loaded.term, from)?;
@@ -151,7 +162,7 @@ impl Origin {
     /// A release of a rule; none if the origin does not have it. It may be large, so it may take its time.
     pub(crate) async fn release(&self, digest: &str) -> Result<Option<Release>, OriginError> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, self.authorization.clone());
+        headers.insert(header::AUTHORIZATION, self.token.header());
         let deadline = Instant::now() + self.timeout.max(RELEASE);
         let path = format!("/internal/api/rules/releases/{digest}");
         let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
@@ -159,7 +170,10 @@ impl Origin {
         match answer.status {
             StatusCode::OK => serde_json::from_slice(&answer.body).map(Some).map_err(|_| OriginError::Unreadable),
             StatusCode::NOT_FOUND => Ok(None),
-            status => Err(OriginError::Refused(status)),
+            status => {
+                self.refused(&answer, "/internal/api/rules/releases");
+                Err(OriginError::Refused(status))
+            }
         }
     }
 
@@ -187,7 +201,7 @@ impl Origin {
         body: Vec<u8>,
     ) -> Result<(T, usize), OriginError> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, self.authorization.clone());
+        headers.insert(header::AUTHORIZATION, self.token.header());
         headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::MESSAGEPACK));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(bulk::MESSAGEPACK));
         let deadline = Instant::now() + self.timeout;
@@ -195,8 +209,7 @@ impl Origin {
         let answer = self.call(call, true).await?;
         if answer.status != StatusCode::OK {
             self.reachable.store(false, Ordering::Relaxed); // there, but it cannot load: as good as gone
-            let detail = String::from_utf8_lossy(&answer.body[..answer.body.len().min(512)]).into_owned();
-            tracing::warn!(status = answer.status.as_u16(), path, detail, "the origin refused a load");
+            self.refused(&answer, path);
             return Err(OriginError::Refused(answer.status));
         }
         let read = rmp_serde::from_slice(&answer.body).map_err(|error| {
@@ -204,6 +217,14 @@ impl Origin {
             OriginError::Unreadable
         });
         read.map(|loaded| (loaded, answer.from))
+    }
+
+    fn refused(&self, answer: &Answer, path: &str) {
+        let detail = String::from_utf8_lossy(&answer.body[..answer.body.len().min(512)]);
+        if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return self.token.was_refused(answer.status, path, &detail);
+        }
+        tracing::warn!(status = answer.status.as_u16(), path, %detail, "the origin refused a load");
     }
 
     /// A caller's own call, if not too many of them are under way.

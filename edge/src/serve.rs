@@ -12,7 +12,7 @@ use onhand_rules::Rules;
 use onhand_wire::actuator::Loggers;
 use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
-use crate::{Auth, BadUrl, Config, Feed, feed::Stop, node::Node};
+use crate::{Auth, BadToken, BadUrl, Config, Feed, feed::Stop, node::Node};
 use connection::Limits;
 use crowd::Crowd;
 use workers::Workers;
@@ -27,6 +27,8 @@ pub enum StartError {
     Listen { key: &'static str, address: String, source: std::io::Error },
     #[error(transparent)]
     Origin(#[from] BadUrl),
+    #[error(transparent)]
+    Token(#[from] BadToken),
     #[error("edge.redis.url: {0}")]
     Redis(#[from] redis::RedisError),
     #[error("metrics: {0}")]

@@ -25,7 +25,7 @@ use crate::{
     decide::decide_all,
     metrics::Metrics,
     relay::{Feed, Handoff},
-    state::State,
+    state::{Limits, State},
     store::{Needs, Store, StoreError},
     terms,
 };
@@ -69,6 +69,7 @@ pub struct Work {
     /// Looked at where a term may have to be raised.
     pub feed: Arc<dyn Feed>,
     pub rules: Rules,
+    pub limits: Limits,
     /// Gets what each commit changed, for the relay.
     pub handoff: Arc<Handoff>,
     pub metrics: Metrics,
@@ -242,10 +243,11 @@ impl Work {
         let rules = self.rules.pinned();
         let (mut outcomes, mut news) = (Vec::new(), None);
         let decide = &mut |state: &mut State| {
+            state.limits = self.limits;
             outcomes = decide_all(state, &asks, &rules);
             news = state.news();
         };
-        let committed_at = self.store.batch(needs(&asks), decide).await?;
+        let committed_at = self.store.batch(needs(&asks, self.limits), decide).await?;
         self.handoff.give(news);
         for outcome in outcomes.iter_mut().flatten() {
             outcome.committed_at = committed_at;
@@ -255,12 +257,13 @@ impl Work {
     }
 }
 
-fn needs(asks: &[&Ask]) -> Needs {
-    let keys: BTreeSet<_> =
-        asks.iter().filter(|ask| !ask.key.is_empty()).map(|ask| (ask.actor.clone(), ask.key.clone())).collect();
+fn needs(asks: &[&Ask], limits: Limits) -> Needs {
+    let keys: BTreeSet<_> = asks.iter().filter(|ask| !ask.key.is_empty()).map(|ask| ask.kept_under()).collect();
+    let counted = asks.iter().filter(|ask| limits.max_open_units.is_some() && ask.command.is_hold());
     Needs {
         skus: asks.iter().flat_map(|ask| ask.command.skus()).collect(),
-        reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
+        reservations: asks.iter().filter_map(|ask| ask.reservation()).collect(),
+        holders: counted.map(|ask| ask.holder()).collect(),
         keys: keys.into_iter().collect(),
         topology: asks.iter().any(|ask| ask.command.changes_topology()),
         reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),

@@ -2,6 +2,7 @@
 
 use onhand_wire::{
     ChannelId, Fact, Item, LocationId, Problem, Sku, Stock, Timestamp,
+    auth::Sees,
     request::{
         Adjust, Cancel, Confirm, Extend, Fulfil, Hold, Maintenance, Policy, PutChannel, PutItem, PutLocation, Return,
         SetStock, Transfer,
@@ -84,6 +85,10 @@ impl Command {
         )
     }
 
+    pub fn is_hold(&self) -> bool {
+        matches!(self, Self::Hold(..))
+    }
+
     /// Large and patient: nobody else's command is to wait behind it.
     pub fn is_bulk(&self) -> bool {
         matches!(self, Self::Import(_))
@@ -111,10 +116,44 @@ pub struct Ask {
     pub command: Command,
     /// The token's subject: owns the key, and is the ledger's actor.
     pub actor: String,
+    /// For whom the subject acts (`auth.owner_claim`): owns the key with it, and what the command makes.
+    pub owner: Option<String>,
+    /// Whose reservations there are for this command.
+    pub sees: Sees,
     /// The caller's, or made here, so that a COMMIT whose answer was lost can be settled by looking.
     pub key: String,
     pub digest: Digest,
     pub correlation: String,
+}
+
+/// A reservation, and the one owner whose it must be to be there at all; none: anybody's.
+pub type Named = (Uuid, Option<String>);
+
+/// Between subject and owner where both are one text: neither has control characters.
+const BETWEEN: char = '\u{1f}';
+
+impl Ask {
+    /// The reservation that it names.
+    pub fn reservation(&self) -> Option<Named> {
+        self.command.reservation().map(|id| (id, self.sees.only().map(str::to_owned)))
+    }
+
+    /// Whose the key is, and the key: the same subject's keys are others for another owner.
+    pub fn kept_under(&self) -> (String, String) {
+        let keeper = match &self.owner {
+            Some(owner) => format!("{}{BETWEEN}{owner}", self.actor),
+            None => self.actor.clone(),
+        };
+        (keeper, self.key.clone())
+    }
+
+    /// Whose open units a hold counts for.
+    pub fn holder(&self) -> String {
+        match &self.owner {
+            Some(owner) => format!("owner:{owner}"),
+            None => format!("subject:{}", self.actor),
+        }
+    }
 }
 
 /// What a command did.

@@ -49,7 +49,7 @@ pub struct Database {
 impl Config {
     /// What is wrong with it, key by key.
     pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+        let mut faults = self.reservations.faults();
         for (key, address) in [("origin.listen", &self.listen), ("origin.management", &self.management)] {
             faults.extend(address_fault(key, address));
         }

@@ -5,6 +5,7 @@
 
 mod allocate;
 mod catalogue;
+mod limit;
 mod hold;
 mod reconcile;
 mod stock;
@@ -39,7 +40,7 @@ fn release_dead(state: &mut State) {
 
 /// A key that was seen gets its first answer again.
 fn decide_once(state: &mut State, ask: &Ask, rules: &Rules) -> Outcome {
-    let key = (ask.actor.clone(), ask.key.clone());
+    let key = ask.kept_under();
     if let Some(kept) = state.kept.get(&key) {
         return replay(kept, ask);
     }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::Timestamp;
+use onhand_wire::{Timestamp, auth::Sees};
 use uuid::Uuid;
 
 use crate::{
@@ -98,6 +98,8 @@ fn expire(id: Uuid) -> Ask {
     Ask {
         command: Command::Expire(id),
         actor: "onhand".to_owned(),
+        owner: None,
+        sees: Sees::All,
         key: String::new(),
         digest: [0; 32],
         correlation: format!("expire-{id}"),
@@ -113,12 +115,21 @@ mod tests {
     use crate::{
         batch::{Work, batches},
         relay::MemoryFeed,
+        state::Limits,
         store::sqlite::Sqlite,
     };
 
     fn ask(command: Command) -> Ask {
         let key = Uuid::new_v4().to_string();
-        Ask { command, actor: "tester".to_owned(), key, digest: [0; 32], correlation: "c-1".to_owned() }
+        Ask {
+            command,
+            actor: "tester".to_owned(),
+            owner: None,
+            sees: Sees::All,
+            key,
+            digest: [0; 32],
+            correlation: "c-1".to_owned(),
+        }
     }
 
     /// One go takes 500: a sweep asked for by an operator must not stop there.
@@ -129,7 +140,8 @@ mod tests {
         let metrics = Metrics::new(prometheus::Registry::new());
         let feed = Arc::new(MemoryFeed(onhand_wire::memory_log::MemoryLog::new(1)));
         let (handoff, rules) = (Arc::default(), Rules::none());
-        let work = Work { store: store.clone(), feed, rules, handoff, metrics: metrics.clone() };
+        let limits = Limits::default();
+        let work = Work { store: store.clone(), feed, rules, limits, handoff, metrics: metrics.clone() };
         let (batches, lanes) = batches(work, 10_000);
         lanes.into_iter().for_each(|lane| drop(tokio::spawn(lane.run())));
         let run = async |command| batches.ask(ask(command), PATIENCE).await.unwrap();

@@ -23,11 +23,22 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request, State},
+    handler::Handler,
+    http::{HeaderValue, Method, header},
     middleware,
-    routing::{get, post, put},
+    middleware::Next,
+    response::Response,
+    routing::{MethodFilter, MethodRouter, on},
 };
-use onhand_wire::{actuator::Loggers, auth::Verifier, setting::HttpConfig};
+use onhand_wire::{
+    actuator::Loggers,
+    auth::{
+        Access::{self, Anyone},
+        Routed, Scope, Verifier,
+    },
+    setting::HttpConfig,
+};
 
 use crate::{
     announce::Announcer, batch::Batches, config::Warehouse, expire::Sweeper, metrics::Metrics, relay::Feed,
@@ -60,49 +71,144 @@ type Shared = axum::extract::State<Arc<Context>>;
 /// A problem is written by [`fail::finish`], which knows the call's correlation id.
 type Reply = Result<axum::response::Response, fail::Fail>;
 
-/// Each is documented in [`openapi`].
-fn routes() -> Router<Arc<Context>> {
-    Router::new()
-        .route("/openapi.json", get(openapi::page))
-        .route("/v1/reservations", post(reservations::create))
-        .route("/v1/reservations/{id}", get(reservations::read))
-        .route("/v1/reservations/{id}/extend", post(reservations::extend))
-        .route("/v1/reservations/{id}/confirm", post(reservations::confirm))
-        .route("/v1/reservations/{id}/cancel", post(reservations::cancel))
-        .route("/v1/reservations/{id}/fulfil", post(reservations::fulfil))
-        .route("/v1/reservations/{id}/return", post(reservations::give_back))
-        .route("/inventory/health", get(operations::inventory_health))
-        .route("/inventory/products", get(catalogue::search))
-        .route(
-            "/inventory/products/{sku}",
-            get(catalogue::read_item).put(catalogue::put_item).delete(catalogue::delete_item),
-        )
-        .route("/inventory/products/{sku}/stock", put(stock::set))
-        .route("/inventory/products/{sku}/adjustments", post(stock::adjust))
-        .route("/inventory/products/{sku}/policy", put(stock::policy))
-        .route("/inventory/products/{sku}/ledger", get(stock::ledger))
-        .route("/inventory/transfers", post(stock::transfer))
-        .route("/inventory/locations/{id}", get(catalogue::read_location).put(catalogue::put_location))
-        .route("/inventory/channels/{id}", get(catalogue::read_channel).put(catalogue::put_channel))
-        .route("/inventory/imports", post(imports::import))
-        .route("/inventory/rules", get(releases::rules))
-        .route("/inventory/rules/{rule}/releases", get(releases::manifests).post(releases::push))
-        .route("/inventory/rules/{rule}/rollback", post(releases::roll_back))
-        .route("/inventory/admin/maintenance", post(operations::maintenance))
-        .route("/internal/api/facts", post(bulk::facts))
-        .route("/internal/api/topology", get(bulk::topology))
-        .route("/internal/api/most-held", get(bulk::most_held))
-        .route("/internal/api/rules/releases/{digest}", get(releases::release))
-        .route("/internal/api/reservations/{id}/trace", get(reservations::trace))
-        .route("/internal/api/inventory/low-stock", get(runbook::low_stock))
-        .route("/internal/api/inventory/stuck-reservations", get(runbook::stuck))
-        .route("/internal/api/inventory/reconcile", post(reconcile::reconcile))
-        .route("/internal/api/inventory/release-expired-reservations", post(runbook::release_expired))
-        .route("/internal/api/inventory/trigger-restock-notifications", post(runbook::restock))
+/// A call, and who may make it. The routers are made of these alone: a call without an [`Access`] does not compile,
+/// and its token is judged before its handler runs.
+struct Route {
+    method: Method,
+    path: &'static str,
+    access: Access,
+    answer: MethodRouter<Arc<Context>>,
+}
+
+fn call<H, T>(method: Method, path: &'static str, access: Access, handler: H) -> Route
+where
+    H: Handler<T, Arc<Context>>,
+    T: 'static,
+{
+    let filter = MethodFilter::try_from(method.clone()).expect("only methods that the router knows are named here");
+    Route { method, path, access, answer: on(filter, handler) }
+}
+
+fn get<H: Handler<T, Arc<Context>>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    call(Method::GET, path, access, handler)
+}
+
+fn post<H: Handler<T, Arc<Context>>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    call(Method::POST, path, access, handler)
+}
+
+fn put<H: Handler<T, Arc<Context>>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    call(Method::PUT, path, access, handler)
+}
+
+fn delete<H: Handler<T, Arc<Context>>, T: 'static>(path: &'static str, access: Access, handler: H) -> Route {
+    call(Method::DELETE, path, access, handler)
+}
+
+const STOREFRONT: Access = Access::Token(Scope::Storefront);
+const FULFILMENT: Access = Access::Token(Scope::Fulfilment);
+const OPERATOR: Access = Access::Token(Scope::Operator);
+const ADMIN: Access = Access::Token(Scope::Admin);
+const EDGE: Access = Access::Token(Scope::Edge);
+
+/// The API listener's. Each is documented in [`openapi`].
+fn routes() -> Vec<Route> {
+    vec![
+        get("/openapi.json", Anyone, openapi::page),
+        post("/v1/reservations", STOREFRONT, reservations::create),
+        get("/v1/reservations/{id}", STOREFRONT, reservations::read),
+        post("/v1/reservations/{id}/extend", STOREFRONT, reservations::extend),
+        post("/v1/reservations/{id}/confirm", STOREFRONT, reservations::confirm),
+        post("/v1/reservations/{id}/cancel", STOREFRONT, reservations::cancel),
+        post("/v1/reservations/{id}/fulfil", FULFILMENT, reservations::fulfil),
+        post("/v1/reservations/{id}/return", FULFILMENT, reservations::give_back),
+        get("/inventory/health", Anyone, operations::inventory_health),
+        get("/inventory/products", STOREFRONT, catalogue::search),
+        get("/inventory/products/{sku}", OPERATOR, catalogue::read_item),
+        put("/inventory/products/{sku}", ADMIN, catalogue::put_item),
+        delete("/inventory/products/{sku}", ADMIN, catalogue::delete_item),
+        put("/inventory/products/{sku}/stock", ADMIN, stock::set),
+        post("/inventory/products/{sku}/adjustments", OPERATOR, stock::adjust),
+        put("/inventory/products/{sku}/policy", OPERATOR, stock::policy),
+        get("/inventory/products/{sku}/ledger", OPERATOR, stock::ledger),
+        post("/inventory/transfers", OPERATOR, stock::transfer),
+        get("/inventory/locations/{id}", OPERATOR, catalogue::read_location),
+        put("/inventory/locations/{id}", ADMIN, catalogue::put_location),
+        get("/inventory/channels/{id}", OPERATOR, catalogue::read_channel),
+        put("/inventory/channels/{id}", ADMIN, catalogue::put_channel),
+        // With mode=set (the default) or create=true the handler asks for admin.
+        post("/inventory/imports", OPERATOR, imports::import),
+        get("/inventory/rules", OPERATOR, releases::rules),
+        get("/inventory/rules/{rule}/releases", OPERATOR, releases::manifests),
+        post("/inventory/rules/{rule}/releases", ADMIN, releases::push),
+        post("/inventory/rules/{rule}/rollback", ADMIN, releases::roll_back),
+        post("/inventory/admin/maintenance", ADMIN, operations::maintenance),
+        post("/internal/api/facts", EDGE, bulk::facts),
+        get("/internal/api/topology", EDGE, bulk::topology),
+        get("/internal/api/most-held", EDGE, bulk::most_held),
+        get("/internal/api/rules/releases/{digest}", EDGE, releases::release),
+        get("/internal/api/reservations/{id}/trace", OPERATOR, reservations::trace),
+        get("/internal/api/inventory/low-stock", OPERATOR, runbook::low_stock),
+        get("/internal/api/inventory/stuck-reservations", OPERATOR, runbook::stuck),
+        // With mode=apply the handler asks for admin.
+        post("/internal/api/inventory/reconcile", OPERATOR, reconcile::reconcile),
+        post("/internal/api/inventory/release-expired-reservations", OPERATOR, runbook::release_expired),
+        post("/internal/api/inventory/trigger-restock-notifications", OPERATOR, runbook::restock),
+    ]
+}
+
+/// The management listener's.
+fn management_routes() -> Vec<Route> {
+    vec![
+        get("/metrics", Anyone, operations::metrics),
+        get("/actuator/prometheus", Anyone, operations::metrics),
+        get("/actuator", Anyone, actuator::links),
+        get("/actuator/health", Anyone, actuator::health),
+        get("/actuator/info", Anyone, actuator::info),
+        get("/actuator/metrics", Anyone, actuator::metric_names),
+        get("/actuator/metrics/{name}", Anyone, actuator::metric),
+        get("/actuator/loggers", Anyone, actuator::loggers),
+        get("/actuator/loggers/{name}", Anyone, actuator::logger),
+        post("/actuator/loggers/{name}", OPERATOR, actuator::set_level),
+        get("/actuator/rules", Anyone, actuator::rules),
+        post("/actuator/restart-db-connections", OPERATOR, actuator::restart_connections),
+        get("/actuator/health/readiness", Anyone, operations::readiness),
+        get("/actuator/health/liveness", Anyone, operations::liveness),
+        get("/inventory/health", Anyone, operations::inventory_health),
+    ]
+}
+
+/// The calls of the API listener and those of the management listener, and who may make each.
+pub fn routed() -> [Vec<Routed>; 2] {
+    [routes(), management_routes()].map(|routes| {
+        let routed = |Route { method, path, access, .. }| Routed { method: method.to_string(), path, access };
+        routes.into_iter().map(routed).collect()
+    })
+}
+
+fn router(routes: Vec<Route>, context: &Arc<Context>) -> Router<Arc<Context>> {
+    routes.into_iter().fold(Router::new(), |router, Route { path, access, answer, .. }| {
+        let judge = middleware::from_fn_with_state((context.clone(), access), judged);
+        router.route(path, answer.route_layer(judge))
+    })
+}
+
+/// Judges the token that a call needs, and hands on what it says.
+async fn judged(
+    State((context, access)): State<(Arc<Context>, Access)>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, fail::Fail> {
+    if let Access::Token(scope) = access {
+        let token = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        let claims = context.verifier.judge(token, scope)?;
+        request.extensions_mut().insert(claims);
+    }
+    Ok(next.run(request).await)
 }
 
 pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
-    routes()
+    router(routes(), &context)
         .fallback(async || fail::not_found())
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
@@ -112,21 +218,7 @@ pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
 }
 
 pub(crate) fn management(context: Arc<Context>) -> Router {
-    Router::new()
-        .route("/metrics", get(operations::metrics))
-        .route("/actuator/prometheus", get(operations::metrics))
-        .route("/actuator", get(actuator::links))
-        .route("/actuator/health", get(actuator::health))
-        .route("/actuator/info", get(actuator::info))
-        .route("/actuator/metrics", get(actuator::metric_names))
-        .route("/actuator/metrics/{name}", get(actuator::metric))
-        .route("/actuator/loggers", get(actuator::loggers))
-        .route("/actuator/loggers/{name}", get(actuator::logger).post(actuator::set_level))
-        .route("/actuator/rules", get(actuator::rules))
-        .route("/actuator/restart-db-connections", post(actuator::restart_connections))
-        .route("/actuator/health/readiness", get(operations::readiness))
-        .route("/actuator/health/liveness", get(operations::liveness))
-        .route("/inventory/health", get(operations::inventory_health))
+    router(management_routes(), &context)
         .fallback(async || fail::not_found())
         .layer(middleware::from_fn(fail::finish))
         .with_state(context)

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use onhand_wire::{LocationId, Money, Problem, Quantity, Sku, Timestamp, limits, request::Policy};
+use onhand_wire::{LocationId, Money, Problem, Quantity, Sku, Timestamp, auth::Sees, limits, request::Policy};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
@@ -113,6 +113,7 @@ fn shown(row: u64, code: &str, detail: &str) -> Value {
 /// Who imports, for keys and the ledger.
 pub struct Caller {
     pub actor: String,
+    pub owner: Option<String>,
     /// Empty: none was given, and a broken import cannot resume.
     pub key: String,
     pub correlation: String,
@@ -216,6 +217,8 @@ fn ask(rows: Vec<ImportRow>, chunk: u64, content: &Digest, caller: &Caller) -> A
         digest: digest.finalize().into(),
         command: Command::Import(rows),
         actor: caller.actor.clone(),
+        owner: caller.owner.clone(),
+        sees: Sees::All,
         key,
         correlation: caller.correlation.clone(),
     }

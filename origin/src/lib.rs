@@ -51,7 +51,7 @@ use self::{
 };
 pub use self::{
     config::{Config, Database, Reservations, Restock, Warehouse, Webhook},
-    http::openapi::document as openapi,
+    http::{openapi::document as openapi, routed},
 };
 
 /// Where changes are published.
@@ -184,6 +184,7 @@ impl Origin {
             store: store.clone(),
             feed: feed.clone(),
             rules: rules.clone(),
+            limits: config.reservations.limits(),
             handoff: handoff.clone(),
             metrics: metrics.clone(),
         };

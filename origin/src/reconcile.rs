@@ -101,7 +101,7 @@ impl Report {
         locations: &BTreeSet<LocationId>,
     ) -> Result<(), StoreError> {
         let skus = counts.iter().map(|count| count.sku.clone()).collect();
-        let stocks = store.load_facts(&LoadFacts { skus, without: None }).await?.stocks;
+        let stocks = store.load_facts(&LoadFacts { skus, ..LoadFacts::default() }).await?.stocks;
         for (count, stock) in counts.iter().zip(&stocks) {
             let code = match (stock.known(), locations.contains(&count.location)) {
                 (false, _) => "unknown_sku",

@@ -120,6 +120,12 @@ pub struct Record {
     /// Digest of the call that made the present state: the same call again changes nothing.
     #[serde(default)]
     pub made_by: Option<String>,
+    /// For whom it was made (`auth.owner_claim`); whoever sees only another owner's does not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whose open units it counts for, where they were limited when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
 }
 
 /// One open allocation: a row of `allocations`.

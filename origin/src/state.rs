@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use onhand_wire::{
@@ -43,6 +44,15 @@ pub struct Kept {
     pub digest: Digest,
     pub status: u16,
     pub body: String,
+}
+
+/// What one owner, or else subject, may hold; none: as much, and as long, as any reservation may.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// From now to a hold's deadline.
+    pub max_ttl: Option<Duration>,
+    /// Units that may be held or confirmed, and not shipped, at once.
+    pub max_open_units: Option<i64>,
 }
 
 /// What other rows say of a stock row; read for reconciliation only.
@@ -145,6 +155,9 @@ pub struct State {
     /// Allocations past their deadline on the batch's SKUs.
     pub dead: Vec<OpenAllocation>,
     pub kept: HashMap<(String, String), Kept>,
+    pub limits: Limits,
+    /// By holder, of those whose holds are counted: read after they were locked.
+    pub open_units: HashMap<String, i64>,
     /// As read under the locks, before this batch's own lines.
     pub books: HashMap<(Sku, LocationId), Book>,
     pub changes: Changes,

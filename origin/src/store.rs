@@ -17,6 +17,7 @@ use std::{
 use async_trait::async_trait;
 use onhand_wire::{
     Item, LocationId, Sku, Timestamp,
+    auth::Sees,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
     event::Change,
 };
@@ -25,6 +26,7 @@ use uuid::Uuid;
 
 pub use self::ledger::{LedgerCheck, LedgerFault, Rebuilt, Table};
 use crate::{
+    command::Named,
     record::{Record, StockPolicy},
     state::State,
 };
@@ -33,10 +35,12 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Needs {
     pub skus: BTreeSet<Sku>,
-    pub reservations: BTreeSet<Uuid>,
+    pub reservations: BTreeSet<Named>,
     /// Whether locations or channels may be changed.
     pub topology: bool,
-    /// Subject and key.
+    /// Whose open units must be known: they are locked first, so that no other batch adds to them meanwhile.
+    pub holders: BTreeSet<String>,
+    /// Whose it is, and the key.
     pub keys: Vec<(String, String)>,
     /// Among the SKUs, those whose books are read as well.
     pub reconcile: BTreeSet<Sku>,
@@ -196,12 +200,12 @@ pub trait Store: runbook::Runbook + releases::Releases + Send + Sync {
     async fn locked(&self, skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>>;
 
     /// The SKUs of each reservation; they never change.
-    async fn skus_of(&self, reservations: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeSet<Sku>>>;
+    async fn skus_of(&self, reservations: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>>;
 
     async fn load_facts(&self, load: &LoadFacts) -> Result<LoadedFacts>;
     async fn load_topology(&self) -> Result<LoadedTopology>;
-    /// The reservation and the database's present moment.
-    async fn reservation(&self, id: Uuid) -> Result<Option<(Record, Timestamp)>>;
+    /// The reservation, if it is one of those that are seen, and the database's present moment.
+    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>>;
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>>;
     /// Those of `skus` that are not in the catalogue.
     async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>>;

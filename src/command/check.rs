@@ -34,10 +34,14 @@ pub(super) async fn run(config: Config) -> Done {
     if !config.edge.redis.url.is_empty() {
         tried.push(Tried("edge.redis", redis(config.edge.redis.url.expose()).await));
     }
-    if !config.edge.origin.token.is_empty() {
-        for url in &config.edge.origin.urls {
-            tried.push(Tried("edge.origin", origin(url, config.edge.origin.token.expose()).await));
+    match carried(&config.edge.origin) {
+        Ok(token) if token.is_empty() => {}
+        Ok(token) => {
+            for url in &config.edge.origin.urls {
+                tried.push(Tried("edge.origin", origin(url, &token).await));
+            }
         }
+        Err(fault) => tried.push(Tried("edge.origin", Err(fault))),
     }
     Ok(show(&tried))
 }
@@ -76,6 +80,17 @@ async fn redis(url: &str) -> Result<String, String> {
     }
 }
 
+/// The edge's own token, wherever it is; empty: there is none.
+fn carried(origin: &onhand_edge::OriginConfig) -> Result<String, String> {
+    let file = &origin.token_file;
+    if file.is_empty() {
+        return Ok(origin.token.expose().to_owned());
+    }
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| format!("edge.origin.token_file: {file} cannot be read: {error}"))?;
+    Ok(text.trim().to_owned())
+}
+
 /// The edge's own token must open what the edge needs.
 async fn origin(url: &SecretUrl, token: &str) -> Result<String, String> {
     let path = format!("{}/internal/api/topology", url.expose());
@@ -83,7 +98,9 @@ async fn origin(url: &SecretUrl, token: &str) -> Result<String, String> {
     let answer = request.send().await.map_err(|error| format!("{url}: {}", error.without_url()))?;
     match answer.status().as_u16() {
         200 => Ok(format!("{url} answers, the token is good")),
-        401 | 403 => Err(format!("{url}: edge.origin.token is not accepted; it needs scope operator")),
+        401 | 403 => Err(format!(
+            "{url}: the edge's own token (edge.origin.token or token_file) is not accepted; it needs scope edge"
+        )),
         status => Err(format!("{url}: answered {status}")),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Load no demo data
     #[arg(long)]
     empty: bool,
-    /// Write {"storefront":…,"operator":…,"admin":…} to this file, mode 0600, before ready
+    /// Write {"storefront":…,"fulfilment":…,"operator":…,"admin":…} to this file, mode 0600, before ready
     #[arg(long, value_name = "FILE")]
     print_tokens: Option<PathBuf>,
     /// Load the rules in this folder, signed or not: NAME.wasm, each with an optional NAME.toml; it is watched
@@ -75,7 +75,8 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
     let serving = tokio::spawn(origin.serve(shutdown::until(stopped.clone())));
 
     edge.origin.urls = vec![SecretUrl::new(format!("http://{api}"))];
-    edge.origin.token = Secret::new(token::issue(&issuer, "dev-edge", Scope::Operator, TOKENS_VALID));
+    edge.origin.token_file.clear();
+    edge.origin.token = Secret::new(token::issue(&issuer, "dev-edge", Scope::Edge, TOKENS_VALID));
     let auth = Auth { verifier, public_reads: config.auth.public_reads };
     let edge =
         Edge::bind(edge, onhand_edge::Feed::Memory(log), auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
@@ -163,6 +164,7 @@ impl Args {
 
 struct Tokens {
     storefront: String,
+    fulfilment: String,
     operator: String,
     admin: String,
 }
@@ -172,19 +174,31 @@ impl Tokens {
         let issue = |subject, scope| token::issue(issuer, subject, scope, TOKENS_VALID);
         Self {
             storefront: issue("dev-storefront", Scope::Storefront),
+            fulfilment: issue("dev-fulfilment", Scope::Fulfilment),
             operator: issue("dev-operator", Scope::Operator),
             admin: issue("dev-admin", Scope::Admin),
         }
     }
 
+    fn all(&self) -> [(&'static str, &str); 4] {
+        [
+            ("storefront", &self.storefront),
+            ("fulfilment", &self.fulfilment),
+            ("operator", &self.operator),
+            ("admin", &self.admin),
+        ]
+    }
+
     fn write(&self, file: Option<&Path>) -> Result<(), String> {
         let Some(file) = file else { return Ok(()) };
-        let body = json!({"storefront": self.storefront, "operator": self.operator, "admin": self.admin}).to_string();
-        private::replace(file, &body).map_err(|error| format!("--print-tokens {}: {error}", file.display()))
+        let body: serde_json::Map<_, _> =
+            self.all().map(|(scope, token)| (scope.to_owned(), json!(token))).into_iter().collect();
+        private::replace(file, &json!(body).to_string())
+            .map_err(|error| format!("--print-tokens {}: {error}", file.display()))
     }
 
     fn announce(&self) {
-        for (scope, token) in [("storefront", &self.storefront), ("operator", &self.operator), ("admin", &self.admin)] {
+        for (scope, token) in self.all() {
             println!("token {scope} {token}");
         }
     }

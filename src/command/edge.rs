@@ -10,10 +10,15 @@ use super::{Done, Needs, shutdown};
 use crate::{config::Config, keys};
 
 pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
-    let token = config.edge.origin.token.expose();
+    let carried = &config.edge.origin;
+    let token = if carried.token_file.is_empty() { carried.token.expose() } else { &carried.token_file };
     Needs::default()
         .set("kafka.brokers", config.kafka.brokers.expose(), "name the brokers of the change feed, or set KAFKA_ADDR")
-        .set("edge.origin.token", token, "an operator token; `onhand token issue` makes one")
+        .set(
+            "edge.origin.token",
+            token,
+            "a token of scope edge, or edge.origin.token_file with one; `onhand token issue --scope edge` makes it",
+        )
         .keys(&config.auth)
         .met()?;
     let auth = Auth { verifier: keys::verifier(&config.auth).await?, public_reads: config.auth.public_reads };

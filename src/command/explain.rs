@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// The origin's API [default: the first of edge.origin.urls of the configuration]
     #[arg(long, value_name = "URL", value_parser = at::url)]
     origin: Option<SecretUrl>,
-    /// A token of scope operator [default: edge.origin.token of the configuration]
+    /// A token of scope operator [default: edge.origin.token of the configuration, which does if it has that scope]
     #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_OPERATOR", hide_env_values = true)]
     token: Option<String>,
     /// Lines of the ledger, newest first

@@ -46,7 +46,8 @@ pub(crate) enum Token {
         /// Who it is for: owns idempotency keys, and is the actor in the ledger; 1 to 255 bytes, no control characters
         #[arg(long, value_name = "NAME", value_parser = parse_subject)]
         subject: String,
-        /// storefront (reservations), operator (stock, internal pages), admin (items, locations, maintenance)
+        /// storefront (reservations), fulfilment (also fulfil and return), operator (also stock, internal pages), admin (also
+        /// items, locations, maintenance); and apart from these edge (what an edge carries) and alerting (a heartbeat)
         #[arg(long)]
         scope: Scope,
         /// How long it is valid, with its unit, such as 1h or 90d
@@ -61,11 +62,25 @@ pub(crate) enum Token {
         /// The key's name in the JWKS; without it, every key of the set is tried
         #[arg(long, value_name = "NAME")]
         kid: Option<String>,
+        /// One more claim of the token, as text: the one that auth.owner_claim names, say (repeatable)
+        #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = parse_claim)]
+        claims: Vec<(String, String)>,
     },
 }
 
 fn parse_subject(text: &str) -> Result<String, String> {
     subject_fault(text).map_or_else(|| Ok(text.to_owned()), |fault| Err(format!("a subject {fault}")))
+}
+
+/// What the token says already is not said twice.
+const OURS: [&str; 6] = ["sub", "scope", "exp", "iat", "iss", "aud"];
+
+fn parse_claim(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE, such as shop=eu")?;
+    if name.is_empty() || OURS.contains(&name) {
+        return Err(format!("{name:?} cannot be given so; a token says {} by itself", OURS.join(", ")));
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn parse_ttl(text: &str) -> Result<Span, String> {
@@ -90,11 +105,11 @@ impl Token {
                 let keys = keys.iter().map(|file| public(file)).collect::<Result<Vec<_>, _>>()?;
                 println!("{}", serde_json::to_string_pretty(&serde_json::json!({"keys": keys}))?);
             }
-            Self::Issue { key, subject, scope, ttl, audience, issuer, kid } => {
+            Self::Issue { key, subject, scope, ttl, audience, issuer, kid, claims } => {
                 let pem = std::fs::read(&key)
                     .map_err(|error| format!("{}: {error}; `onhand token keygen` makes a key", key.display()))?;
                 let signer = Issuer::from_pem(&pem).map_err(|error| format!("{}: {error}", key.display()))?;
-                let signer = signer.with_kid(kid).with_name(issuer).with_audience(audience);
+                let signer = signer.with_kid(kid).with_name(issuer).with_audience(audience).with_claims(claims);
                 println!("{}", issue(&signer, &subject, scope, ttl));
             }
         }
@@ -123,7 +138,7 @@ pub(super) fn new_pair() -> Pair {
 
 pub(super) fn issue(issuer: &Issuer, subject: &str, scope: Scope, ttl: Span) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    issuer.issue(&Claims { sub: subject.to_owned(), scope, iat: now.as_secs(), exp: (now + ttl.0).as_secs() })
+    issuer.issue(&Claims { iat: now.as_secs(), ..Claims::new(subject, scope, (now + ttl.0).as_secs()) })
 }
 
 fn with_end(prefix: &Path, end: &str) -> PathBuf {

@@ -32,6 +32,11 @@ pub(crate) struct Auth {
     pub(crate) audience: String,
     /// Which claim says a token's scope, and what its values mean.
     pub(crate) scopes: ScopeMap,
+    /// The claim whose value owns what a storefront's token makes, such as "shop": a token of scope
+    /// storefront sees and changes only reservations made with the same value, and without the claim it
+    /// gets 403. What was made before this was set has no owner and is seen by fulfilment, operators and
+    /// admins only. Set it alike at edges and origins. Empty: nothing has an owner.
+    pub(crate) owner_claim: String,
     /// Whether lookups need no token.
     pub(crate) public_reads: bool,
 }
@@ -48,6 +53,7 @@ impl Default for Auth {
             issuer: String::new(),
             audience: String::new(),
             scopes: ScopeMap::default(),
+            owner_claim: String::new(),
             public_reads: true,
         }
     }
@@ -108,7 +114,12 @@ impl Auth {
 
     pub(crate) fn expected(&self) -> Expected {
         let set = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
-        Expected { issuer: set(&self.issuer), audience: set(&self.audience), scopes: self.scopes.clone() }
+        Expected {
+            issuer: set(&self.issuer),
+            audience: set(&self.audience),
+            scopes: self.scopes.clone(),
+            owner_claim: set(&self.owner_claim),
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use crate::fleet::Fleet;
 
 pub(super) struct Stage {
     pub edges: Fleet,
+    /// The edges again, for those who ship and take back: a storefront may not.
+    pub warehouse: Fleet,
     pub origins: Fleet,
     pub seeded: Seeded,
     pub books: Books,
@@ -78,10 +80,10 @@ pub(super) fn histogram() -> Mutex<Histogram<u64>> {
 }
 
 impl Stage {
-    pub(super) fn new(edges: Fleet, origins: Fleet, seeded: Seeded, sample: u64) -> Self {
+    pub(super) fn new(edges: Fleet, warehouse: Fleet, origins: Fleet, seeded: Seeded, sample: u64) -> Self {
         let (books, counts, sampler) = (Books::default(), Counts::default(), Sampler::new(sample));
         let checker = Checker::new((0..edges.len()).map(|edge| edges.url(edge)));
-        Self { edges, origins, seeded, books, checker, counts, sampler, hold_times: histogram() }
+        Self { edges, warehouse, origins, seeded, books, checker, counts, sampler, hold_times: histogram() }
     }
 
     /// A write that stayed without a definite answer: the verdict cannot be good.

@@ -90,7 +90,8 @@ impl Verb {
 pub(super) async fn advance(stage: &Stage, edge: usize, entry: &mut Entry, verb: Verb) -> Result<bool, Error> {
     let (name, state) = verb.parts();
     let path = format!("/v1/reservations/{}/{name}", entry.reservation.id);
-    let answer = stage.edges.ask(edge, &Ask::json(Method::POST, path, &json!({})).once()).await?;
+    let callers = if verb == Verb::Fulfil { &stage.warehouse } else { &stage.edges };
+    let answer = callers.ask(edge, &Ask::json(Method::POST, path, &json!({})).once()).await?;
     if answer.status != 200 {
         unexpected(stage, &answer);
         return Ok(false);
@@ -116,7 +117,7 @@ pub(super) async fn give_back(
 ) -> Result<(), Error> {
     let path = format!("/v1/reservations/{}/return", entry.reservation.id);
     let body = json!({"lines": [{"line": line, "quantity": units}], "location": location});
-    let answer = stage.edges.ask(edge, &Ask::json(Method::POST, path, &body).once()).await?;
+    let answer = stage.warehouse.ask(edge, &Ask::json(Method::POST, path, &body).once()).await?;
     if answer.status != 200 {
         unexpected(stage, &answer);
         return Ok(());

@@ -33,3 +33,5 @@ mod secrets;
 mod settings;
 mod stampede;
 mod trouble;
+mod who_may;
+mod owners;

@@ -32,6 +32,15 @@ fn storefront(world: &World) -> Client {
     world.origin(0).client(&world.tokens.storefront)
 }
 
+fn fulfilment(world: &World) -> Client {
+    world.origin(0).client(&world.tokens.fulfilment)
+}
+
+/// Who may let a reconciliation apply.
+fn admin(world: &World) -> Client {
+    world.origin(0).client(&world.tokens.admin)
+}
+
 /// Holds some of `x`; the reservation's id.
 async fn hold(world: &World, quantity: i64, ttl_s: u32) -> String {
     let body = json!({"lines": [{"sku": "x", "quantity": quantity}], "ttl_s": ttl_s});

@@ -1,11 +1,10 @@
 //! The management listener's pages in Spring Actuator's JSON that edge and origin have alike.
 
-use http::{Method, Request, StatusCode, header};
+use http::{Request, StatusCode, header};
 use hyper::body::Incoming;
 use onhand_wire::{
     Code, Problem,
     actuator::{self, Loggers},
-    auth::Scope,
 };
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -29,48 +28,39 @@ const PAGES: [&str; 13] = [
     "explain/{sku}",
 ];
 
-/// The pages of this module, with the name at their end.
+/// The pages of this module; of two, a name tells which one.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Page {
     Links,
     Info,
     Metrics,
-    Metric(String),
+    Metric,
     Loggers,
-    Logger(String),
+    Logger,
     Rules,
 }
 
-impl Page {
-    pub(super) fn of(path: &str) -> Option<Self> {
-        let named = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        Some(match path.strip_prefix("/actuator")? {
-            "" | "/" => Self::Links,
-            "/info" => Self::Info,
-            "/metrics" => Self::Metrics,
-            "/loggers" => Self::Loggers,
-            "/rules" => Self::Rules,
-            rest => match (rest.strip_prefix("/metrics/"), rest.strip_prefix("/loggers/")) {
-                (Some(name), _) => Self::Metric(named(name)),
-                (_, Some(name)) => Self::Logger(named(name)),
-                _ => return None,
-            },
-        })
+fn named(raw: &str) -> String {
+    percent_decode_str(raw).decode_utf8_lossy().into_owned()
+}
+
+pub(super) fn show(node: &Node, page: Page, name: &str, request: &Request<Incoming>) -> Result<Reply, Failure> {
+    match page {
+        Page::Links => Ok(shown(&actuator::links(&base(request), &PAGES))),
+        Page::Info => Ok(shown(&info(node))),
+        Page::Metrics => Ok(shown(&actuator::metric_names(&node.metrics.gather(&node.gauges())))),
+        Page::Metric => metric(node, &named(name), request.uri().query().unwrap_or_default()),
+        Page::Loggers => Ok(shown(&actuator::loggers(loggers(node)?))),
+        Page::Rules => Ok(shown(&json!(node.rules.report()))),
+        Page::Logger => Ok(shown(&actuator::logger(loggers(node)?, &named(name))?)),
     }
 }
 
-pub(super) async fn route(node: &Node, asked: Page, request: Request<Incoming>) -> Result<Reply, Failure> {
-    let get = matches!(*request.method(), Method::GET | Method::HEAD);
-    match asked {
-        Page::Logger(name) if request.method() == Method::POST => set_level(node, &name, request).await,
-        Page::Logger(_) if !get => Err(Failure::MethodNotAllowed("GET, HEAD, POST")),
-        _ if !get => Err(Failure::MethodNotAllowed("GET, HEAD")),
-        Page::Links => Ok(shown(&actuator::links(&base(&request), &PAGES))),
-        Page::Info => Ok(shown(&info(node))),
-        Page::Metrics => Ok(shown(&actuator::metric_names(&node.metrics.gather(&node.gauges())))),
-        Page::Metric(name) => metric(node, &name, request.uri().query().unwrap_or_default()),
-        Page::Loggers => Ok(shown(&actuator::loggers(loggers(node)?))),
-        Page::Rules => Ok(shown(&json!(node.rules.report()))),
-        Page::Logger(name) => Ok(shown(&actuator::logger(loggers(node)?, &name)?)),
+/// A POST; only a logger takes one.
+pub(super) async fn change(node: &Node, page: Page, name: &str, request: Request<Incoming>) -> Result<Reply, Failure> {
+    match page {
+        Page::Logger => set_level(node, &named(name), request).await,
+        _ => Err(not_found()),
     }
 }
 
@@ -112,7 +102,6 @@ fn loggers(node: &Node) -> Result<&dyn Loggers, Failure> {
 
 async fn set_level(node: &Node, name: &str, request: Request<Incoming>) -> Result<Reply, Failure> {
     let (head, content) = request.into_parts();
-    node.auth.needs(&head.headers, Scope::Operator)?;
     body::require_json(&head.headers)?;
     let content = body::read(content, node.body_timeout).await?;
     actuator::set_level(loggers(node)?, name, &content)?;

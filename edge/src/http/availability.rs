@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use onhand_wire::{Code, Problem, Sku, Stock, Timestamp, session, session::Session};
+use onhand_wire::{Code, Problem, Sku, Stock, Timestamp, auth::Sees, session, session::Session};
 use percent_encoding::percent_decode_str;
 
 use super::{Asked, Failure, Reply, ask::Query};
@@ -103,7 +103,7 @@ pub(super) async fn get(node: &Node, asked: &Asked<'_>, segment: &str) -> Result
     let snapshot = node.topology.snapshot();
     let ask = query.resolve(&snapshot)?;
     let loaded = match query.reservation {
-        Some(reservation) => Box::pin(without(node, &checked(&name)?, reservation)).await?,
+        Some(reservation) => Box::pin(without(node, &checked(&name)?, reservation, node.auth.sees(headers))).await?,
         None => match node.cache.hit(&name, &moment.need) {
             Ok(hit) => hit,
             Err(fresh) => {
@@ -133,8 +133,9 @@ pub(super) fn unknown_sku(name: &str) -> Problem {
 }
 
 /// Facts without the reservation's own hold. They are no versions of anything, so nothing keeps them.
-async fn without(node: &Node, sku: &Sku, reservation: uuid::Uuid) -> Result<Loaded, Failure> {
-    let loaded = node.origin.facts(std::slice::from_ref(sku), Some(reservation)).await.map_err(LoadError::from)?;
+async fn without(node: &Node, sku: &Sku, reservation: uuid::Uuid, sees: Option<Sees>) -> Result<Loaded, Failure> {
+    let loaded =
+        node.origin.facts(std::slice::from_ref(sku), Some(reservation), sees).await.map_err(LoadError::from)?;
     let stock = loaded.stocks.into_iter().next().unwrap_or_else(Stock::default);
     Ok(Loaded { entry: Arc::new(Entry::alone(stock)), tier: Tier::Origin, at: Some(loaded.at), superseded: false })
 }

@@ -1,49 +1,83 @@
 //! The management listener: metrics and actuator. Reading needs no token, changing does.
 
+use std::sync::OnceLock;
+
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
-use onhand_wire::auth::Scope;
+use matchit::Router;
+use onhand_wire::auth::Access::Anyone;
 
-use super::{Failure, Reply, actuator, explain, health, json, not_found, reply, warm};
+use super::{
+    Failure, OPERATOR, Reply, actuator, explain, health, json, reply,
+    route::{
+        self,
+        Calls::{self, Delete, Get, GetPost, Post},
+        Row,
+    },
+    warm,
+};
 use crate::node::Node;
 
-const WARM: &str = "/internal/api/inventory/warm-cache";
-const EXPLAIN: &str = "/actuator/explain/";
 const METRICS: &str = "text/plain; version=0.0.4";
 
-pub(super) async fn route(node: &Node, request: Request<Incoming>) -> Result<Reply, Failure> {
-    if let Some(page) = actuator::Page::of(request.uri().path()) {
-        return actuator::route(node, page, request).await;
-    }
-    if request.uri().path() == WARM {
-        return if request.method() == Method::POST {
-            warm::post(node, request).await
-        } else {
-            Err(Failure::MethodNotAllowed("POST"))
-        };
-    }
-    let request = &request;
-    let get = matches!(*request.method(), Method::GET | Method::HEAD);
-    match request.uri().path() {
-        "/actuator/caches/clearAll" if request.method() == Method::POST => clear_all(node, request).await,
-        "/actuator/caches/clearAll" => Err(Failure::MethodNotAllowed("POST")),
-        "/actuator/caches/l1" if request.method() == Method::DELETE => clear_l1(node, request),
-        "/actuator/caches/l1" => Err(Failure::MethodNotAllowed("DELETE")),
-        path if path.starts_with(EXPLAIN) && get => explain::get(node, &path[EXPLAIN.len()..]).await,
-        path if !get && is_read(path) => Err(Failure::MethodNotAllowed("GET, HEAD")),
-        "/health" => Ok(health::report(node)),
-        "/metrics" | "/actuator/prometheus" => Ok(reply(StatusCode::OK, METRICS, node.metrics.page(&node.gauges()))),
-        "/actuator/health/liveness" => Ok(up(true)),
-        // Redis and Kafka do not fail it: an edge answers without them.
-        "/actuator/health" | "/actuator/health/readiness" => Ok(up(node.is_ready())),
-        _ => Err(not_found()),
-    }
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Page {
+    Health,
+    Metrics,
+    Liveness,
+    Readiness,
+    Explain,
+    ClearAll,
+    ClearL1,
+    Warm,
+    Actuator(actuator::Page),
 }
 
-fn is_read(path: &str) -> bool {
-    ["/health", "/metrics", "/actuator/prometheus", "/actuator/health"].contains(&path)
-        || path.starts_with(EXPLAIN)
-        || ["/actuator/health/liveness", "/actuator/health/readiness"].contains(&path)
+pub(super) const ROUTES: [Row<Page>; 18] = [
+    ("/health", Get(Anyone), Page::Health),
+    ("/metrics", Get(Anyone), Page::Metrics),
+    ("/actuator/prometheus", Get(Anyone), Page::Metrics),
+    ("/actuator/health/liveness", Get(Anyone), Page::Liveness),
+    // Redis and Kafka do not fail it: an edge answers without them.
+    ("/actuator/health", Get(Anyone), Page::Readiness),
+    ("/actuator/health/readiness", Get(Anyone), Page::Readiness),
+    ("/actuator", Get(Anyone), Page::Actuator(actuator::Page::Links)),
+    ("/actuator/", Get(Anyone), Page::Actuator(actuator::Page::Links)),
+    ("/actuator/info", Get(Anyone), Page::Actuator(actuator::Page::Info)),
+    ("/actuator/metrics", Get(Anyone), Page::Actuator(actuator::Page::Metrics)),
+    ("/actuator/metrics/{name}", Get(Anyone), Page::Actuator(actuator::Page::Metric)),
+    ("/actuator/loggers", Get(Anyone), Page::Actuator(actuator::Page::Loggers)),
+    ("/actuator/loggers/{name}", GetPost(Anyone, OPERATOR), Page::Actuator(actuator::Page::Logger)),
+    ("/actuator/rules", Get(Anyone), Page::Actuator(actuator::Page::Rules)),
+    ("/actuator/explain/{name}", Get(Anyone), Page::Explain),
+    ("/actuator/caches/clearAll", Post(OPERATOR), Page::ClearAll),
+    ("/actuator/caches/l1", Delete(OPERATOR), Page::ClearL1),
+    ("/internal/api/inventory/warm-cache", Post(OPERATOR), Page::Warm),
+];
+
+fn routes() -> &'static Router<(Calls, Page)> {
+    static ROUTER: OnceLock<Router<(Calls, Page)>> = OnceLock::new();
+    ROUTER.get_or_init(|| route::router(&ROUTES))
+}
+
+pub(super) async fn route(node: &Node, request: Request<Incoming>) -> Result<Reply, Failure> {
+    let path = request.uri().path().to_owned();
+    let found = route::find(routes(), &path)?;
+    route::admit(found.allows(request.method())?, &node.auth, request.headers())?;
+    match found.what {
+        Page::Health => Ok(health::report(node)),
+        Page::Metrics => Ok(reply(StatusCode::OK, METRICS, node.metrics.page(&node.gauges()))),
+        Page::Liveness => Ok(up(true)),
+        Page::Readiness => Ok(up(node.is_ready())),
+        Page::Explain => explain::get(node, found.param("name")).await,
+        Page::ClearAll => Ok(clear_all(node).await),
+        Page::ClearL1 => Ok(clear_l1(node)),
+        Page::Warm => warm::post(node, request).await,
+        Page::Actuator(page) if request.method() == Method::POST => {
+            actuator::change(node, page, found.param("name"), request).await
+        }
+        Page::Actuator(page) => actuator::show(node, page, found.param("name"), &request),
+    }
 }
 
 fn up(up: bool) -> Reply {
@@ -55,21 +89,19 @@ fn up(up: bool) -> Reply {
     json(status, body)
 }
 
-async fn clear_all<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failure> {
-    node.auth.needs(request.headers(), Scope::Operator)?;
+async fn clear_all(node: &Node) -> Reply {
     let cleared = match node.cache.clear().await {
         Some(true) => r#"{"cleared":["l1","l2"]}"#,
         Some(false) => r#"{"cleared":["l1"],"failed":["l2"]}"#,
         None => r#"{"cleared":["l1"]}"#,
     };
     tracing::info!(cleared, "caches cleared by an operator");
-    Ok(json(StatusCode::OK, cleared))
+    json(StatusCode::OK, cleared)
 }
 
 /// This node's own tier only, as Spring's actuator evicts a cache by name.
-fn clear_l1<B>(node: &Node, request: &Request<B>) -> Result<Reply, Failure> {
-    node.auth.needs(request.headers(), Scope::Operator)?;
+fn clear_l1(node: &Node) -> Reply {
     node.cache.clear_l1();
     tracing::info!("l1 cleared by an operator");
-    Ok(json(StatusCode::OK, r#"{"cleared":["l1"]}"#))
+    json(StatusCode::OK, r#"{"cleared":["l1"]}"#)
 }

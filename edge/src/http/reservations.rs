@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use onhand_wire::{
     Code, Problem,
-    auth::Scope,
     bulk::{self, Written},
     request::{self, Cancel, Confirm, Extend, Fulfil, Hold, Return, check_idempotency_key},
     session,
@@ -48,10 +47,6 @@ fn verb(name: &str) -> Option<Check> {
     })
 }
 
-pub(super) fn is_verb(name: &str) -> bool {
-    verb(name).is_some()
-}
-
 fn reservation_id(segment: &str) -> Result<Uuid, Failure> {
     request::reservation_id(segment).map_err(Failure::from)
 }
@@ -62,7 +57,6 @@ pub(super) async fn create(node: &Node, asked: Asked<'_>) -> Result<Reply, Failu
 
 pub(super) async fn change(node: &Node, asked: Asked<'_>, id: &str, name: &str) -> Result<Reply, Failure> {
     let check = verb(name).ok_or_else(not_found)?;
-    node.auth.needs(asked.request.headers(), Scope::Storefront)?;
     let path = format!("/v1/reservations/{}/{name}", reservation_id(id)?);
     write(node, asked, path, check, false).await
 }
@@ -70,7 +64,6 @@ pub(super) async fn change(node: &Node, asked: Asked<'_>, id: &str, name: &str) 
 async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create: bool) -> Result<Reply, Failure> {
     let Asked { request, correlation } = asked;
     let (head, content) = request.into_parts();
-    node.auth.needs(&head.headers, Scope::Storefront)?;
     ask::none(head.uri.query())?;
     body::require_json(&head.headers)?;
     let content = body::read(content, node.body_timeout).await?;
@@ -123,7 +116,6 @@ fn with_correlation(body: String, correlation: &Correlation) -> Bytes {
 
 pub(super) async fn read(node: &Node, asked: &Asked<'_>, id: &str) -> Result<Reply, Failure> {
     let headers = asked.request.headers();
-    node.auth.needs(headers, Scope::Storefront)?;
     let path = format!("/v1/reservations/{}", reservation_id(id)?);
     let deadline = deadline(node, headers)?;
     let headers = forwarded(headers, asked.correlation);

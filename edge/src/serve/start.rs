@@ -103,7 +103,9 @@ pub(super) fn start(
         refreshed: Mutex::new(None),
     });
     let audited = audit::run(node.clone(), config.audit.clone(), samples);
+    let carrier = node.origin.clone();
     let mut tasks = vec![tokio::spawn(node.clone().look_after()), tokio::spawn(audited)];
+    tasks.push(tokio::spawn(async move { carrier.follow_token().await }));
     if let (Some(tier), Some(fills)) = (tier, fills) {
         tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, fills)));
     }

@@ -151,7 +151,7 @@ impl World {
     fn issue(&self, subject: &str, scope: Scope, seconds: i64) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let exp = now.saturating_add_signed(seconds);
-        format!("Bearer {}", self.issuer.issue(&Claims { sub: subject.to_owned(), scope, exp, iat: 0 }))
+        format!("Bearer {}", self.issuer.issue(&Claims::new(subject, scope, exp)))
     }
 
     /// One sample of the metrics page, such as `edge_lookups_total{source="l1"}`; -1 if it isn't there.

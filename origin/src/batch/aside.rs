@@ -10,11 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_wire::{Code, Problem, Sku};
-use uuid::Uuid;
-
 use super::Waiting;
-use crate::store::{Store, StoreError};
+use crate::{
+    command::Named,
+    store::{Store, StoreError},
+};
+use onhand_wire::{Code, Problem, Sku};
 
 /// How often it is looked whether the rows are free.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
@@ -29,11 +30,11 @@ pub(super) struct Aside {
 }
 
 /// What each command names; a verb's SKUs are its reservation's.
-struct Named(BTreeMap<Uuid, BTreeSet<Sku>>);
+struct Skus(BTreeMap<Named, BTreeSet<Sku>>);
 
-impl Named {
+impl Skus {
     async fn read(store: &Arc<dyn Store>, commands: &[Waiting]) -> Result<Self, StoreError> {
-        let verbs: Vec<Uuid> = commands.iter().filter_map(|waiting| waiting.ask.command.reservation()).collect();
+        let verbs: Vec<Named> = commands.iter().filter_map(|waiting| waiting.ask.reservation()).collect();
         if verbs.is_empty() {
             return Ok(Self(BTreeMap::new()));
         }
@@ -42,8 +43,8 @@ impl Named {
 
     fn by(&self, waiting: &Waiting) -> BTreeSet<Sku> {
         let mut skus: BTreeSet<Sku> = waiting.ask.command.skus().into_iter().collect();
-        if let Some(id) = waiting.ask.command.reservation() {
-            skus.extend(self.0.get(&id).into_iter().flatten().cloned());
+        if let Some(verb) = waiting.ask.reservation() {
+            skus.extend(self.0.get(&verb).into_iter().flatten().cloned());
         }
         skus
     }
@@ -65,7 +66,7 @@ impl Aside {
         store: &Arc<dyn Store>,
         batch: Vec<Waiting>,
     ) -> Result<Vec<Waiting>, Vec<Waiting>> {
-        let Ok(named) = Named::read(store, &batch).await else { return Err(batch) };
+        let Ok(named) = Skus::read(store, &batch).await else { return Err(batch) };
         let skus = batch.iter().flat_map(|waiting| named.by(waiting)).collect();
         let Ok(locked) = store.locked(&skus).await else { return Err(batch) };
         self.locked.extend(locked);
@@ -76,7 +77,7 @@ impl Aside {
     pub(super) async fn look(&mut self, store: &Arc<dyn Store>, gathered: Vec<Waiting>) -> Vec<Waiting> {
         self.give_up_late();
         let skus = self.waiting.iter().flat_map(|(_, skus)| skus.iter().cloned()).collect();
-        let (Ok(locked), Ok(named)) = (store.locked(&skus).await, Named::read(store, &gathered).await) else {
+        let (Ok(locked), Ok(named)) = (store.locked(&skus).await, Skus::read(store, &gathered).await) else {
             return gathered; // the batch itself will find out
         };
         self.locked = locked;
@@ -94,7 +95,7 @@ impl Aside {
         }
     }
 
-    fn divide(&mut self, batch: Vec<Waiting>, named: &Named) -> Vec<Waiting> {
+    fn divide(&mut self, batch: Vec<Waiting>, named: &Skus) -> Vec<Waiting> {
         let mut free = Vec::with_capacity(batch.len());
         for waiting in batch {
             let skus = named.by(&waiting);

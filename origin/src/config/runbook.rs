@@ -3,11 +3,36 @@
 use onhand_wire::setting::{Secret, SecretUrl, Span};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
+use crate::state::Limits;
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Reservations {
     /// Confirmed longer ago than this and not shipped: listed as stuck.
     pub stuck_after: Span,
+    /// How long a hold may last from the call that makes or extends it, in whole seconds; beyond, 400. A hold
+    /// that names no `ttl_s` asks for 600 s. `0s`: as long as any may, 31 days.
+    pub max_ttl: Span,
+    /// Units that one owner (`auth.owner_claim`, else the token's subject) may have open at once: held and not
+    /// yet expired, or confirmed, and not shipped. A hold that would pass it is answered 429. Each batch adds
+    /// up the open reservations of those who hold in it, so a limit of many thousand has its price. What was
+    /// held before it was set does not count. 0: no limit, and nothing is added up.
+    pub max_open_units: u32,
+}
+
+impl Reservations {
+    pub(super) fn faults(&self) -> Vec<String> {
+        let whole = self.max_ttl.0.subsec_nanos() == 0;
+        let fault = || "origin.reservations.max_ttl: must be whole seconds, or 0s for none".to_owned();
+        (!whole).then(fault).into_iter().collect()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            max_ttl: Some(self.max_ttl.0).filter(|most| !most.is_zero()),
+            max_open_units: Some(i64::from(self.max_open_units)).filter(|most| *most > 0),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -47,7 +72,7 @@ pub struct Webhook {
 
 impl Default for Reservations {
     fn default() -> Self {
-        Self { stuck_after: Span::s(24 * 3600) }
+        Self { stuck_after: Span::s(24 * 3600), max_ttl: Span::s(0), max_open_units: 0 }
     }
 }
 

@@ -10,7 +10,7 @@ use onhand_wire::{
 };
 use uuid::Uuid;
 
-use super::{allocate, insufficient, short};
+use super::{allocate, insufficient, limit, short};
 use crate::{
     command::{Ask, Done},
     record::{Record, RecordLine, Share},
@@ -18,14 +18,23 @@ use crate::{
 };
 
 pub(super) fn hold(state: &mut State, ask: &Ask, id: Uuid, hold: &Hold, rules: &Rules) -> Result<Done, Problem> {
+    limit::check_ttl(state, hold.ttl_s)?;
     let channel = channel(state, hold)?;
     for line in &hold.lines {
         state.require_item(&line.sku)?;
         line.location.as_ref().map_or(Ok(()), |named| state.require_location(named).map(drop))?;
     }
+    if hold.policy == HoldPolicy::All {
+        // Known before any rule is asked: who is at the limit costs no rule's time.
+        limit::check_open(state, ask, hold.lines.iter().map(|line| line.quantity.get()).sum())?;
+    }
     let (shares, decided) = allocate::plan(state, hold, channel.as_ref(), rules);
     refuse_if_short(hold, &shares)?;
-    let record = record(state, id, hold, shares, decided);
+    let units = shares.iter().flatten().map(|share| share.quantity).sum();
+    limit::check_open(state, ask, units)?;
+    let mut record = record(state, id, hold, shares, decided);
+    record.owner.clone_from(&ask.owner);
+    record.holder = limit::opened(state, ask, units);
     Ok(write(state, ask, record))
 }
 
@@ -71,6 +80,8 @@ fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, decided
         trace: decided.trace,
         lines: lines.collect(),
         made_by: None,
+        owner: None,
+        holder: None,
     }
 }
 

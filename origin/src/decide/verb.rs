@@ -12,16 +12,16 @@ use onhand_wire::{
 };
 use uuid::Uuid;
 
-use super::{insufficient, short};
+use super::{insufficient, limit, short};
 use crate::{
     command::{Ask, Done},
     record::{Record, RecordLine, Share},
     state::{State, Why, unknown_sku},
 };
 
-/// The reservation, or 404.
-fn find(state: &State, id: Uuid) -> Result<Record, Problem> {
-    let found = state.reservations.get(&id).cloned();
+/// The reservation, or 404: so it is, too, with one that the caller does not see.
+fn find(state: &State, ask: &Ask, id: Uuid) -> Result<Record, Problem> {
+    let found = state.reservations.get(&id).filter(|record| ask.sees.includes(record.owner.as_deref())).cloned();
     found.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))
 }
 
@@ -33,7 +33,7 @@ fn wrong_state(record: &Record, state: &State, verb: &str) -> Problem {
 
 /// The record if it is in one of `allowed`; `None` if this very call made its present state.
 fn open(state: &State, ask: &Ask, id: Uuid, verb: &str, allowed: &[Stage]) -> Result<Option<Record>, Problem> {
-    let record = find(state, id)?;
+    let record = find(state, ask, id)?;
     if record.made_by.as_deref() == Some(&*fingerprint(ask)) {
         return Ok(None);
     }
@@ -55,8 +55,8 @@ fn done(state: &mut State, record: Record, keys: &Keys) -> Done {
     Done { status: 200, body, stocks: state.stocks(keys) }
 }
 
-fn unchanged(state: &State, id: Uuid) -> Result<Done, Problem> {
-    let body = serde_json::to_string(&find(state, id)?.shown(state.now)).expect("plain data encodes");
+fn unchanged(state: &State, ask: &Ask, id: Uuid) -> Result<Done, Problem> {
+    let body = serde_json::to_string(&find(state, ask, id)?.shown(state.now)).expect("plain data encodes");
     Ok(Done { status: 200, body, stocks: Vec::new() })
 }
 
@@ -69,13 +69,14 @@ fn line_mut(record: &mut Record, index: usize, line: u32) -> Result<&mut RecordL
 }
 
 pub(super) fn extend(state: &mut State, ask: &Ask, id: Uuid, body: &Extend) -> Result<Done, Problem> {
-    let Some(mut record) = open(state, ask, id, "extend", &[Stage::Held])? else { return unchanged(state, id) };
+    limit::check_ttl(state, body.ttl_s)?;
+    let Some(mut record) = open(state, ask, id, "extend", &[Stage::Held])? else { return unchanged(state, ask, id) };
     record.expires_at = Some(state.now.plus(Duration::from_secs(body.ttl_s.into())));
     Ok(done(state, record, &Keys::new()))
 }
 
 pub(super) fn confirm(state: &mut State, ask: &Ask, id: Uuid, body: &Confirm) -> Result<Done, Problem> {
-    let Some(mut record) = open(state, ask, id, "confirm", &[Stage::Held])? else { return unchanged(state, id) };
+    let Some(mut record) = open(state, ask, id, "confirm", &[Stage::Held])? else { return unchanged(state, ask, id) };
     let mut wanted: Vec<i64> = record.lines.iter().map(|line| line.quantity).collect();
     let mut shorts = Vec::new();
     for (index, asked) in body.lines.iter().flatten().enumerate() {
@@ -121,7 +122,7 @@ fn release(state: &mut State, line: &mut RecordLine, mut excess: i64, why: &Why<
 
 pub(super) fn cancel(state: &mut State, ask: &Ask, id: Uuid, body: &Cancel) -> Result<Done, Problem> {
     let allowed = [Stage::Held, Stage::Confirmed];
-    let Some(mut record) = open(state, ask, id, "cancel", &allowed)? else { return unchanged(state, id) };
+    let Some(mut record) = open(state, ask, id, "cancel", &allowed)? else { return unchanged(state, ask, id) };
     let keys = give_up(state, &record, &ask.why("cancel", body.reason.as_deref()));
     record.state = Stage::Cancelled;
     record.made_by = Some(fingerprint(ask));
@@ -130,9 +131,9 @@ pub(super) fn cancel(state: &mut State, ask: &Ask, id: Uuid, body: &Cancel) -> R
 
 /// The sweeper's: what a batch has released already is not in the record's open rows any more.
 pub(super) fn expire(state: &mut State, ask: &Ask, id: Uuid) -> Result<Done, Problem> {
-    let mut record = find(state, id)?;
+    let mut record = find(state, ask, id)?;
     if record.state != Stage::Held || record.state_at(state.now) != Stage::Expired {
-        return unchanged(state, id);
+        return unchanged(state, ask, id);
     }
     record.state = Stage::Expired;
     record.made_by = Some(fingerprint(ask));
@@ -150,7 +151,9 @@ fn give_up(state: &mut State, record: &Record, why: &Why<'_>) -> Keys {
 }
 
 pub(super) fn fulfil(state: &mut State, ask: &Ask, id: Uuid, body: &Fulfil) -> Result<Done, Problem> {
-    let Some(mut record) = open(state, ask, id, "fulfil", &[Stage::Confirmed])? else { return unchanged(state, id) };
+    let Some(mut record) = open(state, ask, id, "fulfil", &[Stage::Confirmed])? else {
+        return unchanged(state, ask, id);
+    };
     let shipments = shipments(state, &record, body)?;
     let why = ask.why("fulfil", None);
     let mut keys = Keys::new();
@@ -238,7 +241,7 @@ impl Tally {
 }
 
 pub(super) fn give_back(state: &mut State, ask: &Ask, id: Uuid, body: &Return) -> Result<Done, Problem> {
-    let mut record = find(state, id)?;
+    let mut record = find(state, ask, id)?;
     if !matches!(record.state_at(state.now), Stage::Confirmed | Stage::Fulfilled) {
         return Err(wrong_state(&record, state, "return"));
     }

@@ -19,19 +19,23 @@ use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, recei
 
 pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
-    let claims = context.judge(&parts, Scope::Operator)?;
+    let claims = write::claims(&parts)?;
     let mut options = options(&parts)?;
-    options.items = context.judge(&parts, Scope::Admin).is_ok();
+    options.items = claims.scope.include(Scope::Admin);
     if options.mode == Mode::Set || options.create {
-        context.judge(&parts, Scope::Admin)?;
+        claims.need(Scope::Admin)?;
     }
     let format = match media_type(&parts.headers)?.to_ascii_lowercase().as_str() {
         "text/csv" => Format::Csv,
         "application/x-ndjson" => Format::Ndjson,
         _ => return Err(unsupported_media_type("text/csv or application/x-ndjson").into()),
     };
-    let caller =
-        Caller { actor: claims.sub.clone(), key: whole::key(&parts)?, correlation: write::correlation(&parts) };
+    let caller = Caller {
+        actor: claims.sub.clone(),
+        owner: claims.owner.clone(),
+        key: whole::key(&parts)?,
+        correlation: write::correlation(&parts),
+    };
     let begun = context.begin(&parts, claims, b"").await?;
     let file = receive(body.into_data_stream().map_err(|error| broke_off(&error))).await?;
     let staged = Staged::check(file, format, options, &context.store).await?;

@@ -35,8 +35,9 @@ names them. Errors are `application/problem+json` (RFC 9457) with a stable `code
 may be made again. Other methods than those listed are answered 405 method_not_allowed with `Allow`, other paths 404 \
 not_found. Every answer carries `X-Correlation-Id`.";
 
-const TOKEN: &str = "A JWT (EdDSA) with `scope` storefront, operator or admin, each including the one before; each \
-operation's description names the scope that it needs.";
+const TOKEN: &str = "A JWT (EdDSA) with `scope` storefront, fulfilment, operator or admin, each including the one \
+before, or edge, which operator and admin include and which includes nothing; each operation's description names the \
+scope that it needs.";
 
 fn calls() -> Vec<Call> {
     [

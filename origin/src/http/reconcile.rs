@@ -1,7 +1,7 @@
 //! `POST …/reconcile`: three comparisons, and their corrections.
 
 use axum::extract::{Request, State};
-use onhand_wire::{Problem, request::parse};
+use onhand_wire::{Problem, auth::Scope, request::parse};
 use serde::Deserialize;
 
 use super::{Reply, Shared, params::Params, runbook::operator, whole, whole::Begun, write};
@@ -35,6 +35,9 @@ pub(super) async fn reconcile(State(context): Shared, request: Request) -> Reply
     let (parts, claims, body) = operator(&context, request).await?;
     Params::of(parts.uri.query()).end()?;
     let asked = read(&body)?;
+    if asked.mode == Mode::Apply {
+        claims.need(Scope::Admin)?; // it sets stock, as a PUT of stock does
+    }
     whole::key(&parts)?; // malformed, it is refused whatever the mode
     // A report writes nothing: it goes on under maintenance, and its key is not kept.
     let ask = match asked.mode {

@@ -4,24 +4,26 @@ use axum::extract::{Path, Request, State};
 use onhand_rules::Captured;
 use onhand_wire::{
     Code, Problem,
-    auth::Scope,
     request::{read as read_body, reservation_id},
 };
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Reply, Shared, write::json};
+use super::{
+    Reply, Shared,
+    write::{self, json},
+};
 use crate::command::Command;
 
 pub(super) async fn create(State(context): Shared, request: Request) -> Reply {
     let command = |body: &[u8]| Ok(Command::Hold(Uuid::now_v7(), read_body(body)?));
-    context.write(request, Scope::Storefront, command).await
+    context.write(request, command).await
 }
 
 pub(super) async fn read(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
-    context.judge(&parts, Scope::Storefront)?;
-    let found = context.store.reservation(reservation_id(&reservation)?).await?;
+    let sees = write::claims(&parts)?.sees;
+    let found = context.store.reservation(reservation_id(&reservation)?, &sees).await?;
     let (record, now) = found.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))?;
     Ok(json(&record.shown(now)))
 }
@@ -36,8 +38,8 @@ struct Trace {
 /// Which rules were asked where it goes, with what they were given and what they answered.
 pub(super) async fn trace(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
-    context.judge(&parts, Scope::Operator)?;
-    let found = context.store.reservation(reservation_id(&reservation)?).await?;
+    let sees = write::claims(&parts)?.sees;
+    let found = context.store.reservation(reservation_id(&reservation)?, &sees).await?;
     let (record, _) = found.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))?;
     let calls = record.trace.into_iter().map(Captured::with_digest).collect();
     Ok(json(&Trace { id: record.id, allocated_by: record.allocated_by, calls }))
@@ -47,7 +49,7 @@ macro_rules! verb {
     ($name:ident, $command:ident) => {
         pub(super) async fn $name(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
             let command = |body: &[u8]| Ok(Command::$command(reservation_id(&reservation)?, read_body(body)?));
-            context.write(request, Scope::Storefront, command).await
+            context.write(request, command).await
         }
     };
 }

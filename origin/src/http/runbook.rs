@@ -6,7 +6,7 @@ use axum::{
 };
 use onhand_wire::{
     Code, Problem,
-    auth::{Claims, Scope},
+    auth::Claims,
     page::{Page, cursor, read_cursor, read_limit},
     request::parse,
 };
@@ -43,7 +43,6 @@ pub(super) fn not_ours() -> Problem {
 
 pub(super) async fn low_stock(State(context): Shared, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
-    context.judge(&parts, Scope::Operator)?;
     let (limit, beyond) = page(&parts)?;
     // No slash is in a location.
     let split = |text: String| text.rsplit_once('/').map(|(sku, at)| (sku.to_owned(), at.to_owned()));
@@ -54,7 +53,6 @@ pub(super) async fn low_stock(State(context): Shared, request: Request) -> Reply
 
 pub(super) async fn stuck(State(context): Shared, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
-    context.judge(&parts, Scope::Operator)?;
     let (limit, beyond) = page(&parts)?;
     let beyond = beyond.map(|text| text.parse::<Uuid>().map_err(|_| not_ours())).transpose()?;
     let found = context.store.stuck(context.stuck_after, beyond, limit + 1).await?;
@@ -100,7 +98,7 @@ pub(super) async fn operator(
     request: Request,
 ) -> Result<(Parts, Claims, axum::body::Bytes), Problem> {
     let (parts, body) = request.into_parts();
-    let claims = context.judge(&parts, Scope::Operator)?;
+    let claims = write::claims(&parts)?;
     body::require_json(&parts.headers)?;
     let body = body::read(body).await?;
     // Judged as with any write. What is more than one command is carried to its end all the same.

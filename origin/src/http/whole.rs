@@ -22,6 +22,8 @@ impl Context {
         let ask = Ask {
             command: Command::Recall,
             actor: claims.sub,
+            owner: claims.owner,
+            sees: claims.sees,
             key: key(parts)?,
             digest: digest(parts.method.as_str(), parts.uri.path(), body),
             correlation: write::correlation(parts),

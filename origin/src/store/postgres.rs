@@ -25,6 +25,7 @@ use async_trait::async_trait;
 use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use onhand_wire::{
     Item, LocationId, Sku, Timestamp,
+    auth::Sees,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use tokio::sync::{Mutex, Notify};
@@ -36,7 +37,7 @@ use super::{
     Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
     Standing, Store, StoreError, Table,
 };
-use crate::record::Record;
+use crate::{command::Named, record::Record};
 
 mod embedded {
     refinery::embed_migrations!("migrations/postgres");
@@ -244,7 +245,7 @@ impl Store for Postgres {
         looked
     }
 
-    async fn skus_of(&self, reservations: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeSet<Sku>>> {
+    async fn skus_of(&self, reservations: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>> {
         read::skus_of(&mut self.reader().await?, reservations).await
     }
 
@@ -278,8 +279,8 @@ impl Store for Postgres {
         read::load_topology(&mut self.reader().await?).await
     }
 
-    async fn reservation(&self, id: Uuid) -> Result<Option<(Record, Timestamp)>> {
-        read::reservation(&mut self.reader().await?, id).await
+    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>> {
+        read::reservation(&mut self.reader().await?, id, sees).await
     }
 
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>> {

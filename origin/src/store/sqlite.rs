@@ -20,6 +20,7 @@ use std::{
 use async_trait::async_trait;
 use onhand_wire::{
     Item, LocationId, Sku, Timestamp,
+    auth::Sees,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -30,7 +31,7 @@ use super::{
     Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
     Standing, Store, StoreError, Table,
 };
-use crate::record::Record;
+use crate::{command::Named, record::Record};
 
 mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
@@ -149,10 +150,13 @@ impl Store for Sqlite {
         Ok(BTreeSet::new())
     }
 
-    async fn skus_of(&self, reservations: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeSet<Sku>>> {
+    async fn skus_of(&self, reservations: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>> {
         self.with(|connection| {
-            let found = reservations.iter().filter_map(|id| row::record(connection, *id).transpose());
-            found.map(|record| record.map(|record| (record.id, record.skus().cloned().collect()))).collect()
+            let skus = |named: &Named| {
+                let record = row::record(connection, named.0, named.1.as_deref())?;
+                Ok(record.map(|record| (named.clone(), record.skus().cloned().collect())))
+            };
+            reservations.iter().filter_map(|named| skus(named).transpose()).collect()
         })
     }
 
@@ -181,10 +185,10 @@ impl Store for Sqlite {
         })
     }
 
-    async fn reservation(&self, id: Uuid) -> Result<Option<(Record, Timestamp)>> {
+    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>> {
         self.with(|connection| {
             let now = now_in_tx(connection)?;
-            Ok(row::record(connection, id)?.map(|record| (record, now)))
+            Ok(row::record(connection, id, sees.only())?.map(|record| (record, now)))
         })
     }
 

@@ -1,7 +1,7 @@
 //! Random calls, made with the model's reservations in view; the same seed makes the same calls.
 
 use onhand_origin::command::{Ask, Command, digest};
-use onhand_wire::request::read;
+use onhand_wire::{auth::Sees, request::read};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -75,6 +75,8 @@ impl Calls {
         let ask = Ask {
             command,
             actor: "tester".to_owned(),
+            owner: None,
+            sees: Sees::All,
             key: format!("{}-{}", self.seed, self.keys),
             digest: digest("POST", path, body.to_string().as_bytes()),
             correlation: "c".to_owned(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onhand_origin::store::{ROWS, Round, Sent};
-use onhand_wire::{bulk::LoadFacts, event::Change};
+use onhand_wire::{auth::Sees, bulk::LoadFacts, event::Change};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -136,7 +136,8 @@ pub(crate) async fn own_holds_can_be_left_out(shop: Shop) {
     stocked(&shop).await;
     let mine = shop.hold_one("x", 4).await.unwrap();
     shop.hold_one("x", 1).await.unwrap();
-    let load = LoadFacts { skus: vec![sku("nothing"), sku("x"), sku("x")], without: Some(mine.id) };
+    let load =
+        LoadFacts { skus: vec![sku("nothing"), sku("x"), sku("x")], without: Some(mine.id), sees: Some(Sees::All) };
     let loaded = shop.store.load_facts(&load).await.unwrap();
     assert!(!loaded.stocks[0].known());
     assert_eq!(loaded.stocks[1].facts[0].reserved, 1);

@@ -10,6 +10,7 @@ mod ledger;
 mod memory;
 mod model;
 mod naive;
+mod owners;
 mod releases;
 mod runbook;
 mod search;
@@ -80,6 +81,13 @@ on_both!(
     keys::a_key_gets_its_first_answer_again,
     keys::one_batch_may_hold_the_same_key_twice,
     keys::a_refusal_for_stock_is_kept_and_others_are_not,
+    owners::another_owners_reservation_does_not_exist,
+    owners::who_sees_all_moves_all,
+    owners::one_subjects_keys_are_others_for_another_owner,
+    owners::open_units_end_at_the_limit,
+    owners::what_has_expired_is_not_open,
+    owners::a_hold_lasts_no_longer_than_it_may,
+    owners::a_hundred_holds_at_once_cannot_pass_the_limit,
     stock::counts_adjustments_and_transfers,
     stock::versions_rise_over_deletion,
     stock::two_batches_make_the_same_items,

@@ -59,7 +59,7 @@ impl Memory {
         let dead = self.open.iter().filter(|open| only(&&open.sku) && dead_at(open, now));
         state.dead = dead.cloned().collect();
         for ask in asks {
-            let key = (ask.actor.clone(), ask.key.clone());
+            let key = ask.kept_under();
             state.kept.extend(self.kept.get(&key).map(|kept| (key, kept.clone())));
         }
         let outcomes = decide_all(&mut state, asks, &self.rules);

@@ -8,10 +8,11 @@ use std::sync::{
 use onhand_origin::{
     command::{Answer, Ask, Command, Outcome, digest},
     decide::decide_all,
+    state::{Limits, State},
     store::{Needs, Rebuilt, Store, postgres, sqlite::Sqlite},
 };
 use onhand_rules::Rules;
-use onhand_wire::{Fact, LocationId, Problem, Sku, bulk::LoadFacts, request, reservation::Reservation};
+use onhand_wire::{Fact, LocationId, Problem, Sku, auth::Sees, bulk::LoadFacts, request, reservation::Reservation};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -122,22 +123,40 @@ impl Shop {
     pub(crate) fn ask(&self, path: &str, body: &Value, command: Command) -> Ask {
         let key = format!("key-{}", self.keys.fetch_add(1, Ordering::Relaxed));
         let digest = digest("POST", path, body.to_string().as_bytes());
-        Ask { command, actor: "tester".to_owned(), key, digest, correlation: "c-1".to_owned() }
+        Ask {
+            command,
+            actor: "tester".to_owned(),
+            owner: None,
+            sees: Sees::All,
+            key,
+            digest,
+            correlation: "c-1".to_owned(),
+        }
     }
 
     /// One batch.
     pub(crate) async fn batch(&self, asks: &[Ask]) -> Vec<Outcome> {
+        self.batch_within(Limits::default(), asks).await
+    }
+
+    /// The same, where owners may hold no more than this.
+    pub(crate) async fn batch_within(&self, limits: Limits, asks: &[Ask]) -> Vec<Outcome> {
         let refs: Vec<&Ask> = asks.iter().collect();
         let needs = Needs {
             skus: asks.iter().flat_map(|ask| ask.command.skus()).collect(),
-            reservations: asks.iter().filter_map(|ask| ask.command.reservation()).collect(),
-            keys: asks.iter().map(|ask| (ask.actor.clone(), ask.key.clone())).collect(),
+            reservations: asks.iter().filter_map(|ask| ask.reservation()).collect(),
+            holders: asks.iter().filter(|ask| ask.command.is_hold()).map(|ask| ask.holder()).collect(),
+            keys: asks.iter().map(|ask| ask.kept_under()).collect(),
             reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),
             topology: asks.iter().any(|ask| ask.command.changes_topology()),
         };
         let rules = Rules::none();
         let mut outcomes = Vec::new();
-        self.store.batch(needs, &mut |state| outcomes = decide_all(state, &refs, &rules)).await.unwrap();
+        let decide = &mut |state: &mut State| {
+            state.limits = limits;
+            outcomes = decide_all(state, &refs, &rules);
+        };
+        self.store.batch(needs, decide).await.unwrap();
         outcomes
     }
 
@@ -203,7 +222,7 @@ impl Shop {
     }
 
     pub(crate) async fn facts(&self, name: &str) -> Vec<Fact> {
-        let load = LoadFacts { skus: vec![sku(name)], without: None };
+        let load = LoadFacts { skus: vec![sku(name)], ..LoadFacts::default() };
         self.store.load_facts(&load).await.unwrap().stocks.remove(0).facts
     }
 

@@ -118,7 +118,7 @@ pub(crate) async fn two_batches_make_the_same_items(shop: Shop) {
     for _ in 0..20 {
         let (mine, theirs) = tokio::join!(make(&shop, &names, "mine"), make(&shop, &names, "theirs"));
         overtaken += mine + theirs;
-        let made = shop.store.load_facts(&LoadFacts { skus: names.clone(), without: None }).await.unwrap();
+        let made = shop.store.load_facts(&LoadFacts { skus: names.clone(), ..LoadFacts::default() }).await.unwrap();
         let seqs: Vec<u64> = made.stocks.iter().map(|stock| stock.item.as_ref().unwrap().version.seq()).collect();
         assert_eq!(seqs, [2; 50]);
         shop.sql("DELETE FROM products").await.unwrap();

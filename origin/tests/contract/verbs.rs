@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onhand_wire::{Code, reservation::State};
+use onhand_wire::{Code, auth::Sees, reservation::State};
 use serde_json::json;
 
 use crate::shop::{Shop, shares};
@@ -113,7 +113,7 @@ pub(crate) async fn a_dead_hold_never_refuses_a_live_buyer(shop: Shop) {
     shop_with(&shop, 5, 0).await;
     let dead = shop.hold(json!({"lines": [{"sku": "x", "quantity": 5}], "ttl_s": 1})).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1050)).await;
-    let (record, now) = shop.store.reservation(dead.id).await.unwrap().unwrap();
+    let (record, now) = shop.store.reservation(dead.id, &Sees::All).await.unwrap().unwrap();
     assert_eq!(record.shown(now).state, State::Expired, "expired whatever its row says");
     shop.hold_one("x", 5).await.unwrap();
     shop.agrees().await;

@@ -1,56 +1,48 @@
 //! Who may: bearer tokens (JWT, EdDSA), their scopes, and the keys that they are judged with.
 
+mod scope;
+mod owner;
 mod issuer;
 mod token;
 mod keys;
 mod held;
-mod scopes;
+mod scope_map;
 mod expected;
 mod verifier;
+pub mod carried;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::limits::SUBJECT_BYTES;
+use crate::{Code, Problem, limits::SUBJECT_BYTES};
 
 pub use self::{
     expected::Expected,
     held::{Keys, Place, Standing},
     issuer::Issuer,
     keys::{BadKey, KeySet, jwk},
-    scopes::ScopeMap,
+    owner::Sees,
+    scope::{Scope, Scopes},
+    scope_map::ScopeMap,
     verifier::{LEEWAY, Verifier},
 };
 
-/// Each scope includes the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    Storefront,
-    Operator,
-    Admin,
+/// Who may make a call. Each route carries its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody: no token is looked at.
+    Anyone,
+    /// Everybody, or a token of scope storefront where `auth.public_reads = false`.
+    Reader,
+    /// A token of this scope, or of one that includes it.
+    Token(Scope),
 }
 
-impl Scope {
-    pub const ALL: [Self; 3] = [Self::Storefront, Self::Operator, Self::Admin];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Storefront => "storefront",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl std::str::FromStr for Scope {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|scope| scope.as_str() == text)
-            .ok_or_else(|| "a scope is storefront, operator or admin".to_owned())
-    }
+/// A route as a process has it, for whoever checks that each says who may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routed {
+    pub method: String,
+    pub path: &'static str,
+    pub access: Access,
 }
 
 /// What a token says.
@@ -58,10 +50,33 @@ impl std::str::FromStr for Scope {
 pub struct Claims {
     /// Owns idempotency keys; the ledger's actor.
     pub sub: String,
-    pub scope: Scope,
+    pub scope: Scopes,
     /// Seconds since 1970.
     pub exp: u64,
     pub iat: u64,
+    /// The value of the claim that `auth.owner_claim` names, if the token has it. What the token
+    /// makes carries this value.
+    #[serde(skip)]
+    pub owner: Option<String>,
+    /// Whose reservations it sees.
+    #[serde(skip)]
+    pub sees: Sees,
+}
+
+impl Claims {
+    /// 403 if none of its scopes includes `needed`.
+    pub fn need(&self, needed: Scope) -> Result<(), Problem> {
+        if self.scope.include(needed) {
+            return Ok(());
+        }
+        let detail = format!("Authorization: needs scope {}, the token has {}", needed.as_str(), self.scope);
+        Err(Problem::new(Code::Forbidden, detail))
+    }
+
+    /// Without an owner: where no claim names one.
+    pub fn new(sub: impl Into<String>, scope: impl Into<Scopes>, exp: u64) -> Self {
+        Self { sub: sub.into(), scope: scope.into(), exp, iat: 0, owner: None, sees: Sees::All }
+    }
 }
 
 /// What is wrong with a token's subject. It becomes part of keys and of the ledger, so that one which no
@@ -74,9 +89,4 @@ pub fn subject_fault(subject: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-/// What counts of several scopes that a token has: identity providers write words of their own beside ours.
-fn greatest(scopes: impl Iterator<Item = Scope>) -> Option<Scope> {
-    scopes.max()
 }

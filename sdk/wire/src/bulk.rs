@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Channel, Location, Sku, Stock, Timestamp, session::Session};
+use crate::{Channel, Location, Sku, Stock, Timestamp, auth::Sees, session::Session};
 
 /// The media type of loads.
 pub const MESSAGEPACK: &str = "application/msgpack";
@@ -29,6 +29,10 @@ pub struct LoadFacts {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::binary_id))]
     pub without: Option<Uuid>,
+    /// Whose reservations the caller sees for whom this is loaded: the holds of any other are not
+    /// left out. Absent: nobody's are, where reservations have owners (`auth.owner_claim`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sees: Option<Sees>,
 }
 
 /// Facts of one snapshot, in the order asked; an unknown SKU is an empty [`Stock`].

@@ -83,7 +83,7 @@ async fn edge(http: &reqwest::Client, url: SecretUrl, name: &str) -> Edge {
 }
 
 async fn facts(http: &reqwest::Client, url: &SecretUrl, token: &str, sku: &Sku) -> Result<LoadedFacts, String> {
-    let load = LoadFacts { skus: vec![sku.clone()], without: None };
+    let load = LoadFacts { skus: vec![sku.clone()], ..LoadFacts::default() };
     let body = rmp_serde::to_vec_named(&load).map_err(|error| error.to_string())?;
     let request = http.post(format!("{}/internal/api/facts", url.expose())).bearer_auth(token).body(body);
     let answer = request.header("content-type", MESSAGEPACK).send().await.map_err(told)?;
@@ -110,7 +110,10 @@ async fn ledger(
 pub(super) fn accepted(answer: reqwest::Response) -> Result<reqwest::Response, String> {
     match answer.status().as_u16() {
         200 => Ok(answer),
-        401 | 403 => Err("the token is not accepted; it needs scope operator".to_owned()),
+        401 | 403 => Err(
+            "the token is not accepted; it needs scope operator (one of scope edge, as an edge carries, does not do)"
+                .to_owned(),
+        ),
         status => Err(format!("answered {status}")),
     }
 }

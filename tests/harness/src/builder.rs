@@ -136,7 +136,7 @@ impl Builder {
         if let Some(links) = &mut links {
             links.lay_to(&origins).await;
         }
-        let edges = site.edges(self.edges, &origins, self.origins, &tokens.operator, links.as_ref())?;
+        let edges = site.edges(self.edges, &origins, self.origins, &tokens.edge, links.as_ref())?;
         let migrate = scratch.path().join("origin-0.toml");
         binary::run(&binary, &["migrate", "--config", &migrate.to_string_lossy()])?;
         let world = World {

@@ -103,6 +103,18 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Without its body where it is a stream's, which has no end.
+    pub async fn send_and_leave_streams(self) -> Reply {
+        let response = self.0.send().await.unwrap_or_else(|error| panic!("no answer: {error:?}"));
+        let (status, headers, url) =
+            (response.status().as_u16(), response.headers().clone(), response.url().to_string());
+        let stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let body = if stream { Vec::new() } else { response.bytes().await.expect("a body").to_vec() };
+        Reply { status, headers, url, body }
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Reply {

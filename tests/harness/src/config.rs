@@ -58,7 +58,7 @@ url = "{}"
         text
     }
 
-    pub(crate) fn edge(&self, listen: &str, management: &str, origins: &[String], token: &str) -> String {
+    pub(crate) fn edge(&self, listen: &str, management: &str, origins: &[String], token_file: &str) -> String {
         let mut text = self.common();
         let _ = write!(
             text,
@@ -70,7 +70,7 @@ region = "{}"
 
 [edge.origin]
 urls = {origins:?}
-token = "{token}"
+token_file = "{token_file}"
 
 [edge.redis]
 url = "{}"

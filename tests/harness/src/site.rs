@@ -18,6 +18,11 @@ pub(crate) struct Site<'a> {
     pub servers: &'a Servers,
 }
 
+/// The name of the file with an edge's own token.
+pub(crate) fn carried(index: usize) -> String {
+    format!("edge-{index}.token")
+}
+
 impl Site<'_> {
     pub(crate) fn origins(&self, count: usize, links: Option<&Links>) -> Result<Vec<Node>, Error> {
         let detours = links.map(|links| links.of_origins(self.servers)).unwrap_or_default();
@@ -38,9 +43,10 @@ impl Site<'_> {
         let edge = |index: usize| {
             let mut urls = urls.clone();
             urls[..running].rotate_left(index % running.max(1));
+            let carried = self.scratch.file(&carried(index), token)?;
             let detours = links.map_or_else(Detours::default, |links| links.of_edge(index, self.servers, origins));
             self.node("edge", index, |public, management| {
-                detours.lead(&self.config.edge(public, management, &urls, token))
+                detours.lead(&self.config.edge(public, management, &urls, &carried.to_string_lossy()))
             })
         };
         (0..count).map(edge).collect()

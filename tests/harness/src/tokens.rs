@@ -6,8 +6,12 @@ use crate::{Error, binary, scratch::Scratch};
 
 pub struct Tokens {
     pub storefront: String,
+    pub fulfilment: String,
     pub operator: String,
     pub admin: String,
+    /// What a world's edges carry.
+    pub edge: String,
+    pub alerting: String,
     binary: PathBuf,
     prefix: PathBuf,
 }
@@ -17,13 +21,29 @@ impl Tokens {
         let prefix = scratch.path().join("token");
         binary::run(binary, &["token", "keygen", "--out", &prefix.to_string_lossy()])?;
         let issue = |scope: &str| issue(binary, &prefix, scope, scope, "24h");
-        let (storefront, operator, admin) = (issue("storefront")?, issue("operator")?, issue("admin")?);
-        Ok(Self { storefront, operator, admin, binary: binary.to_owned(), prefix })
+        Ok(Self {
+            storefront: issue("storefront")?,
+            fulfilment: issue("fulfilment")?,
+            operator: issue("operator")?,
+            admin: issue("admin")?,
+            edge: issue("edge")?,
+            alerting: issue("alerting")?,
+            binary: binary.to_owned(),
+            prefix,
+        })
     }
 
     /// Another subject's token; `ttl` such as `1h`.
     pub fn issue(&self, subject: &str, scope: &str, ttl: &str) -> String {
         issue(&self.binary, &self.prefix, subject, scope, ttl).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same with a claim more, such as `shop=eu`.
+    pub fn issue_with(&self, subject: &str, scope: &str, claim: &str) -> String {
+        let key = self.prefix.with_extension("key.pem");
+        let args = ["token", "issue", "--key", &key.to_string_lossy(), "--subject", subject, "--scope", scope];
+        let args = [&args[..], &["--claim", claim]].concat();
+        binary::run(&self.binary, &args).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// What verifies them.

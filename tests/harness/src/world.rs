@@ -44,6 +44,11 @@ impl World {
         &self.origins[index]
     }
 
+    /// The file with the token that an edge carries; it may be written anew at any time.
+    pub fn carried(&self, edge: usize) -> PathBuf {
+        self._scratch.path().join(crate::site::carried(edge))
+    }
+
     /// The idle ones too.
     pub fn origins(&self) -> &[Node] {
         &self.origins

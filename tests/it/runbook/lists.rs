@@ -3,7 +3,7 @@
 use onhand_harness::{World, eventually};
 use serde_json::{Value, json};
 
-use super::{LOW, RELEASE, STUCK, hold, open, operator, storefront};
+use super::{LOW, RELEASE, STUCK, fulfilment, hold, open, operator, storefront};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn low_stock_is_listed_since_it_crossed() {
@@ -57,6 +57,6 @@ async fn what_is_stuck_is_listed_until_it_is_released() {
     let released = operator(&world).post(RELEASE, json!({})).await.expect(200).json();
     assert_eq!(released["released"], released["ids"].as_array().unwrap().len(), "{released}");
     eventually!(stuck().await.as_array().unwrap().len() == 1);
-    storefront(&world).post(&format!("/v1/reservations/{confirmed}/fulfil"), json!({})).await.expect(200);
+    fulfilment(&world).post(&format!("/v1/reservations/{confirmed}/fulfil"), json!({})).await.expect(200);
     assert_eq!(stuck().await, json!([]));
 }

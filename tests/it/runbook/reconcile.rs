@@ -3,7 +3,7 @@
 use onhand_harness::{World, eventually};
 use serde_json::{Value, json};
 
-use super::{RECONCILE, hold, open, operator, receiver::Receiver, rows};
+use super::{RECONCILE, admin, hold, open, operator, receiver::Receiver, rows};
 
 /// Three faults that no call of Onhand's own can make.
 async fn plant(world: &World) {
@@ -45,14 +45,14 @@ async fn planted_faults_are_found_and_set_right() {
     assert_eq!(report["unknown"], json!({"total": 2, "items": codes}));
 
     let apply = async |key: &str| {
-        operator(&world).call("POST".parse().unwrap(), RECONCILE).key(key).json(body("apply")).send().await
+        admin(&world).call("POST".parse().unwrap(), RECONCILE).key(key).json(body("apply")).send().await
     };
     let applied = apply("k-1").await.expect(200);
     assert_eq!(applied.json()["corrected"]["total"], 3, "{}", applied.text());
     assert!(applied.header("onhand-session").is_some() && applied.header("onhand-as-of").is_some());
     let again = apply("k-1").await.expect(200);
     assert_eq!((again.header("idempotent-replayed"), again.json()), (Some("true"), applied.json()));
-    let other = operator(&world).call("POST".parse().unwrap(), RECONCILE).key("k-1").json(json!({"mode": "apply"}));
+    let other = admin(&world).call("POST".parse().unwrap(), RECONCILE).key("k-1").json(json!({"mode": "apply"}));
     assert_eq!(other.send().await.expect(422).code(), "idempotency_key_reused");
 
     for (sku, kind, on_hand, reserved) in
@@ -60,7 +60,7 @@ async fn planted_faults_are_found_and_set_right() {
     {
         let ledger = operator(&world).get(&format!("/inventory/products/{sku}/ledger")).await.expect(200).json();
         let line = &ledger["items"][0];
-        assert_eq!((line["kind"].as_str(), &line["actor"]), (Some(kind), &json!("operator")), "{line}");
+        assert_eq!((line["kind"].as_str(), &line["actor"]), (Some(kind), &json!("admin")), "{line}");
         assert_eq!(line["after"], json!({"on_hand": on_hand, "reserved": reserved}), "{line}");
         assert_eq!(line["before"], ledger["items"][1]["after"], "the ledger goes on from itself");
         assert!(line["reason"].is_string(), "{line}");
@@ -79,20 +79,20 @@ async fn counts_come_from_the_warehouse_system() {
     let warehouse = Receiver::start(move || (200, "application/json", counts.clone())).await;
     let builder = World::start().edges(0).env("ONHAND_ORIGIN__WAREHOUSE__URL", &warehouse.url);
     let world = open(builder.env("ONHAND_ORIGIN__WAREHOUSE__TOKEN", "wms-token")).await;
-    let call = operator(&world).call("POST".parse().unwrap(), RECONCILE);
+    let call = admin(&world).call("POST".parse().unwrap(), RECONCILE);
     let report = call.send().await.expect(200).json();
     assert_eq!(totals(&report), [1, 0, 0], "an empty body asks the warehouse system: {report}");
     assert_eq!(warehouse.received()[0].header("authorization"), "Bearer wms-token");
 
     let line = r#"{"sku":"x","location":"a","on_hand":9}"#;
     warehouse.answer_with(move || (200, "application/x-ndjson", format!("{line}\n\n")));
-    let applied = operator(&world).post(RECONCILE, json!({"mode": "apply"})).await.expect(200).json();
+    let applied = admin(&world).post(RECONCILE, json!({"mode": "apply"})).await.expect(200).json();
     assert_eq!(applied["corrected"]["items"][0]["after"]["on_hand"], 9, "{applied}");
 
     for (status, body) in [(500, ""), (200, "<html>"), (200, r#"{"counts":[{"sku":"x"}]}"#)] {
         let before = rows(&world).await;
         warehouse.answer_with(move || (status, "application/json", body.to_owned()));
-        let reply = operator(&world).post(RECONCILE, json!({"mode": "apply"})).await.expect(503);
+        let reply = admin(&world).post(RECONCILE, json!({"mode": "apply"})).await.expect(503);
         assert_eq!(reply.code(), "origin_unavailable");
         assert_eq!(rows(&world).await, before, "nothing written");
     }

@@ -3,7 +3,7 @@
 use onhand_harness::{Reply, World};
 use serde_json::json;
 
-use super::{LOW, RECONCILE, RELEASE, RESTOCK, STUCK, maintenance, open, operator, rows, storefront};
+use super::{LOW, RECONCILE, RELEASE, RESTOCK, STUCK, admin, maintenance, open, operator, rows, storefront};
 
 const POSTS: [&str; 3] = [RECONCILE, RELEASE, RESTOCK];
 
@@ -65,7 +65,7 @@ async fn under_maintenance_writes_wait_and_reads_go_on() {
     maintenance(&world, true).await;
     let before = rows(&world).await;
     for (path, body) in [(RECONCILE, json!({"mode": "apply"})), (RELEASE, json!({})), (RESTOCK, json!({}))] {
-        let reply = operator(&world).post(path, body).await;
+        let reply = admin(&world).post(path, body).await;
         refused(&reply, 503, "maintenance");
         assert_eq!(reply.json()["message"], "back at nine");
         assert!(reply.header("retry-after").is_some());

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use crate::dev::Dev;
 
 pub(crate) struct Place {
-    /// A storefront at the edge.
+    /// A storefront that also ships, at the edge.
     pub(crate) shop: Client,
-    /// A storefront at every node: edge and origins.
+    /// The same at every node: edge and origins.
     pub(crate) doors: Vec<Client>,
     looker: Client,
     admin: Client,
@@ -27,10 +27,10 @@ enum Runs {
 impl Place {
     pub(crate) async fn sqlite() -> Self {
         let dev = Dev::start(&["--empty"]).await;
-        let storefront = dev.tokens["storefront"].as_str();
-        let shop = Client::at(&dev.edge, storefront);
+        let seller = dev.tokens["fulfilment"].as_str();
+        let shop = Client::at(&dev.edge, seller);
         Self {
-            doors: vec![shop.clone(), Client::at(&dev.origin, storefront)],
+            doors: vec![shop.clone(), Client::at(&dev.origin, seller)],
             shop,
             looker: Client::at(&dev.edge, None),
             admin: Client::at(&dev.origin, dev.tokens["admin"].as_str()),
@@ -43,8 +43,8 @@ impl Place {
         let world = World::start().origins(2).ready().await;
         let nodes = [world.edge(0), world.origin(0), world.origin(1)];
         Self {
-            shop: world.edge(0).client(&world.tokens.storefront),
-            doors: nodes.iter().map(|node| node.client(&world.tokens.storefront)).collect(),
+            shop: world.edge(0).client(&world.tokens.fulfilment),
+            doors: nodes.iter().map(|node| node.client(&world.tokens.fulfilment)).collect(),
             looker: world.edge(0).anonymous(),
             admin: world.origin(0).client(&world.tokens.admin),
             _runs: Runs::World(Box::new(world)),

@@ -68,10 +68,7 @@ impl Call {
     /// A read: any caller with this scope.
     pub(super) fn needs(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
-        // Every token has at least the first scope.
-        self.codes
-            .extend([Code::Unauthenticated].into_iter().chain((scope > Scope::Storefront).then_some(Code::Forbidden)));
-        self.refuses(&[Code::OriginUnavailable])
+        self.refuses(&[Code::Unauthenticated, Code::Forbidden, Code::OriginUnavailable])
     }
 
     /// What every call that goes through `Context::write` takes and answers.

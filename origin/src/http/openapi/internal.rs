@@ -25,7 +25,7 @@ pub(super) fn calls() -> Vec<Call> {
 
 fn facts() -> Call {
     call(EDGES, Post, "/internal/api/facts", "loadFacts")
-        .needs(Scope::Operator)
+        .needs(Scope::Edge)
         .says(
             "Facts of many SKUs, in one snapshot",
             "MessagePack maps with names; moments are microseconds since 1970, versions whole numbers, ids 16 bytes.",
@@ -43,7 +43,7 @@ fn facts() -> Call {
 
 fn topology() -> Call {
     call(EDGES, Get, "/internal/api/topology", "loadTopology")
-        .needs(Scope::Operator)
+        .needs(Scope::Edge)
         .says("Every location and channel", "A MessagePack map with names.")
         .answers_with(200, "`at`, `term`, `good_since`, `locations`, `channels`.", MESSAGEPACK, empty(), Value::Null)
 }
@@ -51,7 +51,7 @@ fn topology() -> Call {
 fn most_held() -> Call {
     let limit = whole(1, MOST_HELD).default(Some(MOST_HELD_DEFAULT.into()));
     call(EDGES, Get, "/internal/api/most-held", "mostHeld")
-        .needs(Scope::Operator)
+        .needs(Scope::Edge)
         .says(
             "What edges warm themselves with",
             "SKUs with most units in open reservations first, then others by name.",

@@ -16,7 +16,7 @@ use utoipa::{
 use super::{answers::Problem, headers};
 
 /// Every code that the origin gives.
-const CODES: [Code; 20] = [
+const CODES: [Code; 21] = [
     Code::InvalidRequest,
     Code::Unauthenticated,
     Code::Forbidden,
@@ -33,6 +33,7 @@ const CODES: [Code; 20] = [
     Code::UnsupportedMediaType,
     Code::IdempotencyKeyReused,
     Code::IdempotencyKeyRequired,
+    Code::RateLimited,
     Code::OriginUnavailable,
     Code::Maintenance,
     Code::Overloaded,
@@ -51,6 +52,7 @@ fn members(code: Code) -> &'static [&'static str] {
         Code::VersionMismatch => &["version", "on_hand"],
         Code::InUse => &["reserved"],
         Code::TooLarge => &["limit"],
+        Code::RateLimited => &["limit", "open"],
         Code::Maintenance => &["message"],
         _ => &[],
     }

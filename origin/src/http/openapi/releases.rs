@@ -92,7 +92,7 @@ fn roll_back() -> Call {
 fn release() -> Call {
     let example = json!({"component": "AGFzbQ0AAQA=", "settings": SETTINGS, "signature": null, "fixtures": {}});
     call(TAG, Get, "/internal/api/rules/releases/{digest}", "getRelease")
-        .needs(Scope::Operator)
+        .needs(Scope::Edge)
         .says("A release, whole", "What nodes fetch when they hear of it.")
         .path_of("digest", "SHA-256 over all of it, in hex.", text("^[0-9a-f]{64}$"))
         .answers::<WholeRelease>(200, "As it was pushed.", example)

@@ -37,10 +37,17 @@ fn create() -> Call {
         "Hold stock",
         "With policy `all`, every line in full or nothing is written and every short line is named; with `partial`, \
          what can be held is held, and nothing at all is insufficient_stock. All available stock is used before any \
-         backorder. At its deadline a hold counts for nothing, swept or not.",
+         backorder. At its deadline a hold counts for nothing, swept or not. A `ttl_s` beyond the origin's limit is \
+         400; a hold that would take its owner's open units beyond the limit is 429 with `limit` and `open`.",
     );
     let call = call.body::<Hold>(example).answers::<Reservation>(201, "Held.", reservation("held"));
-    call.refuses(&[Code::UnknownSku, Code::UnknownLocation, Code::UnknownChannel, Code::InsufficientStock])
+    call.refuses(&[
+        Code::UnknownSku,
+        Code::UnknownLocation,
+        Code::UnknownChannel,
+        Code::InsufficientStock,
+        Code::RateLimited,
+    ])
 }
 
 fn read() -> Call {
@@ -51,19 +58,19 @@ fn read() -> Call {
 }
 
 /// What the verbs share.
-fn verb(path: &'static str, id: &'static str) -> Call {
-    on_reservation(call(TAG, Post, path, id).writes(Scope::Storefront)).refuses(&[Code::ReservationState])
+fn verb(path: &'static str, id: &'static str, scope: Scope) -> Call {
+    on_reservation(call(TAG, Post, path, id).writes(scope)).refuses(&[Code::ReservationState])
 }
 
 fn extend() -> Call {
-    verb("/v1/reservations/{id}/extend", "extendReservation")
+    verb("/v1/reservations/{id}/extend", "extendReservation", Scope::Storefront)
         .says("Move a hold's deadline", "From now; a held one only.")
         .body::<Extend>(json!({"ttl_s": 900}))
         .answers::<Reservation>(200, "Extended.", reservation("held"))
 }
 
 fn confirm() -> Call {
-    let call = verb("/v1/reservations/{id}/confirm", "confirmReservation");
+    let call = verb("/v1/reservations/{id}/confirm", "confirmReservation", Scope::Storefront);
     let call = call.says(
         "Confirm a hold",
         "A line left out is confirmed whole; less than held gives the rest back. The same call again answers 200 \
@@ -75,14 +82,14 @@ fn confirm() -> Call {
 }
 
 fn cancel() -> Call {
-    verb("/v1/reservations/{id}/cancel", "cancelReservation")
+    verb("/v1/reservations/{id}/cancel", "cancelReservation", Scope::Storefront)
         .says("Cancel", "What isn't shipped is given back.")
         .optional_body::<Cancel>(json!({"reason": "changed their mind"}))
         .answers::<Reservation>(200, "Cancelled.", reservation("cancelled"))
 }
 
 fn fulfil() -> Call {
-    verb("/v1/reservations/{id}/fulfil", "fulfilReservation")
+    verb("/v1/reservations/{id}/fulfil", "fulfilReservation", Scope::Fulfilment)
         .says("Ship", "On hand and reserved both fall; never more than is on hand. Repeatable until all is shipped.")
         .optional_body::<Fulfil>(json!({"lines": [{"line": 0, "quantity": 2, "location": "eu-1"}]}))
         .answers::<Reservation>(200, "Shipped.", reservation("fulfilled"))
@@ -90,7 +97,7 @@ fn fulfil() -> Call {
 }
 
 fn give_back() -> Call {
-    verb("/v1/reservations/{id}/return", "returnReservation")
+    verb("/v1/reservations/{id}/return", "returnReservation", Scope::Fulfilment)
         .says("Take shipped goods back", "On hand rises where they were shipped from, or at the location named.")
         .body::<Return>(json!({"lines": [{"line": 0, "quantity": 1}], "location": "eu-1"}))
         .answers::<Reservation>(200, "Returned.", reservation("fulfilled"))

@@ -57,7 +57,7 @@ fn reconcile() -> Call {
         .says(
             "Compare, and correct",
             "Counts against rows, open reservations against `reserved`, the ledger against rows. `apply` sets wrong \
-             rows right, through the ledger. Without `counts` the configured warehouse system is asked.",
+             rows right, through the ledger, and needs scope `admin`. Without `counts` the configured warehouse system is asked.",
         )
         .optional_body::<Reconcile>(counts)
         .answers::<ReconcileReport>(200, "What differs, and what was corrected.", example)

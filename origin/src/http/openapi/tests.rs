@@ -2,46 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use onhand_wire::auth::Access;
 use serde_json::Value;
 
 use super::document;
 
-type Calls = BTreeSet<(String, String)>;
+type Calls = BTreeMap<(String, String), Option<String>>;
 
-/// Axum does not tell its routes, but its debug output does: by number, once the methods and once the path.
+/// The least scope of each call that is routed; none: no token is needed.
 fn routed() -> Calls {
-    let text = format!("{:?}", super::super::routes());
-    let own = text.split("fallback_router").next().unwrap_or_default();
-    let (methods, paths) = own.split_once("node: Node {").expect("axum's debug output has changed");
-    let (methods, paths) = (numbered(methods, "allow_header: Bytes(b\""), numbered(paths, "\""));
-    assert!(methods.len() > 20 && methods.len() == paths.len(), "axum's debug output has changed: {text}");
-    let calls = methods.iter().flat_map(|(route, allowed)| {
-        let methods = allowed.split(',').filter(|method| *method != "HEAD");
-        methods.map(|method| (method.to_ascii_lowercase(), paths[route].to_owned()))
+    let [api, _] = crate::routed();
+    let calls = api.into_iter().map(|route| {
+        let scope = match route.access {
+            Access::Token(scope) => Some(scope.as_str().to_owned()),
+            Access::Anyone => None,
+            Access::Reader => panic!("{}: the origin has no lookups", route.path),
+        };
+        ((route.method.to_ascii_lowercase(), route.path.to_owned()), scope)
     });
     calls.collect()
-}
-
-/// The text between `before` and the next quotation mark, for each route.
-fn numbered<'a>(text: &'a str, before: &str) -> BTreeMap<&'a str, &'a str> {
-    let routes = text.split("RouteId(").skip(1).filter_map(|rest| {
-        let (number, rest) = rest.split_once(')')?;
-        Some((number, rest.split_once(before)?.1.split('"').next()?))
-    });
-    routes.collect()
 }
 
 fn documented() -> Calls {
     let document = serde_json::to_value(document()).expect("JSON");
     let paths = document["paths"].as_object().expect("paths").clone();
     let calls = paths.iter().flat_map(|(path, item)| {
-        item.as_object().expect("a path item").keys().map(|method| (method.clone(), path.clone()))
+        item.as_object().expect("a path item").iter().map(|(method, operation)| {
+            ((method.clone(), path.clone()), operation["x-scope"].as_str().map(str::to_owned))
+        })
     });
     calls.collect()
 }
 
 #[test]
-fn every_route_is_documented_and_nothing_else() {
+fn every_route_is_documented_with_its_scope_and_nothing_else() {
     let (routed, documented) = (routed(), documented());
     assert_eq!(routed, documented);
 }

@@ -34,6 +34,8 @@ struct Statements {
     stock: Statement,
     kept: Statement,
     reservations: Statement,
+    take_turns: Statement,
+    open_units: Statement,
     dead: Statement,
     after: Statement,
 }
@@ -80,18 +82,32 @@ const KEPT: &str = "SELECT k.* FROM unnest($1::text[], $2::text[]) AS asked (sub
         SELECT subject, key, digest, status, body FROM idempotency_keys
         WHERE subject = asked.subject AND key = asked.key OFFSET 0) k";
 
+/// Two batches that count the same holder's units take turns, until one has committed. Taken before any
+/// row is locked, and in one order, so that nobody waits in a circle.
+const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(holder) FROM (
+        SELECT DISTINCT hashtextextended(holder, 0) AS holder FROM unnest($1::text[]) AS holder
+        ORDER BY holder OFFSET 0) holders";
+
+/// What they have open: held and not yet expired, or confirmed, and not shipped.
+const OPEN_UNITS: &str = "SELECT v.holder, sum(a.quantity)::bigint
+    FROM reservations v JOIN allocations a ON a.reservation = v.id
+    WHERE v.holder = ANY($1) AND v.holder IS NOT NULL AND v.state IN ('held', 'confirmed')
+        AND (a.expires_at IS NULL OR a.expires_at > greatest(statement_timestamp(), (SELECT t FROM relay)))
+    GROUP BY v.holder";
+
 impl Statements {
     async fn prepare(client: &Client) -> Result<Self> {
         let lock = format!("SELECT {} FROM products WHERE sku = ANY($1) ORDER BY sku FOR UPDATE", row::ITEM);
         let stock = format!("SELECT {} FROM inventory_items WHERE sku = ANY($1)", row::STOCK);
-        let reservations = "SELECT id, body::text FROM reservations WHERE id = ANY($1)";
         Ok(Self {
             lock: client.prepare(&lock).await?,
             standing: client.prepare(&standing()).await?,
             standing_locked: client.prepare(&format!("{} FOR UPDATE OF s", standing())).await?,
             stock: client.prepare(&stock).await?,
             kept: client.prepare(KEPT).await?,
-            reservations: client.prepare(reservations).await?,
+            reservations: client.prepare(row::NAMED_RESERVATIONS).await?,
+            take_turns: client.prepare(TAKE_TURNS).await?,
+            open_units: client.prepare(OPEN_UNITS).await?,
             dead: client.prepare(DEAD).await?,
             after: client.prepare(&after()).await?,
         })
@@ -155,8 +171,9 @@ impl BatchSession {
         if needs.reservations.is_empty() {
             return Ok(());
         }
-        let ids: Vec<Uuid> = needs.reservations.iter().copied().collect();
-        for row in self.session.client.query(&self.statements.reservations, &[&ids]).await? {
+        let (ids, owners) = named(needs);
+        let found = self.session.client.query(&self.statements.reservations, &[&ids, &owners]).await?;
+        for row in found {
             needs.skus.extend(record(&row)?.skus().cloned());
         }
         Ok(())
@@ -174,21 +191,27 @@ impl BatchSession {
     async fn lock_and_read(&mut self, needs: &Needs) -> Result<State> {
         let (client, with) = (&self.session.client, &self.statements);
         let skus: Vec<&str> = needs.skus.iter().map(Sku::as_str).collect();
-        let ids: Vec<Uuid> = needs.reservations.iter().copied().collect();
+        let (ids, owners) = named(needs);
+        let holders: Vec<&str> = needs.holders.iter().map(String::as_str).collect();
         let (subjects, keys): (Vec<&str>, Vec<&str>) = needs.keys.iter().map(|(s, k)| (s.as_str(), k.as_str())).unzip();
-        let (skus, keys, named): (Params<1>, Params<2>, Params<1>) = ([&skus], [&subjects, &keys], [&ids]);
+        let (skus, keys, named): (Params<1>, Params<2>, Params<2>) = ([&skus], [&subjects, &keys], [&ids, &owners]);
+        let held: Params<1> = [&holders];
         // Sent in this order, answered in this order; each read sees what the lock waited for.
-        let (begun, items, standing, stock, kept, records, dead) = join!(
+        let (begun, turns, items, standing, stock, kept, records, dead, open) = join!(
             client.batch_execute("BEGIN"),
+            if_any(&holders, client.query(&with.take_turns, &held)),
             client.query(&with.lock, &skus),
             client.query_one(if needs.topology { &with.standing_locked } else { &with.standing }, &[]),
             client.query(&with.stock, &skus),
             if_any(&subjects, client.query(&with.kept, &keys)),
             if_any(&ids, client.query(&with.reservations, &named)),
             client.query(&with.dead, &skus),
+            if_any(&holders, client.query(&with.open_units, &held)),
         );
         begun?; // the first error is the cause
+        turns?;
         let (items, standing, stock, kept, records, dead) = (items?, standing?, stock?, kept?, records?, dead?);
+        let open = open?;
         self.judge_copy(&standing)?;
         self.refresh_topology(&standing).await?;
         let (lossless, synced) = (standing.get::<_, bool>(7), standing.get::<_, bool>(8));
@@ -203,6 +226,7 @@ impl BatchSession {
         };
         state.changes.lossless = (lossless != synced).then_some(synced);
         fill(&mut state, &items, &stock, &kept, &records, &dead)?;
+        state.open_units = open.iter().map(|found| (found.get(0), found.get(1))).collect();
         if !needs.reconcile.is_empty() {
             state.books = super::runbook::books(&self.session.client, &needs.reconcile).await?;
         }
@@ -288,6 +312,11 @@ pub(super) async fn locked(client: &Client, skus: &BTreeSet<Sku>) -> Result<BTre
     let found = client.query(sql, &[&skus]).await;
     client.batch_execute("ROLLBACK").await?; // lets go, and writes nothing
     found?.iter().map(|found| row::sku(found.get(0))).collect()
+}
+
+/// Ids, and the owner that each must have.
+fn named(needs: &Needs) -> (Vec<Uuid>, Vec<Option<&str>>) {
+    needs.reservations.iter().map(|(id, owner)| (*id, owner.as_deref())).unzip()
 }
 
 fn record(found: &Row) -> Result<Record> {

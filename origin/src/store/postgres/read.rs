@@ -9,6 +9,7 @@ use deadpool_postgres::Object;
 use futures_util::try_join;
 use onhand_wire::{
     LocationId, Sku, Stock, Timestamp,
+    auth::Sees,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use tokio_postgres::{IsolationLevel, Statement, types::ToSql};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use super::row;
 use crate::{
+    command::Named,
     record::Record,
     store::{
         Comparison, Difference, Due, LedgerEntry, Level, Result, Standing,
@@ -31,6 +33,16 @@ async fn moment_and_term(client: &Object) -> Result<(Statement, Statement)> {
     Ok((client.prepare_cached(row::MOMENT).await?, client.prepare_cached(TERM).await?))
 }
 
+/// What a reservation holds, if it is one that is seen.
+const OWN: &str = "SELECT sku, location, quantity FROM allocations a WHERE reservation = $1 AND ($2::text IS NULL
+    OR EXISTS (SELECT 1 FROM reservations v WHERE v.id = a.reservation AND v.owner = $2))";
+
+/// Whose hold is left out (the nil id: nobody's), and whose it must be.
+fn without(load: &LoadFacts) -> (Uuid, Option<&str>) {
+    let seen = load.without.zip(load.sees.as_ref());
+    seen.map_or((Uuid::nil(), None), |(id, sees)| (id, sees.only()))
+}
+
 /// The moment is read before the snapshot: every change acknowledged before it is in.
 pub(super) async fn load_facts(client: &mut Object, load: &LoadFacts) -> Result<LoadedFacts> {
     let skus: Vec<&str> = load.skus.iter().map(Sku::as_str).collect();
@@ -38,10 +50,10 @@ pub(super) async fn load_facts(client: &mut Object, load: &LoadFacts) -> Result<
         client.prepare_cached(&format!("SELECT {} FROM products WHERE sku = ANY($1) AND seq > 0", row::ITEM)).await?;
     let stock =
         client.prepare_cached(&format!("SELECT {} FROM inventory_items WHERE sku = ANY($1)", row::STOCK)).await?;
-    let own = client.prepare_cached("SELECT sku, location, quantity FROM allocations WHERE reservation = $1").await?;
-    let without = load.without.unwrap_or_default();
+    let own = client.prepare_cached(OWN).await?;
+    let (without, owner) = without(load);
     let (moment, term) = moment_and_term(client).await?;
-    let (skus, without): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) = ([&skus], [&without]);
+    let (skus, without): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 2]) = ([&skus], [&without, &owner]);
     let (at, (), term, items, stock, own, ()) = try_join!(
         client.query_one(&moment, &[]),
         client.batch_execute(SNAPSHOT),
@@ -93,18 +105,23 @@ pub(super) async fn load_topology(client: &mut Object) -> Result<LoadedTopology>
     Ok(LoadedTopology { at: row::time(&at, 0), term, good_since, locations, channels })
 }
 
-pub(super) async fn reservation(client: &mut Object, id: Uuid) -> Result<Option<(Record, Timestamp)>> {
-    let sql = "SELECT v.body::text, greatest(clock_timestamp(), r.t) FROM reservations v, relay r WHERE v.id = $1";
+pub(super) async fn reservation(client: &mut Object, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>> {
+    let sql = "SELECT v.body::text, greatest(clock_timestamp(), r.t) FROM reservations v, relay r
+        WHERE v.id = $1 AND ($2::text IS NULL OR v.owner = $2)";
     let sql = client.prepare_cached(sql).await?;
-    let found = client.query_opt(&sql, &[&id]).await?;
+    let found = client.query_opt(&sql, &[&id, &sees.only()]).await?;
     found.map(|found| Ok((row::json("a reservation", found.get(0))?, row::time(&found, 1)))).transpose()
 }
 
-pub(super) async fn skus_of(client: &mut Object, ids: &[Uuid]) -> Result<BTreeMap<Uuid, BTreeSet<Sku>>> {
-    let sql = client.prepare_cached("SELECT body::text FROM reservations WHERE id = ANY($1)").await?;
-    let found = client.query(&sql, &[&ids]).await?;
-    let records = found.iter().map(|found| row::json::<Record>("a reservation", found.get(0)));
-    records.map(|record| record.map(|record| (record.id, record.skus().cloned().collect()))).collect()
+pub(super) async fn skus_of(client: &mut Object, named: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>> {
+    let (ids, owners): (Vec<Uuid>, Vec<Option<&str>>) = named.iter().map(|(id, owner)| (*id, owner.as_deref())).unzip();
+    let sql = client.prepare_cached(row::NAMED_RESERVATIONS).await?;
+    let found = client.query(&sql, &[&ids, &owners]).await?;
+    let skus = |found: &tokio_postgres::Row| {
+        let record: Record = row::json("a reservation", found.get(1))?;
+        Ok(((record.id, found.get(2)), record.skus().cloned().collect()))
+    };
+    found.iter().map(skus).collect()
 }
 
 pub(super) async fn ledger(

@@ -17,6 +17,12 @@ pub(super) const MOMENT: &str = "SELECT greatest(clock_timestamp(), t) FROM rela
 pub(super) const ITEM: &str = "sku, name, brand, attributes::text, price, currency, active, deleted, seq, changed_at";
 pub(super) const CHANNEL: &str = "channel, locations::text, allocation, seq, changed_at";
 
+/// Id, body and the owner that was asked for, of each reservation that is named and seen. Key by key,
+/// whatever the plan was made on.
+pub(super) const NAMED_RESERVATIONS: &str = "SELECT v.id, v.body::text, asked.owner
+    FROM unnest($1::uuid[], $2::text[]) AS asked (id, owner), LATERAL (SELECT id, body FROM reservations
+        WHERE id = asked.id AND (asked.owner IS NULL OR owner = asked.owner) OFFSET 0) v";
+
 pub(super) fn utc(moment: Timestamp) -> DateTime<Utc> {
     moment.into()
 }

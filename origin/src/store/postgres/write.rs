@@ -10,8 +10,8 @@ use tokio_postgres::{Client, Statement, types::ToSql};
 pub(super) use self::copy::copied;
 use self::{
     columns::{
-        StockRows, allocations, channel_row, items, kept, ledger, levels, location_row, open_allocations, released,
-        reservations, stock,
+        StockRows, allocations, channel_row, items, kept, ledger, levels, location_row, new_reservations,
+        open_allocations, released, reservations, stock,
     },
     copy::Copies,
 };
@@ -113,15 +113,14 @@ impl Statements {
                 changed_at = u.changed_at, deleted = u.deleted
             FROM {STOCK_ROWS} WHERE i.sku = u.sku AND i.location = u.location"
         );
-        let rows = "unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[])
-            AS u (id, state, expires_at, created_at, body)";
-        let new_reservations = format!(
-            "INSERT INTO reservations (id, state, expires_at, created_at, body)
-            SELECT id, state, expires_at, created_at, body::json FROM {rows}"
-        );
-        let reservations = format!(
-            "UPDATE reservations r SET state = u.state, expires_at = u.expires_at, body = u.body::json FROM {rows} WHERE r.id = u.id"
-        );
+        let new_reservations = "INSERT INTO reservations (id, state, expires_at, created_at, body, owner, holder)
+            SELECT id, state, expires_at, created_at, body::json, owner, holder
+            FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
+                AS u (id, state, expires_at, created_at, body, owner, holder)";
+        // Who made it, when and for whom stays.
+        let reservations = "UPDATE reservations r SET state = u.state, expires_at = u.expires_at, body = u.body::json
+            FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[]) AS u (id, state, expires_at, body)
+            WHERE r.id = u.id";
         Ok(Self {
             // No ON CONFLICT: that another batch made one meanwhile must be noticed.
             new_items: client.prepare(&format!("INSERT INTO products ({ITEM_COLUMNS}) {ITEM_ROWS}")).await?,
@@ -129,8 +128,8 @@ impl Statements {
             new_stock: client.prepare(&new_stock).await?,
             stock: client.prepare(&stock).await?,
             levels: client.prepare(LEVELS).await?,
-            new_reservations: client.prepare(&new_reservations).await?,
-            reservations: client.prepare(&reservations).await?,
+            new_reservations: client.prepare(new_reservations).await?,
+            reservations: client.prepare(reservations).await?,
             close: client.prepare(CLOSE).await?,
             release: client.prepare(RELEASE).await?,
             allocate: client.prepare(ALLOCATE).await?,
@@ -168,11 +167,8 @@ impl Statements {
         }
         writes.push(!rows.whole.is_empty(), &self.stock, || stock(state, &rows.whole));
         writes.push(!rows.levels.is_empty(), &self.levels, || levels(state, &rows.levels));
-        writes.push(!changes.new_reservations.is_empty(), &self.new_reservations, || {
-            reservations(state, &changes.new_reservations)
-        });
-        writes
-            .push(!changes.reservations.is_empty(), &self.reservations, || reservations(state, &changes.reservations));
+        writes.push(!changes.new_reservations.is_empty(), &self.new_reservations, || new_reservations(state));
+        writes.push(!changes.reservations.is_empty(), &self.reservations, || reservations(state));
         writes.push(!changes.released.is_empty(), &self.release, || released(state));
         writes.push(!changes.reservations.is_empty(), &self.close, || {
             boxed1(changes.reservations.iter().copied().collect::<Vec<_>>())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use onhand_wire::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
@@ -17,11 +18,15 @@ pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<St
     let mut state = State { now: now_in_tx(connection)?, term, outbox: Uuid::now_v7(), ..State::default() };
     state.topology = Arc::new(topology(connection, term)?);
     state.maintenance = super::read::standing(connection)?.maintenance;
-    for id in &needs.reservations {
-        if let Some(record) = row::record(connection, *id)? {
+    for (id, owner) in &needs.reservations {
+        if let Some(record) = row::record(connection, *id, owner.as_deref())? {
             needs.skus.extend(record.skus().cloned());
             state.reservations.insert(*id, record);
         }
+    }
+    for holder in needs.holders {
+        let units = open_units(connection, &holder, state.now)?;
+        state.open_units.insert(holder, units);
     }
     for sku in &needs.skus {
         let sku = sku.as_str();
@@ -46,6 +51,12 @@ pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<St
         }
     }
     Ok(state)
+}
+
+fn open_units(connection: &Connection, holder: &str, now: Timestamp) -> Result<i64> {
+    let sql = "SELECT coalesce(sum(a.quantity), 0) FROM reservations v JOIN allocations a ON a.reservation = v.id
+        WHERE v.holder = ?1 AND v.state IN ('held', 'confirmed') AND (a.expires_at IS NULL OR a.expires_at > ?2)";
+    Ok(connection.prepare_cached(sql)?.query_one(params![holder, now.micros()], |row| row.get(0))?)
 }
 
 fn topology(connection: &Connection, term: u16) -> Result<Topology> {
@@ -201,15 +212,16 @@ fn reservations(connection: &Connection, state: &State) -> Result<()> {
 fn reservation(connection: &Connection, record: &Record) -> Result<()> {
     let id = record.id.to_string();
     let body = serde_json::to_string(record).expect("plain data encodes");
-    let sql =
-        "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body, owner, holder) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let expires_at = record.expires_at.map(|at| at.micros());
     connection.prepare_cached(sql)?.execute(params![
         id,
         record.state.as_str(),
         expires_at,
         record.created_at.micros(),
-        body
+        body,
+        record.owner,
+        record.holder
     ])?;
     connection.prepare_cached("DELETE FROM allocations WHERE reservation = ?1")?.execute([&id])?;
     let sql = "INSERT INTO allocations (reservation, line, sku, location, quantity, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";

@@ -20,12 +20,12 @@ pub(super) fn load_facts_in_tx(connection: &Connection, load: &LoadFacts) -> Res
     let (term, good_since) = row::term(connection)?;
     let mut stocks = Vec::with_capacity(load.skus.len());
     for sku in &load.skus {
-        stocks.push(stock(connection, sku, load.without, term)?);
+        stocks.push(stock(connection, sku, load, term)?);
     }
     Ok(LoadedFacts { at, term, good_since, stocks })
 }
 
-fn stock(connection: &Connection, sku: &Sku, without: Option<uuid::Uuid>, term: u16) -> Result<Stock> {
+fn stock(connection: &Connection, sku: &Sku, load: &LoadFacts, term: u16) -> Result<Stock> {
     let mut stock = Stock::default();
     let sql = format!("SELECT {} FROM products WHERE sku = ?1 AND seq > 0", row::ITEM);
     stock.item = row::all(connection, &sql, [sku.as_str()], |row| row::item(row, term))?.pop();
@@ -33,10 +33,12 @@ fn stock(connection: &Connection, sku: &Sku, without: Option<uuid::Uuid>, term: 
     for (sku, location, held) in row::all(connection, &sql, [sku.as_str()], row::stock)? {
         stock.facts.push(held.fact(&sku, &location, term));
     }
-    if let Some(reservation) = without {
-        let sql = "SELECT location, quantity FROM allocations WHERE reservation = ?1 AND sku = ?2";
+    if let (Some(reservation), Some(sees)) = (load.without, &load.sees) {
+        let sql = "SELECT location, quantity FROM allocations a WHERE reservation = ?1 AND sku = ?2 AND (?3 IS NULL
+            OR EXISTS (SELECT 1 FROM reservations v WHERE v.id = a.reservation AND v.owner = ?3))";
         let own = |row: &rusqlite::Row<'_>| Ok((row::location_id(row, 0)?, row.get::<_, i64>(1)?));
-        for (location, quantity) in row::all(connection, sql, params![reservation.to_string(), sku.as_str()], own)? {
+        let of = params![reservation.to_string(), sku.as_str(), sees.only()];
+        for (location, quantity) in row::all(connection, sql, of, own)? {
             stock.facts.iter_mut().filter(|fact| fact.location == location).for_each(|fact| fact.reserved -= quantity);
         }
     }

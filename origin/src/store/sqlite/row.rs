@@ -102,9 +102,11 @@ pub(super) fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid> {
     text(row, column)?.parse().map_err(|error| corrupt("an id", error))
 }
 
-pub(super) fn record(connection: &Connection, id: Uuid) -> Result<Option<Record>> {
-    let mut statement = connection.prepare_cached("SELECT body FROM reservations WHERE id = ?1")?;
-    let body: Option<String> = statement.query_one([id.to_string()], |row| row.get(0)).optional()?;
+/// `owner`: whose it must be; none: anybody's.
+pub(super) fn record(connection: &Connection, id: Uuid, owner: Option<&str>) -> Result<Option<Record>> {
+    let sql = "SELECT body FROM reservations WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let body: Option<String> = statement.query_one((id.to_string(), owner), |row| row.get(0)).optional()?;
     body.map(|body| json("a reservation", &body)).transpose()
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Claims, LEEWAY, ScopeMap, subject_fault};
+use super::{Claims, LEEWAY, ScopeMap, scope_map::find, subject_fault};
 
 /// What a token must say besides; `None`: anything.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,8 @@ pub struct Expected {
     pub audience: Option<String>,
     /// Where its scope stands.
     pub scopes: ScopeMap,
+    /// The claim that names the owner of what a token makes; `None`: nothing has an owner.
+    pub owner_claim: Option<String>,
 }
 
 /// Why a well-signed token does not count. It says what to change, never what would be accepted.
@@ -29,11 +31,15 @@ impl Expected {
         if let Some(fault) = subject_fault(sub) {
             return Err(format!("the token's subject (sub) {fault}").into());
         }
-        let Some(scope) = self.scopes.scope(claims) else {
+        let Some(scope) = self.scopes.scopes(claims) else {
             return Err(format!("the token has no scope of this service (claim {})", self.scopes.claim).into());
         };
         let [exp, iat] = ["exp", "iat"].map(|name| date(claims, name).ok().flatten().unwrap_or(0));
-        Ok(Claims { sub: sub.to_owned(), scope, exp, iat })
+        let claimed = Claims { iat, ..Claims::new(sub, scope, exp) };
+        Ok(match &self.owner_claim {
+            Some(claim) => claimed.with_owner(find(claims, claim).unwrap_or(&Value::Null)),
+            None => claimed,
+        })
     }
 
     fn in_time(&self, claims: &Map<String, Value>, now: u64) -> Result<(), Refusal> {

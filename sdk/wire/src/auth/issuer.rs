@@ -1,5 +1,7 @@
 //! Making tokens: `onhand token issue`, `onhand dev` and tests.
 
+use std::collections::BTreeMap;
+
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 
@@ -11,6 +13,7 @@ pub struct Issuer {
     header: Header,
     name: Option<String>,
     audience: Option<String>,
+    more: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -21,13 +24,15 @@ struct Signed<'a> {
     iss: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<&'a str>,
+    #[serde(flatten)]
+    more: &'a BTreeMap<String, String>,
 }
 
 impl Issuer {
     /// `pem`: PKCS#8.
     pub fn from_pem(pem: &[u8]) -> Result<Self, BadKey> {
         let key = EncodingKey::from_ed_pem(pem).map_err(|error| BadKey::pem("private", error))?;
-        Ok(Self { key, header: Header::new(Algorithm::EdDSA), name: None, audience: None })
+        Ok(Self { key, header: Header::new(Algorithm::EdDSA), name: None, audience: None, more: BTreeMap::new() })
     }
 
     /// Names the key in each token's header, so that it is judged by that one of a set.
@@ -46,8 +51,13 @@ impl Issuer {
         Self { audience, ..self }
     }
 
+    /// Claims of the tokens beside ours.
+    pub fn with_claims(self, more: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { more: more.into_iter().collect(), ..self }
+    }
+
     pub fn issue(&self, claims: &Claims) -> String {
-        let signed = Signed { claims, iss: self.name.as_deref(), aud: self.audience.as_deref() };
+        let signed = Signed { claims, iss: self.name.as_deref(), aud: self.audience.as_deref(), more: &self.more };
         jsonwebtoken::encode(&self.header, &signed, &self.key).expect("an Ed25519 key signs")
     }
 }

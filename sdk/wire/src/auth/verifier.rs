@@ -94,6 +94,11 @@ impl Verifier {
         let _first_stays = self.on_unknown_key.set(Box::new(act));
     }
 
+    /// Whether `auth.owner_claim` is set: reservations have owners.
+    pub fn knows_owners(&self) -> bool {
+        self.expected.owner_claim.is_some()
+    }
+
     pub fn standing(&self) -> Standing {
         self.held.standing()
     }
@@ -103,11 +108,9 @@ impl Verifier {
         let token = authorization.and_then(bearer);
         let token = token.ok_or_else(|| unauthenticated("send Bearer and a token"))?;
         let claims = self.claims(token)?;
-        if claims.scope >= needed {
-            return Ok(Claims::clone(&claims));
-        }
-        let detail = format!("Authorization: needs scope {}, the token has {}", needed.as_str(), claims.scope.as_str());
-        Err(Problem::new(Code::Forbidden, detail))
+        claims.need(needed)?;
+        self.expected.owner_claim.as_deref().map_or(Ok(()), |claim| claims.judge_owner(claim))?;
+        Ok(Claims::clone(&claims))
     }
 
     fn claims(&self, token: &str) -> Result<Arc<Claims>, Problem> {

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use onhand_wire::{LocationId, Sku, Timestamp};
-use uuid::Uuid;
 
 use super::{super::row::utc, Params};
 use crate::{
@@ -99,13 +98,25 @@ pub(super) fn stock(state: &State, keys: &[&Key]) -> Params {
     )
 }
 
-pub(super) fn reservations(state: &State, ids: &std::collections::BTreeSet<Uuid>) -> Params {
+pub(super) fn new_reservations(state: &State) -> Params {
     columns!(
-        ids.iter().map(|id| &state.reservations[id]),
+        state.changes.new_reservations.iter().map(|id| &state.reservations[id]),
         |record| record.id,
         record.state.as_str(),
         record.expires_at.map(utc),
         utc(record.created_at),
+        serde_json::to_string(record).expect("plain data encodes"),
+        record.owner.clone(),
+        record.holder.clone()
+    )
+}
+
+pub(super) fn reservations(state: &State) -> Params {
+    columns!(
+        state.changes.reservations.iter().map(|id| &state.reservations[id]),
+        |record| record.id,
+        record.state.as_str(),
+        record.expires_at.map(utc),
         serde_json::to_string(record).expect("plain data encodes")
     )
 }

@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, Header};
 use proptest::prelude::*;
 
 use super::{
-    super::{Issuer, ScopeMap},
+    super::{Issuer, ScopeMap, Sees},
     *,
 };
 
@@ -36,7 +36,7 @@ fn now() -> u64 {
 }
 
 fn claims(exp: u64) -> Claims {
-    Claims { sub: "me".to_owned(), scope: Scope::Operator, exp, iat: 0 }
+    Claims::new("me", Scope::Operator, exp)
 }
 
 /// A token of any header and claims.
@@ -193,6 +193,28 @@ fn what_is_remembered_ends_with_the_token() {
     assert!(verifier.remembered.get(token.as_str()).unwrap().claims.exp > now());
 }
 
+#[test]
+fn a_storefronts_token_must_name_its_owner() {
+    let expected = Expected { owner_claim: Some("shop".into()), ..Expected::default() };
+    let verifier = Verifier::new(KeySet::from_pem(pair(1).public.as_bytes()).unwrap(), &expected);
+    let judge = |scope: &str, shop: Value| {
+        let mut body = json!({"sub": "me", "scope": scope, "exp": now() + 60, "shop": shop});
+        body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        let token = token(1, &Header::new(Algorithm::EdDSA), &body);
+        verifier.judge(Some(format!("Bearer {token}").as_bytes()), Scope::Storefront)
+    };
+    for (shop, owner) in [(json!("eu"), "eu"), (json!(7), "7")] {
+        let claims = judge("storefront", shop).unwrap();
+        assert_eq!((claims.owner.as_deref(), claims.sees), (Some(owner), Sees::Of(owner.to_owned())));
+    }
+    for bad in [json!(null), json!(""), json!("a\u{1f}b"), json!("x".repeat(256)), json!(["eu"])] {
+        let problem = judge("storefront", bad).unwrap_err();
+        assert!(problem.code == Code::Forbidden && problem.detail.contains("shop"), "{problem:?}");
+    }
+    let fulfilment = judge("fulfilment", json!(null)).unwrap();
+    assert_eq!((fulfilment.owner, fulfilment.sees), (None, Sees::All));
+}
+
 /// A header and claims of any JSON, signed.
 fn signed_as(seed: u8, header: &Value, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims));
@@ -285,8 +307,8 @@ fn times_may_be_any_number() {
 
 #[test]
 fn the_scope_is_where_the_configuration_says() {
-    let mut scopes = ScopeMap { claim: "realm_access.roles".to_owned(), ..ScopeMap::default() };
-    scopes.values.insert(Scope::Admin, vec!["stock-admin".to_owned()]);
+    let claim = "realm_access.roles".to_owned();
+    let scopes = ScopeMap { claim, admin: vec!["stock-admin".to_owned()], ..ScopeMap::default() };
     let expected = Expected { scopes, ..Expected::default() };
     let verifier = Verifier::new(set(&[(1, "a")]), &expected);
     let issue = |claims: Value| token(1, &Header::new(Algorithm::EdDSA), &claims);

@@ -1,0 +1,126 @@
+//! The token that the edge itself carries: set once, or read from a file that may change while it runs.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use arc_swap::ArcSwap;
+use http::{HeaderValue, StatusCode};
+use onhand_wire::auth::carried;
+use tokio::io::AsyncReadExt;
+
+use crate::{config::OriginConfig, metrics::Metrics};
+
+/// How often the file is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often the log says that the origin refuses the token; every refusal is counted.
+const TOLD: Duration = Duration::from_secs(60);
+
+/// A file that holds no token at the start.
+#[derive(Debug, thiserror::Error)]
+#[error("edge.origin.token_file: {path}: {fault}")]
+pub struct BadToken {
+    path: String,
+    fault: String,
+}
+
+pub(super) struct Token {
+    header: ArcSwap<HeaderValue>,
+    file: Option<PathBuf>,
+    /// What the file said last, good or bad: each content is judged and told once.
+    seen: Mutex<Result<String, String>>,
+    told: Mutex<Option<Instant>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Token {
+    /// A file must hold a token at the start: without one the edge could load nothing.
+    pub(super) fn new(config: &OriginConfig, metrics: Arc<Metrics>) -> Result<Self, BadToken> {
+        let file = Some(PathBuf::from(&config.token_file)).filter(|file| !file.as_os_str().is_empty());
+        let token = match &file {
+            None => config.token.expose().to_owned(),
+            Some(file) => at_the_start(file)?,
+        };
+        let header = ArcSwap::from_pointee(header(&token));
+        Ok(Self { header, file, seen: Mutex::new(Ok(token)), told: Mutex::default(), metrics })
+    }
+
+    pub(super) fn header(&self) -> HeaderValue {
+        HeaderValue::clone(&self.header.load())
+    }
+
+    /// Takes what the file says from now on, for ever; a bad file changes nothing.
+    pub(super) async fn follow(&self) {
+        let Some(file) = &self.file else { return };
+        loop {
+            tokio::time::sleep(LOOK).await;
+            self.look(read(file).await);
+        }
+    }
+
+    fn look(&self, found: Result<String, String>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == found {
+            return;
+        }
+        match &found {
+            Ok(token) => {
+                self.header.store(Arc::new(header(token)));
+                self.metrics.token_changed("taken");
+                tracing::info!("edge.origin.token_file has another token, which is sent from now on");
+            }
+            Err(fault) => {
+                self.metrics.token_changed("refused");
+                tracing::warn!(fault, "edge.origin.token_file holds no good token; the one before stays in use");
+            }
+        }
+        *seen = found;
+    }
+
+    /// The origin answered one of the edge's own calls with 401 or 403.
+    pub(super) fn was_refused(&self, status: StatusCode, path: &str, detail: &str) {
+        self.metrics.token_refused();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|told| told.elapsed() < TOLD) {
+            return;
+        }
+        *told = Some(Instant::now());
+        let status = status.as_u16();
+        tracing::error!(
+            status,
+            path,
+            detail,
+            "the origin refuses this edge's own token: nothing can be loaded until edge.origin.token_file (or \
+             edge.origin.token, with a restart) holds a good one of scope edge; `onhand token issue --scope edge` makes one"
+        );
+    }
+}
+
+fn header(token: &str) -> HeaderValue {
+    let mut header = HeaderValue::try_from(format!("Bearer {token}")).unwrap_or(HeaderValue::from_static(""));
+    header.set_sensitive(true);
+    header
+}
+
+fn at_the_start(file: &Path) -> Result<String, BadToken> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"));
+    text.and_then(|text| judged(&text)).map_err(|fault| BadToken { path: file.display().to_string(), fault })
+}
+
+async fn read(file: &Path) -> Result<String, String> {
+    let cannot = |error: std::io::Error| format!("it cannot be read: {error}");
+    let file = tokio::fs::File::open(file).await.map_err(cannot)?;
+    let mut text = String::new();
+    // Whatever lies there, no more than a token and its white space is read.
+    file.take(2 * carried::LONGEST as u64).read_to_string(&mut text).await.map_err(cannot)?;
+    judged(&text)
+}
+
+/// The token in a file's text. Editors and shells end a file with a line break.
+fn judged(text: &str) -> Result<String, String> {
+    let token = text.trim();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    carried::fault(token, now).map_or_else(|| Ok(token.to_owned()), Err)
+}
