@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 mod at;
+mod audit_log;
 mod check;
 mod completions;
 mod dev;
@@ -82,6 +83,7 @@ enum Command {
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
     Audit(audit::Args),
+    AuditLog(audit_log::Args),
     Bench(bench::Args),
     /// Print the OpenAPI document of the origin's API, as it serves it at /openapi.json
     Openapi,
@@ -97,7 +99,7 @@ enum Command {
 impl Onhand {
     pub(crate) fn run(self) -> Done {
         if self.global.dump_config {
-            println!("{}", toml::to_string_pretty(&self.global.load()?)?);
+            println!("{}", self.global.load()?.shown()?);
             return Ok(ExitCode::SUCCESS);
         }
         raise_descriptors();
@@ -144,6 +146,7 @@ impl Command {
             Self::Plugin(plugin) => plugin.run(global.load()?.rules).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
             Self::Audit(args) => Ok(audit::run(args).await?),
+            Self::AuditLog(args) => audit_log::run(args).await,
             Self::Bench(args) => Ok(bench::run(args).await?),
             Self::Openapi => openapi::run(),
             Self::Completions(args) => Ok(args.run()),

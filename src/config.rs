@@ -40,6 +40,11 @@ impl Config {
         sections.into_iter().flatten().collect()
     }
 
+    /// All of it in TOML, secrets hidden.
+    pub(crate) fn shown(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+
     /// The edge's part, with the sections that stand beside it.
     pub(crate) fn edge(&self) -> onhand_edge::Config {
         onhand_edge::Config { http: self.http.clone(), freshness: self.freshness.clone(), ..self.edge.clone() }

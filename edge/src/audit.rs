@@ -133,7 +133,7 @@ pub(crate) async fn run(node: Arc<Node>, config: AuditConfig, mut queue: mpsc::R
 /// What the origin says of it now.
 async fn audit(node: &Node, sample: Sample, waiting: &mut VecDeque<Waiting>) {
     let sent = Instant::now();
-    let Ok(loaded) = node.origin.facts(std::slice::from_ref(&sample.sku), None, None).await else {
+    let Ok(loaded) = node.origin.facts(std::slice::from_ref(&sample.sku)).await else {
         return node.metrics.audited(Audited::Undecided);
     };
     let Some(truth) = loaded.stocks.into_iter().next() else { return };

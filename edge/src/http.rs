@@ -11,6 +11,7 @@ mod health;
 mod actuator;
 pub(crate) mod explain;
 mod warm;
+mod note;
 mod management;
 mod body;
 mod answer;

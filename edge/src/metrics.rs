@@ -6,8 +6,8 @@ use std::{
 };
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-    proto::MetricFamily,
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, proto::MetricFamily,
 };
 
 use crate::{audit::Audited, cache::Tier};
@@ -34,7 +34,8 @@ pub(crate) struct Metrics {
     recent_entries: IntGauge,
     origin_loads: IntCounter,
     origin_load_skus: IntCounter,
-    origin_breaker: IntGauge,
+    /// Of calls, then of loads.
+    origin_breakers: [IntGauge; 2],
     origin_hedges: IntCounter,
     token_changes: IntCounterVec,
     token_refused: IntCounter,
@@ -71,7 +72,8 @@ pub(crate) struct Gauges {
     pub(crate) mode: i64,
     pub(crate) l1_entries: u64,
     pub(crate) recent_entries: usize,
-    pub(crate) breaker: i64,
+    /// Of calls, then of loads.
+    pub(crate) breakers: [i64; 2],
     pub(crate) forwarded: usize,
     pub(crate) queued: usize,
     pub(crate) connections: usize,
@@ -100,6 +102,10 @@ impl Registering {
         self.add(IntGauge::new(name, help))
     }
 
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+        self.add(IntGaugeVec::new(Opts::new(name, help), labels))
+    }
+
     fn seconds(&self, name: &str, help: &str) -> Histogram {
         self.add(Histogram::with_opts(HistogramOpts::new(name, help).buckets(SECONDS.to_vec())))
     }
@@ -109,6 +115,11 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let r = Registering(Registry::new());
         let lookups = r.counters("edge_lookups_total", "SKUs answered, by the tier that had them", &["source"]);
+        let breakers = r.gauges(
+            "edge_origin_breaker_state",
+            "0 closed, 1 open, 2 half-open; of callers' own calls, and of the node's loads",
+            &["of"],
+        );
         let audited = r.counters("edge_audit_answers_total", "Answers compared with the origin", &["verdict"]);
         Self {
             lookups: [Tier::L1, Tier::L2, Tier::Origin].map(|tier| lookups.with_label_values(&[tier.as_str()])),
@@ -129,7 +140,7 @@ impl Metrics {
             recent_entries: r.gauge("edge_recent_entries", "SKUs in recent"),
             origin_loads: r.counter("edge_origin_loads_total", "Bulk loads sent to the origin"),
             origin_load_skus: r.counter("edge_origin_load_skus_total", "SKUs asked for in bulk loads"),
-            origin_breaker: r.gauge("edge_origin_breaker_state", "0 closed, 1 open, 2 half-open"),
+            origin_breakers: ["calls", "loads"].map(|of| breakers.with_label_values(&[of])),
             origin_hedges: r
                 .counter("edge_origin_hedges_total", "Loads asked of a second origin, the first being slow"),
             token_changes: r.counters(
@@ -312,7 +323,7 @@ impl Metrics {
         self.mode.set(gauges.mode);
         self.l1_entries.set(i64::try_from(gauges.l1_entries).unwrap_or(i64::MAX));
         self.recent_entries.set(i64::try_from(gauges.recent_entries).unwrap_or(i64::MAX));
-        self.origin_breaker.set(gauges.breaker);
+        self.origin_breakers.iter().zip(gauges.breakers).for_each(|(gauge, state)| gauge.set(state));
         self.forwarded.set(i64::try_from(gauges.forwarded).unwrap_or(i64::MAX));
         self.queued.set(i64::try_from(gauges.queued).unwrap_or(i64::MAX));
         self.connections.set(i64::try_from(gauges.connections).unwrap_or(i64::MAX));

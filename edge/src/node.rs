@@ -21,7 +21,7 @@ use crate::{
     freshness::{Freshness, Mode},
     http::cors::Cors,
     metrics::{Gauges, Metrics},
-    origin::{Origin, OriginError},
+    origin::{Origin, OriginError, Way},
     serve::crowd::Crowd,
     streams::Streams,
     topology::Topology,
@@ -96,7 +96,7 @@ impl Node {
             mode: self.mode() as i64,
             l1_entries,
             recent_entries,
-            breaker: self.origin.breaker().as_number(),
+            breakers: [Way::Calls, Way::Loads].map(|way| self.origin.breaker(way).as_number()),
             forwarded: self.origin.forwarded(),
             queued: self.queue.len(),
             connections: self.crowd.len(),
@@ -112,7 +112,8 @@ impl Node {
             if let Some(l2) = &self.l2 {
                 self.redis_answers.store(l2.ping().await, Ordering::Relaxed);
             }
-            let origin_well = self.origin.reachable() && self.origin.breaker() == State::Closed;
+            let closed = |way| self.origin.breaker(way) == State::Closed;
+            let origin_well = self.origin.reachable() && closed(Way::Calls) && closed(Way::Loads);
             if self.is_ready() && (self.mode() != Mode::Live || !origin_well) {
                 self.origin.look().await;
                 let _told_by_mode = self.refresh_topology().await;

@@ -2,8 +2,12 @@
 //!
 //! Every call here is: loads read, and writes carry an idempotency key, so that a call whose answer
 //! was lost is made again, at the next origin of the region.
+//!
+//! A breaker counts what the network or an origin did, and never what a caller sent: a call whose caller left it too
+//! little time to be answered says nothing about the origin.
 
 mod addresses;
+mod gate;
 mod hedge;
 mod token;
 
@@ -26,20 +30,17 @@ use onhand_wire::{
     release::Release,
 };
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use self::{addresses::Addresses, hedge::Hedge, token::Token};
+pub(crate) use self::gate::Way;
 pub use self::{addresses::BadUrl, token::BadToken};
-use crate::{
-    breaker::{Breaker, State},
-    config::OriginConfig,
-    metrics::Metrics,
-    serve::StartError,
+use self::{
+    addresses::{Addresses, Unanswered},
+    gate::Gate,
+    hedge::Hedge,
+    token::Token,
 };
-
-/// The longest that a caller is told to wait for the breaker.
-const LONGEST_WAIT_S: u64 = 30;
+use crate::{breaker::State, config::Config, metrics::Metrics, serve::StartError};
 
 /// How long a release of a rule may take to be fetched.
 const RELEASE: Duration = Duration::from_secs(30);
@@ -53,6 +54,9 @@ pub(crate) enum OriginError {
     /// Time ran out after the call was sent: it may or may not have been carried out.
     #[error("the origin did not answer in time")]
     TimedOut,
+    /// The caller left too little time for it to be sent.
+    #[error("there was no time to ask the origin")]
+    NoTime,
     /// A load was refused; the log says how.
     #[error("the origin refused a load: {0}")]
     Refused(StatusCode),
@@ -84,30 +88,26 @@ pub(crate) struct Origin {
     addresses: Addresses,
     token: Token,
     timeout: Duration,
-    breaker: Breaker,
+    loads: Gate,
+    calls: Gate,
     hedge: Hedge,
     metrics: Arc<Metrics>,
-    /// For callers' own calls.
-    places: Semaphore,
-    most: usize,
     reachable: AtomicBool,
     /// The highest term seen: an origin that answers under a lower one is cut off from the present.
     term: AtomicU16,
 }
 
 impl Origin {
-    /// `most`: callers' own calls that may be under way at once.
-    pub(crate) fn new(config: &OriginConfig, most: usize, metrics: Arc<Metrics>) -> Result<Self, StartError> {
-        let most = most.min(Semaphore::MAX_PERMITS);
+    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, StartError> {
+        let (limits, config) = (&config.limits, &config.origin);
         Ok(Self {
             addresses: Addresses::new(&config.urls)?,
             token: Token::new(config, metrics.clone())?,
             timeout: config.timeout.0,
-            breaker: Breaker::new(config.breaker),
+            loads: Gate::new(config.breaker, limits.reservation_lookups),
+            calls: Gate::new(config.breaker, limits.forwarded),
             hedge: Hedge::new(config.timeout.0),
             metrics,
-            places: Semaphore::new(most),
-            most,
             reachable: AtomicBool::new(true),
             term: AtomicU16::new(0),
         })
@@ -122,8 +122,15 @@ impl Origin {
         self.timeout
     }
 
-    pub(crate) fn breaker(&self) -> State {
-        self.breaker.state()
+    fn gate(&self, way: Way) -> &Gate {
+        match way {
+            Way::Loads => &self.loads,
+            Way::Calls => &self.calls,
+        }
+    }
+
+    pub(crate) fn breaker(&self, way: Way) -> State {
+        self.gate(way).breaker.state()
     }
 
     /// Whether the last call found an origin that could answer.
@@ -131,19 +138,28 @@ impl Origin {
         self.reachable.load(Ordering::Relaxed)
     }
 
-    /// Facts of up to [`bulk::LOAD_SKUS`] SKUs, in the order asked. `sees`: whether the reservation that is left
-    /// out is there at all, for whom this is asked.
-    pub(crate) async fn facts(
+    /// Facts of up to [`bulk::LOAD_SKUS`] SKUs, in the order asked.
+    pub(crate) async fn facts(&self, skus: &[Sku]) -> Result<LoadedFacts, OriginError> {
+        self.load_facts(LoadFacts { skus: skus.to_vec(), without: None, sees: None }).await
+    }
+
+    /// One SKU's, with the reservation's own hold left out. Nothing coalesces such loads, so they have places of their
+    /// own. `sees`: whether the reservation is there at all, for whom this is asked.
+    pub(crate) async fn facts_without(
         &self,
-        skus: &[Sku],
-        without: Option<Uuid>,
+        sku: Sku,
+        reservation: Uuid,
         sees: Option<Sees>,
     ) -> Result<LoadedFacts, OriginError> {
-        let load = LoadFacts { skus: skus.to_vec(), without, sees };
+        let _place = self.loads.place()?;
+        self.load_facts(LoadFacts { skus: vec![sku], without: Some(reservation), sees }).await
+    }
+
+    async fn load_facts(&self, load: LoadFacts) -> Result<LoadedFacts, OriginError> {
         let body = rmp_serde::to_vec_named(&load).expect("plain data encodes");
         let (loaded, from): (LoadedFacts, _) = self.load(Method::POST, "/internal/api/facts", body).await?;
         self.judge_term(loaded.term, from)?;
-        if loaded.stocks.len() == skus.len() { Ok(loaded) } else { Err(OriginError::Unreadable) }
+        if loaded.stocks.len() == load.skus.len() { Ok(loaded) } else { Err(OriginError::Unreadable) }
     }
 
     pub(crate) async fn topology(&self) -> Result<LoadedTopology, OriginError> {
@@ -166,7 +182,7 @@ impl Origin {
         let deadline = Instant::now() + self.timeout.max(RELEASE);
         let path = format!("/internal/api/rules/releases/{digest}");
         let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
-        let answer = self.call(call, false).await?;
+        let answer = self.call(call, Way::Loads, false).await?;
         match answer.status {
             StatusCode::OK => serde_json::from_slice(&answer.body).map(Some).map_err(|_| OriginError::Unreadable),
             StatusCode::NOT_FOUND => Ok(None),
@@ -206,7 +222,7 @@ impl Origin {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(bulk::MESSAGEPACK));
         let deadline = Instant::now() + self.timeout;
         let call = Call { method, path: path.to_owned(), headers, body: body.into(), deadline };
-        let answer = self.call(call, true).await?;
+        let answer = self.call(call, Way::Loads, true).await?;
         if answer.status != StatusCode::OK {
             self.reachable.store(false, Ordering::Relaxed); // there, but it cannot load: as good as gone
             self.refused(&answer, path);
@@ -229,48 +245,53 @@ impl Origin {
 
     /// A caller's own call, if not too many of them are under way.
     pub(crate) async fn forward(&self, call: Call) -> Result<Answer, OriginError> {
-        let _place = self.places.try_acquire().map_err(|_| OriginError::Crowded)?;
-        self.call(call, false).await
+        let _place = self.calls.place()?;
+        self.call(call, Way::Calls, false).await
     }
 
     /// Callers' own calls under way.
     pub(crate) fn forwarded(&self) -> usize {
-        self.most.saturating_sub(self.places.available_permits())
+        self.calls.taken()
     }
 
     /// `hedged`: a second origin is asked too if the first one is slow.
-    async fn call(&self, call: Call, hedged: bool) -> Result<Answer, OriginError> {
-        if !self.breaker.allows(Instant::now()) {
+    async fn call(&self, call: Call, way: Way, hedged: bool) -> Result<Answer, OriginError> {
+        let gate = self.gate(way);
+        if !gate.breaker.allows(Instant::now()) {
             return Err(OriginError::Unreachable);
         }
-        let hurried = call.deadline < Instant::now() + self.timeout.mul_f64(0.9);
-        let answer = if hedged { self.hedged(&call).await } else { self.addresses.attempts(&call, None).await };
-        match &answer {
-            Ok(_) => {
+        let answer = if hedged { self.hedged(&call).await } else { self.attempts(&call, None).await };
+        match answer {
+            Ok(answer) => {
                 self.reachable.store(true, Ordering::Relaxed);
-                self.breaker.succeeded();
+                gate.breaker.succeeded();
+                Ok(answer)
             }
-            // Its caller left it less time than an origin may take: that tells nothing of the origin.
-            Err(OriginError::TimedOut) if hurried => {}
-            Err(_) => {
-                self.reachable.store(false, Ordering::Relaxed);
-                self.breaker.failed(Instant::now());
+            Err(unanswered) => {
+                if unanswered.at_fault {
+                    self.reachable.store(false, Ordering::Relaxed);
+                    gate.breaker.failed(Instant::now());
+                }
+                Err(unanswered.error)
             }
         }
-        answer
+    }
+
+    async fn attempts(&self, call: &Call, first: Option<usize>) -> Result<Answer, Unanswered> {
+        self.addresses.attempts(call, first, self.timeout).await
     }
 
     /// The first good answer of two origins, the second being asked when the first is slower than usual.
-    async fn hedged(&self, call: &Call) -> Result<Answer, OriginError> {
+    async fn hedged(&self, call: &Call) -> Result<Answer, Unanswered> {
         let began = Instant::now();
-        let first = pin!(self.addresses.attempts(call, None));
+        let first = pin!(self.attempts(call, None));
         let late = pin!(tokio::time::sleep(self.hedge.delay()));
         let answer = match select(first, late).await {
             Either::Left((answer, _)) => answer,
             Either::Right(((), first)) if !self.addresses.several() || !self.hedge.affords() => first.await,
             Either::Right(((), first)) => {
                 self.metrics.origin_hedged();
-                let second = pin!(self.addresses.attempts(call, Some(self.addresses.next())));
+                let second = pin!(self.attempts(call, Some(self.addresses.next())));
                 let (sooner, other) = select(first, second).await.factor_first();
                 match sooner {
                     Ok(answer) if answer.status != StatusCode::SERVICE_UNAVAILABLE => Ok(answer),
@@ -282,18 +303,21 @@ impl Origin {
         answer
     }
 
-    /// While the breaker is open: looks whether the origin is well again, so that a short outage
+    /// While a breaker is open: looks whether the origin is well again, so that a short outage
     /// does not last as long as the breaker's time.
     pub(crate) async fn look(&self) {
-        if self.breaker.state() != State::Open {
+        let open = || [&self.loads, &self.calls].into_iter().filter(|gate| gate.is_open());
+        if open().next().is_none() {
             return;
         }
-        if self.addresses.healthy().await { self.breaker.seems_well() } else { self.breaker.seems_ill() }
+        let well = self.addresses.healthy().await;
+        for gate in open() {
+            if well { gate.breaker.seems_well() } else { gate.breaker.seems_ill() }
+        }
     }
 
-    /// Seconds until the breaker lets calls through again, at most [`LONGEST_WAIT_S`]; 0: it does.
-    pub(crate) fn opens_in_s(&self) -> u64 {
-        let left = self.breaker.opens_in(Instant::now());
-        u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).min(LONGEST_WAIT_S)
+    /// Seconds until the breaker lets calls through again; 0: it does.
+    pub(crate) fn opens_in_s(&self, way: Way) -> u64 {
+        self.gate(way).opens_in_s()
     }
 }

@@ -43,6 +43,18 @@ struct Waiting {
     reply: oneshot::Sender<Outcome>,
 }
 
+/// Commands that are tried together, and how that failed the last time.
+struct Part {
+    waiting: Vec<Waiting>,
+    failed: Option<String>,
+}
+
+impl Part {
+    fn untried(waiting: Vec<Waiting>) -> Self {
+        Self { waiting, failed: None }
+    }
+}
+
 /// Hands commands to the batcher.
 #[derive(Clone)]
 pub struct Batches {
@@ -155,82 +167,95 @@ impl Batcher {
 
     /// Answers every command, running the batch again in smaller parts where one of them breaks it.
     async fn settle(&mut self, batch: Vec<Waiting>) {
-        let mut parts = vec![batch];
+        let mut parts = vec![Part::untried(batch)];
         while let Some(part) = parts.pop() {
-            let attempt = self.work.attempt(&part).await;
+            let attempt = self.work.attempt(&part.waiting).await;
             self.reachable.store(!matches!(attempt, Err(StoreError::Unreachable(_))), Ordering::Relaxed);
             match attempt {
                 Ok(outcomes) => {
-                    for (waiting, outcome) in part.into_iter().zip(outcomes) {
+                    for (waiting, outcome) in part.waiting.into_iter().zip(outcomes) {
                         drop(waiting.reply.send(outcome));
                     }
                 }
-                Err(error) => parts.extend(self.recover(error, part).await),
+                Err(error) => {
+                    parts.extend(self.recover(error, part).await.into_iter().filter(|part| !part.waiting.is_empty()));
+                }
             }
         }
     }
 
     /// What is to be tried again, after a batch of which nothing is known to be written.
-    async fn recover(&mut self, error: StoreError, part: Vec<Waiting>) -> Vec<Vec<Waiting>> {
+    async fn recover(&mut self, error: StoreError, part: Part) -> Vec<Part> {
+        let Part { waiting, failed } = part;
         match error {
             StoreError::AnotherCopy => {
                 if let Err(error) = terms::settle(&self.work.store, &self.work.feed).await {
                     tracing::warn!(%error, "the term could not be settled; trying again");
                     tokio::time::sleep(AGAIN).await;
                 }
-                some(give_up_late(part))
+                vec![Part::untried(give_up_late(waiting))]
             }
             StoreError::Unreachable(cause) => {
-                let commands = part.len();
+                let commands = waiting.len();
                 tracing::warn!(cause, commands, "the batch is tried again; its keys settle what was committed");
-                let left = give_up_late(part);
+                let left = give_up_late(waiting);
                 tokio::time::sleep(AGAIN).await;
-                some(left)
+                vec![Part::untried(left)]
             }
             StoreError::Overtaken(made) => {
                 tracing::debug!(made, "the batch is tried again");
-                vec![part]
+                vec![Part::untried(give_up_late(waiting))]
             }
-            StoreError::Locked(_) => {
-                let before = part.len();
-                match self.aside.take_locked(&self.work.store, part).await {
-                    Ok(rest) if rest.len() < before => {
-                        tracing::warn!(
-                            set_aside = before - rest.len(),
-                            "rows stay locked; what needs them waits aside"
-                        );
-                        some(rest)
-                    }
-                    // Free again, or never a row's: one alone has its time to try again.
-                    Ok(rest) if rest.len() == 1 && rest[0].deadline > Instant::now() + AGAIN => {
-                        tokio::time::sleep(AGAIN).await;
-                        vec![rest]
-                    }
-                    Ok(rest) => halve_or_refuse(&error, rest),
-                    Err(part) => {
-                        tokio::time::sleep(AGAIN).await;
-                        some(give_up_late(part))
-                    }
-                }
+            StoreError::Failing(cause) => again_or_halved(cause, waiting, failed).await,
+            StoreError::Locked(_) => self.recover_locked(&error, waiting).await,
+            StoreError::Refused(_) => halve_or_refuse(&error, waiting),
+        }
+    }
+
+    /// Sets aside what needs the locked rows.
+    async fn recover_locked(&mut self, error: &StoreError, waiting: Vec<Waiting>) -> Vec<Part> {
+        let before = waiting.len();
+        match self.aside.take_locked(&self.work.store, waiting).await {
+            Ok(rest) if rest.len() < before => {
+                tracing::warn!(set_aside = before - rest.len(), "rows stay locked; what needs them waits aside");
+                vec![Part::untried(rest)]
             }
-            StoreError::Refused(_) => halve_or_refuse(&error, part),
+            // Free again, or never a row's: one alone has its time to try again.
+            Ok(rest) if rest.len() == 1 && rest[0].deadline > Instant::now() + AGAIN => {
+                tokio::time::sleep(AGAIN).await;
+                vec![Part::untried(rest)]
+            }
+            Ok(rest) => halve_or_refuse(error, rest),
+            Err(waiting) => {
+                tokio::time::sleep(AGAIN).await;
+                vec![Part::untried(give_up_late(waiting))]
+            }
         }
     }
 }
 
-fn some(part: Vec<Waiting>) -> Vec<Vec<Waiting>> {
-    if part.is_empty() { Vec::new() } else { vec![part] }
+/// It may pass by itself, so it is tried once more. What fails alike twice is halved: if one command is the cause, the
+/// others must not wait until their time is up. That one alone is answered, so that the next batch can begin.
+async fn again_or_halved(cause: String, waiting: Vec<Waiting>, failed: Option<String>) -> Vec<Part> {
+    let alike = failed.as_ref() == Some(&cause);
+    tracing::warn!(cause, alike, commands = waiting.len(), "the database could not carry out a batch");
+    if !alike {
+        tokio::time::sleep(AGAIN).await;
+        return vec![Part { waiting: give_up_late(waiting), failed: Some(cause) }];
+    }
+    let halves = halve_or_refuse(&StoreError::Failing(cause.clone()), waiting);
+    halves.into_iter().map(|part| Part { failed: Some(cause.clone()), ..part }).collect()
 }
 
 /// A command that breaks its batch fails alone.
-fn halve_or_refuse(error: &StoreError, part: Vec<Waiting>) -> Vec<Vec<Waiting>> {
-    if part.len() > 1 {
-        let mut part = give_up_late(part);
-        tracing::warn!(%error, commands = part.len(), "a command breaks its batch; it will fail alone");
-        let rest = part.split_off(part.len() / 2);
-        return [rest, part].into_iter().filter(|part| !part.is_empty()).collect();
+fn halve_or_refuse(error: &StoreError, waiting: Vec<Waiting>) -> Vec<Part> {
+    if waiting.len() > 1 {
+        let mut first = give_up_late(waiting);
+        tracing::warn!(%error, commands = first.len(), "a command breaks its batch; it will fail alone");
+        let second = first.split_off(first.len() / 2);
+        return vec![Part::untried(second), Part::untried(first)];
     }
-    for waiting in part {
+    for waiting in waiting {
         drop(waiting.reply.send(Err(refused(error, &waiting.ask))));
     }
     Vec::new()
@@ -285,6 +310,7 @@ fn refused(error: &StoreError, ask: &Ask) -> Problem {
     tracing::error!(%error, correlation_id = ask.correlation, command = ?ask.command, "a command failed in the database");
     match error {
         StoreError::Locked(_) => aside::still_locked(),
+        StoreError::Failing(_) => unavailable(),
         _ => Problem::new(
             Code::Internal,
             "the command could not be carried out; the log has the cause under this correlation id",

@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 pub use self::runbook::{Reservations, Restock, Warehouse, Webhook};
 
+const DAY_S: u64 = 24 * 3600;
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -27,6 +29,8 @@ pub struct Config {
     /// A section of its own: `[http]`.
     #[serde(skip)]
     pub http: HttpConfig,
+    /// How long the trail (`/internal/api/audit`) is kept, 30 days at least.
+    pub trail_keep: Span,
     pub reservations: Reservations,
     pub warehouse: Warehouse,
     pub restock: Restock,
@@ -57,6 +61,9 @@ impl Config {
         faults.extend(self.restock.faults());
         faults.extend(count_fault("origin.queue", self.queue == 0));
         faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
+        if self.trail_keep < Span::s(30 * DAY_S) {
+            faults.push("origin.trail_keep: must be 30days or more".to_owned());
+        }
         faults
     }
 
@@ -78,6 +85,7 @@ impl Default for Config {
             write_timeout: Span::s(5),
             drain: Span::s(30),
             http: HttpConfig::default(),
+            trail_keep: Span::s(365 * DAY_S),
             reservations: Reservations::default(),
             warehouse: Warehouse::default(),
             restock: Restock::default(),

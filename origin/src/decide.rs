@@ -17,6 +17,7 @@ use onhand_wire::{Code, Problem};
 use crate::{
     command::{Answer, Ask, Command, Done, Outcome},
     state::{Kept, State, Why},
+    trail,
 };
 
 pub use reconcile::Correct;
@@ -44,7 +45,11 @@ fn decide_once(state: &mut State, ask: &Ask, rules: &Rules) -> Outcome {
     if let Some(kept) = state.kept.get(&key) {
         return replay(kept, ask);
     }
+    let before = trail::before(state, &ask.command);
     let decided = decide(state, ask, rules);
+    if let (Some(before), Ok(done)) = (before, &decided) {
+        state.changes.trail.push(before.line(ask, done));
+    }
     if let Some(kept) = keep(&decided, ask) {
         state.changes.kept.insert(key.clone(), kept.clone());
         state.kept.insert(key, kept);

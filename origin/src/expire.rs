@@ -26,6 +26,8 @@ pub struct Sweeper {
     pub store: Arc<dyn Store>,
     pub batches: Batches,
     pub metrics: Metrics,
+    /// How long lines of the trail are kept.
+    pub trail_keep: Duration,
 }
 
 impl Sweeper {
@@ -46,6 +48,9 @@ impl Sweeper {
                 keys_swept = tokio::time::Instant::now();
                 if let Err(error) = self.store.drop_keys_older_than(KEYS_KEPT).await {
                     tracing::warn!(%error, "old idempotency keys could not be dropped");
+                }
+                if let Err(error) = self.store.forget_trail(self.trail_keep).await {
+                    tracing::warn!(%error, "old lines of the trail could not be dropped");
                 }
             }
             tokio::time::sleep(next.unwrap_or(LOOK).min(LOOK)).await;
@@ -155,7 +160,10 @@ mod tests {
         futures_util::future::join_all(holds).await;
         let later: Timestamp = store.round(&Default::default()).await.unwrap().t.plus(Duration::from_secs(3600));
         store.heartbeat(Uuid::new_v4(), Some(later), PATIENCE).await.unwrap().unwrap();
-        let swept = Sweeper { store: store.clone(), batches: batches.clone(), metrics }.sweep_all().await.unwrap();
+        let swept = Sweeper { store: store.clone(), batches: batches.clone(), metrics, trail_keep: PATIENCE }
+            .sweep_all()
+            .await
+            .unwrap();
         assert_eq!(swept.ids.len(), 1200);
         assert!(store.due(1).await.unwrap().ids.is_empty() && swept.committed_at.is_some());
     }

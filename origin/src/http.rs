@@ -16,6 +16,7 @@ mod releases;
 mod reservations;
 mod runbook;
 mod stock;
+mod trail;
 mod whole;
 mod write;
 
@@ -148,6 +149,8 @@ fn routes() -> Vec<Route> {
         get("/internal/api/most-held", EDGE, bulk::most_held),
         get("/internal/api/rules/releases/{digest}", EDGE, releases::release),
         get("/internal/api/reservations/{id}/trace", OPERATOR, reservations::trace),
+        get("/internal/api/audit", OPERATOR, trail::list),
+        post("/internal/api/audit", OPERATOR, trail::note),
         get("/internal/api/inventory/low-stock", OPERATOR, runbook::low_stock),
         get("/internal/api/inventory/stuck-reservations", OPERATOR, runbook::stuck),
         // With mode=apply the handler asks for admin.

@@ -12,7 +12,7 @@
 //! | 6 | `relay` | outbox → feed, then the watermark |
 //!
 //! Beside that, `expire` closes holds at their deadline, `import` stages files, `reconcile` sets rows
-//! right, `restock` tells of thresholds crossed, and `announce` of releases of rules that were pushed.
+//! right, `restock` tells of thresholds crossed, `trail` of who changed what, and `announce` of releases of rules that were pushed.
 
 mod config;
 mod http;
@@ -21,6 +21,7 @@ pub mod command;
 pub mod batch;
 pub mod record;
 pub mod state;
+pub mod trail;
 pub mod decide;
 pub mod store;
 mod terms;
@@ -142,6 +143,9 @@ impl Origin {
     pub async fn bind(config: Config, feed: Feed, verifier: Arc<Verifier>, rules: Rules) -> Result<Self, StartError> {
         let store = open_store(&config.database)?;
         store.check_schema().await?;
+        for hazard in store.check_durability().await? {
+            tracing::warn!("origin.database: {hazard}");
+        }
         Self::bind_on(store, config, feed, verifier, rules).await
     }
 
@@ -190,7 +194,8 @@ impl Origin {
         };
         let (batches, lanes) = batch::batches(work, config.queue);
         let relay = Relay { store: store.clone(), feed: feed.clone(), handoff, metrics: metrics.clone() };
-        let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone() };
+        let trail_keep = config.trail_keep.0;
+        let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone(), trail_keep };
         let fingerprint = config.fingerprint();
         let restocker = restock::Restocker::new(store.clone(), config.restock, topic, metrics.clone())?;
         let announcer = announced.map(|to| {
@@ -222,6 +227,16 @@ impl Origin {
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
     pub fn with_loggers(self, loggers: Arc<dyn Loggers>) -> Self {
         let _first_one_stays = self.context.loggers.set(loggers);
+        self
+    }
+
+    /// Leaves a line in the trail: with which configuration it starts (its secrets hidden), and what that changes.
+    /// A start never fails because of it.
+    pub async fn with_configuration(self, configuration: &str) -> Self {
+        let line = trail::started(&*self.context.store, &self.context.region, configuration).await;
+        if let Err(error) = line {
+            tracing::warn!(%error, "the start could not be recorded in the trail");
+        }
         self
     }
 

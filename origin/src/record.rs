@@ -170,6 +170,11 @@ impl Record {
         rows.collect()
     }
 
+    /// Units that it holds, deadline or not, until it is closed.
+    pub fn open_units(&self) -> i64 {
+        self.open().iter().map(|open| open.quantity).sum()
+    }
+
     /// As callers see it at `now`.
     pub fn shown(&self, now: Timestamp) -> Reservation {
         Reservation {

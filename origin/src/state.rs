@@ -111,7 +111,10 @@ pub struct Changes {
     /// Single allocations of dead holds whose other SKUs are not locked here.
     pub released: Vec<OpenAllocation>,
     pub ledger: Vec<LedgerLine>,
+    pub trail: Vec<crate::trail::Line>,
     pub kept: BTreeMap<(String, String), Kept>,
+    /// By how much holders' open units change.
+    pub open_units: BTreeMap<String, i64>,
     pub maintenance: Option<Maintenance>,
     /// Whether commits wait for a synchronous standby, where that is not what is written down.
     pub lossless: Option<bool>,
@@ -238,12 +241,27 @@ impl State {
     }
 
     pub fn put_record(&mut self, record: Record) {
+        self.count(&record);
         if !self.reservations.contains_key(&record.id) {
             self.changes.new_reservations.insert(record.id);
         } else if !self.changes.new_reservations.contains(&record.id) {
             self.changes.reservations.insert(record.id);
         }
         self.reservations.insert(record.id, record);
+    }
+
+    /// What is counted when it is made is counted to its end, whatever the limit is by then.
+    fn count(&mut self, record: &Record) {
+        let Some(holder) = &record.holder else { return };
+        let before = self.reservations.get(&record.id).map_or(0, Record::open_units);
+        let change = record.open_units() - before;
+        if change != 0 {
+            *self.changes.open_units.entry(holder.clone()).or_default() += change;
+        }
+        // What is given back counts from the next batch on: it may be past its deadline, and so not counted now.
+        if change > 0 {
+            *self.open_units.entry(holder.clone()).or_default() += change;
+        }
     }
 
     pub fn fact(&self, sku: &Sku, location: &LocationId) -> Option<Fact> {

@@ -7,6 +7,7 @@ pub mod releases;
 pub mod runbook;
 mod sql;
 pub mod sqlite;
+pub mod trail;
 pub(crate) mod words;
 
 use std::{
@@ -51,10 +52,14 @@ pub enum StoreError {
     /// Nothing is known of the outcome: the same batch may be run again, its keys settle it.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// The server answered that it could not just now (out of memory, of disk, an object in use); nothing was written.
+    /// The same batch may succeed later, or one of its commands is the cause.
+    #[error("the database could not: {0}")]
+    Failing(String),
     /// Rows stayed locked past the lock timeout; nothing was written.
     #[error("rows stayed locked: {0}")]
     Locked(String),
-    /// Another batch made the same item first, whose row was not there to be locked; nothing was written.
+    /// Another batch made the same row first, which was not there to be locked; nothing was written.
     #[error("made by another batch meanwhile: {0}")]
     Overtaken(String),
     /// This is not the copy of the database that the term was given to (a promoted standby, a
@@ -182,12 +187,15 @@ pub type Decide<'a> = dyn FnMut(&mut State) + Send + 'a;
 
 /// A store. Functions ending in `_in_tx` run in the caller's transaction.
 #[async_trait]
-pub trait Store: runbook::Runbook + releases::Releases + Send + Sync {
+pub trait Store: runbook::Runbook + releases::Releases + trail::Trail + Send + Sync {
     /// Brings the schema up to date; the versions applied.
     async fn migrate(&self) -> Result<Vec<String>>;
 
     /// Fails with what to do when the schema is older or newer than this code.
     async fn check_schema(&self) -> Result<()>;
+
+    /// Fails with what to do where the server's settings would lose acknowledged writes; else what to warn of.
+    async fn check_durability(&self) -> Result<Vec<&'static str>>;
 
     /// Raises the term if this is another copy of the database than the one that the term was given
     /// to, or if the feed knows of more than the database does; the present term.

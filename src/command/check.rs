@@ -63,8 +63,10 @@ fn show(tried: &[Tried]) -> ExitCode {
 async fn database(config: &Config) -> Result<String, String> {
     let store = onhand_origin::open_store(&config.origin.database).map_err(|error| error.to_string())?;
     store.check_schema().await.map_err(|error| error.to_string())?;
+    let hazards = store.check_durability().await.map_err(|error| error.to_string())?;
     let standing = store.standing().await.map_err(|error| error.to_string())?;
-    Ok(format!("the schema is up to date, term {}", standing.term))
+    let warnings: String = hazards.iter().map(|hazard| format!("; WARNING: {hazard}")).collect();
+    Ok(format!("the schema is up to date, term {}{warnings}", standing.term))
 }
 
 async fn redis(url: &str) -> Result<String, String> {

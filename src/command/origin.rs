@@ -15,6 +15,7 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
         .set("kafka.brokers", config.kafka.brokers.expose(), "name the brokers of the change feed, or set KAFKA_ADDR")
         .keys(&config.auth)
         .met()?;
+    let shown = config.shown()?;
     let verifier = keys::verifier(&config.auth).await?;
     let (origin, rules) = (config.origin(), Rules::load(&config.rules)?);
     let kafka = config.kafka;
@@ -25,6 +26,7 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
         replication: kafka.replication,
     };
     let origin = Origin::bind(origin, feed, verifier, rules).await?.with_loggers(loggers);
+    let origin = origin.with_configuration(&shown).await;
     println!("origin api http://{}", origin.api());
     println!("origin management http://{}", origin.management());
     println!("ready: the origin serves");

@@ -263,6 +263,9 @@ mod tests {
         }
         assert!(faults("", &[("ONHAND_EDGE__LISTEN", "foo")])[0].starts_with("edge.listen"));
         assert_eq!(faults("", &[("CIRCUIT_BREAKER_BASE_TIMEOUT", "30")]).len(), 1);
+        let both = faults("[edge.origin]\ntoken = \"a\"\ntoken_file = \"b\"\n", &[]);
+        assert!(both.len() == 1 && both[0].contains("token and token_file"), "{both:?}");
+        assert!(faults("", &[("ONHAND_ORIGIN__RESERVATIONS__MAX_TTL", "1500ms")])[0].contains("max_ttl"));
         let single = faults("", &[("ONHAND_EDGE_REDIS_URL", "x"), ("ONHAND_EDGE_SERVICE_HOST", "10.0.0.1")]);
         assert!(single.len() == 1 && single[0].contains("ONHAND_EDGE__REDIS__URL"), "{single:?}");
         let short =

@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod bench;
 mod dev;
+mod durability;
 mod errors;
 mod explain;
 mod faults;

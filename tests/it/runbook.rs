@@ -6,6 +6,7 @@ mod receiver;
 mod reconcile;
 mod refusals;
 mod restock;
+mod trail;
 
 use onhand_harness::{Builder, Client, World};
 use serde_json::json;

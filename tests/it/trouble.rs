@@ -85,6 +85,47 @@ async fn a_command_that_breaks_its_batch_fails_alone() {
     assert_eq!(rows[0].get::<_, i64>(0), 20, "29 wanted the 20 that were there");
 }
 
+/// The database answers alike each time: one command may be the cause, and must not keep the others waiting until its
+/// own time is up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_that_the_database_never_can_carry_out_keep_nobody_waiting() {
+    let world = world().await;
+    // Both name a constraint: it is the SQLSTATE that tells what they are.
+    for (sku, state) in [("x", "53100"), ("z", "54000")] {
+        let raise = format!(
+            "CREATE FUNCTION never_{sku}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                RAISE EXCEPTION 'never' USING ERRCODE = '{state}', CONSTRAINT = 'idempotency_keys_pkey'; END $$"
+        );
+        world.sql(&raise).await;
+        let on = "BEFORE UPDATE ON inventory_items FOR EACH ROW WHEN";
+        world.sql(&format!("CREATE TRIGGER never_{sku} {on} (OLD.sku = '{sku}') EXECUTE FUNCTION never_{sku}()")).await;
+    }
+    let shop = world.origin(0).client(&world.tokens.storefront);
+    let mut calls = JoinSet::new();
+    for number in 0..20 {
+        let shop = shop.clone();
+        calls.spawn(async move {
+            let sku = match number {
+                10 => "x",
+                13 => "z",
+                _ => "y",
+            };
+            let call = shop.call(reqwest::Method::POST, "/v1/reservations").key(&format!("never-{number}"));
+            // So long that whoever waits for it finds out.
+            let call = call.header("onhand-timeout-ms", "600000");
+            let body = json!({"lines": [{"sku": sku, "quantity": 1}]});
+            (sku, tokio::time::timeout(Duration::from_secs(60), call.json(body).send()).await.expect("it waits"))
+        });
+    }
+    for (sku, reply) in calls.join_all().await {
+        match sku {
+            "x" => assert_eq!((reply.status, reply.code()), (503, "origin_unavailable".to_owned()), "{}", reply.text()),
+            "z" => assert_eq!((reply.status, reply.json()["retry"].as_str()), (500, Some("never")), "{}", reply.text()),
+            _ => assert!(matches!(reply.status, 201 | 409), "{}", reply.text()),
+        }
+    }
+}
+
 /// Beyond the queue: 503 at once, with a time to come back; and a caller's own deadline counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_refuses_at_once_and_a_deadline_is_kept() {

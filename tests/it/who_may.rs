@@ -100,7 +100,7 @@ const EDGE_MANAGEMENT: [(&str, &str, Who); 19] = [
     ("POST", "/internal/api/inventory/warm-cache", Operators),
 ];
 
-const ORIGIN: [(&str, &str, Who); 38] = [
+const ORIGIN: [(&str, &str, Who); 40] = [
     ("GET", "/openapi.json", Anyone),
     ("GET", "/inventory/health", Anyone),
     ("POST", "/v1/reservations", Storefronts),
@@ -134,6 +134,8 @@ const ORIGIN: [(&str, &str, Who); 38] = [
     ("GET", "/internal/api/most-held", Edges),
     ("GET", "/internal/api/rules/releases/{digest}", Edges),
     ("GET", "/internal/api/reservations/{id}/trace", Operators),
+    ("GET", "/internal/api/audit", Operators),
+    ("POST", "/internal/api/audit", Operators),
     ("GET", "/internal/api/inventory/low-stock", Operators),
     ("GET", "/internal/api/inventory/stuck-reservations", Operators),
     ("POST", "/internal/api/inventory/reconcile", Operators),
@@ -270,6 +272,7 @@ impl Matrix {
             "query" => json(json!({"skus": ["matrix"]})),
             "quotes" => json(json!({"lines": [{"sku": "matrix", "quantity": 1}]})),
             "reservations" => json(json!({"lines": [{"sku": "matrix", "quantity": 1}]})),
+            "audit" => json(json!({"kind": "level_changed", "what": "matrix"})),
             "extend" => json(json!({"ttl_s": 90000})),
             "return" => json(json!({"lines": [{"line": 0, "quantity": 1}]})),
             "stock" => json(json!({"location": "eu-1", "quantity": 400, "reason": "matrix"})),
@@ -321,6 +324,7 @@ impl Matrix {
             "reservations",
             "allocations",
             "ledger",
+            "admin_log",
             "locations",
             "channels",
             "idempotency_keys",

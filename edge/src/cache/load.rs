@@ -240,7 +240,7 @@ async fn from_origin(deps: &Deps, skus: Vec<Sku>, outcomes: &mut Vec<(Sku, Outco
     let began = deps.recent.tick();
     let sent = Instant::now();
     deps.metrics.origin_load(skus.len());
-    let loaded = match deps.origin.facts(&skus, None, None).await {
+    let loaded = match deps.origin.facts(&skus).await {
         Ok(loaded) => loaded,
         Err(error) => {
             outcomes.extend(skus.into_iter().map(|sku| (sku, Err(LoadError::Origin(error.clone())))));

@@ -28,6 +28,8 @@ pub struct LimitsConfig {
     /// Calls that may be under way to the origin for callers' writes and reads of reservations;
     /// beyond, 503 overloaded.
     pub forwarded: usize,
+    /// Lookups with `reservation` that may wait for the origin at once: nothing is cached for them; beyond, 503 overloaded.
+    pub reservation_lookups: usize,
     /// SKUs that may wait to be loaded, each counted once for each caller; beyond, 503 overloaded.
     pub misses: usize,
 }
@@ -43,6 +45,7 @@ impl Default for LimitsConfig {
             queue: 512,
             queue_time: Span::ms(250),
             forwarded: 2048,
+            reservation_lookups: 256,
             misses: 50_000,
         }
     }
@@ -75,6 +78,7 @@ impl LimitsConfig {
         }
         faults.extend(count_fault("edge.limits.queue", self.queue == 0));
         faults.extend(count_fault("edge.limits.forwarded", self.forwarded == 0));
+        faults.extend(count_fault("edge.limits.reservation_lookups", self.reservation_lookups == 0));
         faults.extend(count_fault("edge.limits.callers", self.callers == 0));
         if self.queue_time < Span::ms(1) {
             faults.push("edge.limits.queue_time: must be 1ms or more".to_owned());

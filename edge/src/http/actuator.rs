@@ -9,7 +9,7 @@ use onhand_wire::{
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Failure, Reply, body, json as page, not_found, reply};
+use super::{Failure, Reply, body, json as page, not_found, note, reply};
 use crate::node::Node;
 
 const PAGES: [&str; 13] = [
@@ -105,5 +105,6 @@ async fn set_level(node: &Node, name: &str, request: Request<Incoming>) -> Resul
     body::require_json(&head.headers)?;
     let content = body::read(content, node.body_timeout).await?;
     actuator::set_level(loggers(node)?, name, &content)?;
+    note::note(node, &head.headers, "level_changed", name, &String::from_utf8_lossy(&content));
     Ok(reply(StatusCode::NO_CONTENT, "application/json", ""))
 }

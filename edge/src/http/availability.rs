@@ -8,7 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use onhand_wire::{Code, Problem, Sku, Stock, Timestamp, auth::Sees, session, session::Session};
+use onhand_wire::{
+    Code, Problem, Sku, Stock, Timestamp,
+    auth::{Scope, Sees},
+    session,
+    session::Session,
+};
 use percent_encoding::percent_decode_str;
 
 use super::{Asked, Failure, Reply, ask::Query};
@@ -99,11 +104,14 @@ pub(super) async fn get(node: &Node, asked: &Asked<'_>, segment: &str) -> Result
     node.auth.may_read(headers)?;
     let name = spelt(segment)?;
     let query = Query::read(asked.request.uri().query())?;
+    if query.reservation.is_some() {
+        node.auth.needs(headers, Scope::Storefront)?;
+    }
     let moment = Moment::begin(node, headers, began).await?;
     let snapshot = node.topology.snapshot();
     let ask = query.resolve(&snapshot)?;
     let loaded = match query.reservation {
-        Some(reservation) => Box::pin(without(node, &checked(&name)?, reservation, node.auth.sees(headers))).await?,
+        Some(reservation) => Box::pin(without(node, checked(&name)?, reservation, node.auth.sees(headers))).await?,
         None => match node.cache.hit(&name, &moment.need) {
             Ok(hit) => hit,
             Err(fresh) => {
@@ -133,9 +141,8 @@ pub(super) fn unknown_sku(name: &str) -> Problem {
 }
 
 /// Facts without the reservation's own hold. They are no versions of anything, so nothing keeps them.
-async fn without(node: &Node, sku: &Sku, reservation: uuid::Uuid, sees: Option<Sees>) -> Result<Loaded, Failure> {
-    let loaded =
-        node.origin.facts(std::slice::from_ref(sku), Some(reservation), sees).await.map_err(LoadError::from)?;
+async fn without(node: &Node, sku: Sku, reservation: uuid::Uuid, sees: Option<Sees>) -> Result<Loaded, Failure> {
+    let loaded = node.origin.facts_without(sku, reservation, sees).await.map_err(LoadError::from)?;
     let stock = loaded.stocks.into_iter().next().unwrap_or_else(Stock::default);
     Ok(Loaded { entry: Arc::new(Entry::alone(stock)), tier: Tier::Origin, at: Some(loaded.at), superseded: false })
 }

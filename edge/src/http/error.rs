@@ -4,11 +4,17 @@ use http::{HeaderValue, StatusCode, header};
 use onhand_wire::{Code, Problem};
 
 use super::{Reply, correlation::Correlation, reply};
-use crate::{cache::LoadError, node::Node, origin::OriginError};
+use crate::{
+    cache::LoadError,
+    node::Node,
+    origin::{OriginError, Way},
+};
 
 #[derive(Debug)]
 pub(super) enum Failure {
     Problem(Problem),
+    /// The origin cannot be asked this way.
+    Unavailable(Way),
     /// Carries what is allowed.
     MethodNotAllowed(&'static str),
     /// Carries the seconds after which the same call may do better.
@@ -21,17 +27,15 @@ impl From<Problem> for Failure {
     }
 }
 
-fn origin_unavailable() -> Problem {
-    Problem::new(Code::OriginUnavailable, "the origin cannot be reached; try again")
-}
-
 /// A load that failed, for whatever cause, is an origin that could not be asked.
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Outrun => Problem::new(Code::Overloaded, "too much changes at once; try again").into(),
-            LoadError::Crowded => Problem::new(Code::Overloaded, "too much waits to be loaded; try again").into(),
-            LoadError::Origin(_) | LoadError::Stopped => origin_unavailable().into(),
+            LoadError::Crowded | LoadError::Origin(OriginError::Crowded) => {
+                Problem::new(Code::Overloaded, "too much waits to be loaded; try again").into()
+            }
+            LoadError::Origin(_) | LoadError::Stopped => Self::Unavailable(Way::Loads),
         }
     }
 }
@@ -47,20 +51,34 @@ impl From<OriginError> for Failure {
             OriginError::Crowded => {
                 Problem::new(Code::Overloaded, "too many calls are under way to the origin; try again").into()
             }
-            OriginError::Unreachable | OriginError::Refused(_) | OriginError::Unreadable => origin_unavailable().into(),
+            OriginError::NoTime => {
+                let detail =
+                    "Onhand-Timeout-Ms: what was left of it was too little to ask the origin; nothing was done";
+                Problem::new(Code::DeadlineExceeded, detail).into()
+            }
+            OriginError::Unreachable | OriginError::Refused(_) | OriginError::Unreadable => {
+                Self::Unavailable(Way::Calls)
+            }
         }
     }
 }
 
 impl Failure {
     pub(super) fn unavailable() -> Self {
-        origin_unavailable().into()
+        Self::Unavailable(Way::Loads)
     }
 
     pub(super) fn reply(self, correlation: &Correlation, node: &Node) -> Reply {
         let (problem, allow, later) = match self {
             Self::Problem(problem) => {
-                let later = retry_after_s(&problem, node);
+                let later = problem.code.retry_after_s().map(u64::from);
+                (problem, None, later)
+            }
+            Self::Unavailable(way) => {
+                let problem = Problem::new(Code::OriginUnavailable, "the origin cannot be reached; try again");
+                let later = problem.code.retry_after_s().map(u64::from);
+                // An origin that has been given up for a while is not asked before that is over.
+                let later = later.max(Some(node.origin.opens_in_s(way)));
                 (problem, None, later)
             }
             Self::MethodNotAllowed(allow) => {
@@ -82,10 +100,4 @@ impl Failure {
         }
         shown
     }
-}
-
-/// An origin that has been given up for a while is not asked before that is over.
-fn retry_after_s(problem: &Problem, node: &Node) -> Option<u64> {
-    let seconds = problem.code.retry_after_s().map(u64::from)?;
-    Some(if problem.code == Code::OriginUnavailable { seconds.max(node.origin.opens_in_s()) } else { seconds })
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::{Reply, json};
-use crate::{freshness::Mode, node::Node};
+use crate::{freshness::Mode, node::Node, origin::Way};
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -14,7 +14,9 @@ struct Health<'a> {
     redis: Option<bool>,
     kafka: Option<bool>,
     origin: bool,
+    /// Of callers' own calls to the origin.
     circuit_breaker_state: &'a str,
+    loads_circuit_breaker_state: &'a str,
     mode: &'a str,
     as_of: Option<onhand_wire::Timestamp>,
     region: &'a str,
@@ -32,7 +34,8 @@ pub(super) fn report(node: &Node) -> Reply {
         redis,
         kafka,
         origin,
-        circuit_breaker_state: node.origin.breaker().as_str(),
+        circuit_breaker_state: node.origin.breaker(Way::Calls).as_str(),
+        loads_circuit_breaker_state: node.origin.breaker(Way::Loads).as_str(),
         mode: mode.as_str(),
         as_of: node.freshness.as_of().map(|as_of| as_of.t),
         region: &node.region,

@@ -2,13 +2,13 @@
 
 use std::sync::OnceLock;
 
-use http::{Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use matchit::Router;
 use onhand_wire::auth::Access::Anyone;
 
 use super::{
-    Failure, OPERATOR, Reply, actuator, explain, health, json, reply,
+    Failure, OPERATOR, Reply, actuator, explain, health, json, note, reply,
     route::{
         self,
         Calls::{self, Delete, Get, GetPost, Post},
@@ -70,8 +70,8 @@ pub(super) async fn route(node: &Node, request: Request<Incoming>) -> Result<Rep
         Page::Liveness => Ok(up(true)),
         Page::Readiness => Ok(up(node.is_ready())),
         Page::Explain => explain::get(node, found.param("name")).await,
-        Page::ClearAll => Ok(clear_all(node).await),
-        Page::ClearL1 => Ok(clear_l1(node)),
+        Page::ClearAll => Ok(clear_all(node, request.headers()).await),
+        Page::ClearL1 => Ok(clear_l1(node, request.headers())),
         Page::Warm => warm::post(node, request).await,
         Page::Actuator(page) if request.method() == Method::POST => {
             actuator::change(node, page, found.param("name"), request).await
@@ -89,19 +89,21 @@ fn up(up: bool) -> Reply {
     json(status, body)
 }
 
-async fn clear_all(node: &Node) -> Reply {
+async fn clear_all(node: &Node, asked: &HeaderMap) -> Reply {
     let cleared = match node.cache.clear().await {
         Some(true) => r#"{"cleared":["l1","l2"]}"#,
         Some(false) => r#"{"cleared":["l1"],"failed":["l2"]}"#,
         None => r#"{"cleared":["l1"]}"#,
     };
     tracing::info!(cleared, "caches cleared by an operator");
+    note::note(node, asked, "caches_cleared", "caches", cleared);
     json(StatusCode::OK, cleared)
 }
 
 /// This node's own tier only, as Spring's actuator evicts a cache by name.
-fn clear_l1(node: &Node) -> Reply {
+fn clear_l1(node: &Node, asked: &HeaderMap) -> Reply {
     node.cache.clear_l1();
     tracing::info!("l1 cleared by an operator");
+    note::note(node, asked, "caches_cleared", "l1", "l1");
     json(StatusCode::OK, r#"{"cleared":["l1"]}"#)
 }

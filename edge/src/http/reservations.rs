@@ -11,6 +11,7 @@ use onhand_wire::{
     request::{self, Cancel, Confirm, Extend, Fulfil, Hold, Return, check_idempotency_key},
     session,
     session::Session,
+    timeout,
 };
 use uuid::Uuid;
 
@@ -62,6 +63,7 @@ pub(super) async fn change(node: &Node, asked: Asked<'_>, id: &str, name: &str) 
 }
 
 async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create: bool) -> Result<Reply, Failure> {
+    let began = Instant::now();
     let Asked { request, correlation } = asked;
     let (head, content) = request.into_parts();
     ask::none(head.uri.query())?;
@@ -74,7 +76,7 @@ async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create
     headers.insert(IDEMPOTENCY_KEY, key);
     headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::WRITTEN));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let deadline = deadline(node, &head.headers)?;
+    let deadline = deadline(node, &head.headers, began)?;
     let answer = node.origin.forward(Call { method: Method::POST, path, headers, body: content, deadline }).await?;
     node.metrics.wrote(answer.status.as_u16());
     if answer.headers.get(header::CONTENT_TYPE).is_none_or(|media_type| media_type != bulk::WRITTEN) {
@@ -117,7 +119,7 @@ fn with_correlation(body: String, correlation: &Correlation) -> Bytes {
 pub(super) async fn read(node: &Node, asked: &Asked<'_>, id: &str) -> Result<Reply, Failure> {
     let headers = asked.request.headers();
     let path = format!("/v1/reservations/{}", reservation_id(id)?);
-    let deadline = deadline(node, headers)?;
+    let deadline = deadline(node, headers, Instant::now())?;
     let headers = forwarded(headers, asked.correlation);
     let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
     Ok(passed(node.origin.forward(call).await?))
@@ -143,12 +145,10 @@ fn forwarded(from: &HeaderMap, correlation: &Correlation) -> HeaderMap {
     headers
 }
 
-/// The caller's own, or the configured one.
-fn deadline(node: &Node, headers: &HeaderMap) -> Result<Instant, Problem> {
-    let Some(value) = headers.get(bulk::TIMEOUT_HEADER) else { return Ok(Instant::now() + node.origin.timeout()) };
-    let ms = value.to_str().ok().and_then(|text| text.parse().ok());
-    let ms = ms.ok_or_else(|| Problem::field("Onhand-Timeout-Ms", "whole milliseconds"))?;
-    Ok(Instant::now() + Duration::from_millis(ms).min(LONGEST))
+/// The caller's own, from when its call `began`; else the configured one, from now.
+fn deadline(node: &Node, headers: &HeaderMap, began: Instant) -> Result<Instant, Problem> {
+    let wait = timeout::read(headers.get(timeout::HEADER).map(HeaderValue::as_bytes))?;
+    Ok(wait.map_or_else(|| Instant::now() + node.origin.timeout(), |wait| began + wait.min(LONGEST)))
 }
 
 /// The origin's own answer.

@@ -12,7 +12,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use onhand_wire::{bulk, setting::SecretUrl};
+use onhand_wire::{setting::SecretUrl, timeout};
 
 use super::{Answer, Call, OriginError};
 
@@ -35,6 +35,36 @@ enum Attempt {
     Answered(Answer),
     NotSent,
     Lost,
+    /// Its time was over before the answer came.
+    Late,
+}
+
+/// A call that no origin answered.
+pub(super) struct Unanswered {
+    pub(super) error: OriginError,
+    /// Whether the network or the origins are to blame. Where the caller was in a hurry, nobody can tell.
+    pub(super) at_fault: bool,
+}
+
+/// What the attempts at one call have shown so far.
+#[derive(Default)]
+struct Tried {
+    any: bool,
+    sent: bool,
+    late: bool,
+}
+
+impl Tried {
+    /// `hurried`: the caller left less time than an origin may take.
+    fn unanswered(self, call: &Call, hurried: bool) -> Unanswered {
+        let over = Instant::now() + timeout::LEAST > call.deadline;
+        let error = match self {
+            Self { any: false, .. } => OriginError::NoTime,
+            Self { sent: true, .. } if over => OriginError::TimedOut,
+            _ => OriginError::Unreachable,
+        };
+        Unanswered { error, at_fault: self.any && !(self.late && hurried) }
+    }
 }
 
 pub(super) struct Addresses {
@@ -74,17 +104,24 @@ impl Addresses {
     }
 
     /// Makes the call at the preferred origin, or the one given, then at each other one, and once
-    /// more at the first, until one answers or time runs out.
-    pub(super) async fn attempts(&self, call: &Call, first: Option<usize>) -> Result<Answer, OriginError> {
+    /// more at the first, until one answers or time runs out. `usual`: how long an origin may take.
+    pub(super) async fn attempts(
+        &self,
+        call: &Call,
+        first: Option<usize>,
+        usual: Duration,
+    ) -> Result<Answer, Unanswered> {
         let first = first.unwrap_or_else(|| self.preferred.load(Ordering::Relaxed));
-        let mut sent = false;
+        let hurried = call.deadline < Instant::now() + usual.mul_f64(0.9);
+        let mut tried = Tried::default();
         let mut unavailable = None;
         let attempts = self.urls.len() + 1;
         for attempt in 0..attempts {
             let left = call.deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left < timeout::LEAST {
                 break;
             }
+            tried.any = true;
             // A hung origin must leave time for the next one; the last attempt may take what is left.
             let share = if attempt + 1 < self.urls.len() { left / 2 } else { left };
             let index = (first + attempt) % self.urls.len();
@@ -100,31 +137,32 @@ impl Addresses {
                     return Ok(answer);
                 }
                 Attempt::NotSent => self.turn_from(index),
-                Attempt::Lost => {
-                    self.turn_from(index);
-                    sent = true;
+                failed @ (Attempt::Lost | Attempt::Late) => {
+                    tried.sent = true;
+                    let late = matches!(failed, Attempt::Late);
+                    tried.late |= late;
+                    // Whoever is in a hurry has not found out that the origin hangs.
+                    if !(late && hurried) {
+                        self.turn_from(index);
+                    }
                 }
             }
             if attempt + 1 >= self.urls.len() {
                 tokio::time::sleep(PAUSE).await;
             }
         }
-        match unavailable {
-            Some(answer) => Ok(answer),
-            None if sent && Instant::now() >= call.deadline => Err(OriginError::TimedOut),
-            None => Err(OriginError::Unreachable),
-        }
+        unavailable.ok_or_else(|| tried.unanswered(call, hurried))
     }
 
-    async fn attempt(&self, index: usize, call: &Call, timeout: Duration) -> Attempt {
+    async fn attempt(&self, index: usize, call: &Call, patience: Duration) -> Attempt {
         let left = call.deadline.saturating_duration_since(Instant::now()).as_millis();
         let mut request = Request::new(Full::new(call.body.clone()));
         let Ok(uri) = Uri::try_from(format!("{}{}", self.urls[index], call.path)) else { return Attempt::NotSent };
         *request.uri_mut() = uri;
         *request.method_mut() = call.method.clone();
         *request.headers_mut() = call.headers.clone();
-        request.headers_mut().insert(bulk::TIMEOUT_HEADER, HeaderValue::from(u64::try_from(left).unwrap_or(0)));
-        let answered = tokio::time::timeout(timeout, async {
+        request.headers_mut().insert(timeout::HEADER, HeaderValue::from(u64::try_from(left).unwrap_or(0)));
+        let answered = tokio::time::timeout(patience, async {
             let response = self.client.request(request).await.map_err(|error| error.is_connect())?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|_| false)?;
@@ -133,7 +171,8 @@ impl Addresses {
         match answered.await {
             Ok(Ok(answer)) => Attempt::Answered(answer),
             Ok(Err(true)) => Attempt::NotSent,
-            Ok(Err(false)) | Err(_) => Attempt::Lost,
+            Ok(Err(false)) => Attempt::Lost,
+            Err(_) => Attempt::Late,
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) fn start(
     let freshness = Arc::new(Freshness::new(config.freshness.clone()));
     let topology = Arc::new(Topology::default());
     let position = Arc::new(Position::default());
-    let origin = Arc::new(Origin::new(&config.origin, config.limits.forwarded, metrics.clone())?);
+    let origin = Arc::new(Origin::new(config, metrics.clone())?);
     let recent = Arc::new(Recent::new(config.recent.entries));
     let l1 = Arc::new(L1::new(config.cache.entries, recent.clone()));
     let stop = Stop::default();

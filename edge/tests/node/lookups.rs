@@ -1,5 +1,5 @@
 use http::Method;
-use onhand_wire::{Code, Version, event::Change};
+use onhand_wire::{Code, Version, auth::Scope, event::Change};
 use std::time::Duration;
 
 use crate::world::{World, fact, item, location};
@@ -43,7 +43,9 @@ async fn channels_locations_quantities_and_reservations() {
     let world = World::start().await;
     world.store(onhand_wire::Fact { reserved: 20, ..fact("a", "eu-1", 75, 1) });
     world.store(fact("a", "eu-2", 30, 1));
-    let shown = async |query: &str| world.get(&format!("/v1/availability/a?{query}")).await;
+    let token = world.token(Scope::Storefront);
+    let headers = [("authorization", token.as_str())];
+    let shown = async |query: &str| world.get_with(&format!("/v1/availability/a?{query}"), &headers).await;
     assert_eq!(shown("channel=web").await.json()["available"], 30);
     assert_eq!(shown("location=eu-1&quantity=56").await.json()["sellable"], false);
     let without = shown("reservation=01930000-0000-7000-8000-000000000000").await;

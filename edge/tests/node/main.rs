@@ -7,6 +7,7 @@ mod events;
 
 mod connections;
 mod audit;
+mod breakers;
 mod degraded;
 mod limits;
 mod lookups;

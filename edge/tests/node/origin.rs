@@ -37,6 +37,9 @@ pub struct State {
     pub got: Vec<Got>,
     /// Read the facts, then wait so long before answering.
     pub slow: Duration,
+    /// The same, for loads alone, and for callers' calls alone.
+    pub slow_loads: Duration,
+    pub slow_calls: Duration,
     /// Answer every load with 503.
     pub broken: bool,
     pub written: Option<Written>,
@@ -85,7 +88,10 @@ impl FakeOrigin {
             _ => state.forwarded(Got { path: path.clone(), headers: head.headers }),
         });
         // Looked at again and again: those that wait are let go when it is quick again.
-        while began.elapsed() < self.with(|state| state.slow) {
+        let load = path.starts_with("/internal/");
+        while began.elapsed()
+            < self.with(|state| state.slow.max(if load { state.slow_loads } else { state.slow_calls }))
+        {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         answer

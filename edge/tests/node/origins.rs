@@ -73,17 +73,6 @@ async fn an_origin_that_hangs_delays_one_call_and_not_the_next() {
 }
 
 #[tokio::test]
-async fn callers_in_a_hurry_do_not_open_the_breaker() {
-    let world = World::start().await;
-    world.origin.with(|state| state.slow = Duration::from_millis(100));
-    for _ in 0..20 {
-        assert_eq!(hold(&world, &[("onhand-timeout-ms", "5")]).await.code().0, 504);
-    }
-    assert_eq!(breaker(&world).await, "closed");
-    assert_eq!(hold(&world, &[]).await.status, 200);
-}
-
-#[tokio::test]
 async fn an_open_breaker_says_when_it_tries_again() {
     let world = World::start_with(|config| {
         config.origin.timeout = Span::ms(50);
@@ -100,8 +89,9 @@ async fn an_open_breaker_says_when_it_tries_again() {
     let refused = hold(&world, &[]).await;
     assert_eq!(refused.code(), (503, "origin_unavailable".to_owned()));
     assert!((2..=20).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "{:?}", refused.headers);
-    let miss = world.get("/v1/availability/miss").await;
-    assert!((2..=20).contains(&miss.header("retry-after").parse::<u64>().unwrap()), "{:?}", miss.headers);
+    // Loads have a breaker of their own, and after five failures it does the same.
+    let later = |miss: Answer| (2..=20).contains(&miss.header("retry-after").parse::<u64>().unwrap());
+    world.eventually("loads are given up, too", async || later(world.get("/v1/availability/miss").await)).await;
     assert_eq!(world.origin.with(|state| state.got.iter().filter(|got| got.path.starts_with("/v1")).count()), got);
 }
 
@@ -120,6 +110,9 @@ async fn an_origin_that_comes_back_is_noticed_before_the_breakers_time() {
     }
     assert_eq!(breaker(&world).await, "open");
     world.origin.with(|state| state.slow = Duration::ZERO);
-    world.eventually("closed", async || breaker(&world).await == "closed").await;
-    assert_eq!(hold(&world, &[]).await.status, 200);
+    world.eventually("half open", async || breaker(&world).await == "half-open").await;
+    for _ in 0..2 {
+        assert_eq!(hold(&world, &[]).await.status, 200);
+    }
+    assert_eq!(breaker(&world).await, "closed");
 }

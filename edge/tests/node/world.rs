@@ -208,15 +208,25 @@ impl World {
     }
 
     pub async fn call(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.try_call(method, path, headers, body).await.unwrap()
+    }
+
+    pub async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, hyper_util::client::legacy::Error> {
         let base = if path.starts_with("http") { "" } else { &self.public };
         let mut request = Request::builder().method(method).uri(format!("{base}{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
-        let (head, body) = self.client.request(request).await.unwrap().into_parts();
+        let (head, body) = self.client.request(request).await?.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: head.status, headers: head.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+        Ok(Answer { status: head.status, headers: head.headers, text: String::from_utf8(body.to_vec()).unwrap() })
     }
 
     pub async fn get(&self, path: &str) -> Answer {

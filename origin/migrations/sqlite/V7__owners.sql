@@ -2,7 +2,17 @@
 -- token sees only its own owner's; what was made before has none.
 ALTER TABLE reservations ADD COLUMN owner TEXT;
 
--- Whose open units it counts for, while they are limited (origin.reservations.max_open_units).
+-- Whose open units it counts for, and how many they are, where they were limited when it was made
+-- (origin.reservations.max_open_units).
 ALTER TABLE reservations ADD COLUMN holder TEXT;
-CREATE INDEX reservations_by_holder ON reservations (holder)
-    WHERE holder IS NOT NULL AND state IN ('held', 'confirmed');
+ALTER TABLE reservations ADD COLUMN open_units INTEGER;
+
+-- The sum of the above.
+CREATE TABLE open_units (
+    holder TEXT PRIMARY KEY,
+    units  INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What is past its deadline and not swept yet is still in the sum, and is not open any more.
+CREATE INDEX reservations_by_holder ON reservations (holder, expires_at)
+    WHERE holder IS NOT NULL AND state = 'held';

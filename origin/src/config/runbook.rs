@@ -14,9 +14,9 @@ pub struct Reservations {
     /// that names no `ttl_s` asks for 600 s. `0s`: as long as any may, 31 days.
     pub max_ttl: Span,
     /// Units that one owner (`auth.owner_claim`, else the token's subject) may have open at once: held and not
-    /// yet expired, or confirmed, and not shipped. A hold that would pass it is answered 429. Each batch adds
-    /// up the open reservations of those who hold in it, so a limit of many thousand has its price. What was
-    /// held before it was set does not count. 0: no limit, and nothing is added up.
+    /// yet expired, or confirmed, and not shipped. A hold that would pass it is answered 429. What was held
+    /// before it was set does not count; set it when every replica runs a version that knows it. 0: no limit,
+    /// and nothing is counted.
     pub max_open_units: u32,
 }
 

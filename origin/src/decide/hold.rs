@@ -34,7 +34,7 @@ pub(super) fn hold(state: &mut State, ask: &Ask, id: Uuid, hold: &Hold, rules: &
     limit::check_open(state, ask, units)?;
     let mut record = record(state, id, hold, shares, decided);
     record.owner.clone_from(&ask.owner);
-    record.holder = limit::opened(state, ask, units);
+    record.holder = limit::holder(state, ask);
     Ok(write(state, ask, record))
 }
 

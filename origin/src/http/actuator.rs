@@ -12,6 +12,7 @@ use onhand_wire::{
 use serde_json::json;
 
 use super::{Context, Reply, Shared, fail::not_found, params::Params, runbook::operator, write};
+use crate::trail::Kind;
 
 const PAGES: [&str; 12] = [
     "self",
@@ -114,9 +115,11 @@ pub(super) async fn logger(State(context): Shared, Path(name): Path<String>) -> 
 }
 
 pub(super) async fn set_level(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
-    let (_, claims, body) = operator(&context, request).await?;
+    let (parts, claims, body) = operator(&context, request).await?;
     actuator::set_level(context.loggers()?, &name, &body)?;
     tracing::warn!(logger = name, actor = claims.sub, "an operator changed a log level");
+    let level: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    context.record(&parts, &claims, Kind::LevelChanged, &name, level).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -129,5 +132,6 @@ pub(super) async fn restart_connections(State(context): Shared, request: Request
     Params::of(parts.uri.query()).end()?;
     let closed = context.store.restart_connections().await?;
     tracing::warn!(closed, actor = claims.sub, "database connections were restarted by an operator");
+    context.record(&parts, &claims, Kind::ConnectionsRestarted, "database", json!({"closed": closed})).await;
     Ok(write::json(&json!({"closed": closed})))
 }

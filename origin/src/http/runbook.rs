@@ -20,13 +20,19 @@ use crate::{record::Record, store::StoreError};
 /// Ids that a sweep's answer lists; all are counted.
 const LISTED: usize = 10_000;
 
+/// `limit` and `cursor`, among other parameters.
+pub(super) fn page_among(params: &mut Params) -> Result<(usize, Option<String>), Problem> {
+    let limit = read_limit(params.take("limit")?.as_deref())?;
+    let beyond = params.take("cursor")?.map(|text| read_cursor(&text)).transpose()?;
+    Ok((limit, beyond))
+}
+
 /// `limit` and `cursor`, and nothing else.
 pub(super) fn page(parts: &Parts) -> Result<(usize, Option<String>), Problem> {
     let mut params = Params::of(parts.uri.query());
-    let limit = read_limit(params.take("limit")?.as_deref())?;
-    let beyond = params.take("cursor")?.map(|text| read_cursor(&text)).transpose()?;
+    let asked = page_among(&mut params)?;
     params.end()?;
-    Ok((limit, beyond))
+    Ok(asked)
 }
 
 /// One more than the page was read, to know whether there is a next one.

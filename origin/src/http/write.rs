@@ -10,14 +10,18 @@ use axum::{
 use onhand_wire::{
     Code, Problem,
     auth::Claims,
-    bulk::{TIMEOUT_HEADER, WRITTEN, Written},
+    bulk::{WRITTEN, Written},
     request::check_idempotency_key,
     session::{self, Floor, Session},
+    timeout,
 };
 use uuid::Uuid;
 
 use super::{Context, Reply, body, fail::Correlation, params::Params};
 use crate::command::{Answer, Ask, Command, digest};
+
+/// The longest that a caller may make a call last.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// Whose call it is: the router has judged the token already, as its table says.
 pub(super) fn claims(parts: &Parts) -> Result<Claims, Problem> {
@@ -72,10 +76,8 @@ impl Context {
 
     /// How long the caller waits, as far as it says.
     pub(super) fn patience(&self, headers: &HeaderMap) -> Result<Duration, Problem> {
-        let Some(given) = headers.get(TIMEOUT_HEADER) else { return Ok(self.write_timeout) };
-        let ms = given.to_str().ok().and_then(|text| text.parse().ok()).filter(|ms| (1..=600_000).contains(ms));
-        ms.map(Duration::from_millis)
-            .ok_or_else(|| Problem::field("Onhand-Timeout-Ms", "milliseconds from 1 to 600000"))
+        let wait = timeout::read(headers.get(timeout::HEADER).map(HeaderValue::as_bytes))?;
+        Ok(wait.map_or(self.write_timeout, |wait| wait.min(LONGEST)))
     }
 }
 

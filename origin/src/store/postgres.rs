@@ -10,6 +10,7 @@ mod row;
 mod runbook;
 mod session;
 mod terms;
+mod trail;
 mod write;
 
 use std::{
@@ -169,7 +170,8 @@ async fn end_frozen_copies(client: &Client, after: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Sorts what went wrong into what may be done about it.
+/// Sorts what went wrong into what may be done about it: by the SQLSTATE first, since errors of many kinds name a
+/// constraint.
 fn sort(error: &tokio_postgres::Error) -> StoreError {
     let Some(refusal) = error.as_db_error() else {
         return StoreError::Unreachable(error.to_string());
@@ -178,13 +180,18 @@ fn sort(error: &tokio_postgres::Error) -> StoreError {
     match *refusal.code() {
         SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED => StoreError::Locked(message),
         SqlState::QUERY_CANCELED => StoreError::Locked(message),
+        // Another replica made the same item or kept the same key: run again, they are then read.
+        SqlState::UNIQUE_VIOLATION
+            if matches!(refusal.constraint(), Some("products_pkey" | "idempotency_keys_pkey")) =>
+        {
+            StoreError::Overtaken(message)
+        }
         _ => match refusal.code().code().get(..2) {
-            // Connection, resources, operator intervention: the server's trouble, not the statement's.
-            // So are a server that is not ours to write to yet, and one that does not let us in.
-            Some("08" | "25" | "28" | "3D" | "53" | "55" | "57" | "58") => StoreError::Unreachable(message),
-            // Another replica keeps the same key: run again, the key is then read.
-            _ if refusal.constraint() == Some("products_pkey") => StoreError::Overtaken(message),
-            _ if refusal.constraint() == Some("idempotency_keys_pkey") => StoreError::Unreachable(message),
+            // Connection, operator intervention, a server that is not ours to write to yet, or does not let us in:
+            // whatever was asked of it.
+            Some("08" | "25" | "28" | "3D" | "57") => StoreError::Unreachable(message),
+            // Resources, objects in use, the system under it: the server's trouble, or one statement's.
+            Some("40" | "53" | "55" | "58") => StoreError::Failing(message),
             _ => StoreError::Refused(message),
         },
     }
@@ -217,6 +224,10 @@ impl Store for Postgres {
         let applied = embedded::migrations::runner().get_last_applied_migration_async(&mut session.client).await;
         let applied = applied.map_err(|error| StoreError::Refused(error.to_string()))?.map(|m| m.version());
         super::sqlite::judge_schema(newest, applied)
+    }
+
+    async fn check_durability(&self) -> Result<Vec<&'static str>> {
+        session::check_durability(&self.connect(Purpose::Migration).await?).await
     }
 
     async fn settle_term(&self, feed: FeedEnd) -> Result<u16> {

@@ -7,6 +7,7 @@ mod read;
 mod releases;
 mod row;
 mod runbook;
+mod trail;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -140,6 +141,11 @@ impl Store for Sqlite {
         })
     }
 
+    /// Its settings are this program's own.
+    async fn check_durability(&self) -> Result<Vec<&'static str>> {
+        Ok(Vec::new())
+    }
+
     /// One file, one process: there is no other copy.
     async fn settle_term(&self, _feed: FeedEnd) -> Result<u16> {
         self.with(|connection| Ok(row::term(connection)?.0))
@@ -234,6 +240,7 @@ impl Store for Sqlite {
     async fn drop_keys_older_than(&self, age: Duration) -> Result<u64> {
         self.with(|connection| {
             let oldest = now_in_tx(connection)?.micros() - age.as_micros() as i64;
+            connection.execute("DELETE FROM open_units WHERE units = 0", [])?;
             Ok(connection.execute("DELETE FROM idempotency_keys WHERE created_at < ?1", [oldest])? as u64)
         })
     }

@@ -16,6 +16,7 @@ mod runbook;
 mod search;
 mod shop;
 mod stock;
+mod trail;
 mod upgrade;
 mod verbs;
 
@@ -124,5 +125,9 @@ on_both!(
     releases::stages_follow_each_other_and_go_back,
     releases::what_is_not_announced_is_taken_until_it_is,
     releases::pushes_at_once_follow_each_other,
+    trail::a_change_and_its_line_are_one_commit,
+    trail::what_changes_nothing_leaves_no_line,
+    trail::lines_are_found_by_actor_kind_and_time,
+    trail::lines_are_never_changed_and_go_when_they_are_old,
     model::the_store_decides_as_the_model,
 );

@@ -163,13 +163,21 @@ pub(crate) async fn open_units_end_at_the_limit(shop: Shop) {
 pub(crate) async fn what_has_expired_is_not_open(shop: Shop) {
     stocked(&shop).await;
     let short = shop.hold_ask(json!({"lines": [{"sku": "x", "quantity": 10}], "ttl_s": 60}));
-    limited(&shop, short).await.unwrap();
+    let dead = reservation(&limited(&shop, short).await.unwrap());
     assert_eq!(refused(limited(&shop, units(&shop, 1)).await).2, json!(10));
     let now = shop.store.load_facts(&LoadFacts::default()).await.unwrap().at;
     shop.turn_clock_to(now.plus(Duration::from_secs(61))).await;
     // Not swept yet, and on another SKU than the dead hold's, so that this batch does not release it either.
     shop.count("y", "a", 10).await;
     limited(&shop, shop.hold_ask(json!({"lines": [{"sku": "y", "quantity": 10}]}))).await.unwrap();
+    assert_eq!(refused(limited(&shop, units(&shop, 1)).await).2, json!(10));
+    // Swept, it is taken off once, not twice; in the batch of its sweep it was not counted either.
+    let sweep = [shop.verb_ask(dead.id, "expire", json!({})), units(&shop, 1)];
+    let swept = shop.batch_within(limits(), &sweep).await;
+    assert!(swept[0].is_ok() && refused(swept[1].clone()).2 == json!(10), "{swept:?}");
+    assert_eq!(refused(limited(&shop, units(&shop, 1)).await).2, json!(10));
+    shop.store.drop_keys_older_than(Duration::from_secs(3600)).await.unwrap();
+    assert_eq!(refused(limited(&shop, units(&shop, 1)).await).2, json!(10), "only who has nothing open is forgotten");
     shop.agrees().await;
 }
 

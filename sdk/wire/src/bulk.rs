@@ -9,8 +9,6 @@ use crate::{Channel, Location, Sku, Stock, Timestamp, auth::Sees, session::Sessi
 pub const MESSAGEPACK: &str = "application/msgpack";
 /// Asked for in `Accept` by an edge that forwards a write; problems stay `application/problem+json`.
 pub const WRITTEN: &str = "application/vnd.onhand.written+msgpack";
-/// Milliseconds that the caller will still wait, handed on with every call.
-pub const TIMEOUT_HEADER: &str = "onhand-timeout-ms";
 /// Most SKUs in one load.
 pub const LOAD_SKUS: usize = 1000;
 /// Most SKUs that `GET /internal/api/most-held` names.

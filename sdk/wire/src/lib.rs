@@ -18,6 +18,7 @@ pub mod memory_log;
 
 pub mod problem;
 pub mod request;
+pub mod timeout;
 pub mod reservation;
 pub mod allocate;
 pub mod availability;

@@ -85,7 +85,9 @@ async fn own_hold_left_out(shop: &Shop) {
     let written = held.header("onhand-as-of").unwrap().to_owned();
     let call = shop.edge.call("GET".parse().unwrap(), "/v1/availability/own").header("onhand-session", &session);
     assert_eq!(call.send().await.expect(200).json()["available"], 1, "one reads one's own writes");
-    assert_eq!(shop.look("own", &format!("reservation={id}&quantity=5")).await.expect(200).json()["sellable"], true);
+    let own = format!("/v1/availability/own?reservation={id}&quantity=5");
+    assert_eq!(buyer.get(&own).await.expect(200).json()["sellable"], true);
+    assert_eq!(shop.edge.get(&own).await.expect(401).code(), "unauthenticated");
     assert_eq!(shop.look("own", "reservation=nonsense").await.expect(404).code(), "not_found");
     eventually!(shop.look("own", "").await.header("onhand-as-of").unwrap() > written.as_str());
     assert_eq!(shop.look("own", "").await.json()["available"], 1, "a later as-of reflects the write");

@@ -142,7 +142,9 @@ impl Place {
 
     /// At the edge, as anybody sees it.
     pub(crate) async fn look(&self, sku: &str, query: &str) -> Value {
-        let reply = self.looker.get(&format!("/v1/availability/{}?{query}", encode(sku))).await;
+        // A reservation is left out for a storefront only.
+        let caller = if query.contains("reservation=") { &self.shop } else { &self.looker };
+        let reply = caller.get(&format!("/v1/availability/{}?{query}", encode(sku))).await;
         // Until the feed has brought a new SKU or channel, the edge may not know it.
         if reply.status == 404 { Value::Null } else { reply.expect(200).json() }
     }

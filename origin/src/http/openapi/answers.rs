@@ -11,7 +11,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub(super) use self::releases::{ChangedRule, ManifestPage, RulePage, WholeRelease};
-use crate::store::{Difference, LedgerEntry, runbook::LowStock};
+use crate::{
+    store::{Difference, LedgerEntry, runbook::LowStock},
+    trail::Entry,
+};
 
 /// RFC 9457. Besides the common members, a code has its own.
 #[derive(ToSchema)]
@@ -197,6 +200,12 @@ pub(super) struct RestockSent {
 #[derive(ToSchema)]
 pub(super) struct LowStockPage {
     items: Vec<LowStock>,
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct EntryPage {
+    items: Vec<Entry>,
     next_cursor: Option<String>,
 }
 

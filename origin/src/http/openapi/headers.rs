@@ -42,8 +42,13 @@ pub(super) fn session() -> Parameter {
 }
 
 pub(super) fn timeout() -> Parameter {
-    let ms = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(600_000));
-    taken("Onhand-Timeout-Ms", "How long the caller waits; beyond, 504 deadline_exceeded.", false, ms)
+    let ms = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(10));
+    taken(
+        "Onhand-Timeout-Ms",
+        "How long the caller waits; beyond, 504 deadline_exceeded. More than 600000 counts as 600000.",
+        false,
+        ms,
+    )
 }
 
 fn given(says: &str, schema: impl Into<RefOr<Schema>>) -> Header {

@@ -2,21 +2,28 @@
 
 use onhand_wire::{Code, auth::Scope};
 use serde_json::json;
-use utoipa::openapi::HttpMethod::{Get, Post};
+use utoipa::openapi::{
+    HttpMethod::{Get, Post},
+    KnownFormat, ObjectBuilder, SchemaFormat,
+    schema::Type,
+};
 
 use super::{
-    answers::{LowStockPage, Nothing, ReconcileReport, Released, RestockSent, StuckPage},
+    answers::{EntryPage, LowStockPage, Nothing, ReconcileReport, Released, RestockSent, StuckPage},
     call::{Call, call},
     catalogue::{cursor, limit},
 };
-use crate::http::reconcile::Reconcile;
+use crate::{
+    http::{reconcile::Reconcile, trail::Note},
+    trail::Kind,
+};
 
 const RUNBOOK: &str = "runbook";
 const ID: &str = "0193a1b2-7c4d-7e8f-9a0b-1c2d3e4f5a6b";
 const AT: &str = "2026-01-31T09:30:00.000Z";
 
 pub(super) fn calls() -> Vec<Call> {
-    vec![low_stock(), stuck(), reconcile(), release_expired(), restock()]
+    vec![low_stock(), stuck(), reconcile(), release_expired(), restock(), trail(), note()]
 }
 
 fn low_stock() -> Call {
@@ -77,4 +84,47 @@ fn restock() -> Call {
         .says("Send what is due", "Crossings of thresholds, to the topic `onhand.restock` and to webhooks.")
         .optional_body::<Nothing>(json!({}))
         .answers::<RestockSent>(200, "What became of it.", json!({"sent": 1, "pending": 0, "failed": 0}))
+}
+
+fn trail() -> Call {
+    let entry = json!({
+        "id": 7, "time": AT, "actor": "anna", "kind": "location_put", "what": "eu-1",
+        "detail": {"before": null, "after": {"location": "eu-1", "name": "Hall 1", "priority": 0}},
+        "correlation": "c-1",
+    });
+    let call = call(RUNBOOK, Get, "/internal/api/audit", "trail")
+        .needs(Scope::Operator)
+        .says(
+            "Who changed what",
+            "Items, locations, channels, maintenance, releases of rules, starts, log levels and cleared caches, newest \
+             first. Changes of stock stand in the ledger.",
+        )
+        .query("actor", "Only this token's subject.", ObjectBuilder::new().schema_type(Type::String))
+        .query(
+            "kind",
+            "Only this kind.",
+            ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Kind::WORDS.iter().copied())),
+        )
+        .query("from", "Not before this moment.", moment())
+        .query("to", "Before this moment.", moment());
+    limit(cursor(call))
+        .answers::<EntryPage>(200, "A page, newest first.", json!({"items": [entry], "next_cursor": null}))
+        .refuses(&[Code::InvalidRequest])
+}
+
+fn moment() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+}
+
+fn note() -> Call {
+    let note = json!({"kind": "caches_cleared", "what": "edge eu-1", "detail": "l1, l2"});
+    call(RUNBOOK, Post, "/internal/api/audit", "noteInTrail")
+        .needs(Scope::Operator)
+        .says(
+            "Add to the trail",
+            "What an operator did at a node without a database; edges send it with the operator's own token.",
+        )
+        .body::<Note>(note)
+        .answers::<Nothing>(200, "It stands in the trail.", json!({}))
+        .refuses(&[Code::InvalidRequest, Code::TooLarge, Code::UnsupportedMediaType])
 }

@@ -88,12 +88,13 @@ const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(holder) FROM (
         SELECT DISTINCT hashtextextended(holder, 0) AS holder FROM unnest($1::text[]) AS holder
         ORDER BY holder OFFSET 0) holders";
 
-/// What they have open: held and not yet expired, or confirmed, and not shipped.
-const OPEN_UNITS: &str = "SELECT v.holder, sum(a.quantity)::bigint
-    FROM reservations v JOIN allocations a ON a.reservation = v.id
-    WHERE v.holder = ANY($1) AND v.holder IS NOT NULL AND v.state IN ('held', 'confirmed')
-        AND (a.expires_at IS NULL OR a.expires_at > greatest(statement_timestamp(), (SELECT t FROM relay)))
-    GROUP BY v.holder";
+/// What they have open: the sum, less what is past its deadline and not swept. One statement, so one
+/// snapshot: with two, a sweep between them would be taken off twice.
+const OPEN_UNITS: &str = "SELECT holder, (units - coalesce((
+        SELECT sum(v.open_units) FROM reservations v
+        WHERE v.holder = o.holder AND v.holder IS NOT NULL AND v.state = 'held'
+            AND v.expires_at <= greatest(statement_timestamp(), (SELECT t FROM relay))), 0))::bigint
+    FROM open_units o WHERE holder = ANY($1)";
 
 impl Statements {
     async fn prepare(client: &Client) -> Result<Self> {

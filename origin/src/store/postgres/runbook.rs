@@ -14,7 +14,7 @@ use onhand_wire::{LocationId, Sku};
 use tokio_postgres::{Client, Row, types::ToSql};
 use uuid::Uuid;
 
-use super::{Postgres, row};
+use super::{Postgres, row, session::DURABLE};
 use crate::{
     record::Record,
     state::Book,
@@ -86,7 +86,7 @@ impl Postgres {
         let mut client: Object = self.reader().await?;
         let write = client.build_transaction().read_only(false).start().await?;
         // A frozen origin must not keep its locks.
-        write.batch_execute("SET LOCAL idle_in_transaction_session_timeout = '1s'").await?;
+        write.batch_execute(&format!("SET LOCAL idle_in_transaction_session_timeout = '1s'; {DURABLE}")).await?;
         let rows = write.query(sql, params).await?;
         write.commit().await?;
         Ok(rows)

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, error::Severity};
 
 use super::{
-    Timeouts, sort,
+    Timeouts,
     terms::{self, Identity},
 };
 use crate::store::{Result, StoreError};
@@ -41,7 +41,8 @@ impl Session {
         let (client, mut connection) = tokio::time::timeout(timeouts.connect, config.connect(NoTls))
             .await
             .map_err(|_| StoreError::Unreachable("connecting took too long".to_owned()))?
-            .map_err(|error| sort(&error))?;
+            // Whatever the server says of a connection, no command is the cause.
+            .map_err(|error| StoreError::Unreachable(error.to_string()))?;
         let warned = Arc::new(AtomicBool::new(false));
         let heard = warned.clone();
         tokio::spawn(async move {
@@ -72,6 +73,27 @@ impl Session {
     }
 }
 
+/// A commit is on disk before it is acknowledged, whatever the server, the database or the role defaults to. A default
+/// that waits for more stays.
+pub(super) const DURABLE: &str =
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// What no session can set for itself.
+pub(super) async fn check_durability(session: &Session) -> Result<Vec<&'static str>> {
+    let settings = "SELECT current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on'";
+    let found = session.client.query_one(settings, &[]).await?;
+    if !found.get::<_, bool>(0) {
+        return Err(StoreError::Refused(
+            "PostgreSQL runs with fsync = off: a crash of its machine may lose acknowledged writes and damage the \
+             database. Set fsync = on and reload"
+                .to_owned(),
+        ));
+    }
+    let torn = "PostgreSQL runs with full_page_writes = off: unless its file system never tears a page, a crash of its \
+                machine may damage the database. Set full_page_writes = on and reload";
+    Ok(if found.get::<_, bool>(1) { Vec::new() } else { vec![torn] })
+}
+
 fn settings(purpose: Purpose, timeouts: Timeouts) -> String {
     let (statement, lock) = (timeouts.statement.as_millis(), timeouts.lock.as_millis());
     match purpose {
@@ -82,6 +104,7 @@ fn settings(purpose: Purpose, timeouts: Timeouts) -> String {
              SET idle_in_transaction_session_timeout = {statement};
              SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
              SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET client_min_messages = warning;
+             {DURABLE};
              UPDATE origin_state SET connects = connects + 1"
         ),
         // What is left of the outbox is short, what it names is in long tables: row by row here, too.
@@ -92,6 +115,6 @@ fn settings(purpose: Purpose, timeouts: Timeouts) -> String {
              SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
              SET enable_mergejoin = off; SET enable_bitmapscan = off; LISTEN onhand_outbox"
         ),
-        Purpose::Migration => "SET client_min_messages = warning".to_owned(),
+        Purpose::Migration => format!("SET client_min_messages = warning; {DURABLE}"),
     }
 }

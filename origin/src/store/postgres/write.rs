@@ -10,8 +10,8 @@ use tokio_postgres::{Client, Statement, types::ToSql};
 pub(super) use self::copy::copied;
 use self::{
     columns::{
-        StockRows, allocations, channel_row, items, kept, ledger, levels, location_row, new_reservations,
-        open_allocations, released, reservations, stock,
+        StockRows, allocations, channel_row, counted, items, kept, ledger, levels, location_row, new_reservations,
+        open_allocations, released, reservations, stock, trail,
     },
     copy::Copies,
 };
@@ -34,6 +34,8 @@ pub(super) struct Statements {
     ledger: Statement,
     outbox: Statement,
     keep: Statement,
+    trail: Statement,
+    count: Statement,
     location: Statement,
     channel: Statement,
     stamp: Statement,
@@ -89,6 +91,10 @@ const OUTBOX: &str = "INSERT INTO outbox (id, keys) VALUES ($1, $2)";
 const KEEP: &str = "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at)
     SELECT *, $6 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::integer[], $5::text[])";
 
+/// Added up by the database: whoever gives units back has not locked the holder.
+const COUNT: &str = "INSERT INTO open_units (holder, units) SELECT * FROM unnest($1::text[], $2::bigint[])
+    ON CONFLICT (holder) DO UPDATE SET units = open_units.units + excluded.units";
+
 const LOCATION: &str =
     "INSERT INTO locations (location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -113,13 +119,15 @@ impl Statements {
                 changed_at = u.changed_at, deleted = u.deleted
             FROM {STOCK_ROWS} WHERE i.sku = u.sku AND i.location = u.location"
         );
-        let new_reservations = "INSERT INTO reservations (id, state, expires_at, created_at, body, owner, holder)
-            SELECT id, state, expires_at, created_at, body::json, owner, holder
-            FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
-                AS u (id, state, expires_at, created_at, body, owner, holder)";
+        let new_reservations = "INSERT INTO reservations (id, state, expires_at, created_at, body, owner, holder, open_units)
+            SELECT id, state, expires_at, created_at, body::json, owner, holder, open_units
+            FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+                $8::bigint[]) AS u (id, state, expires_at, created_at, body, owner, holder, open_units)";
         // Who made it, when and for whom stays.
-        let reservations = "UPDATE reservations r SET state = u.state, expires_at = u.expires_at, body = u.body::json
-            FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[]) AS u (id, state, expires_at, body)
+        let reservations = "UPDATE reservations r SET state = u.state, expires_at = u.expires_at, body = u.body::json,
+                open_units = u.open_units
+            FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::bigint[])
+                AS u (id, state, expires_at, body, open_units)
             WHERE r.id = u.id";
         Ok(Self {
             // No ON CONFLICT: that another batch made one meanwhile must be noticed.
@@ -136,6 +144,8 @@ impl Statements {
             ledger: client.prepare(&format!("INSERT INTO ledger ({LEDGER_COLUMNS}) {LEDGER_ROWS}")).await?,
             outbox: client.prepare(OUTBOX).await?,
             keep: client.prepare(KEEP).await?,
+            trail: client.prepare(super::trail::LINES).await?,
+            count: client.prepare(COUNT).await?,
             location: client.prepare(LOCATION).await?,
             channel: client.prepare(CHANNEL).await?,
             stamp: client.prepare("UPDATE origin_state SET topology = topology + 1").await?,
@@ -183,6 +193,8 @@ impl Statements {
         }
         writes.push(keys.is_some(), &self.outbox, || boxed2(state.outbox, keys.clone()));
         writes.push(!changes.kept.is_empty(), &self.keep, || kept(state));
+        writes.push(!changes.trail.is_empty(), &self.trail, || trail(state));
+        writes.push(!changes.open_units.is_empty(), &self.count, || counted(state));
         for location in changes.locations.values() {
             writes.push(true, &self.location, || location_row(location));
         }

@@ -54,8 +54,8 @@ pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<St
 }
 
 fn open_units(connection: &Connection, holder: &str, now: Timestamp) -> Result<i64> {
-    let sql = "SELECT coalesce(sum(a.quantity), 0) FROM reservations v JOIN allocations a ON a.reservation = v.id
-        WHERE v.holder = ?1 AND v.state IN ('held', 'confirmed') AND (a.expires_at IS NULL OR a.expires_at > ?2)";
+    let sql = "SELECT coalesce((SELECT units FROM open_units WHERE holder = ?1), 0) - coalesce((
+        SELECT sum(open_units) FROM reservations WHERE holder = ?1 AND state = 'held' AND expires_at <= ?2), 0)";
     Ok(connection.prepare_cached(sql)?.query_one(params![holder, now.micros()], |row| row.get(0))?)
 }
 
@@ -90,6 +90,8 @@ pub(super) fn write_in_tx(connection: &Connection, state: &State) -> Result<()> 
     reservations(connection, state)?;
     ledger(connection, state)?;
     keys(connection, state)?;
+    super::trail::lines_in_tx(connection, &state.changes.trail, state.now)?;
+    count(connection, state)?;
     outbox_row(connection, state)?;
     if let Some(maintenance) = &state.changes.maintenance {
         let sql = "UPDATE origin_state SET maintenance = ?1, message = ?2";
@@ -212,7 +214,8 @@ fn reservations(connection: &Connection, state: &State) -> Result<()> {
 fn reservation(connection: &Connection, record: &Record) -> Result<()> {
     let id = record.id.to_string();
     let body = serde_json::to_string(record).expect("plain data encodes");
-    let sql = "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body, owner, holder) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body, owner, holder, open_units)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let expires_at = record.expires_at.map(|at| at.micros());
     connection.prepare_cached(sql)?.execute(params![
         id,
@@ -221,7 +224,8 @@ fn reservation(connection: &Connection, record: &Record) -> Result<()> {
         record.created_at.micros(),
         body,
         record.owner,
-        record.holder
+        record.holder,
+        record.holder.as_ref().map(|_| record.open_units())
     ])?;
     connection.prepare_cached("DELETE FROM allocations WHERE reservation = ?1")?.execute([&id])?;
     let sql = "INSERT INTO allocations (reservation, line, sku, location, quantity, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -262,6 +266,15 @@ fn ledger(connection: &Connection, state: &State) -> Result<()> {
             line.correlation,
             line.policy.as_ref().map(|policy| serde_json::to_string(policy).expect("plain data encodes"))
         ])?;
+    }
+    Ok(())
+}
+
+fn count(connection: &Connection, state: &State) -> Result<()> {
+    let sql = "INSERT INTO open_units (holder, units) VALUES (?1, ?2)
+        ON CONFLICT (holder) DO UPDATE SET units = units + excluded.units";
+    for (holder, units) in &state.changes.open_units {
+        connection.prepare_cached(sql)?.execute(params![holder, units])?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use onhand_wire::{LocationId, Sku, Timestamp};
 
 use super::{super::row::utc, Params};
 use crate::{
-    record::OpenAllocation,
+    record::{OpenAllocation, Record},
     state::{Changes, LedgerLine, State},
     store::words::search_text,
 };
@@ -35,6 +35,19 @@ pub(super) fn items(state: &State, skus: &[&Sku]) -> Params {
         utc(item.changed_at),
         search_text(item)
     )
+}
+
+pub(super) fn trail(state: &State) -> Params {
+    let mut params = columns!(
+        &state.changes.trail,
+        |line| line.actor.clone(),
+        line.kind.as_str(),
+        line.what.clone(),
+        line.detail.to_string(),
+        line.correlation.clone()
+    );
+    params.insert(0, Box::new(utc(state.now)));
+    params
 }
 
 pub(super) type Key = (Sku, LocationId);
@@ -107,8 +120,19 @@ pub(super) fn new_reservations(state: &State) -> Params {
         utc(record.created_at),
         serde_json::to_string(record).expect("plain data encodes"),
         record.owner.clone(),
-        record.holder.clone()
+        record.holder.clone(),
+        counted_units(record)
     )
+}
+
+/// Null where nobody counts them.
+fn counted_units(record: &Record) -> Option<i64> {
+    record.holder.is_some().then(|| record.open_units())
+}
+
+#[allow(unused_variables)] // as above
+pub(super) fn counted(state: &State) -> Params {
+    columns!(state.changes.open_units.iter(), |(holder, units)| holder.to_string(), **units)
 }
 
 pub(super) fn reservations(state: &State) -> Params {
@@ -117,7 +141,8 @@ pub(super) fn reservations(state: &State) -> Params {
         |record| record.id,
         record.state.as_str(),
         record.expires_at.map(utc),
-        serde_json::to_string(record).expect("plain data encodes")
+        serde_json::to_string(record).expect("plain data encodes"),
+        counted_units(record)
     )
 }
 

@@ -1,0 +1,57 @@
+//! A gate on the way to the origin: its breaker, and how many calls may pass at once.
+//!
+//! What loads need and what callers' own calls need are kept apart: readers cannot stop writers, nor the other way round.
+
+use std::time::Instant;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::OriginError;
+use crate::{
+    breaker::{Breaker, State},
+    config::BreakerConfig,
+};
+
+/// The longest that a caller is told to wait for a breaker.
+const LONGEST_WAIT_S: u64 = 30;
+
+/// Which of the two gates a call passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// What the node loads, for itself and for lookups.
+    Loads,
+    /// Callers' own calls, forwarded under their own tokens.
+    Calls,
+}
+
+pub(super) struct Gate {
+    pub(super) breaker: Breaker,
+    places: Semaphore,
+    most: usize,
+}
+
+impl Gate {
+    /// `most`: calls that may have a place at once.
+    pub(super) fn new(breaker: BreakerConfig, most: usize) -> Self {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        Self { breaker: Breaker::new(breaker), places: Semaphore::new(most), most }
+    }
+
+    pub(super) fn place(&self) -> Result<SemaphorePermit<'_>, OriginError> {
+        self.places.try_acquire().map_err(|_| OriginError::Crowded)
+    }
+
+    pub(super) fn taken(&self) -> usize {
+        self.most.saturating_sub(self.places.available_permits())
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.breaker.state() == State::Open
+    }
+
+    /// Seconds until the breaker lets calls through again, at most [`LONGEST_WAIT_S`]; 0: it does.
+    pub(super) fn opens_in_s(&self) -> u64 {
+        let left = self.breaker.opens_in(Instant::now());
+        u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).min(LONGEST_WAIT_S)
+    }
+}
