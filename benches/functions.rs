@@ -18,7 +18,7 @@ use onhand_origin::{
 use onhand_rules::Rules;
 use onhand_wire::{
     Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version,
-    auth::{Claims, Expected, Issuer, KeySet, Scope, Sees, Verifier},
+    auth::{Claims, Expected, Issuer, KeySet, Keys, Scope, Sees, Verifier},
     event::Change,
     request,
 };
@@ -113,7 +113,7 @@ fn tokens(criterion: &mut Criterion) {
     let header = format!("Bearer {}", issuer.issue(&claims));
     let public = key.verifying_key().to_public_key_pem(LineEnding::LF).unwrap();
     let verifier = |room| {
-        let keys = KeySet::from_pem(public.as_bytes()).unwrap();
+        let keys = Keys { file: Some(KeySet::from_pem(public.as_bytes()).unwrap()), ..Keys::default() };
         Verifier::remembering(room, keys, &Expected::default())
     };
     let mut group = criterion.benchmark_group("judge a token");

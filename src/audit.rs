@@ -114,7 +114,7 @@ pub(crate) async fn run(mut args: Args) -> Result<ExitCode, fleet::Error> {
     let origins = Fleet::new(&args.origins, &args.token, PATIENCE)?;
     args.skus.extend(args.writes.iter().map(|(sku, _)| sku.clone()));
     let skus = sample::pick(&origins, &args.skus, args.sample.into()).await?;
-    let checker = Checker::new(args.edges.iter().map(|url| url.trim_end_matches('/')));
+    let checker = Checker::new((0..edges.len()).map(|edge| edges.url(edge)));
     let stage = Arc::new(Stage { edges, origins, checker, skus, view_rules: args.view_rules });
 
     let probes = probe::start(&stage, &args.writes);

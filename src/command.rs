@@ -13,6 +13,7 @@ mod migrate;
 mod openapi;
 mod origin;
 mod plugin;
+mod private;
 mod shutdown;
 mod token;
 
@@ -49,7 +50,8 @@ struct Global {
     /// Configuration file [default: onhand.toml, where there is one]; ONHAND_SECTION__KEY overrides a key
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print the effective configuration, secrets hidden, and stop
+    /// Print the effective configuration and stop: secrets hidden, of addresses only scheme and host, so that it cannot
+    /// be loaded again as it is
     #[arg(long, global = true)]
     dump_config: bool,
 }
@@ -167,7 +169,7 @@ impl Needs {
 
     /// Where the keys are that tokens are judged with.
     fn keys(mut self, auth: &config::Auth) -> Self {
-        self.0.extend(auth.source().err());
+        self.0.extend(auth.sources().err().map(str::to_owned));
         self
     }
 

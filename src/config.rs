@@ -4,11 +4,11 @@ mod auth;
 mod load;
 mod names;
 
-use onhand_wire::setting::count_fault;
+use onhand_wire::setting::{SecretUrl, count_fault};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    auth::{Auth, KeySource},
+    auth::{Auth, KeyFile},
     load::{Faults, load},
 };
 
@@ -42,7 +42,7 @@ impl Config {
 
     /// All of it in TOML, secrets hidden.
     pub(crate) fn shown(&self) -> Result<String, toml::ser::Error> {
-        Ok(hide_userinfo(&toml::to_string_pretty(self)?))
+        toml::to_string_pretty(self)
     }
 
     /// The edge's part, with the sections that stand beside it.
@@ -54,25 +54,6 @@ impl Config {
     pub(crate) fn origin(&self) -> onhand_origin::Config {
         onhand_origin::Config { http: self.http.clone(), ..self.origin.clone() }
     }
-}
-
-/// The user and the password of any URL in a text that will be shown: `http://user:password@host` has them.
-pub(crate) fn hide_userinfo(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        shown.push_str(before);
-        shown.push_str("://");
-        let end = after.find(|c: char| c.is_whitespace() || "/\"'?#".contains(c)).unwrap_or(after.len());
-        rest = match after[..end].rfind('@') {
-            Some(at) => {
-                shown.push_str("(hidden)");
-                &after[at..]
-            }
-            None => after,
-        };
-    }
-    shown + rest
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +78,7 @@ pub(crate) struct Log {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Kafka {
     /// `HOST:PORT`, several with commas.
-    pub(crate) brokers: String,
+    pub(crate) brokers: SecretUrl,
     /// The change feed's topic.
     pub(crate) topic: String,
     /// Partitions of a topic that the origin has to make, 1 or more.
@@ -125,8 +106,9 @@ impl Log {
 
 impl Kafka {
     fn faults(&self) -> Vec<String> {
-        let partitions = count_fault("kafka.partitions", self.partitions < 1);
-        partitions.into_iter().chain(count_fault("kafka.replication", self.replication < 1)).collect()
+        let brokers = self.brokers.hosts_fault("kafka.brokers");
+        let counts = brokers.into_iter().chain(count_fault("kafka.partitions", self.partitions < 1));
+        counts.chain(count_fault("kafka.replication", self.replication < 1)).collect()
     }
 }
 
@@ -139,23 +121,10 @@ impl Default for Log {
 impl Default for Kafka {
     fn default() -> Self {
         Self {
-            brokers: String::new(),
+            brokers: SecretUrl::default(),
             topic: onhand_wire::event::STOCK_CHANGES.to_owned(),
             partitions: 8,
             replication: 1,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_url_is_shown_with_its_password() {
-        let text = "a = \"http://user:hunter2@x:1/y?to=me@home\"\nb = [\"https://h/p\", \"http://t0ken@z\"]\n";
-        let shown = hide_userinfo(text);
-        let right = "a = \"http://(hidden)@x:1/y?to=me@home\"\nb = [\"https://h/p\", \"http://(hidden)@z\"]\n";
-        assert_eq!(shown, right);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use onhand_wire::Sku;
+use onhand_wire::{Sku, setting::SecretUrl};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, header::HeaderMap};
 use serde::de::DeserializeOwned;
@@ -17,7 +17,7 @@ use serde_json::Value;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("{url} is not an address; write it like http://127.0.0.1:8080")]
-    Address { url: String },
+    Address { url: SecretUrl },
     #[error(
         "no definite answer to {call} within {seconds} s (last: {last}); check that the edges and origins named run and can be reached"
     )]
@@ -29,7 +29,7 @@ pub(crate) enum Error {
     )]
     Strange { call: String, what: String },
     #[error("Redis at {url}: {source}; check --redis (the address in the edges' [edge.redis] url), or leave it out")]
-    Redis { url: String, source: redis::RedisError },
+    Redis { url: SecretUrl, source: redis::RedisError },
     #[error("there is nothing to audit: the catalogue is empty; name SKUs with --sku, or import some")]
     NothingToAudit,
     #[error("cannot print the report: {0}; see that standard output is open, or write to a file that can grow")]
@@ -45,6 +45,8 @@ const TRY: Duration = Duration::from_secs(10);
 pub(crate) struct Fleet {
     http: reqwest::Client,
     urls: Vec<String>,
+    /// What they are called in reports.
+    names: Vec<String>,
     token: String,
     patience: Duration,
     pub(crate) retries: AtomicU64,
@@ -129,20 +131,22 @@ impl Fleet {
     pub(crate) fn new(urls: &[String], token: &str, patience: Duration) -> Result<Self, Error> {
         for url in urls {
             let parsed = reqwest::Url::parse(url).ok().filter(|parsed| parsed.scheme() == "http" && parsed.has_host());
-            parsed.ok_or_else(|| Error::Address { url: url.clone() })?;
+            parsed.ok_or_else(|| Error::Address { url: SecretUrl::new(url) })?;
         }
         let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).timeout(TRY).no_proxy();
         let http = http.build().expect("a client without TLS needs nothing that can be missing");
-        let urls = urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
-        Ok(Self { http, urls, token: token.to_owned(), patience, retries: AtomicU64::new(0) })
+        let urls: Vec<_> = urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
+        let names = urls.iter().map(|url: &String| SecretUrl::new(url).to_string()).collect();
+        Ok(Self { http, urls, names, token: token.to_owned(), patience, retries: AtomicU64::new(0) })
     }
 
     pub(crate) fn len(&self) -> usize {
         self.urls.len()
     }
 
+    /// A node's address as it may be shown.
     pub(crate) fn url(&self, node: usize) -> &str {
-        &self.urls[node]
+        &self.names[node]
     }
 
     /// Asks one node, then the next, until one gives a definite answer.
@@ -183,9 +187,9 @@ impl Fleet {
         if let Some((media_type, body)) = &ask.body {
             request = request.header("content-type", *media_type).body(body.clone());
         }
-        let response = request.send().await.map_err(|error| causes(&error))?;
+        let response = request.send().await.map_err(|error| causes(&error.without_url()))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| causes(&error))?;
+        let body = response.bytes().await.map_err(|error| causes(&error.without_url()))?;
         Ok(Answer { call: ask.name(), node, status, headers, body })
     }
 }

@@ -3,18 +3,18 @@
 //!
 //! Keys that have left the set stop counting at the next look. A look that fails leaves the last
 //! good set in force: an issuer that is down, or a file that is half written, must not turn every
-//! caller away.
+//! caller away. A URL's set counts for `auth.max_stale` then; a file's as long as it takes.
 
 mod refresh;
 mod url;
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::auth::{KeySet, Verifier};
+use onhand_wire::auth::{KeySet, Keys, Place, Verifier};
 use tokio::time::{Instant, sleep};
 
 use self::url::Fetcher;
-use crate::config::{Auth, KeySource};
+use crate::config::{Auth, KeyFile};
 
 /// Pause between tries to get the first keys.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -35,20 +35,27 @@ enum Source {
 }
 
 impl Source {
-    fn of(auth: &Auth) -> Result<Self, String> {
-        Ok(match auth.source()? {
-            KeySource::KeyFile(path) => Self::KeyFile(path),
-            KeySource::JwksFile(path) => Self::JwksFile(path),
-            KeySource::JwksUrl(url) => Self::JwksUrl(Fetcher::new(&url)?),
-        })
+    /// A file first, then a URL: one of them at least.
+    fn all(auth: &Auth) -> Result<Vec<Self>, String> {
+        let sources = auth.sources()?;
+        let file = sources.file.map(|file| match file {
+            KeyFile::Pem(path) => Self::KeyFile(path),
+            KeyFile::Jwks(path) => Self::JwksFile(path),
+        });
+        let url = sources.url.map(|url| Fetcher::new(url).map(Self::JwksUrl)).transpose()?;
+        Ok(file.into_iter().chain(url).collect())
+    }
+
+    fn place(&self) -> Place {
+        if matches!(self, Self::JwksUrl(_)) { Place::Url } else { Place::File }
     }
 
     /// The error names the setting and says what is wrong.
     async fn get(&self) -> Result<Got, String> {
         let (key, name, text) = match self {
-            Self::KeyFile(path) => ("auth.key_file", path, read("auth.key_file", path).await?),
-            Self::JwksFile(path) => ("auth.jwks_file", path, read("auth.jwks_file", path).await?),
-            Self::JwksUrl(fetcher) => ("auth.jwks_url", fetcher.url(), fetcher.fetch().await?),
+            Self::KeyFile(path) => ("auth.key_file", path.clone(), read("auth.key_file", path).await?),
+            Self::JwksFile(path) => ("auth.jwks_file", path.clone(), read("auth.jwks_file", path).await?),
+            Self::JwksUrl(fetcher) => ("auth.jwks_url", fetcher.url().to_string(), fetcher.fetch().await?),
         };
         let keys = match self {
             Self::KeyFile(_) => KeySet::from_pem(&text).map(|keys| (keys, Vec::new())),
@@ -66,46 +73,71 @@ async fn read(key: &str, path: &str) -> Result<Vec<u8>, String> {
 /// Judges tokens from now on, with keys that are kept up to date as long as the runtime lives. A
 /// file must be there at once; a URL is tried for `auth.start_timeout`.
 pub(crate) async fn verifier(auth: &Auth) -> Result<Arc<Verifier>, String> {
-    let source = Source::of(auth)?;
-    let first = first(&source, auth.start_timeout.0).await?;
-    report(&first);
-    let verifier = Arc::new(Verifier::new(first.keys, &auth.expected()));
-    refresh::start(verifier.clone(), source, first.text, auth.refresh.0);
+    let mut keys = Keys::default();
+    let mut looks = Vec::new();
+    for source in Source::all(auth)? {
+        let got = match source.place() {
+            Place::File => Some(source.get().await?),
+            Place::Url => {
+                keys.max_stale = Some(auth.max_stale.0);
+                first(&source, auth.start_timeout.0, keys.file.is_some()).await?
+            }
+        };
+        let (text, set) = got.map(|got| (report(&got), got.keys)).unzip();
+        match source.place() {
+            Place::File => keys.file = set,
+            Place::Url => keys.url = set,
+        }
+        looks.push((source, text.unwrap_or_default()));
+    }
+    let verifier = Arc::new(Verifier::with_keys(keys, &auth.expected()));
+    refresh::start(&verifier, looks, auth.refresh.0);
     Ok(verifier)
 }
 
-async fn first(source: &Source, patience: Duration) -> Result<Got, String> {
+/// The first keys of a URL; `None`: there are none yet, and the start goes on with those of a file.
+async fn first(source: &Source, patience: Duration, others: bool) -> Result<Option<Got>, String> {
     let until = Instant::now() + patience;
     loop {
         match source.get().await {
-            Ok(got) => return Ok(got),
-            Err(error) if matches!(source, Source::JwksUrl(_)) && Instant::now() + PAUSE < until => {
+            Ok(got) => return Ok(Some(got)),
+            Err(error) if Instant::now() + PAUSE < until => {
                 tracing::warn!(error, "no keys to judge tokens with yet; trying again");
                 sleep(PAUSE).await;
             }
-            Err(error) if matches!(source, Source::JwksUrl(_)) => {
-                let waited = humantime(patience);
-                return Err(format!("{error}; given up after {waited} (auth.start_timeout): no token could be judged"));
+            Err(error) if others => {
+                tracing::error!(error, "the issuer's keys are not there: its tokens are refused until they are");
+                return Ok(None);
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                let waited = patience.as_secs_f64();
+                return Err(format!(
+                    "{error}; given up after {waited} s (auth.start_timeout): no token could be judged"
+                ));
+            }
         }
     }
 }
 
-fn humantime(time: Duration) -> String {
-    format!("{} s", time.as_secs_f64())
-}
-
 /// For `onhand check`: gets the keys once, and says what they are.
 pub(crate) async fn probe(auth: &Auth) -> Result<String, String> {
-    let got = Source::of(auth)?.get().await?;
-    let keys = got.keys.len();
-    let usable = if keys == 1 { "1 Ed25519 public key".to_owned() } else { format!("{keys} Ed25519 public keys") };
-    if got.left_out.is_empty() { Ok(usable) } else { Ok(format!("{usable}; left out: {}", got.left_out.join("; "))) }
+    let mut found = Vec::new();
+    for source in Source::all(auth)? {
+        let got = source.get().await?;
+        let keys = got.keys.len();
+        let mut usable = format!("{keys} Ed25519 public key{}", if keys == 1 { "" } else { "s" });
+        if !got.left_out.is_empty() {
+            usable = format!("{usable}; left out: {}", got.left_out.join("; "));
+        }
+        found.push(usable);
+    }
+    Ok(found.join(", and at the URL "))
 }
 
-fn report(got: &Got) {
+/// Logs what is left out of a set, and hands its text on.
+fn report(got: &Got) -> Vec<u8> {
     for left_out in &got.left_out {
         tracing::info!(key = left_out, "a key of the JWKS is left out");
     }
+    got.text.clone()
 }

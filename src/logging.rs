@@ -7,16 +7,20 @@ use std::{
 };
 
 use onhand_wire::actuator::{Loggers, ROOT};
-use tracing_subscriber::{EnvFilter, reload};
+use tracing_subscriber::{EnvFilter, filter::ParseError, reload};
 
 use crate::config::{Format, Log};
+
+/// PostgreSQL's library logs each statement's parameters at debug, and they may be secrets: the address of a webhook is
+/// one. Whatever level is asked for, this one is kept.
+const KEPT: (&str, &str) = ("tokio_postgres::query", "info");
 
 /// JSON for machines, text for people; `auto` asks whether stderr is a terminal.
 pub(crate) fn start(log: &Log) -> Arc<dyn Loggers> {
     // The migrations' library tells every step at info; Kafka's tells fifty times a second that all brokers
     // are down, and what it says of each of them (librdkafka) counts its repetitions.
     let level = format!("refinery_core=warn,rdkafka::client=off,{}", log.level);
-    let (level, filter) = match EnvFilter::try_new(&level) {
+    let (level, filter) = match filter(&level) {
         Ok(filter) => (level, filter),
         Err(_) => ("info".to_owned(), EnvFilter::new("info")),
     };
@@ -37,6 +41,11 @@ pub(crate) fn start(log: &Log) -> Arc<dyn Loggers> {
         builder.init();
         Arc::new(Levels::new(level, apply))
     }
+}
+
+/// A later directive of the same target replaces the earlier one.
+fn filter(directives: &str) -> Result<EnvFilter, ParseError> {
+    EnvFilter::try_new(format!("{directives},{}={}", KEPT.0, KEPT.1))
 }
 
 type Apply = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
@@ -82,16 +91,18 @@ impl Loggers for Levels {
     }
 
     fn set(&self, logger: &str, level: Option<&str>) -> Result<(), String> {
+        if logger == KEPT.0 {
+            return Err(format!("{logger} stays at {}: its other levels tell the parameters of statements", KEPT.1));
+        }
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = changed.clone();
         match level {
             Some(level) => drop(next.insert(logger.to_owned(), level.to_owned())),
             None => drop(next.remove(logger)),
         }
-        // A later directive of the same target replaces the earlier one.
         let directives = next.iter().map(|(logger, level)| directive(logger, level));
         let all = std::iter::once(self.configured.clone()).chain(directives).collect::<Vec<_>>().join(",");
-        let filter = EnvFilter::try_new(&all).map_err(|error| error.to_string())?;
+        let filter = filter(&all).map_err(|error| error.to_string())?;
         (self.apply)(filter).map_err(|error| error.to_string())?;
         *changed = next;
         tracing::warn!(logger, level, "a log level was changed");

@@ -4,7 +4,7 @@ mod limits;
 
 use onhand_wire::{
     host::host_fault,
-    setting::{HttpConfig, Secret, Span, address_fault, count_fault},
+    setting::{HttpConfig, Secret, SecretUrl, Span, address_fault, count_fault},
 };
 use serde::{Deserialize, Serialize};
 
@@ -104,7 +104,7 @@ impl Config {
 #[serde(default, deny_unknown_fields)]
 pub struct OriginConfig {
     /// Origins of one region, `http://HOST:PORT` each; the next is tried when one cannot be reached.
-    pub urls: Vec<String>,
+    pub urls: Vec<SecretUrl>,
     /// A token of scope edge, for the edge's own calls. Exactly one of this and `token_file` is set.
     pub token: Secret,
     /// The same, in a file that may change while the edge runs: looked at every second. A file that then
@@ -118,7 +118,7 @@ pub struct OriginConfig {
 impl Default for OriginConfig {
     fn default() -> Self {
         Self {
-            urls: vec!["http://127.0.0.1:8090".to_owned()],
+            urls: vec![SecretUrl::new("http://127.0.0.1:8090")],
             token: Secret::default(),
             token_file: String::new(),
             timeout: Span::s(2),
@@ -153,7 +153,7 @@ impl Default for BreakerConfig {
 pub struct RedisConfig {
     /// `redis://[:PASSWORD@]HOST:PORT`; empty: no second tier. Of a cluster, any of its nodes; several are
     /// separated by commas.
-    pub url: Secret,
+    pub url: SecretUrl,
     /// Whether it is a Redis Cluster: its other nodes are found from those named.
     pub cluster: bool,
     /// How long a read may take; beyond, it is a miss.
@@ -164,7 +164,7 @@ pub struct RedisConfig {
 
 impl Default for RedisConfig {
     fn default() -> Self {
-        Self { url: Secret::default(), cluster: false, timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
+        Self { url: SecretUrl::default(), cluster: false, timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
     }
 }
 

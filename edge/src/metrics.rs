@@ -58,6 +58,8 @@ pub(crate) struct Metrics {
     auth_keys: IntGauge,
     auth_failing: IntGauge,
     auth_refresh_failures: IntGauge,
+    auth_keys_age: IntGauge,
+    auth_keys_too_old: IntGauge,
     l2_breaker: IntGauge,
     audited: [IntCounter; 3],
     nines: Gauge,
@@ -180,6 +182,14 @@ impl Metrics {
             auth_keys: r.gauge("edge_auth_keys", "Public keys that tokens are judged with"),
             auth_failing: r.gauge("edge_auth_refresh_failing", "1 while the keys cannot be looked at again"),
             auth_refresh_failures: r.gauge("edge_auth_refresh_failures", "Looks at the keys that failed, since start"),
+            auth_keys_age: r.gauge(
+                "edge_auth_keys_age_seconds",
+                "Since the keys were last got: from auth.jwks_url where it is set, else from the file",
+            ),
+            auth_keys_too_old: r.gauge(
+                "edge_auth_keys_too_old",
+                "1 while keys of auth.jwks_url do not count, having not been fetched for auth.max_stale",
+            ),
             l2_breaker: r.gauge("edge_l2_breaker_state", "0 closed, 1 open, 2 half-open: reads of L2 are then misses"),
             audited: Audited::ALL.map(|verdict| audited.with_label_values(&[verdict.as_str()])),
             nines: r.add(Gauge::new(
@@ -331,6 +341,8 @@ impl Metrics {
         self.auth_keys.set(i64::try_from(gauges.auth.keys).unwrap_or(i64::MAX));
         self.auth_failing.set(gauges.auth.failing.into());
         self.auth_refresh_failures.set(i64::try_from(gauges.auth.failed_refreshes).unwrap_or(i64::MAX));
+        self.auth_keys_age.set(i64::try_from(gauges.auth.age.as_secs()).unwrap_or(i64::MAX));
+        self.auth_keys_too_old.set(gauges.auth.too_old.into());
         self.registry.gather()
     }
 

@@ -33,13 +33,13 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub(crate) use self::gate::Way;
+pub use self::{addresses::BadUrl, token::BadToken};
 use self::{
     addresses::{Addresses, Unanswered},
     gate::Gate,
     hedge::Hedge,
     token::Token,
 };
-pub use self::{addresses::BadUrl, token::BadToken};
 use crate::{breaker::State, config::Config, metrics::Metrics, serve::StartError};
 
 /// How long a release of a rule may take to be fetched.

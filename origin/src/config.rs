@@ -5,7 +5,7 @@ mod runbook;
 
 use onhand_wire::{
     host::host_fault,
-    setting::{HttpConfig, Secret, Span, address_fault, count_fault},
+    setting::{HttpConfig, SecretUrl, Span, address_fault, count_fault},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -49,7 +49,7 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
     /// `postgres://user:password@host:5432/name`, or `sqlite:PATH`, or `sqlite::memory:`.
-    pub url: Secret,
+    pub url: SecretUrl,
     /// Connections for reads, 1 or more; batches and the relay have one each besides.
     pub read_connections: usize,
     pub connect_timeout: Span,
@@ -67,6 +67,8 @@ impl Config {
             faults.extend(address_fault(key, address));
         }
         faults.extend(self.management_hosts.iter().filter_map(|host| host_fault("origin.management_hosts", host)));
+        faults.extend(self.warehouse.faults());
+        faults.extend(self.restock.faults());
         faults.extend(count_fault("origin.queue", self.queue == 0));
         faults.extend(self.imports.faults());
         faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
@@ -107,7 +109,7 @@ impl Default for Config {
 impl Default for Database {
     fn default() -> Self {
         Self {
-            url: Secret::default(),
+            url: SecretUrl::default(),
             read_connections: 8,
             connect_timeout: Span::s(2),
             statement_timeout: Span::s(2),

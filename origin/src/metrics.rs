@@ -29,6 +29,8 @@ pub struct Metrics {
     auth_keys: IntGauge,
     auth_failing: IntGauge,
     auth_refresh_failures: IntGauge,
+    auth_keys_age: IntGauge,
+    auth_keys_too_old: IntGauge,
 }
 
 fn histogram(name: &str, help: &str, buckets: Vec<f64>) -> Histogram {
@@ -71,10 +73,18 @@ impl Metrics {
             auth_keys: gauge("origin_auth_keys", "Public keys that tokens are judged with."),
             auth_failing: gauge("origin_auth_refresh_failing", "1 while the keys cannot be looked at again."),
             auth_refresh_failures: gauge("origin_auth_refresh_failures", "Looks at the keys that failed, since start."),
+            auth_keys_age: gauge(
+                "origin_auth_keys_age_seconds",
+                "Since the keys were last got: from auth.jwks_url where it is set, else from the file.",
+            ),
+            auth_keys_too_old: gauge(
+                "origin_auth_keys_too_old",
+                "1 while keys of auth.jwks_url do not count, having not been fetched for auth.max_stale.",
+            ),
             runbook: Runbook::new(&registry),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 15] = [
+        let all: [Box<dyn prometheus::core::Collector>; 17] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
             Box::new(metrics.aside.clone()),
@@ -90,6 +100,8 @@ impl Metrics {
             Box::new(metrics.auth_keys.clone()),
             Box::new(metrics.auth_failing.clone()),
             Box::new(metrics.auth_refresh_failures.clone()),
+            Box::new(metrics.auth_keys_age.clone()),
+            Box::new(metrics.auth_keys_too_old.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector).expect("each metric is registered once");
@@ -152,6 +164,8 @@ impl Metrics {
         self.auth_keys.set(i64::try_from(standing.keys).unwrap_or(i64::MAX));
         self.auth_failing.set(standing.failing.into());
         self.auth_refresh_failures.set(i64::try_from(standing.failed_refreshes).unwrap_or(i64::MAX));
+        self.auth_keys_age.set(i64::try_from(standing.age.as_secs()).unwrap_or(i64::MAX));
+        self.auth_keys_too_old.set(standing.too_old.into());
     }
 
     /// Everything, as it is now.

@@ -131,7 +131,7 @@ impl Restocker {
 
     fn targets(&self) -> Vec<String> {
         let topic = self.topic.as_ref().map(|_| TOPIC.to_owned());
-        topic.into_iter().chain(self.config.webhooks.iter().map(|webhook| webhook.url.clone())).collect()
+        topic.into_iter().chain(self.config.webhooks.iter().map(|webhook| webhook.url.expose().to_owned())).collect()
     }
 
     /// Longer than one attempt takes at most.
@@ -152,7 +152,8 @@ impl Restocker {
 
     /// Again after a pause, unless its time is up.
     fn failed(&self, delivery: &Delivery, error: &str) -> Attempt {
-        let (id, target, attempts) = (delivery.notification, webhook::shown(&delivery.target), delivery.attempts);
+        let (id, attempts) = (delivery.notification, delivery.attempts);
+        let target = webhook::shown(&delivery.target);
         let now = Timestamp::from(chrono::Utc::now());
         if now.since(delivery.since) >= self.config.give_up_after.0 {
             tracing::error!(%id, target, attempts, error, "a restock notification is given up");

@@ -38,13 +38,18 @@ pub async fn fetch(warehouse: &Warehouse) -> Result<Option<Vec<Count>>, Problem>
 }
 
 async fn get(warehouse: &Warehouse) -> Result<Vec<Count>, Problem> {
-    let client = reqwest::Client::builder().connect_timeout(CONNECT).build().map_err(|error| unusable(&error))?;
-    let mut request = client.get(&warehouse.url).header(header::ACCEPT, "application/json, application/x-ndjson;q=0.9");
+    let client =
+        reqwest::Client::builder().connect_timeout(CONNECT).build().map_err(|error| unusable(&error.without_url()))?;
+    let mut request =
+        client.get(warehouse.url.expose()).header(header::ACCEPT, "application/json, application/x-ndjson;q=0.9");
     if !warehouse.token.is_empty() {
         request = request.bearer_auth(warehouse.token.expose());
     }
-    let answer =
-        request.send().await.and_then(reqwest::Response::error_for_status).map_err(|error| unusable(&error))?;
+    let answer = request
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status)
+        .map_err(|error| unusable(&error.without_url()))?;
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let lines = kind.starts_with("application/x-ndjson");
     let body = whole(answer).await?;
@@ -55,7 +60,7 @@ async fn get(warehouse: &Warehouse) -> Result<Vec<Count>, Problem> {
 async fn whole(answer: reqwest::Response) -> Result<Vec<u8>, Problem> {
     let mut parts = answer.bytes_stream();
     let mut body = Vec::new();
-    while let Some(part) = parts.try_next().await.map_err(|error| unusable(&error))? {
+    while let Some(part) = parts.try_next().await.map_err(|error| unusable(&error.without_url()))? {
         body.extend_from_slice(&part);
         if body.len() > ANSWER_BYTES {
             return Err(unusable(&format!("its answer is longer than {ANSWER_BYTES} bytes")));

@@ -11,6 +11,7 @@ use std::{
 };
 
 use mio::{Events, Poll, Token};
+use onhand_wire::setting::SecretUrl;
 
 use super::{
     Args, Error,
@@ -90,7 +91,7 @@ impl Engine {
         for number in 0..usize::from(args.connections) {
             let (edge, (host, address)) = (number % addresses.len(), &addresses[number % addresses.len()]);
             let mut connection = Connection::new(Token(number), *address, host.clone());
-            let failed = |source| Error::Connect { url: args.edges[edge].clone(), source };
+            let failed = |source| Error::Connect { url: SecretUrl::new(&args.edges[edge]), source };
             connection.open(poll.registry()).map_err(failed)?;
             connections.push(connection);
         }
@@ -192,7 +193,7 @@ impl Engine {
 
 /// Host for the head, and where it is.
 fn address(url: &str) -> Result<(String, SocketAddr), Error> {
-    let wrong = || Error::Address { url: url.to_owned() };
+    let wrong = || Error::Address { url: SecretUrl::new(url) };
     let host = url.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
     let found = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
         host.to_socket_addrs()

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use onhand_wire::setting::SecretUrl;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("--edge: {url} is not an address; write it like http://127.0.0.1:8080 (TLS is not spoken)")]
-    Address { url: String },
+    Address { url: SecretUrl },
     #[error("--edge: {url}: {source}; check that the edge runs and listens there")]
-    Connect { url: String, source: std::io::Error },
+    Connect { url: SecretUrl, source: std::io::Error },
     #[error("cannot read {}: {source}; name a file with one SKU on a line", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}, line {line}: {why}", path.display())]

@@ -72,8 +72,10 @@ impl Args {
             // Only its query is taken.
             let url = reqwest::Url::parse_with_params("http://origin/", &given)?;
             let path = format!("/internal/api/audit?{}", url.query().unwrap_or_default());
-            let answer = self.at.call(Method::GET, &path)?.send().await?;
-            let (status, body) = (answer.status(), answer.json::<Value>().await?);
+            let answer = self.at.call(Method::GET, &path)?.send().await;
+            let answer = answer.map_err(|error| format!("{}: {}", self.at.origin, error.without_url()))?;
+            let status = answer.status();
+            let body = answer.json::<Value>().await.map_err(reqwest::Error::without_url)?;
             if !status.is_success() {
                 return Err(format!("{status}: {}", body["detail"].as_str().unwrap_or_default()).into());
             }

@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use onhand_rules::Rules;
+use onhand_wire::setting::SecretUrl;
 
 use super::Done;
 use crate::{config::Config, keys};
@@ -26,10 +27,10 @@ pub(super) async fn run(config: Config) -> Done {
         tried.push(Tried("origin.database", database(&config).await));
     }
     if !config.kafka.brokers.is_empty() {
-        let (brokers, topic) = (config.kafka.brokers.clone(), config.kafka.topic.clone());
+        let (brokers, topic) = (config.kafka.brokers.expose(), config.kafka.topic.clone());
         tried.push(Tried(
             "kafka",
-            onhand_origin::relay::probe(&brokers, &topic).await.map_err(|error| error.to_string()),
+            onhand_origin::relay::probe(brokers, &topic).await.map_err(|error| error.to_string()),
         ));
     }
     if !config.edge.redis.url.is_empty() {
@@ -95,10 +96,10 @@ fn carried(origin: &onhand_edge::OriginConfig) -> Result<String, String> {
 }
 
 /// The edge's own token must open what the edge needs.
-async fn origin(url: &str, token: &str) -> Result<String, String> {
-    let request =
-        reqwest::Client::new().get(format!("{url}/internal/api/topology")).bearer_auth(token).timeout(PATIENCE);
-    let answer = request.send().await.map_err(|error| format!("{url}: {error}"))?;
+async fn origin(url: &SecretUrl, token: &str) -> Result<String, String> {
+    let path = format!("{}/internal/api/topology", url.expose());
+    let request = reqwest::Client::new().get(path).bearer_auth(token).timeout(PATIENCE);
+    let answer = request.send().await.map_err(|error| format!("{url}: {}", error.without_url()))?;
     match answer.status().as_u16() {
         200 => Ok(format!("{url} answers, the token is good")),
         401 | 403 => Err(format!(

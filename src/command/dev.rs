@@ -1,6 +1,7 @@
 //! `onhand dev`: everything in one process. Only the lowest layer is swapped (SQLite for
 //! PostgreSQL, a log in memory for Kafka, no L2); every flow above it is the production code.
 
+mod outward;
 mod demo;
 
 use std::{
@@ -17,11 +18,11 @@ use onhand_wire::{
     actuator::Loggers,
     auth::{Issuer, Scope, Verifier},
     memory_log::MemoryLog,
-    setting::{Secret, Span},
+    setting::{Secret, SecretUrl, Span},
 };
 use serde_json::json;
 
-use super::{Done, shutdown, token};
+use super::{Done, private, shutdown, token};
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -29,18 +30,27 @@ pub(crate) struct Args {
     /// First port: edge +0, edge management +1, origin +10, origin management +1010; 0 takes any free ones
     #[arg(long, default_value_t = 8080, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=64525))]
     port_base: u16,
-    /// Keep data and key in this folder; without it they are gone with the process
+    /// Keep data and key in this folder, for its owner alone; without it they are gone with the process
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Load no demo data
     #[arg(long)]
     empty: bool,
-    /// Write {"storefront":…,"fulfilment":…,"operator":…,"admin":…} to this file before ready
+    /// Write {"storefront":…,"fulfilment":…,"operator":…,"admin":…} to this file, mode 0600, before ready
     #[arg(long, value_name = "FILE")]
     print_tokens: Option<PathBuf>,
     /// Load the rules in this folder, signed or not: NAME.wasm, each with an optional NAME.toml; it is watched
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
+}
+
+/// What is kept in a data folder.
+const DATABASE: &str = "onhand.db";
+const KEYS: [&str; 2] = ["dev.key.pem", "dev.pub.pem"];
+const RULES: &str = "rules";
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with(DATABASE) || KEYS.contains(&name) || name == RULES
 }
 
 const PARTITIONS: i32 = 4;
@@ -64,7 +74,7 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let serving = tokio::spawn(origin.serve(shutdown::until(stopped.clone())));
 
-    edge.origin.urls = vec![format!("http://{api}")];
+    edge.origin.urls = vec![SecretUrl::new(format!("http://{api}"))];
     edge.origin.token_file.clear();
     edge.origin.token = Secret::new(token::issue(&issuer, "dev-edge", Scope::Edge, TOKENS_VALID));
     let auth = Auth { verifier, public_reads: config.auth.public_reads };
@@ -101,21 +111,28 @@ fn announce(listeners: &[(&str, SocketAddr)]) {
 }
 
 impl Args {
-    /// Loopback only, no outside service, whatever the configuration says of them.
+    /// Loopback only, and no other system is called, whatever the configuration says of them.
     fn configure(&self, config: &mut Config) -> Result<(), String> {
         let at = |offset: u16| format!("127.0.0.1:{}", if self.port_base == 0 { 0 } else { self.port_base + offset });
         (config.edge.listen, config.edge.management) = (at(0), at(1));
         (config.origin.listen, config.origin.management) = (at(10), at(1010));
-        config.edge.redis.url = Secret::default();
-        config.origin.database.url = Secret::new(match &self.data {
+        let cleared = outward::clear(config);
+        if !cleared.is_empty() {
+            eprintln!(
+                "onhand dev: {} of the configuration {} not used: everything is in this process, and it calls nobody",
+                cleared.join(", "),
+                if cleared.len() == 1 { "is" } else { "are" }
+            );
+        }
+        config.origin.database.url = SecretUrl::new(match &self.data {
             None => "sqlite::memory:".to_owned(),
             Some(dir) => {
-                std::fs::create_dir_all(dir).map_err(|error| format!("--data {}: {error}", dir.display()))?;
-                format!("sqlite:{}", dir.join("onhand.db").display())
+                private::folder(dir, is_ours).map_err(|error| format!("--data {}: {error}", dir.display()))?;
+                format!("sqlite:{}", dir.join(DATABASE).display())
             }
         });
         if let Some(dir) = &self.data {
-            config.rules.cache_dir = dir.join("rules").display().to_string();
+            config.rules.cache_dir = dir.join(RULES).display().to_string();
         }
         if let Some(dir) = &self.rules {
             config.rules.dir = dir.display().to_string();
@@ -131,14 +148,17 @@ impl Args {
     /// With a data folder the key stays, so that tokens outlive a restart.
     fn keys(&self) -> Result<token::Pair, String> {
         let Some(dir) = &self.data else { return Ok(token::new_pair()) };
-        let (private, public) = (dir.join("dev.key.pem"), dir.join("dev.pub.pem"));
-        if !private.exists() {
+        let [private_key, public_key] = KEYS.map(|name| dir.join(name));
+        if !private_key.exists() {
             let pair = token::new_pair();
-            token::write_new(&public, &pair.public, 0o644)?;
-            token::write_new(&private, &pair.private, 0o600)?;
+            private::write_new(&public_key, &pair.public, 0o600)?;
+            private::write_new(&private_key, &pair.private, 0o600)?;
+        }
+        for kept in [&private_key, &public_key] {
+            private::close(kept).map_err(|error| format!("{}: {error}", kept.display()))?;
         }
         let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
-        Ok(token::Pair { private: read(&private)?, public: read(&public)? })
+        Ok(token::Pair { private: read(&private_key)?, public: read(&public_key)? })
     }
 }
 
@@ -169,14 +189,12 @@ impl Tokens {
         ]
     }
 
-    /// Complete or not there: written beside and moved.
     fn write(&self, file: Option<&Path>) -> Result<(), String> {
         let Some(file) = file else { return Ok(()) };
         let body: serde_json::Map<_, _> =
             self.all().map(|(scope, token)| (scope.to_owned(), json!(token))).into_iter().collect();
-        let beside = file.with_extension("part");
-        let written = std::fs::write(&beside, json!(body).to_string()).and_then(|()| std::fs::rename(&beside, file));
-        written.map_err(|error| format!("--print-tokens {}: {error}", file.display()))
+        private::replace(file, &json!(body).to_string())
+            .map_err(|error| format!("--print-tokens {}: {error}", file.display()))
     }
 
     fn announce(&self) {

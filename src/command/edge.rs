@@ -13,7 +13,7 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     let carried = &config.edge.origin;
     let token = if carried.token_file.is_empty() { carried.token.expose() } else { &carried.token_file };
     Needs::default()
-        .set("kafka.brokers", &config.kafka.brokers, "name the brokers of the change feed, or set KAFKA_ADDR")
+        .set("kafka.brokers", config.kafka.brokers.expose(), "name the brokers of the change feed, or set KAFKA_ADDR")
         .set(
             "edge.origin.token",
             token,
@@ -23,7 +23,7 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
         .met()?;
     let auth = Auth { verifier: keys::verifier(&config.auth).await?, public_reads: config.auth.public_reads };
     let (edge, rules) = (config.edge(), Rules::load(&config.rules)?);
-    let feed = Feed::Kafka { brokers: config.kafka.brokers, topic: config.kafka.topic };
+    let feed = Feed::Kafka { brokers: config.kafka.brokers.expose().to_owned(), topic: config.kafka.topic };
     let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?.with_loggers(loggers);
     println!("edge public http://{}", edge.public());
     println!("edge management http://{}", edge.management());

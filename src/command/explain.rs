@@ -8,11 +8,11 @@ mod show;
 
 use std::{io::IsTerminal, process::ExitCode};
 
-use onhand_wire::Sku;
+use onhand_wire::{Sku, setting::SecretUrl};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Done;
+use super::{Done, at};
 use crate::config::Config;
 use ask::{Asked, Edge, Origin};
 use finding::{Finding, Grade};
@@ -41,11 +41,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ID")]
     reservation: Option<Uuid>,
     /// Management addresses of the edges, with commas [default: edge.management of the configuration]
-    #[arg(long, value_name = "URL,…", value_delimiter = ',')]
-    edges: Vec<String>,
+    #[arg(long, value_name = "URL,…", value_delimiter = ',', value_parser = at::url)]
+    edges: Vec<SecretUrl>,
     /// The origin's API [default: the first of edge.origin.urls of the configuration]
-    #[arg(long, value_name = "URL")]
-    origin: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = at::url)]
+    origin: Option<SecretUrl>,
     /// A token of scope operator [default: edge.origin.token of the configuration, which does if it has that scope]
     #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_OPERATOR", hide_env_values = true)]
     token: Option<String>,
@@ -70,7 +70,7 @@ struct Report {
 
 pub(super) async fn run(args: Args, config: Config) -> Done {
     let Args { sku, reservation, edges, origin, token, lines, json } = args;
-    let edges = if edges.is_empty() { vec![config.edge.management.clone()] } else { edges };
+    let edges = if edges.is_empty() { vec![SecretUrl::new(config.edge.management.clone())] } else { edges };
     let token = token.unwrap_or_else(|| config.edge.origin.token.expose().to_owned());
     if token.is_empty() {
         let said = "--token: none is given, and edge.origin.token is not set; a token of scope operator is needed \

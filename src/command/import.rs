@@ -52,10 +52,11 @@ pub(super) async fn run(args: Args) -> Done {
     let answer = request.send().await;
     let answer = answer.map_err(|error| {
         bar.finish_and_clear();
+        let error = error.without_url();
         format!("{}: {error}; is the origin running? --key {key} goes on where it stopped", at.origin)
     })?;
     let status = answer.status();
-    let report: Value = answer.json().await?;
+    let report: Value = answer.json().await.map_err(reqwest::Error::without_url)?;
     bar.finish_and_clear();
     if !status.is_success() {
         let again = if report["retry"] == "same_key" {

@@ -12,7 +12,7 @@ use crate::{config::Config, keys};
 pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     Needs::default()
         .set("origin.database.url", config.origin.database.url.expose(), "name the database, or set DATABASE_URL")
-        .set("kafka.brokers", &config.kafka.brokers, "name the brokers of the change feed, or set KAFKA_ADDR")
+        .set("kafka.brokers", config.kafka.brokers.expose(), "name the brokers of the change feed, or set KAFKA_ADDR")
         .keys(&config.auth)
         .met()?;
     let shown = config.shown()?;
@@ -20,7 +20,7 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     let (origin, rules) = (config.origin(), Rules::load(&config.rules)?);
     let kafka = config.kafka;
     let feed = Feed::Kafka {
-        brokers: kafka.brokers,
+        brokers: kafka.brokers.expose().to_owned(),
         topic: kafka.topic,
         partitions: kafka.partitions,
         replication: kafka.replication,

@@ -10,7 +10,12 @@ use onhand_author::{Lang, Project};
 use onhand_rules::{Config, World};
 
 use self::release::StageArgs;
-use super::{Done, at::At};
+use onhand_wire::setting::SecretUrl;
+
+use super::{
+    Done,
+    at::{self, At},
+};
 
 #[derive(Subcommand)]
 pub(crate) enum Plugin {
@@ -130,8 +135,8 @@ pub(crate) enum Plugin {
         #[arg(long, value_name = "DIR", conflicts_with = "origin")]
         rules: Option<String>,
         /// An origin's API: what was pushed, by whom and when, and whether nodes have been told
-        #[arg(long, value_name = "URL")]
-        origin: Option<String>,
+        #[arg(long, value_name = "URL", value_parser = at::url)]
+        origin: Option<SecretUrl>,
         /// An operator token for it
         #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_ADMIN", hide_env_values = true)]
         token: Option<String>,

@@ -1,9 +1,6 @@
 //! `onhand token`: keys and tokens.
 
 use std::{
-    fs::OpenOptions,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
     time::SystemTime,
@@ -15,11 +12,11 @@ use ed25519_dalek::{
     pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
 use onhand_wire::{
-    auth::{Claims, Issuer, Scope, jwk},
+    auth::{Claims, Issuer, Scope, jwk, subject_fault},
     setting::Span,
 };
 
-use super::Done;
+use super::{Done, private};
 
 #[derive(Subcommand)]
 pub(crate) enum Token {
@@ -46,8 +43,8 @@ pub(crate) enum Token {
         /// The private key in PEM
         #[arg(long, value_name = "FILE", default_value = "onhand.key.pem")]
         key: PathBuf,
-        /// Who it is for: owns idempotency keys, and is the actor in the ledger
-        #[arg(long, value_name = "NAME")]
+        /// Who it is for: owns idempotency keys, and is the actor in the ledger; 1 to 255 bytes, no control characters
+        #[arg(long, value_name = "NAME", value_parser = parse_subject)]
         subject: String,
         /// storefront (reservations), fulfilment (also fulfil and return), operator (also stock, internal pages), admin (also
         /// items, locations, maintenance); and apart from these edge (what an edge carries) and alerting (a heartbeat)
@@ -71,6 +68,10 @@ pub(crate) enum Token {
     },
 }
 
+fn parse_subject(text: &str) -> Result<String, String> {
+    subject_fault(text).map_or_else(|| Ok(text.to_owned()), |fault| Err(format!("a subject {fault}")))
+}
+
 /// What the token says already is not said twice.
 const OURS: [&str; 6] = ["sub", "scope", "exp", "iat", "iss", "aud"];
 
@@ -90,14 +91,14 @@ impl Token {
     pub(super) fn run(self) -> Done {
         match self {
             Self::Keygen { out } => {
-                let (private, public) = (with_end(&out, ".key.pem"), with_end(&out, ".pub.pem"));
+                let (private_key, public_key) = (with_end(&out, ".key.pem"), with_end(&out, ".pub.pem"));
                 let pair = new_pair();
-                write_new(&private, &pair.private, 0o600)?;
-                write_new(&public, &pair.public, 0o644)?;
+                private::write_new(&private_key, &pair.private, 0o600)?;
+                private::write_new(&public_key, &pair.public, 0o644)?;
                 println!(
                     "{} signs tokens, or rules: keep it safe\n{} verifies them: auth.key_file, or rules.trusted_keys",
-                    private.display(),
-                    public.display()
+                    private_key.display(),
+                    public_key.display()
                 );
             }
             Self::Jwks { keys } => {
@@ -154,14 +155,4 @@ pub(super) fn given(token: &str) -> Result<&str, String> {
             .to_owned());
     }
     Ok(token)
-}
-
-/// A key in use is never overwritten.
-pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), String> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => format!("{}: it is there already, and was left as it is", path.display()),
-        _ => format!("{}: {error}", path.display()),
-    };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)
 }

@@ -111,7 +111,7 @@ impl Loading {
         put(&mut alone, path, value.clone());
         match alone.try_into::<Config>() {
             Ok(_) => put(&mut self.merged, path, value),
-            Err(error) => self.faults.push(format!("{path} ({source}): {}", error.message().trim())),
+            Err(error) => self.faults.push(format!("{path} ({source}): {}", without_text(error.message().trim()))),
         }
     }
 
@@ -130,6 +130,20 @@ impl Loading {
         faults.extend(config.faults());
         Faults::none_of(faults).map(|()| config)
     }
+}
+
+/// serde tells what it found in place of what it wanted, `string "…"`: that may be a secret under the wrong key.
+fn without_text(message: &str) -> String {
+    const TEXT: &str = "string \"";
+    let Some((before, found)) = message.split_once(TEXT) else { return message.to_owned() };
+    let mut escaped = false;
+    let end = found.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    let after = end.map_or("", |end| &found[end + 1..]);
+    format!("{before}text{}", without_text(after))
 }
 
 fn find<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
@@ -179,7 +193,17 @@ fn value(text: &str, like: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use onhand_wire::setting::SecretUrl;
+
     use super::*;
+
+    #[test]
+    fn what_was_found_in_place_of_a_value_is_not_shown() {
+        let message = r#"invalid type: string "a \"S3CRET\" \\", expected a sequence, not string "S3CRET""#;
+        assert_eq!(without_text(message), "invalid type: text, expected a sequence, not text");
+        assert_eq!(without_text(r#"string "S3CRET"#), "text");
+        assert_eq!(without_text("a duration with its unit"), "a duration with its unit");
+    }
 
     fn faults(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
         let mut loading = Loading { defaults: defaults(), merged: defaults(), faults: Vec::new() };
@@ -217,7 +241,7 @@ mod tests {
         let config = loading.end().unwrap();
         assert_eq!((config.edge.region.as_str(), config.edge().freshness.live_ms), ("b", 500));
         assert_eq!(config.edge.redis.url.expose(), "redis://cache:6379");
-        assert_eq!(config.edge.origin.urls, ["http://a", "http://b"]);
+        assert_eq!(config.edge.origin.urls, ["http://a", "http://b"].map(SecretUrl::new));
         let orders = config.edge.limits.orders;
         assert_eq!((orders.max_requests, orders.window.0.as_secs()), (7, 30));
     }

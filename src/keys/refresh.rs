@@ -1,9 +1,9 @@
 //! Looking at the keys again: every `auth.refresh`, and at once when a token names one that is not
-//! in the set.
+//! in a set.
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::auth::Verifier;
+use onhand_wire::auth::{Place, Verifier};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
@@ -14,11 +14,13 @@ use super::{Source, report};
 /// Callers can make up names of keys: they cause a look no more often than this.
 const ASKED: Duration = Duration::from_secs(10);
 
-pub(super) fn start(verifier: Arc<Verifier>, source: Source, text: Vec<u8>, every: Duration) {
-    let asked = Arc::new(Notify::new());
-    let ask = asked.clone();
-    verifier.on_unknown_key(move || ask.notify_one());
-    tokio::spawn(Refresh { verifier, source, text }.run(asked, every));
+/// `sources`: each with the text that its present keys were read from.
+pub(super) fn start(verifier: &Arc<Verifier>, sources: Vec<(Source, Vec<u8>)>, every: Duration) {
+    let asked: Vec<Arc<Notify>> = sources.iter().map(|_| Arc::default()).collect();
+    for ((source, text), asked) in sources.into_iter().zip(asked.clone()) {
+        tokio::spawn(Refresh { verifier: verifier.clone(), source, text }.run(asked, every));
+    }
+    verifier.on_unknown_key(move || asked.iter().for_each(|asked| asked.notify_one()));
 }
 
 struct Refresh {
@@ -50,18 +52,27 @@ impl Refresh {
             // Also when the text is the same: the last look may have failed.
             Ok(got) => {
                 if got.text != self.text {
-                    report(&got);
-                    self.text.clone_from(&got.text);
+                    self.text = report(&got);
                 }
                 let keys = got.keys.len();
-                if self.verifier.replace(got.keys) {
+                if self.verifier.replace(self.source.place(), got.keys) {
                     tracing::info!(keys, "tokens are judged with other keys now");
                 }
             }
             Err(error) => {
-                self.verifier.refresh_failed();
-                tracing::warn!(error, "the keys could not be looked at again; the last good ones stay");
+                self.verifier.refresh_failed(self.source.place());
+                self.tell(&error);
             }
+        }
+    }
+
+    fn tell(&self, error: &str) {
+        let standing = self.verifier.standing();
+        if self.source.place() == Place::Url && standing.too_old {
+            let age_s = standing.age.as_secs();
+            tracing::error!(error, age_s, "the issuer's keys are too old to count: its tokens are refused");
+        } else {
+            tracing::warn!(error, "the keys could not be looked at again; the last good ones stay");
         }
     }
 }

@@ -8,6 +8,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use onhand_wire::setting::SecretUrl;
 
 /// How long a fetch may take in all.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -17,25 +18,25 @@ const LARGEST: usize = 256 << 10;
 type Body = Empty<bytes::Bytes>;
 
 pub(super) struct Fetcher {
-    url: String,
+    url: SecretUrl,
     client: Client<HttpsConnector<HttpConnector>, Body>,
 }
 
 impl Fetcher {
-    pub(super) fn new(url: &str) -> Result<Self, String> {
+    pub(super) fn new(url: SecretUrl) -> Result<Self, String> {
         let with_certificates = HttpsConnectorBuilder::new().with_native_roots();
         let builder =
             with_certificates.map_err(|error| format!("auth.jwks_url: the system's certificates: {error}"))?;
-        if url.starts_with("http://") {
-            tracing::warn!(url, "auth.jwks_url is plain HTTP: whoever is between can put in keys of their own");
+        if url.expose().starts_with("http://") {
+            tracing::warn!(%url, "auth.jwks_url is plain HTTP: whoever is between can put in keys of their own");
         }
         let connector = builder.https_or_http().enable_http1().build();
         // No connection is kept: minutes lie between two fetches.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self { url: url.to_owned(), client })
+        Ok(Self { url, client })
     }
 
-    pub(super) fn url(&self) -> &String {
+    pub(super) fn url(&self) -> &SecretUrl {
         &self.url
     }
 
@@ -47,7 +48,7 @@ impl Fetcher {
     }
 
     async fn fetch_slowly(&self) -> Result<Vec<u8>, String> {
-        let uri = self.url.parse().map_err(|error| format!("no URL: {error}"))?;
+        let uri = self.url.expose().parse().map_err(|error| format!("no URL: {error}"))?;
         let answer = self.client.get(uri).await.map_err(|error| causes(&error))?;
         if answer.status() != 200 {
             return Err(format!("answered {}", answer.status()));

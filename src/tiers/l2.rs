@@ -6,7 +6,7 @@ use std::{
 };
 
 use onhand_checker::Key;
-use onhand_wire::{Fact, Sku, l2, partition};
+use onhand_wire::{Fact, Sku, l2, partition, setting::SecretUrl};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 
 use super::Check;
@@ -19,7 +19,7 @@ pub(crate) async fn compare(facts: &HashMap<Key, Fact>, url: Option<&str>) -> Re
     let Some(url) = url else {
         return Ok(Check { left_out: Some("no --redis given"), ..new() });
     };
-    let failed = |source| Error::Redis { url: url.to_owned(), source };
+    let failed = |source| Error::Redis { url: SecretUrl::new(url), source };
     let client = redis::Client::open(url).map_err(failed)?;
     let mut connection = client.get_multiplexed_async_connection().await.map_err(failed)?;
     let began = Instant::now();

@@ -1,6 +1,7 @@
 //! Who may, over HTTP: which tokens count, and keys that change while the process runs.
 
 use std::{
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -81,6 +82,9 @@ async fn metric(management: &str, name: &str) -> Option<f64> {
     page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
+/// One must be set where keys come from a URL.
+const AUDIENCE: (&str, &str) = ("ONHAND_AUTH__AUDIENCE", "stock");
+
 /// Answers 404 with a good token: the token is judged first.
 const NOBODY: &str = "/v1/reservations/00000000-0000-0000-0000-000000000000";
 
@@ -149,6 +153,23 @@ async fn only_a_token_from_here_for_here_with_scope_enough_writes() {
     assert_eq!(set.bearer_auth(&admin).send().await.unwrap().status(), 200);
     let actor = world.sql("SELECT actor FROM ledger ORDER BY id DESC LIMIT 1").await[0].get::<_, String>(0);
     assert_eq!(actor, "me", "the token's subject");
+}
+
+#[tokio::test]
+async fn no_token_is_issued_for_a_subject_that_would_be_refused() {
+    let keys = Keys::new(&["ours"]).await;
+    let file = keys.path("ours.key.pem");
+    for (half, right) in [("key", 0o600), ("pub", 0o644)] {
+        let file = keys.path(&format!("ours.{half}.pem"));
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, right, "{half}");
+    }
+    for (subject, fault) in
+        [("", "1 to 255 bytes"), (&"x".repeat(256), "1 to 255 bytes"), ("a\nb", "control characters")]
+    {
+        let args = ["token", "issue", "--key", file.to_str().unwrap(), "--scope", "admin", "--subject", subject];
+        let (good, said) = run(&args, &[]).await;
+        assert!(!good && said.contains("--subject") && said.contains(fault), "{subject:?}: {said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -241,7 +262,7 @@ async fn an_issuers_url_is_asked_again_when_a_token_names_an_unknown_key() {
     let world = World::start().ready().await;
     let keys = Keys::new(&["old", "new", "never"]).await;
     let issuer = Issuer::start(None).await;
-    let env = [("ONHAND_AUTH__JWKS_URL", issuer.url.as_str()), ("ONHAND_AUTH__REFRESH", "1h")];
+    let env = [("ONHAND_AUTH__JWKS_URL", issuer.url.as_str()), ("ONHAND_AUTH__REFRESH", "1h"), AUDIENCE];
     let (good, report) = run(&["check"], &env).await;
     assert!(!good && report.contains("auth.jwks_url") && report.contains("answered 500"), "{report}");
     let asked = issuer.fetched();
@@ -253,7 +274,9 @@ async fn an_issuers_url_is_asked_again_when_a_token_names_an_unknown_key() {
     let (origin, ()) = tokio::join!(Running::origin(&world, &env), publishing);
     let page = format!("{}{NOBODY}", origin.url("origin api"));
     let management = origin.url("origin management");
-    let token = async |name: &str| keys.token(name, "storefront", &["--kid", &keys.kid(name).await]).await;
+    let token = async |name: &str| {
+        keys.token(name, "storefront", &["--kid", &keys.kid(name).await, "--audience", AUDIENCE.1]).await
+    };
     let (old, new, never) = (token("old").await, token("new").await, token("never").await);
     assert_eq!((status(&page, &old).await, status(&page, &new).await), (404, 401));
     issuer.publish(Some(keys.jwks(&["new"]).await));
@@ -273,11 +296,64 @@ async fn an_issuers_url_is_asked_again_when_a_token_names_an_unknown_key() {
     assert_eq!((status(&page, &new).await, status(&page, &old).await), (404, 401));
 }
 
+async fn refusal(url: &str, token: &str) -> (u16, String) {
+    let answer = reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap();
+    let status = answer.status().as_u16();
+    (status, answer.json::<Value>().await.unwrap()["detail"].as_str().unwrap().to_owned())
+}
+
+/// The issuer goes away after the start: its keys count for `auth.max_stale`, a file's key is the way in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_of_a_url_that_cannot_be_asked_stop_counting_and_a_file_is_the_way_in() {
+    let world = World::start().ready().await;
+    let keys = Keys::new(&["issuer", "local"]).await;
+    let issuer = Issuer::start(Some(keys.jwks(&["issuer"]).await)).await;
+    let file = keys.public("local");
+    let env = [
+        ("ONHAND_AUTH__JWKS_URL", issuer.url.as_str()),
+        ("ONHAND_AUTH__KEY_FILE", file.as_str()),
+        ("ONHAND_AUTH__REFRESH", "1s"),
+        ("ONHAND_AUTH__MAX_STALE", "3s"),
+        ("ONHAND_AUTH__START_TIMEOUT", "1s"),
+        AUDIENCE,
+    ];
+    let (good, report) = run(&["check"], &env).await;
+    assert!(good && report.contains("1 Ed25519 public key, and at the URL 1 Ed25519 public key"), "{report}");
+    let token = async |key: &str| keys.token(key, "operator", &["--audience", AUDIENCE.1]).await;
+    let (theirs, ours) = (token("issuer").await, token("local").await);
+    let origin = Running::origin(&world, &env).await;
+    let edge = Running::edge(&world, &origin.url("origin api"), &ours, &env).await;
+    let pages = [origin.url("origin api"), edge.url("edge public")].map(|base| format!("{base}{NOBODY}"));
+    for page in &pages {
+        assert_eq!((status(page, &theirs).await, status(page, &ours).await), (404, 404));
+    }
+    issuer.publish(None);
+    for page in &pages {
+        eventually!(LOOK, status(page, &theirs).await == 401);
+        assert!(refusal(page, &theirs).await.1.contains("auth.max_stale"));
+        assert_eq!(status(page, &ours).await, 404);
+    }
+    for (page, which) in [(origin.url("origin management"), "origin"), (edge.url("edge management"), "edge")] {
+        assert_eq!(metric(&page, &format!("{which}_auth_keys_too_old")).await, Some(1.0));
+        assert!(metric(&page, &format!("{which}_auth_keys_age_seconds")).await >= Some(3.0));
+    }
+    // A node that starts meanwhile has the file's key only, until the issuer is there.
+    let late = Running::origin(&world, &env).await;
+    let page = format!("{}{NOBODY}", late.url("origin api"));
+    assert_eq!((status(&page, &theirs).await, status(&page, &ours).await), (401, 404));
+    issuer.publish(Some(keys.jwks(&["issuer"]).await));
+    for page in pages.iter().chain([&page]) {
+        eventually!(LOOK, status(page, &theirs).await == 404);
+    }
+    assert_eq!(metric(&origin.url("origin management"), "origin_auth_keys_too_old").await, Some(0.0));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_without_keys_is_given_up_and_says_why() {
     let there = [("DATABASE_URL", "sqlite::memory:"), ("KAFKA_ADDR", "127.0.0.1:1")];
     let with = |more: &[(&'static str, &'static str)]| [&there, more].concat();
-    let url = [("ONHAND_AUTH__JWKS_URL", "http://127.0.0.1:1/jwks.json"), ("ONHAND_AUTH__START_TIMEOUT", "1s")];
+    let url =
+        [("ONHAND_AUTH__JWKS_URL", "http://127.0.0.1:1/jwks.json"), ("ONHAND_AUTH__START_TIMEOUT", "1s"), AUDIENCE];
     let (good, report) = run(&["origin"], &with(&url)).await;
     assert!(
         !good && report.contains("auth.jwks_url: http://127.0.0.1:1") && report.contains("given up after 1 s"),
@@ -307,6 +383,13 @@ async fn a_start_without_keys_is_given_up_and_says_why() {
                 .all(|part| report.contains(part)),
         "{report}"
     );
+    let (good, report) = run(&["check"], &url[..1]).await;
+    assert!(!good && report.contains("auth.audience: must be set where auth.jwks_url is"), "{report}");
+    let mapped = [("ONHAND_AUTH__SCOPES__ADMIN", "a,b"), ("ONHAND_AUTH__SCOPES__CLAIM", "realm_access.roles")];
+    let (_, dump) = run(&["check", "--dump-config"], &mapped).await;
+    assert!(dump.contains("claim = \"realm_access.roles\"") && dump.contains("admin = [\n    \"a\""), "{dump}");
+    let (good, report) = run(&["check"], &[("ONHAND_AUTH__SCOPES__ADMINS", "a")]).await;
+    assert!(!good && report.contains("auth.scopes.admin"), "{report}");
     let (good, report) = run(&["check"], &[]).await;
     assert!(!good && report.contains("none of auth.key_file"), "{report}");
 }

@@ -31,6 +31,7 @@ mod runbook;
 mod scenarios;
 mod returns;
 mod second_tier;
+mod secrets;
 mod settings;
 mod stampede;
 mod trouble;

@@ -8,7 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use onhand_wire::{Code, Problem, Sku, Stock, Timestamp, auth::{Scope, Sees}, session, session::Session};
+use onhand_wire::{
+    Code, Problem, Sku, Stock, Timestamp,
+    auth::{Scope, Sees},
+    session,
+    session::Session,
+};
 use percent_encoding::percent_decode_str;
 
 use super::{Asked, Failure, Reply, ask::Query};

@@ -12,7 +12,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use onhand_wire::timeout;
+use onhand_wire::{setting::SecretUrl, timeout};
 
 use super::{Answer, Call, OriginError};
 
@@ -27,8 +27,8 @@ const HEALTH: Duration = Duration::from_millis(500);
 
 /// An origin's address that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("edge.origin.urls: {0:?} is no http://HOST:PORT")]
-pub struct BadUrl(String);
+#[error("edge.origin.urls: {0:?} is no http://HOST:PORT, without user, path and query")]
+pub struct BadUrl(SecretUrl);
 
 /// What became of one attempt.
 enum Attempt {
@@ -76,13 +76,13 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    pub(super) fn new(urls: &[String]) -> Result<Self, BadUrl> {
+    pub(super) fn new(urls: &[SecretUrl]) -> Result<Self, BadUrl> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
         let urls = urls.iter().map(|url| checked(url)).collect::<Result<Vec<_>, _>>()?;
         if urls.is_empty() {
-            return Err(BadUrl(String::new()));
+            return Err(BadUrl(SecretUrl::default()));
         }
         let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(connector);
         Ok(Self { client, urls, preferred: AtomicUsize::new(0) })
@@ -196,9 +196,11 @@ impl Addresses {
     }
 }
 
-fn checked(url: &str) -> Result<String, BadUrl> {
-    let bare = url.trim_end_matches('/');
-    let uri: Uri = bare.parse().map_err(|_| BadUrl(url.to_owned()))?;
+fn checked(url: &SecretUrl) -> Result<String, BadUrl> {
+    let bad = || BadUrl(url.clone());
+    let bare = url.expose().trim_end_matches('/');
+    let uri: Uri = bare.parse().map_err(|_| bad())?;
     let usable = uri.scheme_str() == Some("http") && uri.host().is_some() && uri.path() == "/" && uri.query().is_none();
-    if usable { Ok(bare.to_owned()) } else { Err(BadUrl(url.to_owned())) }
+    let named = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if usable && named { Ok(bare.to_owned()) } else { Err(bad()) }
 }

@@ -1,6 +1,10 @@
 use std::time::Duration;
 
-use onhand_wire::{auth::Scope, event::Change, setting::Span};
+use onhand_wire::{
+    auth::Scope,
+    event::Change,
+    setting::{SecretUrl, Span},
+};
 
 use crate::world::{World, fact};
 
@@ -80,7 +84,7 @@ async fn live_hits_need_no_origin_and_writes_say_that_it_is_gone() {
 async fn the_next_origin_is_tried_with_the_same_key() {
     let world = World::start_with(|config| {
         let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        config.origin.urls.insert(0, format!("http://{gone}"));
+        config.origin.urls.insert(0, SecretUrl::new(format!("http://{gone}")));
     })
     .await;
     let token = world.token(Scope::Storefront);

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use onhand_wire::{auth::Scope, setting::Span};
+use onhand_wire::{
+    auth::Scope,
+    setting::{SecretUrl, Span},
+};
 
 use crate::{
     origin::FakeOrigin,
@@ -33,7 +36,7 @@ async fn second() -> (String, FakeOrigin) {
 async fn a_load_that_is_slow_is_asked_of_the_second_origin_too() {
     let (url, second) = second().await;
     let world = World::start_with(|config| {
-        config.origin.urls.push(url);
+        config.origin.urls.push(SecretUrl::new(url));
         config.origin.timeout = Span(FOR_EVER);
     });
     let world = world.await;
@@ -55,7 +58,7 @@ async fn a_load_that_is_slow_is_asked_of_the_second_origin_too() {
 async fn an_origin_that_hangs_delays_one_call_and_not_the_next() {
     let (url, second) = second().await;
     let world = World::start_with(|config| {
-        config.origin.urls.push(url);
+        config.origin.urls.push(SecretUrl::new(url));
         config.origin.timeout = Span::ms(400);
     });
     let world = world.await;

@@ -22,7 +22,7 @@ use onhand_wire::{
     auth::{Claims, Issuer, Scope, Verifier},
     event::{Change, Watermark},
     memory_log::MemoryLog,
-    setting::Span,
+    setting::{SecretUrl, Span},
 };
 use serde_json::Value;
 
@@ -114,7 +114,7 @@ impl World {
         let public_key = key.verifying_key().to_public_key_pem(Default::default()).unwrap();
         let mut config =
             Config { listen: "127.0.0.1:0".to_owned(), management: "127.0.0.1:0".to_owned(), ..Config::default() };
-        config.origin.urls = vec![format!("http://{}", origin.address)];
+        config.origin.urls = vec![SecretUrl::new(format!("http://{}", origin.address))];
         config.origin.timeout = Span::ms(1000);
         config.freshness.live_ms = 60_000; // tests that look at modes set it
         config.audit.per_s = 0; // its questions would be counted among the loads

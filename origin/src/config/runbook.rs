@@ -1,6 +1,6 @@
 //! Settings of the runbook's pages and of the restock notifications.
 
-use onhand_wire::setting::{Secret, Span};
+use onhand_wire::setting::{Secret, SecretUrl, Span};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::state::Limits;
@@ -39,8 +39,7 @@ impl Reservations {
 #[serde(default, deny_unknown_fields)]
 pub struct Warehouse {
     /// Where counts are fetched from (GET) when a reconciliation brings none; empty: nowhere.
-    #[serde(deserialize_with = "url_or_nothing")]
-    pub url: String,
+    pub url: SecretUrl,
     /// Sent as a bearer token; empty: none is sent.
     pub token: Secret,
     /// For the whole answer.
@@ -65,8 +64,7 @@ pub struct Restock {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
-    #[serde(deserialize_with = "url")]
-    pub url: String,
+    pub url: SecretUrl,
     /// Signs what is sent; 16 bytes at least.
     #[serde(deserialize_with = "signing")]
     pub secret: Secret,
@@ -80,7 +78,7 @@ impl Default for Reservations {
 
 impl Default for Warehouse {
     fn default() -> Self {
-        Self { url: String::new(), token: Secret::default(), timeout: Span::s(30) }
+        Self { url: SecretUrl::default(), token: Secret::default(), timeout: Span::s(30) }
     }
 }
 
@@ -96,18 +94,17 @@ impl Default for Restock {
     }
 }
 
-fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let parsed = reqwest::Url::parse(&text).ok();
-    if parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
-        return Ok(text);
+impl Warehouse {
+    pub(super) fn faults(&self) -> Option<String> {
+        let given = Some(&self.url).filter(|url| !url.is_empty())?;
+        given.http_fault("origin.warehouse.url")
     }
-    Err(D::Error::custom("an address such as https://wms.example/counts"))
 }
 
-fn url_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.is_empty() { Ok(text) } else { url(serde::de::value::StringDeserializer::new(text)) }
+impl Restock {
+    pub(super) fn faults(&self) -> Option<String> {
+        self.webhooks.iter().find_map(|webhook| webhook.url.http_fault("origin.restock.webhooks: url"))
+    }
 }
 
 const SECRET_BYTES: usize = 16;

@@ -7,7 +7,7 @@
 use std::{collections::HashMap, fmt::Write, time::Duration};
 
 use hmac::{Hmac, Mac};
-use onhand_wire::setting::Secret;
+use onhand_wire::setting::{Secret, SecretUrl};
 use sha2::Sha256;
 
 use crate::config::Webhook;
@@ -21,7 +21,8 @@ impl Caller {
     pub(super) fn new(webhooks: &[Webhook], timeout: Duration) -> Result<Self, reqwest::Error> {
         // A redirect would take the signed body to where nobody configured it to go.
         let client = reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none()).build()?;
-        let secrets = webhooks.iter().map(|webhook| (webhook.url.clone(), webhook.secret.clone())).collect();
+        let secrets =
+            webhooks.iter().map(|webhook| (webhook.url.expose().to_owned(), webhook.secret.clone())).collect();
         Ok(Self { client, secrets })
     }
 
@@ -50,12 +51,9 @@ fn sign(secret: &Secret, seconds: i64, body: &str) -> String {
     text
 }
 
-/// A target for the log: user, password and query may be secret.
+/// A target for the log: the topic, or a webhook's address, whose path may be its secret.
 pub(super) fn shown(target: &str) -> String {
-    match reqwest::Url::parse(target) {
-        Ok(url) => format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path()),
-        Err(_) => target.to_owned(),
-    }
+    if target == super::TOPIC { target.to_owned() } else { SecretUrl::new(target).to_string() }
 }
 
 #[cfg(test)]
@@ -71,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_log_shows_no_secret() {
-        assert_eq!(shown("https://me:pass@shop.example/hook?key=1"), "https://shop.example/hook");
-        assert_eq!(shown("topic"), "topic");
+        assert_eq!(shown("https://me:pass@shop.example/T0/S3CRET?key=1"), "https://shop.example");
+        assert_eq!(shown(super::super::TOPIC), super::super::TOPIC);
     }
 }

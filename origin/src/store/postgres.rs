@@ -86,14 +86,17 @@ impl Oldest {
     }
 }
 
+const NOT_READ: &str = "origin.database.url: is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE (with %2F for a \
+    slash in a password, and so on), or sqlite:PATH; its value is not shown";
+
 /// By which our sessions are told from others'.
 const APPLICATION: &str = "onhand-origin";
 
 impl Postgres {
     /// `url`: `postgres://user:password@host:port/database`. Connects when first used.
     pub fn new(url: &str, pool_size: usize, timeouts: Timeouts) -> Result<Self> {
-        let mut config: Config =
-            url.parse().map_err(|error: tokio_postgres::Error| StoreError::Refused(error.to_string()))?;
+        // The library's own error may quote what it could not read.
+        let mut config: Config = url.parse().map_err(|_| StoreError::Refused(NOT_READ.to_owned()))?;
         config
             .application_name(APPLICATION)
             .connect_timeout(timeouts.connect)

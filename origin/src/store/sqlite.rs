@@ -11,6 +11,8 @@ mod trail;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    fs::{OpenOptions, Permissions},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
@@ -41,7 +43,13 @@ pub struct Sqlite(Mutex<Connection>);
 impl Sqlite {
     /// `None`: in memory, gone with the process.
     pub fn open(path: Option<&Path>) -> Result<Self> {
-        let connection = path.map_or_else(Connection::open_in_memory, Connection::open)?;
+        let connection = match path {
+            None => Connection::open_in_memory()?,
+            Some(path) => {
+                close_to_others(path).map_err(|error| StoreError::Refused(format!("{}: {error}", path.display())))?;
+                Connection::open(path)?
+            }
+        };
         // WAL with full sync: an acknowledged write survives power loss, as with PostgreSQL.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         connection.set_prepared_statement_cache_capacity(64);
@@ -63,6 +71,22 @@ impl Sqlite {
             _ => work(),
         }
     }
+}
+
+/// Nobody but their owner may read the rows: the file is made here, and SQLite gives the files beside it the same mode.
+/// Those of an earlier run may have wider rights.
+fn close_to_others(path: &Path) -> std::io::Result<()> {
+    let mut create = OpenOptions::new();
+    create.write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        match std::fs::set_permissions(name, Permissions::from_mode(0o600)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 impl From<rusqlite::Error> for StoreError {

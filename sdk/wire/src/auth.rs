@@ -3,20 +3,27 @@
 mod scope;
 mod owner;
 mod issuer;
+mod token;
 mod keys;
+mod held;
+mod scope_map;
+mod expected;
 mod verifier;
 pub mod carried;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::{Code, Problem};
+use crate::{Code, Problem, limits::SUBJECT_BYTES};
 
 pub use self::{
+    expected::Expected,
+    held::{Keys, Place, Standing},
     issuer::Issuer,
     keys::{BadKey, KeySet, jwk},
     owner::Sees,
     scope::{Scope, Scopes},
-    verifier::{Expected, LEEWAY, Standing, Verifier},
+    scope_map::ScopeMap,
+    verifier::{LEEWAY, Verifier},
 };
 
 /// Who may make a call. Each route carries its own.
@@ -39,14 +46,13 @@ pub struct Routed {
 }
 
 /// What a token says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Claims {
     /// Owns idempotency keys; the ledger's actor.
     pub sub: String,
     pub scope: Scopes,
     /// Seconds since 1970.
     pub exp: u64,
-    #[serde(default)]
     pub iat: u64,
     /// The value of the claim that `auth.owner_claim` names, if the token has it. What the token
     /// makes carries this value.
@@ -70,5 +76,17 @@ impl Claims {
     /// Without an owner: where no claim names one.
     pub fn new(sub: impl Into<String>, scope: impl Into<Scopes>, exp: u64) -> Self {
         Self { sub: sub.into(), scope: scope.into(), exp, iat: 0, owner: None, sees: Sees::All }
+    }
+}
+
+/// What is wrong with a token's subject. It becomes part of keys and of the ledger, so that one which no
+/// database can index or show is refused where tokens are judged.
+pub fn subject_fault(subject: &str) -> Option<&'static str> {
+    if subject.is_empty() || subject.len() > SUBJECT_BYTES {
+        Some("must have 1 to 255 bytes")
+    } else if subject.contains(char::is_control) {
+        Some("must have no control characters")
+    } else {
+        None
     }
 }

@@ -26,6 +26,8 @@ pub const TTL_S: u32 = 2_678_400;
 pub const TTL_DEFAULT_S: u32 = 600;
 /// Longest `Idempotency-Key`, in visible ASCII characters.
 pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
+/// Longest subject of a token, in bytes of UTF-8: it is part of keys that a database indexes.
+pub const SUBJECT_BYTES: usize = 255;
 /// Longest free text (a reason, a name, an order reference), in bytes of UTF-8.
 pub const TEXT_BYTES: usize = 512;
 /// Largest price, in minor units.

@@ -1,12 +1,13 @@
 //! Types of configuration values: each carries its unit and says what would be right.
 
 mod http;
+mod url;
 
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub use self::http::HttpConfig;
+pub use self::{http::HttpConfig, url::SecretUrl};
 
 /// A duration with its unit: `"250ms"`, `"30s"`, `"1m"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,14 +134,17 @@ impl Serialize for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = String::deserialize(deserializer).map_err(|_| de::Error::custom("a secret is text in quotes"))?;
-        if value.trim() != value || value.contains(char::is_control) {
-            return Err(de::Error::custom(
-                "the secret has stray white space around it or a line break in it (a trailing newline?); its value is \
-                 not shown",
-            ));
-        }
-        Ok(Self(value))
+        clean(value, "the secret").map(Self).map_err(de::Error::custom)
     }
+}
+
+fn clean(value: String, what: &str) -> Result<String, String> {
+    if value.trim() != value || value.contains(char::is_control) {
+        return Err(format!(
+            "{what} has stray white space around it or a line break in it (a trailing newline?); its value is not shown"
+        ));
+    }
+    Ok(value)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use onhand_wire::{
     Sku,
     bulk::{LoadFacts, LoadedFacts, MESSAGEPACK},
     explain::Explained,
+    setting::SecretUrl,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -22,7 +23,7 @@ pub(super) struct Asked {
 /// One edge's word.
 #[derive(Serialize)]
 pub(super) struct Edge {
-    pub(super) url: String,
+    pub(super) url: SecretUrl,
     pub(super) explained: Option<Explained>,
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,7 +33,7 @@ pub(super) struct Edge {
 /// The origin's word.
 #[derive(Serialize)]
 pub(super) struct Origin {
-    pub(super) url: String,
+    pub(super) url: SecretUrl,
     pub(super) facts: LoadedFacts,
     /// Its newest lines; empty for a SKU that was never there.
     pub(super) ledger: Vec<Value>,
@@ -42,8 +43,8 @@ pub(super) struct Origin {
 /// That the origin does not answer, or not with what was asked.
 pub(super) async fn all(
     sku: &Sku,
-    edges: &[String],
-    origin: &str,
+    edges: &[SecretUrl],
+    origin: &SecretUrl,
     token: &str,
     lines: u16,
 ) -> Result<Asked, Box<dyn std::error::Error>> {
@@ -61,14 +62,14 @@ pub(super) fn http() -> reqwest::Result<reqwest::Client> {
 }
 
 /// As an operator types it, and as `edge.management` has it.
-pub(super) fn with_scheme(url: &str) -> String {
-    let url = url.trim().trim_end_matches('/');
-    if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
+pub(super) fn with_scheme(url: &SecretUrl) -> SecretUrl {
+    let url = url.expose().trim().trim_end_matches('/');
+    SecretUrl::new(if url.contains("://") { url.to_owned() } else { format!("http://{url}") })
 }
 
-async fn edge(http: &reqwest::Client, url: String, name: &str) -> Edge {
+async fn edge(http: &reqwest::Client, url: SecretUrl, name: &str) -> Edge {
     let asked = async {
-        let answer = http.get(format!("{url}/actuator/explain/{name}")).send().await.map_err(told)?;
+        let answer = http.get(format!("{}/actuator/explain/{name}", url.expose())).send().await.map_err(told)?;
         match answer.status().as_u16() {
             200 => answer.json::<Explained>().await.map_err(told),
             404 => Err("has no /actuator/explain: is it the management listener of an edge?".to_owned()),
@@ -81,17 +82,23 @@ async fn edge(http: &reqwest::Client, url: String, name: &str) -> Edge {
     }
 }
 
-async fn facts(http: &reqwest::Client, url: &str, token: &str, sku: &Sku) -> Result<LoadedFacts, String> {
+async fn facts(http: &reqwest::Client, url: &SecretUrl, token: &str, sku: &Sku) -> Result<LoadedFacts, String> {
     let load = LoadFacts { skus: vec![sku.clone()], ..LoadFacts::default() };
     let body = rmp_serde::to_vec_named(&load).map_err(|error| error.to_string())?;
-    let request = http.post(format!("{url}/internal/api/facts")).bearer_auth(token).body(body);
+    let request = http.post(format!("{}/internal/api/facts", url.expose())).bearer_auth(token).body(body);
     let answer = request.header("content-type", MESSAGEPACK).send().await.map_err(told)?;
     let answer = accepted(answer)?.bytes().await.map_err(told)?;
     rmp_serde::from_slice(&answer).map_err(|error| error.to_string())
 }
 
-async fn ledger(http: &reqwest::Client, url: &str, token: &str, name: &str, lines: u16) -> Result<Vec<Value>, String> {
-    let path = format!("{url}/inventory/products/{name}/ledger?limit={lines}");
+async fn ledger(
+    http: &reqwest::Client,
+    url: &SecretUrl,
+    token: &str,
+    name: &str,
+    lines: u16,
+) -> Result<Vec<Value>, String> {
+    let path = format!("{}/inventory/products/{name}/ledger?limit={lines}", url.expose());
     let answer = http.get(path).bearer_auth(token).send().await.map_err(told)?;
     if answer.status().as_u16() == 404 {
         return Ok(Vec::new());
@@ -113,6 +120,7 @@ pub(super) fn accepted(answer: reqwest::Response) -> Result<reqwest::Response, S
 
 /// With its cause: "error sending request" alone helps nobody.
 pub(super) fn told(error: reqwest::Error) -> String {
+    let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;
     while let Some(next) = cause.source() {
         cause = next;

@@ -55,7 +55,7 @@ pub(super) fn all(edges: &[Edge], truth: &LoadedFacts) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for edge in edges {
         let Some(explained) = &edge.explained else { continue };
-        let judged = Judging::new(&edge.url, explained, truth).findings();
+        let judged = Judging::new(&edge.url.to_string(), explained, truth).findings();
         // A region has one L2: each of its edges would tell the same.
         let known = |new: &Finding| {
             findings.iter().any(|old| {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use onhand_wire::setting::SecretUrl;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -10,15 +11,15 @@ use super::{ask, show};
 /// Longer ones are cut: `--json` has all of it.
 const SHOWN: usize = 100;
 
-pub(super) async fn trace(id: Uuid, origin: &str, token: &str) -> Result<Value, Box<dyn std::error::Error>> {
+pub(super) async fn trace(id: Uuid, origin: &SecretUrl, token: &str) -> Result<Value, Box<dyn std::error::Error>> {
     let (http, url) = (ask::http()?, ask::with_scheme(origin));
-    let path = format!("{url}/internal/api/reservations/{id}/trace");
+    let path = format!("{}/internal/api/reservations/{id}/trace", url.expose());
     let answer = http.get(path).bearer_auth(token).send().await.map_err(ask::told);
     let answer = answer.map_err(|why| format!("origin {url}: {why}"))?;
     if answer.status().as_u16() == 404 {
         return Err(format!("origin {url}: there is no reservation {id}").into());
     }
-    Ok(ask::accepted(answer).map_err(|why| format!("origin {url}: {why}"))?.json().await?)
+    Ok(ask::accepted(answer).map_err(|why| format!("origin {url}: {why}"))?.json().await.map_err(ask::told)?)
 }
 
 /// The report for people.

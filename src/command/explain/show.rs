@@ -75,14 +75,14 @@ fn facts(report: &Report, terminal: bool) -> Table {
         ];
         for (tier, stock) in tiers {
             match stock {
-                Some(stock) => add(&mut rows, report, &edge.url, tier, stock),
+                Some(stock) => add(&mut rows, report, &edge.url.to_string(), tier, stock),
                 None => {
                     let nothing = match (tier, l2.state) {
                         ("l2", L2State::Off) => "not configured",
                         ("l2", L2State::Unreachable) => "unreachable",
                         _ => "nothing",
                     };
-                    rows.add_row([edge.url.as_str(), tier, nothing]);
+                    rows.add_row([&edge.url.to_string(), tier, nothing]);
                 }
             }
         }

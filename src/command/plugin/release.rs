@@ -76,13 +76,12 @@ impl At {
     }
 
     async fn answer<T: serde::de::DeserializeOwned>(&self, call: RequestBuilder) -> Result<T, String> {
-        let answer = call
-            .timeout(PATIENCE)
-            .send()
-            .await
-            .map_err(|error| format!("{}: {error}; is the origin running? --origin names another", self.origin))?;
+        let answer = call.timeout(PATIENCE).send().await.map_err(|error| {
+            let error = error.without_url();
+            format!("{}: {error}; is the origin running? --origin names another", self.origin)
+        })?;
         let status = answer.status();
-        let body: Value = answer.json().await.map_err(|error| format!("{}: {error}", self.origin))?;
+        let body: Value = answer.json().await.map_err(|error| format!("{}: {}", self.origin, error.without_url()))?;
         if !status.is_success() {
             let (detail, id) = (body["detail"].as_str().unwrap_or("no detail"), &body["correlation_id"]);
             return Err(format!("{status}: {detail} (correlation id {})", id.as_str().unwrap_or("unknown")));

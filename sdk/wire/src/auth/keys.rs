@@ -20,6 +20,7 @@ impl BadKey {
     }
 }
 
+#[derive(Clone)]
 struct Key {
     /// What tokens call it; a key without a name is tried whatever a token names.
     kid: Option<String>,
@@ -34,6 +35,7 @@ impl Key {
 }
 
 /// One to 64 public keys; a token signed by any of them is accepted.
+#[derive(Clone)]
 pub struct KeySet(Vec<Key>);
 
 /// The same keys under the same names, in the same order.

@@ -75,8 +75,12 @@ impl Scopes {
     /// Those among the words of a claim (RFC 8693); none if no word is a scope. Identity providers
     /// write words of their own beside ours.
     pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        let scopes = words.into_iter().filter_map(|word| word.parse::<Scope>().ok());
-        scopes.map(Self::from).reduce(|all, one| Self(all.0 | one.0))
+        Self::of(words.into_iter().filter_map(|word| word.parse().ok()))
+    }
+
+    /// All of these; none of none.
+    pub(super) fn of(scopes: impl IntoIterator<Item = Scope>) -> Option<Self> {
+        scopes.into_iter().map(Self::from).reduce(|all, one| Self(all.0 | one.0))
     }
 
     pub fn iter(self) -> impl Iterator<Item = Scope> {

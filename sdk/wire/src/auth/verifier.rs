@@ -4,18 +4,16 @@
 //! of reading a request. What is remembered counts only until the token's own end, and only under
 //! the keys that it was verified with.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
+use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
-use jsonwebtoken::{Algorithm, Validation, errors::ErrorKind};
 use moka::sync::Cache;
-use serde::Deserialize;
-use serde_json::Value;
 
-use super::{BadKey, Claims, KeySet, Scope};
+use super::{
+    BadKey, Claims, Expected, KeySet, Scope,
+    expected::has_ended,
+    held::{Current, Held, Keys, Place, Standing},
+    token::Token,
+};
 use crate::{Code, Problem};
 
 /// Seconds by which clocks may differ.
@@ -25,73 +23,49 @@ const REMEMBERED: u64 = 10_000;
 /// Longest token that is remembered, in bytes.
 const LONGEST_REMEMBERED: usize = 4096;
 
-/// What a token must say besides; `None`: anything.
-#[derive(Debug, Clone, Default)]
-pub struct Expected {
-    /// Its `iss`.
-    pub issuer: Option<String>,
-    /// One of its `aud`.
-    pub audience: Option<String>,
-    /// The claim that names the owner of what a token makes; `None`: nothing has an owner.
-    pub owner_claim: Option<String>,
-}
-
-/// The keys, numbered: each replacement has the next number.
-struct Current {
-    generation: u64,
-    keys: KeySet,
-}
-
 /// A token that was verified, and under which keys.
 #[derive(Clone)]
 struct Remembered {
     generation: u64,
+    place: Place,
     claims: Arc<Claims>,
-}
-
-/// How the keys stand, for metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    pub keys: usize,
-    /// Times that the keys have been replaced by others.
-    pub replaced: u64,
-    pub failed_refreshes: u64,
-    /// Whether the last refresh failed: the keys are the last good ones.
-    pub failing: bool,
 }
 
 type Act = Box<dyn Fn() + Send + Sync>;
 
 /// Judges tokens with the present keys.
 pub struct Verifier {
-    validation: Validation,
-    owner_claim: Option<String>,
-    current: ArcSwap<Current>,
+    expected: Expected,
+    held: Held,
     remembered: Cache<Box<str>, Remembered>,
     on_unknown_key: OnceLock<Act>,
-    failed_refreshes: AtomicU64,
-    failing: AtomicBool,
 }
 
-fn unauthenticated(detail: &'static str) -> Problem {
-    Problem::new(Code::Unauthenticated, detail)
+fn unauthenticated(why: &str) -> Problem {
+    Problem::new(Code::Unauthenticated, format!("Authorization: {why}"))
+}
+
+fn not_valid() -> Problem {
+    unauthenticated("the token is not valid here")
 }
 
 impl Verifier {
+    /// Keys that always count.
     pub fn new(keys: KeySet, expected: &Expected) -> Self {
+        Self::remembering(REMEMBERED, Keys { file: Some(keys), ..Keys::default() }, expected)
+    }
+
+    pub fn with_keys(keys: Keys, expected: &Expected) -> Self {
         Self::remembering(REMEMBERED, keys, expected)
     }
 
     /// With room for `tokens` verified tokens; 0 verifies every time.
-    pub fn remembering(tokens: u64, keys: KeySet, expected: &Expected) -> Self {
+    pub fn remembering(tokens: u64, keys: Keys, expected: &Expected) -> Self {
         Self {
-            validation: validation(expected),
-            owner_claim: expected.owner_claim.clone(),
-            current: ArcSwap::from_pointee(Current { generation: 0, keys }),
+            expected: expected.clone(),
+            held: Held::new(keys),
             remembered: Cache::new(tokens),
             on_unknown_key: OnceLock::new(),
-            failed_refreshes: AtomicU64::new(0),
-            failing: AtomicBool::new(false),
         }
     }
 
@@ -102,21 +76,17 @@ impl Verifier {
 
     /// Judges by these keys from now on; answers whether they are others than before. For one
     /// caller at a time.
-    pub fn replace(&self, keys: KeySet) -> bool {
-        self.failing.store(false, Ordering::Relaxed);
-        let present = self.current.load_full();
-        if present.keys == keys {
-            return false;
+    pub fn replace(&self, place: Place, keys: KeySet) -> bool {
+        let others = self.held.replace(place, keys);
+        if others {
+            self.remembered.invalidate_all();
         }
-        self.current.store(Arc::new(Current { generation: present.generation + 1, keys }));
-        self.remembered.invalidate_all();
-        true
+        others
     }
 
     /// The present keys stay; counted.
-    pub fn refresh_failed(&self) {
-        self.failed_refreshes.fetch_add(1, Ordering::Relaxed);
-        self.failing.store(true, Ordering::Relaxed);
+    pub fn refresh_failed(&self, place: Place) {
+        self.held.refresh_failed(place);
     }
 
     /// What to do when a token names a key that is not in the set; must be quick. Set once.
@@ -126,113 +96,72 @@ impl Verifier {
 
     /// Whether `auth.owner_claim` is set: reservations have owners.
     pub fn knows_owners(&self) -> bool {
-        self.owner_claim.is_some()
+        self.expected.owner_claim.is_some()
     }
 
     pub fn standing(&self) -> Standing {
-        let current = self.current.load();
-        Standing {
-            keys: current.keys.len(),
-            replaced: current.generation,
-            failed_refreshes: self.failed_refreshes.load(Ordering::Relaxed),
-            failing: self.failing.load(Ordering::Relaxed),
-        }
+        self.held.standing()
     }
 
     /// Judges an `Authorization` header: 401 without a valid token, 403 with too small a scope.
     pub fn judge(&self, authorization: Option<&[u8]>, needed: Scope) -> Result<Claims, Problem> {
         let token = authorization.and_then(bearer);
-        let token = token.ok_or_else(|| unauthenticated("Authorization: send Bearer and a token"))?;
+        let token = token.ok_or_else(|| unauthenticated("send Bearer and a token"))?;
         let claims = self.claims(token)?;
         claims.need(needed)?;
-        self.owner_claim.as_deref().map_or(Ok(()), |claim| claims.judge_owner(claim))?;
+        self.expected.owner_claim.as_deref().map_or(Ok(()), |claim| claims.judge_owner(claim))?;
         Ok(Claims::clone(&claims))
     }
 
     fn claims(&self, token: &str) -> Result<Arc<Claims>, Problem> {
-        let current = self.current.load();
+        let current = self.held.current();
         let remembered = self.remembered.get(token).filter(|held| held.generation == current.generation);
         if let Some(held) = remembered {
-            if held.claims.exp.saturating_add(LEEWAY) >= jsonwebtoken::get_current_timestamp() {
+            let ended = has_ended(held.claims.exp, jsonwebtoken::get_current_timestamp());
+            if !ended && self.held.count(held.place) {
                 return Ok(held.claims);
             }
             self.remembered.invalidate(token);
         }
-        let claims = Arc::new(self.verify(token, &current.keys)?);
+        let (place, claims) = self.verify(token, &current)?;
+        let claims = Arc::new(claims);
         if token.len() <= LONGEST_REMEMBERED {
-            let held = Remembered { generation: current.generation, claims: claims.clone() };
+            let held = Remembered { generation: current.generation, place, claims: claims.clone() };
             self.remembered.insert(token.into(), held);
         }
         Ok(claims)
     }
 
-    fn verify(&self, token: &str, keys: &KeySet) -> Result<Claims, Problem> {
-        let not_valid = || unauthenticated("Authorization: the token is not valid here");
-        let header = jsonwebtoken::decode_header(token).map_err(|_| not_valid())?;
-        // RFC 7515, 4.1.11: what is marked critical must be understood, and nothing here is.
-        if header.crit.is_some() {
-            return Err(not_valid());
+    fn verify(&self, text: &str, current: &Current) -> Result<(Place, Claims), Problem> {
+        let token = Token::parse(text).ok_or_else(not_valid)?;
+        if !token.is_access_token() {
+            return Err(unauthenticated("the token is of another type (typ) than JWT or at+jwt"));
         }
-        for key in keys.candidates(header.kid.as_deref()) {
-            match jsonwebtoken::decode::<Value>(token, key, &self.validation) {
-                Ok(decoded) => return self.read(&decoded.claims).ok_or_else(not_valid)?,
-                Err(error) if *error.kind() == ErrorKind::InvalidSignature => {}
-                Err(error) => return Err(refused(error.kind())),
-            }
+        let place = self.signed_by(&token, current)?;
+        let claims = token.claims().ok_or_else(not_valid)?;
+        let read = self.expected.read(&claims, jsonwebtoken::get_current_timestamp());
+        read.map(|claims| (place, claims)).map_err(|why| unauthenticated(&why))
+    }
+
+    /// The place of the key that signed it.
+    fn signed_by(&self, token: &Token<'_>, current: &Current) -> Result<Place, Problem> {
+        let mut candidates = current.candidates(token.kid()).filter(|(place, _)| self.held.count(*place));
+        if let Some((place, _)) = candidates.find(|(_, key)| token.is_signed_by(key)) {
+            return Ok(place);
         }
-        if header.kid.is_some_and(|kid| !keys.has(&kid))
+        if token.kid().is_some_and(|kid| !current.has(kid))
             && let Some(act) = self.on_unknown_key.get()
         {
             act();
         }
-        Err(not_valid())
-    }
-}
-
-impl Verifier {
-    /// What well-signed claims say; none where they are no claims of ours.
-    fn read(&self, said: &Value) -> Option<Result<Claims, Problem>> {
-        let claims = Claims::deserialize(said).ok()?;
-        if claims.sub.is_empty() {
-            return Some(Err(unauthenticated("Authorization: the token names no subject")));
+        if self.held.count(Place::Url) {
+            return Err(not_valid());
         }
-        Some(Ok(match &self.owner_claim {
-            Some(claim) => claims.with_owner(&said[claim]),
-            None => claims,
-        }))
+        Err(unauthenticated(
+            "the token cannot be judged: the keys of its issuer are too old to count, since they could not be fetched \
+             again for auth.max_stale",
+        ))
     }
-}
-
-fn validation(expected: &Expected) -> Validation {
-    let mut validation = Validation::new(Algorithm::EdDSA);
-    validation.leeway = LEEWAY;
-    validation.validate_nbf = true;
-    validation.validate_aud = false;
-    let mut required = vec!["exp", "sub"];
-    if let Some(issuer) = &expected.issuer {
-        validation.set_issuer(&[issuer]);
-        required.push("iss");
-    }
-    if let Some(audience) = &expected.audience {
-        validation.set_audience(&[audience]);
-        validation.validate_aud = true;
-        required.push("aud");
-    }
-    validation.set_required_spec_claims(&required);
-    validation
-}
-
-/// Why a well-signed token does not count. It is told what to change, never what would be accepted.
-fn refused(kind: &ErrorKind) -> Problem {
-    unauthenticated(match kind {
-        ErrorKind::ExpiredSignature => "Authorization: the token has expired",
-        ErrorKind::ImmatureSignature => "Authorization: the token is not valid yet",
-        ErrorKind::InvalidIssuer => "Authorization: the token is from another issuer",
-        ErrorKind::InvalidAudience => "Authorization: the token is for another audience",
-        ErrorKind::MissingRequiredClaim(name) if name == "iss" => "Authorization: the token names no issuer (iss)",
-        ErrorKind::MissingRequiredClaim(name) if name == "aud" => "Authorization: the token names no audience (aud)",
-        _ => "Authorization: the token is not valid here",
-    })
 }
 
 fn bearer(header: &[u8]) -> Option<&str> {

@@ -1,0 +1,92 @@
+//! What a well-signed token must say, and what it then means.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::{Claims, LEEWAY, ScopeMap, scope_map::find, subject_fault};
+
+/// What a token must say besides; `None`: anything.
+#[derive(Debug, Clone, Default)]
+pub struct Expected {
+    /// Its `iss`.
+    pub issuer: Option<String>,
+    /// One of its `aud`.
+    pub audience: Option<String>,
+    /// Where its scope stands.
+    pub scopes: ScopeMap,
+    /// The claim that names the owner of what a token makes; `None`: nothing has an owner.
+    pub owner_claim: Option<String>,
+}
+
+/// Why a well-signed token does not count. It says what to change, never what would be accepted.
+type Refusal = Cow<'static, str>;
+
+impl Expected {
+    /// `now`: seconds since 1970.
+    pub(super) fn read(&self, claims: &Map<String, Value>, now: u64) -> Result<Claims, Refusal> {
+        self.in_time(claims, now)?;
+        self.from_here_for_here(claims)?;
+        let sub = claims.get("sub").and_then(Value::as_str).ok_or("the token names no subject (sub)")?;
+        if let Some(fault) = subject_fault(sub) {
+            return Err(format!("the token's subject (sub) {fault}").into());
+        }
+        let Some(scope) = self.scopes.scopes(claims) else {
+            return Err(format!("the token has no scope of this service (claim {})", self.scopes.claim).into());
+        };
+        let [exp, iat] = ["exp", "iat"].map(|name| date(claims, name).ok().flatten().unwrap_or(0));
+        let claimed = Claims { iat, ..Claims::new(sub, scope, exp) };
+        Ok(match &self.owner_claim {
+            Some(claim) => claimed.with_owner(find(claims, claim).unwrap_or(&Value::Null)),
+            None => claimed,
+        })
+    }
+
+    fn in_time(&self, claims: &Map<String, Value>, now: u64) -> Result<(), Refusal> {
+        date(claims, "iat")?;
+        let exp = date(claims, "exp")?.ok_or("the token names no end (exp)")?;
+        if has_ended(exp, now) {
+            return Err("the token has expired".into());
+        }
+        if date(claims, "nbf")?.is_some_and(|nbf| nbf > now.saturating_add(LEEWAY)) {
+            return Err("the token is not valid yet".into());
+        }
+        Ok(())
+    }
+
+    fn from_here_for_here(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {
+        let said = |name: &str| claims.get(name).filter(|value| !value.is_null());
+        if let Some(issuer) = &self.issuer {
+            let iss = said("iss").ok_or("the token names no issuer (iss)")?;
+            if iss.as_str() != Some(issuer) {
+                return Err("the token is from another issuer".into());
+            }
+        }
+        if let Some(audience) = &self.audience {
+            let aud = said("aud").ok_or("the token names no audience (aud)")?;
+            let named = aud.as_array().map_or(std::slice::from_ref(aud), Vec::as_slice);
+            if !named.iter().any(|one| one.as_str() == Some(audience)) {
+                return Err("the token is for another audience".into());
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn has_ended(exp: u64, now: u64) -> bool {
+    exp.saturating_add(LEEWAY) < now
+}
+
+/// A NumericDate (RFC 7519, 2): any JSON number of seconds since 1970. Fractions are cut off, times before 1970 are
+/// 1970, times that no clock will show are the last that one could.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // what `as` does at the ends is what is meant
+fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>, Refusal> {
+    match claims.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match (value.as_u64(), value.as_f64()) {
+            (Some(whole), _) => Ok(Some(whole)),
+            (None, Some(number)) => Ok(Some(number as u64)),
+            (None, None) => Err(format!("the token's {name} is not a number").into()),
+        },
+    }
+}
