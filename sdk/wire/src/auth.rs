@@ -1,4 +1,4 @@
-//! Who may: bearer tokens (JWT, EdDSA), their scopes, and the keys that they are judged with.
+//! Who may: bearer tokens (JWT), their scopes, and the keys that they are judged with.
 
 mod scope;
 mod owner;

@@ -9,9 +9,8 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use jsonwebtoken::DecodingKey;
 
-use super::KeySet;
+use super::{KeySet, keys::Key};
 
 /// Where keys come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl Looks {
 
 impl Current {
     /// The keys that may have signed a token that names `kid`, with their place.
-    pub(super) fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = (Place, &'a DecodingKey)> {
+    pub(super) fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = (Place, &'a Key)> {
         let of = move |place, keys: &'a Option<KeySet>| {
             keys.iter().flat_map(move |keys| keys.candidates(kid)).map(move |key| (place, key))
         };

@@ -1,8 +1,11 @@
-//! Public keys, from PEM or from a JSON Web Key Set (RFC 7517, RFC 8037).
+//! Public keys, from PEM or from a JSON Web Key Set (RFC 7517, RFC 7518, RFC 8037).
+//!
+//! A key decides which algorithms it is used with: by its type and curve, narrowed by its own `alg`. A token only
+//! says which of them it was signed with.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey};
-use jsonwebtoken::DecodingKey;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -20,17 +23,27 @@ impl BadKey {
     }
 }
 
+/// A public key, and what it verifies.
 #[derive(Clone)]
-struct Key {
+pub(super) struct Key {
     /// What tokens call it; a key without a name is tried whatever a token names.
     kid: Option<String>,
-    public: VerifyingKey,
+    algorithms: &'static [Algorithm],
+    /// What it is made of, so that two can be told apart.
+    parts: Vec<Vec<u8>>,
     decoding: DecodingKey,
 }
 
 impl Key {
-    fn new(kid: Option<String>, public: VerifyingKey) -> Self {
-        Self { kid, public, decoding: DecodingKey::from_ed_der(public.as_bytes()) }
+    fn ed25519(kid: Option<String>, public: VerifyingKey) -> Self {
+        let decoding = DecodingKey::from_ed_der(public.as_bytes());
+        Self { kid, algorithms: &[Algorithm::EdDSA], parts: vec![public.to_bytes().to_vec()], decoding }
+    }
+
+    /// Whether it may be used with this algorithm, and made this signature (in base64) with it.
+    pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &str) -> bool {
+        self.algorithms.contains(&algorithm)
+            && jsonwebtoken::crypto::verify(signature, message, &self.decoding, algorithm).is_ok_and(|good| good)
     }
 }
 
@@ -41,15 +54,15 @@ pub struct KeySet(Vec<Key>);
 /// The same keys under the same names, in the same order.
 impl PartialEq for KeySet {
     fn eq(&self, other: &Self) -> bool {
-        let shown = |set: &Self| set.0.iter().map(|key| (key.kid.clone(), key.public)).collect::<Vec<_>>();
-        shown(self) == shown(other)
+        let alike = |(a, b): (&Key, &Key)| (&a.kid, a.algorithms, &a.parts) == (&b.kid, b.algorithms, &b.parts);
+        self.len() == other.len() && self.0.iter().zip(&other.0).all(alike)
     }
 }
 
 impl KeySet {
     /// `pem`: SubjectPublicKeyInfo.
     pub fn from_pem(pem: &[u8]) -> Result<Self, BadKey> {
-        Ok(Self(vec![Key::new(None, public_key(pem)?)]))
+        Ok(Self(vec![Key::ed25519(None, public_key(pem)?)]))
     }
 
     /// A JWKS, and for each key in it that is left out, why. A set without a usable key is refused.
@@ -66,7 +79,7 @@ impl KeySet {
         match usable.len() {
             0 => {
                 let why = if left_out.is_empty() { "it is empty".to_owned() } else { left_out.join("; ") };
-                Err(BadKey(format!("the JWKS has no usable Ed25519 key: {why}")))
+                Err(BadKey(format!("the JWKS has no usable key: {why}")))
             }
             1..=KEYS => Ok((Self(usable), left_out)),
             more => Err(BadKey(format!("the JWKS has {more} keys, at most {KEYS} are taken"))),
@@ -87,9 +100,9 @@ impl KeySet {
     }
 
     /// The keys that may have signed a token that names `kid`.
-    pub(super) fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a DecodingKey> {
+    pub(super) fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
         let may = move |key: &&Key| kid.is_none() || key.kid.is_none() || key.kid.as_deref() == kid;
-        self.0.iter().filter(may).map(|key| &key.decoding)
+        self.0.iter().filter(may)
     }
 }
 
@@ -101,14 +114,8 @@ fn public_key(pem: &[u8]) -> Result<VerifyingKey, BadKey> {
 /// One key of a set, or why it is of no use here.
 fn read(jwk: &Value) -> Result<Key, String> {
     let text = |name: &str| jwk[name].as_str();
-    if (text("kty"), text("crv")) != (Some("OKP"), Some("Ed25519")) {
-        return Err("not an Ed25519 key".to_owned());
-    }
     if !jwk["use"].is_null() && text("use") != Some("sig") {
         return Err("its use is not sig".to_owned());
-    }
-    if !jwk["alg"].is_null() && !matches!(text("alg"), Some("EdDSA" | "Ed25519")) {
-        return Err("its alg is not EdDSA".to_owned());
     }
     if jwk["key_ops"].as_array().is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
         return Err("its key_ops do not name verify".to_owned());
@@ -116,10 +123,73 @@ fn read(jwk: &Value) -> Result<Key, String> {
     if !jwk["d"].is_null() {
         return Err("it holds the private half: whoever can read it can sign".to_owned());
     }
-    let bytes = text("x").and_then(|x| URL_SAFE_NO_PAD.decode(x).ok()).and_then(|x| <[u8; 32]>::try_from(x).ok());
-    let public = bytes.and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok()).filter(|key| !key.is_weak());
-    let public = public.ok_or("its x is not an Ed25519 public key")?;
-    Ok(Key::new(text("kid").map(str::to_owned), public))
+    let key = match (text("kty"), text("crv")) {
+        (Some("OKP"), Some("Ed25519")) => ed25519(jwk)?,
+        (Some("EC"), Some("P-256")) => p256(jwk)?,
+        (Some("RSA"), _) => rsa(jwk)?,
+        _ => return Err("it is neither an Ed25519 nor a P-256 nor an RSA key".to_owned()),
+    };
+    Ok(Key { kid: text("kid").map(str::to_owned), ..key })
+}
+
+/// A member of a key, decoded.
+fn bytes(jwk: &Value, name: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(jwk[name].as_str()?).ok()
+}
+
+/// Of the algorithms of its kind those that the key's own `alg` leaves.
+fn narrowed(jwk: &Value, all: &[(&str, &'static [Algorithm])]) -> Result<&'static [Algorithm], String> {
+    let found = match (&jwk["alg"], jwk["alg"].as_str()) {
+        (Value::Null, _) => all.first(),
+        (_, Some(alg)) => all.iter().find(|(name, _)| *name == alg),
+        (_, None) => None,
+    };
+    found.map(|(_, algorithms)| *algorithms).ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()).collect();
+        format!("its alg is not {}", names.join(" or "))
+    })
+}
+
+fn ed25519(jwk: &Value) -> Result<Key, String> {
+    const EDDSA: &[Algorithm] = &[Algorithm::EdDSA];
+    narrowed(jwk, &[("EdDSA", EDDSA), ("Ed25519", EDDSA)])?;
+    let x = bytes(jwk, "x").and_then(|x| <[u8; 32]>::try_from(x).ok());
+    let public = x.and_then(|x| VerifyingKey::from_bytes(&x).ok()).filter(|key| !key.is_weak());
+    Ok(Key::ed25519(None, public.ok_or("its x is not an Ed25519 public key")?))
+}
+
+fn p256(jwk: &Value) -> Result<Key, String> {
+    let algorithms = narrowed(jwk, &[("ES256", &[Algorithm::ES256])])?;
+    let parts: Vec<_> = ["x", "y"].into_iter().filter_map(|name| bytes(jwk, name)).collect();
+    let whole = parts.iter().map(Vec::len).eq([32, 32]);
+    let [x, y] = ["x", "y"].map(|name| jwk[name].as_str().unwrap_or_default());
+    let decoding = DecodingKey::from_ec_components(x, y).ok().filter(|key| {
+        // No error: the point is on the curve, and did not sign this.
+        whole && jsonwebtoken::crypto::verify("AAAA", b"", key, Algorithm::ES256).is_ok()
+    });
+    let decoding = decoding.ok_or("its x and y are not a point of P-256")?;
+    Ok(Key { kid: None, algorithms, parts, decoding })
+}
+
+/// Shorter ones can be broken; longer ones the library does not take.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
+
+fn rsa(jwk: &Value) -> Result<Key, String> {
+    const BOTH: &[Algorithm] = &[Algorithm::RS256, Algorithm::PS256];
+    let algorithms = narrowed(jwk, &[("", BOTH), ("RS256", &BOTH[..1]), ("PS256", &BOTH[1..])])?;
+    let number =
+        |name| bytes(jwk, name).map(|bytes| bytes.into_iter().skip_while(|byte| *byte == 0).collect::<Vec<u8>>());
+    let (Some(n), Some(e)) = (number("n"), number("e")) else { return Err("its n or e is not a number".to_owned()) };
+    let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
+    if !RSA_BITS.contains(&bits) {
+        return Err(format!("it has {bits} bits; {} to {} are taken", RSA_BITS.start(), RSA_BITS.end()));
+    }
+    // 3 or more, odd, and no longer than the library takes.
+    if e.as_slice() == [1] || e.last().is_none_or(|last| last.is_multiple_of(2)) || e.len() > 4 {
+        return Err("its e is no public exponent".to_owned());
+    }
+    let decoding = DecodingKey::from_rsa_raw_components(&n, &e);
+    Ok(Key { kid: None, algorithms, parts: vec![n, e], decoding })
 }
 
 /// A public key in PEM as a key of a JWKS; its `kid` is its thumbprint (RFC 7638).
@@ -151,7 +221,8 @@ mod tests {
     fn the_thumbprint_is_the_one_of_rfc_8037() {
         use ed25519_dalek::pkcs8::{EncodePublicKey, spki::der::pem::LineEnding};
         let (keys, _) = set(&[ed(json!({}))]).unwrap();
-        let pem = keys.0[0].public.to_public_key_pem(LineEnding::LF).unwrap();
+        let public = VerifyingKey::from_bytes(keys.0[0].parts[0].as_slice().try_into().unwrap()).unwrap();
+        let pem = public.to_public_key_pem(LineEnding::LF).unwrap();
         assert_eq!(jwk(pem.as_bytes()).unwrap()["kid"], "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         assert!(
             keys == set(&[jwk(pem.as_bytes())
@@ -166,10 +237,12 @@ mod tests {
     }
 
     #[test]
-    fn only_ed25519_keys_for_signatures_are_taken() {
+    fn only_keys_that_verify_signatures_safely_are_taken() {
         let others = [
             json!({"kty": "RSA", "kid": "rsa", "n": "AQAB", "e": "AQAB"}),
             json!({"kty": "EC", "crv": "P-256", "x": X, "y": X}),
+            json!({"kty": "EC", "crv": "P-384", "x": X, "y": X}),
+            json!({"kty": "oct", "k": X, "alg": "HS256"}),
             ed(json!({"use": "enc"})),
             ed(json!({"alg": "RS256"})),
             ed(json!({"key_ops": ["sign"]})),

@@ -1,9 +1,11 @@
 //! A token's text (JWS compact form, RFC 7515) taken apart, before anything in it is believed.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use super::keys::Key;
 
 /// Types of tokens that count (RFC 7519, 5.1; RFC 9068). Others are signed with the same keys, and mean something
 /// else: a logout token says who has left.
@@ -55,10 +57,16 @@ impl<'a> Token<'a> {
         TYPES.iter().any(|known| known.eq_ignore_ascii_case(bare))
     }
 
-    pub(super) fn is_signed_by(&self, key: &DecodingKey) -> bool {
-        matches!(self.header.alg.as_str(), "EdDSA" | "Ed25519")
-            && jsonwebtoken::crypto::verify(self.signature, self.message.as_bytes(), key, Algorithm::EdDSA)
-                .is_ok_and(|good| good)
+    /// The token says with which of the key's algorithms it was signed; which those are, the key decides.
+    pub(super) fn is_signed_by(&self, key: &Key) -> bool {
+        let algorithm = match self.header.alg.as_str() {
+            "EdDSA" | "Ed25519" => Algorithm::EdDSA,
+            "ES256" => Algorithm::ES256,
+            "RS256" => Algorithm::RS256,
+            "PS256" => Algorithm::PS256,
+            _ => return false,
+        };
+        key.verifies(algorithm, self.message.as_bytes(), self.signature)
     }
 
     /// Only to be believed once the signature is good.

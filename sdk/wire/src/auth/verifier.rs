@@ -171,3 +171,6 @@ fn bearer(header: &[u8]) -> Option<&str> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod algorithms;
