@@ -74,7 +74,7 @@ pub(super) struct State {
 }
 
 /// What is to be written, or why nothing is.
-pub(super) type After = std::result::Result<State, Outcome>;
+pub(super) type After = std::result::Result<State, Box<Outcome>>;
 
 /// What a push makes of a rule. A full release ends what ran beside the one before; pushed again it leaves alone what
 /// runs beside it now.
@@ -85,7 +85,7 @@ pub(super) fn after_push(now: Option<&State>, pushed: &Pushed, by: &By, at: Time
     if let (Some(now), Some(present)) = (now, present)
         && present.digest == released.digest
     {
-        return Err(Outcome::Same(now.clone()));
+        return Err(Box::new(Outcome::Same(now.clone())));
     }
     let (seq, mark) = now.map_or((0, 0), |now| (now.seq, now.mark));
     let mark = raised(mark, released.sequence)?;
@@ -103,7 +103,7 @@ pub(super) fn after_push(now: Option<&State>, pushed: &Pushed, by: &By, at: Time
 pub(super) fn after_roll_back(now: &State, then: Option<&State>, back: &BackTo, by: &By, at: Timestamp) -> After {
     let present = &now.manifest;
     if now.is_nothing() || present.seq != back.from {
-        return Err(Outcome::Moved(Some(present.seq).filter(|_| !now.is_nothing())));
+        return Err(Box::new(Outcome::Moved(Some(present.seq).filter(|_| !now.is_nothing()))));
     }
     let released = |part: &Option<Pushed>| part.as_ref().map(|pushed| pushed.released.clone());
     let (full, next) = (released(&back.full), released(&back.next));
@@ -125,9 +125,9 @@ pub(super) fn plan(now: Manifest, then: Option<Manifest>) -> Result<Option<Plan>
 }
 
 /// The mark after another statement; what is not signed moves it not.
-fn raised(mark: u64, sequence: Option<u64>) -> std::result::Result<u64, Outcome> {
+fn raised(mark: u64, sequence: Option<u64>) -> std::result::Result<u64, Box<Outcome>> {
     match sequence {
-        Some(sequence) if sequence <= mark => Err(Outcome::Older { mark }),
+        Some(sequence) if sequence <= mark => Err(Box::new(Outcome::Older { mark })),
         Some(sequence) => Ok(sequence),
         None => Ok(mark),
     }

@@ -112,7 +112,7 @@ async fn settle(
 ) -> Result<Outcome> {
     let then = match after {
         Ok(then) => then,
-        Err(outcome) => return Ok(outcome),
+        Err(outcome) => return Ok(*outcome),
     };
     for pushed in releases.into_iter().flatten() {
         keep_in_tx(&tx, pushed).await?;

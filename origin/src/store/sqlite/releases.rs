@@ -66,7 +66,7 @@ fn settle<'a>(
 ) -> Result<Outcome> {
     let then = match after {
         Ok(then) => then,
-        Err(outcome) => return Ok(outcome),
+        Err(outcome) => return Ok(*outcome),
     };
     for pushed in releases.into_iter().flatten() {
         keep_in_tx(&tx, pushed)?;
