@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins plugins-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-hostile
+.PHONY: help setup plugins plugins-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile
 
 TOKENS := target/dev-tokens.json
 
@@ -99,6 +99,10 @@ hard-minute: setup ## A minute of PostgreSQL restarts and killed origins under l
 drill-overload: setup ## Twice the load that an edge on a quarter of a core can carry; needs root for the cgroup
 	cargo build --release --workspace --bins
 	./target/release/overload
+
+drill-attacks: setup ## What one hostile caller costs an honest shop: its medians in calm and under each attack
+	cargo build --release --workspace --bins
+	./target/release/attacks
 
 drill-hostile: setup plugins ## What rules that misbehave cost their callers and their neighbours
 	cargo build --release --workspace --bins

@@ -63,7 +63,9 @@ else
 fi
 
 built=$target/guest/$triple/guest
-cargo run --quiet -p onhand-rules --bin componentize -- "$out" \
+# With the whole workspace: by itself it would build its dependencies once more, with other features.
+cargo build --quiet --workspace --bins
+"${CARGO_TARGET_DIR:-$root/target}/debug/componentize" "$out" \
     "$built/channel_buffer.wasm" "$built/nearest_allocation.wasm" "$built/tiered_pricing.wasm" \
     "$built/examples/hostile.wasm" "$built/examples/hostile_view.wasm" "$built/examples/hostile_ranking.wasm" \
     "$built/examples/hostile_pricing.wasm" "$built/examples/plain.wasm"

@@ -53,12 +53,14 @@ impl Inner {
 
 /// Closed until `failure_threshold` calls in a row fail; then open, for longer each time.
 pub(crate) struct Breaker {
+    /// What it stands before, for the log.
+    name: &'static str,
     config: BreakerConfig,
     inner: Mutex<Inner>,
 }
 
 impl Breaker {
-    pub(crate) fn new(config: BreakerConfig) -> Self {
+    pub(crate) fn new(name: &'static str, config: BreakerConfig) -> Self {
         let inner = Inner {
             state: State::Closed,
             failures: 0,
@@ -69,7 +71,7 @@ impl Breaker {
             early: false,
             distrusted: false,
         };
-        Self { config, inner: Mutex::new(inner) }
+        Self { name, config, inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -122,6 +124,7 @@ impl Breaker {
             inner.state = State::Closed;
             inner.timeout = self.config.base_timeout.0;
             inner.distrusted = false;
+            tracing::info!(breaker = self.name, "a breaker closed: calls go through again");
         }
     }
 
@@ -139,6 +142,8 @@ impl Breaker {
             inner.failures = 0;
             inner.well = 0;
             inner.until = now + inner.timeout;
+            let seconds = inner.timeout.as_secs_f64();
+            tracing::warn!(breaker = self.name, seconds, "a breaker opened: calls fail at once for so long");
             inner.timeout = (inner.timeout * 2).min(self.config.max_timeout.0);
         }
     }
@@ -151,7 +156,7 @@ mod tests {
     #[test]
     fn opens_for_longer_each_time_and_closes_after_successes() {
         let config = BreakerConfig::default();
-        let breaker = Breaker::new(config);
+        let breaker = Breaker::new("test", config);
         let start = Instant::now();
         (0..4).for_each(|_| breaker.failed(start));
         breaker.succeeded();
@@ -172,7 +177,7 @@ mod tests {
 
     #[test]
     fn looks_shorten_the_first_open_time_and_no_more_once_they_misled() {
-        let breaker = Breaker::new(BreakerConfig::default());
+        let breaker = Breaker::new("test", BreakerConfig::default());
         let start = Instant::now();
         (0..5).for_each(|_| breaker.failed(start));
         assert_eq!(breaker.opens_in(start), Duration::from_secs(30));

@@ -143,7 +143,7 @@ pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Incom
         // Boxed: a request's future is moved once, and a lookup's should be small.
         None => Box::pin(write(&node, asked)).await,
     };
-    let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node));
+    let mut reply = answered.unwrap_or_else(|failure| failure.reply_to(peer, &correlation, &node));
     if let Some(charge) = charge {
         charge.show(reply.headers_mut());
     }
@@ -186,7 +186,7 @@ async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
 }
 
 /// The management listener. Only under names that it knows: a web page would else reach it through a browser.
-pub(crate) async fn management(node: Arc<Node>, _peer: IpAddr, request: Request<Incoming>) -> Reply {
+pub(crate) async fn management(node: Arc<Node>, peer: IpAddr, request: Request<Incoming>) -> Reply {
     let correlation = Correlation::of(&request);
     let named = host(&request).map(|host| [host, request.uri().host()]);
     let known =
@@ -195,7 +195,7 @@ pub(crate) async fn management(node: Arc<Node>, _peer: IpAddr, request: Request<
         Ok(()) => management::route(&node, request).await,
         Err(problem) => Err(problem.into()),
     };
-    let mut reply = answered.unwrap_or_else(|failure| failure.reply(&correlation, &node));
+    let mut reply = answered.unwrap_or_else(|failure| failure.reply_to(peer, &correlation, &node));
     correlation.show(&mut reply);
     reply
 }

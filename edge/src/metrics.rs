@@ -23,6 +23,7 @@ pub(crate) struct Metrics {
     lookups: [IntCounter; 3],
     lookup_seconds: Histogram,
     request_failures: IntCounterVec,
+    tokens_refused: IntCounterVec,
     writes: IntCounterVec,
     streams: IntGauge,
     stream_events: IntCounter,
@@ -130,6 +131,11 @@ impl Metrics {
             lookups: [Tier::L1, Tier::L2, Tier::Origin].map(|tier| lookups.with_label_values(&[tier.as_str()])),
             lookup_seconds: r.seconds("edge_lookup_duration_seconds", "Time to answer one lookup request"),
             request_failures: r.counters("edge_problems_total", "Requests answered with a problem", &["code"]),
+            tokens_refused: r.counters(
+                "edge_tokens_refused_total",
+                "Calls refused for their token, by why",
+                &["reason"],
+            ),
             writes: r.counters("edge_writes_total", "Reservation calls forwarded, by status", &["status"]),
             streams: r.gauge("edge_streams", "Streams open"),
             stream_events: r.counter("edge_stream_events_total", "States of SKUs told to streams"),
@@ -212,6 +218,10 @@ impl Metrics {
 
     pub(crate) fn lookup_took(&self, time: Duration) {
         self.lookup_seconds.observe(time.as_secs_f64());
+    }
+
+    pub(crate) fn caller_refused(&self, reason: &str) {
+        self.tokens_refused.with_label_values(&[reason]).inc();
     }
 
     pub(crate) fn problem(&self, code: &str) {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use onhand_rules::Rules;
-use onhand_wire::{actuator::Loggers, host::Hosts};
+use onhand_wire::{actuator::Loggers, auth::refusal::Sparing, host::Hosts};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
@@ -36,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) loggers: OnceLock<Arc<dyn Loggers>>,
     pub(crate) region: String,
     pub(crate) auth: Auth,
+    /// How many refusals of tokens are logged.
+    pub(crate) refusals: Sparing,
     pub(crate) rates: RateLimits,
     /// Proxies of the operator's own, whose word about a caller's address is believed.
     pub(crate) trusted_proxies: usize,

@@ -30,14 +30,15 @@ use axum::{
     http::{HeaderValue, Method, header},
     middleware,
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
 use onhand_wire::{
+    Problem,
     actuator::Loggers,
     auth::{
         Access::{self, Anyone},
-        Routed, Scope, Verifier,
+        Routed, Scope, Verifier, refusal,
     },
     host::Hosts,
     setting::HttpConfig,
@@ -52,6 +53,7 @@ use crate::{
     metrics::Metrics,
     relay::Feed,
     restock::Restocker,
+    serve::Peer,
     store::Store,
 };
 
@@ -63,6 +65,8 @@ pub(crate) struct Context {
     pub(crate) sweeper: Sweeper,
     pub(crate) feed: Arc<dyn Feed>,
     pub(crate) verifier: Arc<Verifier>,
+    /// How many refusals of tokens are logged.
+    pub(crate) refusals: refusal::Sparing,
     pub(crate) metrics: Metrics,
     pub(crate) region: String,
     pub(crate) write_timeout: std::time::Duration,
@@ -210,18 +214,35 @@ fn router(routes: Vec<Route>, context: &Arc<Context>) -> Router<Arc<Context>> {
     })
 }
 
-/// Judges the token that a call needs, and hands on what it says.
-async fn judged(
-    State((context, access)): State<(Arc<Context>, Access)>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, fail::Fail> {
-    if let Access::Token(scope) = access {
-        let token = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-        let claims = context.verifier.judge(token, scope)?;
-        request.extensions_mut().insert(claims);
+/// Judges the token that a call needs, and hands on what it says. A refusal, here or by the handler, is counted.
+async fn judged(State((context, access)): State<(Arc<Context>, Access)>, mut request: Request, next: Next) -> Response {
+    let Access::Token(scope) = access else { return next.run(request).await };
+    let asked = (request.extensions().get::<Peer>().copied(), request.extensions().get::<fail::Correlation>().cloned());
+    let token = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let answer = match context.verifier.judge(token, scope) {
+        Ok(claims) => {
+            request.extensions_mut().insert(claims);
+            next.run(request).await
+        }
+        Err(problem) => fail::Fail(problem).into_response(),
+    };
+    if let Some(fail::Fail(problem)) = answer.extensions().get() {
+        context.count_refusal(problem, asked);
     }
-    Ok(next.run(request).await)
+    answer
+}
+
+impl Context {
+    /// Counts a call that is refused for its token, and logs it now and then; never the token.
+    fn count_refusal(&self, problem: &Problem, (peer, correlation): (Option<Peer>, Option<fail::Correlation>)) {
+        let Some(reason) = refusal::reason(problem) else { return };
+        self.metrics.token_refused(reason);
+        if self.refusals.allows_now() {
+            let address = peer.map(|Peer(address)| address.to_string());
+            let correlation_id = correlation.map(|fail::Correlation(id)| id);
+            tracing::warn!(reason, address, correlation_id, "a call was refused for its token");
+        }
+    }
 }
 
 pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {

@@ -233,6 +233,7 @@ impl Origin {
             sweeper,
             feed,
             verifier,
+            refusals: onhand_wire::auth::refusal::Sparing::default(),
             metrics,
             region: config.region,
             write_timeout: config.write_timeout.0,

@@ -31,6 +31,7 @@ pub struct Metrics {
     auth_refresh_failures: IntGauge,
     auth_keys_age: IntGauge,
     auth_keys_too_old: IntGauge,
+    tokens_refused: IntCounterVec,
 }
 
 fn histogram(name: &str, help: &str, buckets: Vec<f64>) -> Histogram {
@@ -81,10 +82,15 @@ impl Metrics {
                 "origin_auth_keys_too_old",
                 "1 while keys of auth.jwks_url do not count, having not been fetched for auth.max_stale.",
             ),
+            tokens_refused: IntCounterVec::new(
+                Opts::new("origin_tokens_refused_total", "Calls refused for their token, by why."),
+                &["reason"],
+            )
+            .expect("a valid metric"),
             runbook: Runbook::new(&registry),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 17] = [
+        let all: [Box<dyn prometheus::core::Collector>; 18] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
             Box::new(metrics.aside.clone()),
@@ -102,6 +108,7 @@ impl Metrics {
             Box::new(metrics.auth_refresh_failures.clone()),
             Box::new(metrics.auth_keys_age.clone()),
             Box::new(metrics.auth_keys_too_old.clone()),
+            Box::new(metrics.tokens_refused.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector).expect("each metric is registered once");
@@ -132,6 +139,10 @@ impl Metrics {
             };
             self.decisions.with_label_values(&[label]).inc();
         }
+    }
+
+    pub fn token_refused(&self, reason: &str) {
+        self.tokens_refused.with_label_values(&[reason]).inc();
     }
 
     pub fn leading(&self, leads: bool) {

@@ -4,7 +4,7 @@ mod connection;
 mod crowd;
 mod phase;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use onhand_wire::{
@@ -19,6 +19,10 @@ use tokio::{
 
 /// Pause after a failed accept: usually no file handle is free.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// The other end of a request's connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Resolves once `stop` holds true and every connection has ended. It has no deadline of its own:
 /// whoever drops it cuts the connections that are left.
@@ -48,7 +52,7 @@ pub(crate) async fn serve(
                         tokio::spawn(crowd::turn_away(stream, telling.clone(), crowd::full()));
                         continue;
                     }
-                    let served = connection::serve(stream, pages.clone(), config.clone(), watched.clone());
+                    let served = connection::serve(stream, Peer(peer.ip()), pages.clone(), config.clone(), watched.clone());
                     connections.spawn(async move {
                         served.await;
                         drop(share);

@@ -34,12 +34,15 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(redis: Redis, timeout: Duration) -> Self {
-        let breaker = Breaker::new(BreakerConfig {
-            failure_threshold: 5,
-            success_threshold: 1,
-            base_timeout: Span::ms(500),
-            max_timeout: Span::s(2),
-        });
+        let breaker = Breaker::new(
+            "redis rate limits",
+            BreakerConfig {
+                failure_threshold: 5,
+                success_threshold: 1,
+                base_timeout: Span::ms(500),
+                max_timeout: Span::s(2),
+            },
+        );
         Self { redis, timeout, breaker, count: Script::new(COUNT) }
     }
 

@@ -77,12 +77,15 @@ impl L2 {
         metrics: Arc<Metrics>,
     ) -> (Arc<Self>, mpsc::Receiver<Sku>) {
         let (fills, queue) = mpsc::channel(fill::WAITING);
-        let breaker = Breaker::new(BreakerConfig {
-            failure_threshold: 5,
-            success_threshold: 1,
-            base_timeout: Span::ms(500),
-            max_timeout: Span::s(2),
-        });
+        let breaker = Breaker::new(
+            "redis reads",
+            BreakerConfig {
+                failure_threshold: 5,
+                success_threshold: 1,
+                base_timeout: Span::ms(500),
+                max_timeout: Span::s(2),
+            },
+        );
         let config = config.clone();
         (Arc::new(Self { redis, config, breaker, position, recent, metrics, fills, cleared: AtomicU64::new(0) }), queue)
     }

@@ -1,7 +1,9 @@
 //! Failures become HTTP here, and nowhere else. The caller sees the problem; the log sees the cause.
 
+use std::net::IpAddr;
+
 use http::{HeaderValue, StatusCode, header};
-use onhand_wire::{Code, Problem};
+use onhand_wire::{Code, Problem, auth::refusal};
 
 use super::{Reply, correlation::Correlation, reply};
 use crate::{
@@ -67,6 +69,20 @@ impl From<OriginError> for Failure {
 impl Failure {
     pub(super) fn unavailable() -> Self {
         Self::Unavailable(Way::Loads)
+    }
+
+    /// The same for a caller at `peer`: a call that is refused for its token is counted, and logged now and then.
+    pub(super) fn reply_to(self, peer: IpAddr, correlation: &Correlation, node: &Node) -> Reply {
+        if let Self::Problem(problem) = &self
+            && let Some(reason) = refusal::reason(problem)
+        {
+            node.metrics.caller_refused(reason);
+            if node.refusals.allows_now() {
+                let (address, correlation_id) = (peer.to_string(), correlation.as_str());
+                tracing::warn!(reason, address, correlation_id, "a call was refused for its token");
+            }
+        }
+        self.reply(correlation, node)
     }
 
     pub(super) fn reply(self, correlation: &Correlation, node: &Node) -> Reply {

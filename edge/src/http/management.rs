@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use matchit::Router;
-use onhand_wire::auth::Access::Anyone;
+use onhand_wire::auth::{Access::Anyone, Scope};
 
 use super::{
     Failure, OPERATOR, Reply, actuator, explain, health, json, note, reply,
@@ -95,7 +95,8 @@ async fn clear_all(node: &Node, asked: &HeaderMap) -> Reply {
         Some(false) => r#"{"cleared":["l1"],"failed":["l2"]}"#,
         None => r#"{"cleared":["l1"]}"#,
     };
-    tracing::info!(cleared, "caches cleared by an operator");
+    let actor = node.auth.subject(asked, Scope::Operator).unwrap_or_default();
+    tracing::info!(cleared, actor, "caches cleared by an operator");
     note::note(node, asked, "caches_cleared", "caches", cleared);
     json(StatusCode::OK, cleared)
 }
@@ -103,7 +104,8 @@ async fn clear_all(node: &Node, asked: &HeaderMap) -> Reply {
 /// This node's own tier only, as Spring's actuator evicts a cache by name.
 fn clear_l1(node: &Node, asked: &HeaderMap) -> Reply {
     node.cache.clear_l1();
-    tracing::info!("l1 cleared by an operator");
+    let actor = node.auth.subject(asked, Scope::Operator).unwrap_or_default();
+    tracing::info!(actor, "l1 cleared by an operator");
     note::note(node, asked, "caches_cleared", "l1", "l1");
     json(StatusCode::OK, r#"{"cleared":["l1"]}"#)
 }

@@ -32,9 +32,9 @@ pub(super) struct Gate {
 
 impl Gate {
     /// `most`: calls that may have a place at once.
-    pub(super) fn new(breaker: BreakerConfig, most: usize) -> Self {
+    pub(super) fn new(name: &'static str, breaker: BreakerConfig, most: usize) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
-        Self { breaker: Breaker::new(breaker), places: Semaphore::new(most), most }
+        Self { breaker: Breaker::new(name, breaker), places: Semaphore::new(most), most }
     }
 
     pub(super) fn place(&self) -> Result<SemaphorePermit<'_>, OriginError> {

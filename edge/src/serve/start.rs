@@ -7,6 +7,7 @@ use std::{
 
 use onhand_rules::{Announcements, Rules};
 use onhand_wire::{
+    auth::refusal::Sparing,
     host::Hosts,
     release::{Manifest, Release},
 };
@@ -85,6 +86,7 @@ pub(super) fn start(
         loggers: std::sync::OnceLock::new(),
         region: config.region.clone(),
         auth,
+        refusals: Sparing::default(),
         rates,
         trusted_proxies: config.limits.trusted_proxies,
         management_hosts: Hosts::new(&config.management_hosts, "edge.management_hosts"),

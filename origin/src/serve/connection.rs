@@ -13,6 +13,7 @@ use tokio::{net::TcpStream, sync::watch};
 use tower_service::Service;
 
 use super::{
+    Peer,
     phase::{Answer, Phase, Watched},
     told,
 };
@@ -36,11 +37,18 @@ fn builder(config: &HttpConfig) -> http1::Builder {
 
 /// Serves until the caller leaves, a limit is passed, or `stop` holds true and the call under way
 /// has been answered.
-pub(super) async fn serve(stream: TcpStream, pages: Router, config: Arc<HttpConfig>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: Peer,
+    pages: Router,
+    config: Arc<HttpConfig>,
+    mut stop: watch::Receiver<bool>,
+) {
     let phase = Arc::new(Phase::new());
     let calls = phase.clone();
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         calls.begins();
+        request.extensions_mut().insert(peer);
         let (phase, mut pages) = (calls.clone(), pages.clone());
         async move {
             let answer = pages.call(request.map(Body::new)).await?;

@@ -9,6 +9,7 @@ mod held;
 mod scope_map;
 mod expected;
 mod verifier;
+pub mod refusal;
 pub mod carried;
 
 use serde::Serialize;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use onhand_wire::auth::{Claims, Issuer, Scope};
+
 use crate::{Error, binary, scratch::Scratch};
 
 pub struct Tokens {
@@ -44,6 +46,15 @@ impl Tokens {
         let args = ["token", "issue", "--key", &key.to_string_lossy(), "--subject", subject, "--scope", scope];
         let args = [&args[..], &["--claim", claim]].concat();
         binary::run(&self.binary, &args).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A storefront's token of a subject that the command would not sign for.
+    pub fn of_any_subject(&self, subject: &str) -> String {
+        let key = self.prefix.with_extension("key.pem");
+        let pem = std::fs::read(&key).unwrap_or_else(|error| panic!("{}: {error}", key.display()));
+        let issuer = Issuer::from_pem(&pem).expect("the world's own key");
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        issuer.issue(&Claims::new(subject, Scope::Storefront, now.as_secs() + 3600))
     }
 
     /// What verifies them.
