@@ -80,7 +80,7 @@ impl Addresses {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
-        let urls = urls.iter().map(|url| checked(url)).collect::<Result<Vec<_>, _>>()?;
+        let urls = urls.iter().map(checked).collect::<Result<Vec<_>, _>>()?;
         if urls.is_empty() {
             return Err(BadUrl(SecretUrl::default()));
         }

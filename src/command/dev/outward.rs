@@ -19,7 +19,7 @@ pub(super) fn clear(config: &mut Config) -> Vec<&'static str> {
         ("auth.jwks_url", &mut config.auth.jwks_url),
     ]
     .into_iter()
-    .filter_map(|(key, url)| (!std::mem::replace(url, SecretUrl::default()).is_empty()).then_some(key))
+    .filter_map(|(key, url)| (!std::mem::take(url).is_empty()).then_some(key))
     .collect();
     if !webhooks.is_empty() {
         cleared.push("origin.restock.webhooks");

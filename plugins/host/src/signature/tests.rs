@@ -112,7 +112,8 @@ fn another_value_of_any_setting_is_refused_by_its_name() {
 #[test]
 fn a_setting_that_is_added_or_taken_away_is_refused() {
     let Beside { channels: _, refuse_on_failure: _, config: _, limits: _, stage: _, share: _ } = beside();
-    let changed: [(&str, fn(&mut Beside)); 7] = [
+    type Change = fn(&mut Beside);
+    let changed: [(&str, Change); 7] = [
         ("channels", |beside| beside.channels = None),
         ("channels", |beside| beside.channels.as_mut().unwrap().push(ChannelId::new("till").unwrap())),
         ("refuse_on_failure", |beside| beside.refuse_on_failure = true),

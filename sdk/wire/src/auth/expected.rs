@@ -26,7 +26,7 @@ impl Expected {
     /// `now`: seconds since 1970.
     pub(super) fn read(&self, claims: &Map<String, Value>, now: u64) -> Result<Claims, Refusal> {
         self.in_time(claims, now)?;
-        self.from_here_for_here(claims)?;
+        self.judge_issuer_and_audience(claims)?;
         let sub = claims.get("sub").and_then(Value::as_str).ok_or("the token names no subject (sub)")?;
         if let Some(fault) = subject_fault(sub) {
             return Err(format!("the token's subject (sub) {fault}").into());
@@ -54,7 +54,7 @@ impl Expected {
         Ok(())
     }
 
-    fn from_here_for_here(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {
+    fn judge_issuer_and_audience(&self, claims: &Map<String, Value>) -> Result<(), Refusal> {
         let said = |name: &str| claims.get(name).filter(|value| !value.is_null());
         if let Some(issuer) = &self.issuer {
             let iss = said("iss").ok_or("the token names no issuer (iss)")?;
