@@ -10,7 +10,7 @@ help: ## Show this list
 run: ## Run one origin and one edge in a process, with demo data; no server needed
 	@tests/setup.sh build
 	@mkdir -p target
-	@cargo build --bin onhand
+	@cargo build --workspace --bin onhand # with the workspace's features, so that the tests share its dependencies
 	@exec ./target/debug/onhand dev --print-tokens $(TOKENS)
 
 token: ## Print a storefront token of the running `make run`

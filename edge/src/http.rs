@@ -27,7 +27,6 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
 use matchit::Router;
 use onhand_wire::{
     Code, Problem,
@@ -51,13 +50,15 @@ use route::{
 };
 
 pub(crate) type Reply = Response<Answer>;
+/// A request's body; what a handler leaves of it is read and dropped.
+pub(crate) type Content = onhand_http::unread::Content<hyper::body::Incoming>;
 
 /// Of a lookup's answer: type, tag, as-of, source, cache control, correlation, and one to spare.
 const HEADERS: usize = 7;
 
 /// A request as handlers see it.
 struct Asked<'a> {
-    request: Request<Incoming>,
+    request: Request<Content>,
     /// The other end of its connection.
     peer: IpAddr,
     correlation: &'a Correlation,
@@ -118,7 +119,7 @@ pub fn routed() -> [Vec<Routed>; 2] {
 }
 
 /// The public listener.
-pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Incoming>) -> Reply {
+pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Content>) -> Reply {
     let correlation = Correlation::of(&request);
     let logged = tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), Instant::now()));
     if let Err(problem) = host(&request) {
@@ -186,7 +187,7 @@ async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
 }
 
 /// The management listener. Only under names that it knows: a web page would else reach it through a browser.
-pub(crate) async fn management(node: Arc<Node>, peer: IpAddr, request: Request<Incoming>) -> Reply {
+pub(crate) async fn management(node: Arc<Node>, peer: IpAddr, request: Request<Content>) -> Reply {
     let correlation = Correlation::of(&request);
     let named = host(&request).map(|host| [host, request.uri().host()]);
     let known =

@@ -26,6 +26,7 @@ mod origin_http;
 mod origin_table;
 mod plugin;
 mod promotion;
+mod refused_bodies;
 mod rules;
 mod runbook;
 mod scenarios;

@@ -1,7 +1,6 @@
 //! The management listener's pages in Spring Actuator's JSON that edge and origin have alike.
 
 use http::{Request, StatusCode, header};
-use hyper::body::Incoming;
 use onhand_wire::{
     Code, Problem,
     actuator::{self, Loggers},
@@ -9,7 +8,7 @@ use onhand_wire::{
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Failure, Reply, body, json as page, not_found, note, reply};
+use super::{Content, Failure, Reply, body, json as page, not_found, note, reply};
 use crate::node::Node;
 
 const PAGES: [&str; 13] = [
@@ -44,7 +43,7 @@ fn named(raw: &str) -> String {
     percent_decode_str(raw).decode_utf8_lossy().into_owned()
 }
 
-pub(super) fn show(node: &Node, page: Page, name: &str, request: &Request<Incoming>) -> Result<Reply, Failure> {
+pub(super) fn show(node: &Node, page: Page, name: &str, request: &Request<Content>) -> Result<Reply, Failure> {
     match page {
         Page::Links => Ok(shown(&actuator::links(&base(request), &PAGES))),
         Page::Info => Ok(shown(&info(node))),
@@ -57,7 +56,7 @@ pub(super) fn show(node: &Node, page: Page, name: &str, request: &Request<Incomi
 }
 
 /// A POST; only a logger takes one.
-pub(super) async fn change(node: &Node, page: Page, name: &str, request: Request<Incoming>) -> Result<Reply, Failure> {
+pub(super) async fn change(node: &Node, page: Page, name: &str, request: Request<Content>) -> Result<Reply, Failure> {
     match page {
         Page::Logger => set_level(node, &named(name), request).await,
         _ => Err(not_found()),
@@ -68,7 +67,7 @@ fn shown(value: &Value) -> Reply {
     page(StatusCode::OK, value.to_string())
 }
 
-fn base(request: &Request<Incoming>) -> String {
+fn base(request: &Request<Content>) -> String {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     format!("http://{}", host.unwrap_or_default())
 }
@@ -100,7 +99,7 @@ fn loggers(node: &Node) -> Result<&dyn Loggers, Failure> {
     node.loggers.get().map(|loggers| &**loggers).ok_or_else(not_found)
 }
 
-async fn set_level(node: &Node, name: &str, request: Request<Incoming>) -> Result<Reply, Failure> {
+async fn set_level(node: &Node, name: &str, request: Request<Content>) -> Result<Reply, Failure> {
     let (head, content) = request.into_parts();
     body::require_json(&head.headers)?;
     let content = body::read(content, node.body_timeout).await?;

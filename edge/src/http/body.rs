@@ -1,12 +1,14 @@
-//! Bodies: JSON only, up to 1 MiB; what is too large is read and dropped, so that the caller sees 413.
+//! Bodies: JSON only, up to 1 MiB. What is left of one is read and dropped by the connection (`onhand_http::unread`).
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use onhand_wire::{Code, Problem, limits, request};
+
+use super::Content;
 
 /// A body that says what it is must say JSON.
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
@@ -15,29 +17,24 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// The whole body, within the limit and the time.
-pub(super) async fn read(body: Incoming, timeout: Duration) -> Result<Bytes, Problem> {
+pub(super) async fn read(body: Content, timeout: Duration) -> Result<Bytes, Problem> {
     let late = || Problem::new(Code::DeadlineExceeded, "the body did not arrive in time");
     tokio::time::timeout(timeout, collect(body)).await.unwrap_or_else(|_| Err(late()))
 }
 
-async fn collect(mut body: Incoming) -> Result<Bytes, Problem> {
-    let declared = body.size_hint().exact().unwrap_or(0);
+async fn collect(mut body: Content) -> Result<Bytes, Problem> {
+    let fits = |bytes: usize| if bytes <= limits::BODY_BYTES { Ok(()) } else { Err(too_large()) };
+    fits(usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX))?;
     let mut held = BytesMut::new();
-    let mut seen = 0_usize;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::field("body", "it broke off"))?;
         let Ok(data) = frame.into_data() else { continue };
-        seen += data.len();
-        if seen > limits::BODY_DRAIN_BYTES {
-            break;
-        }
-        if seen <= limits::BODY_BYTES && declared <= limits::BODY_BYTES as u64 {
-            held.extend_from_slice(&data);
-        }
+        fits(held.len() + data.len())?;
+        held.extend_from_slice(&data);
     }
-    if seen <= limits::BODY_BYTES {
-        return Ok(held.freeze());
-    }
-    let detail = format!("at most {} bytes", limits::BODY_BYTES);
-    Err(Problem::new(Code::TooLarge, detail).with("limit", limits::BODY_BYTES))
+    Ok(held.freeze())
+}
+
+fn too_large() -> Problem {
+    Problem::new(Code::TooLarge, format!("at most {} bytes", limits::BODY_BYTES)).with("limit", limits::BODY_BYTES)
 }

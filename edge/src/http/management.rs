@@ -3,12 +3,11 @@
 use std::sync::OnceLock;
 
 use http::{HeaderMap, Method, Request, StatusCode};
-use hyper::body::Incoming;
 use matchit::Router;
 use onhand_wire::auth::{Access::Anyone, Scope};
 
 use super::{
-    Failure, OPERATOR, Reply, actuator, explain, health, json, note, reply,
+    Content, Failure, OPERATOR, Reply, actuator, explain, health, json, note, reply,
     route::{
         self,
         Calls::{self, Delete, Get, GetPost, Post},
@@ -60,7 +59,7 @@ fn routes() -> &'static Router<(Calls, Page)> {
     ROUTER.get_or_init(|| route::router(&ROUTES))
 }
 
-pub(super) async fn route(node: &Node, request: Request<Incoming>) -> Result<Reply, Failure> {
+pub(super) async fn route(node: &Node, request: Request<Content>) -> Result<Reply, Failure> {
     let path = request.uri().path().to_owned();
     let found = route::find(routes(), &path)?;
     route::admit(found.allows(request.method())?, &node.auth, request.headers())?;

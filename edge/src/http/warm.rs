@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
 use onhand_wire::{
     Problem, Sku,
     bulk::{MOST_HELD, MOST_HELD_DEFAULT},
@@ -12,7 +11,7 @@ use onhand_wire::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Failure, Reply, body, json as answer};
+use super::{Content, Failure, Reply, body, json as answer};
 use crate::{
     cache::{
         LoadError,
@@ -51,7 +50,7 @@ async fn wanted(node: &Node, warm: Warm) -> Result<Vec<Sku>, LoadError> {
     Ok(skus)
 }
 
-pub(super) async fn post(node: &Node, request: Request<Incoming>) -> Result<Reply, Failure> {
+pub(super) async fn post(node: &Node, request: Request<Content>) -> Result<Reply, Failure> {
     let began = Instant::now();
     let (head, content) = request.into_parts();
     body::require_json(&head.headers)?;

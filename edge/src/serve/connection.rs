@@ -23,6 +23,7 @@ use hyper_util::{
     rt::TokioIo,
     server::graceful::{GracefulShutdown, Watcher},
 };
+use onhand_http::unread;
 use onhand_wire::setting::HttpConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -31,7 +32,10 @@ use tokio::{
 };
 
 use super::crowd::Crowd;
-use crate::{http::Reply, node::Node};
+use crate::{
+    http::{Content, Reply},
+    node::Node,
+};
 
 /// Pause after a failed accept: usually no file handle is free.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -81,7 +85,7 @@ pub(super) async fn accept<H, F>(
     node: Arc<Node>,
     handler: H,
 ) where
-    H: Fn(Arc<Node>, IpAddr, Request<Incoming>) -> F + Copy + Send + 'static,
+    H: Fn(Arc<Node>, IpAddr, Request<Content>) -> F + Copy + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     loop {
@@ -119,7 +123,7 @@ async fn serve<H, F>(
     node: Arc<Node>,
     handler: H,
 ) where
-    H: Fn(Arc<Node>, IpAddr, Request<Incoming>) -> F + Copy + Send + 'static,
+    H: Fn(Arc<Node>, IpAddr, Request<Content>) -> F + Copy + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
@@ -127,9 +131,11 @@ async fn serve<H, F>(
     let busy = phase.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         busy.set(BUSY);
+        let (request, rest) = unread::part(request);
         let (phase, answer) = (busy.clone(), handler(node.clone(), peer, request));
         async move {
-            let reply = answer.await;
+            let mut reply = answer.await;
+            rest.settle(reply.headers_mut(), limits.head).await;
             // A stream lasts until it ends, and its connection ends with it.
             if !reply.body().is_stream() {
                 phase.set(IDLE);

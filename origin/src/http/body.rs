@@ -1,4 +1,4 @@
-//! Bodies: what is read, and what is read only to be dropped.
+//! Bodies: how much of them is read. What is left is read and dropped by the connection (`onhand_http::unread`).
 
 use axum::{
     body::{Body, Bytes},
@@ -14,26 +14,18 @@ pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
     read_up_to(body, limits::BODY_BYTES).await
 }
 
-/// The whole body, up to `most` bytes. Up to 8 MiB more is read and dropped, so that the caller sees the 413.
+/// The whole body, up to `most` bytes.
 pub(super) async fn read_up_to(mut body: Body, most: usize) -> Result<Bytes, Problem> {
     let mut kept = Vec::new();
-    let mut dropped = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broke_off(&error))?;
         let Some(part) = frame.data_ref() else { continue };
-        if dropped == 0 && kept.len() + part.len() <= most {
-            kept.extend_from_slice(part);
-            continue;
+        if kept.len() + part.len() > most {
+            return Err(Problem::new(Code::TooLarge, format!("body: at most {most} bytes")).with("limit", most));
         }
-        dropped += part.len();
-        if dropped > limits::BODY_DRAIN_BYTES {
-            break;
-        }
+        kept.extend_from_slice(part);
     }
-    if dropped == 0 {
-        return Ok(kept.into());
-    }
-    Err(Problem::new(Code::TooLarge, format!("body: at most {most} bytes")).with("limit", most))
+    Ok(kept.into())
 }
 
 /// Why a body came to no end.

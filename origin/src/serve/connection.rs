@@ -8,6 +8,7 @@ use std::{convert::Infallible, pin::pin, sync::Arc};
 use axum::{Router, body::Body};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use onhand_http::unread;
 use onhand_wire::setting::HttpConfig;
 use tokio::{net::TcpStream, sync::watch};
 use tower_service::Service;
@@ -45,13 +46,15 @@ pub(super) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let phase = Arc::new(Phase::new());
-    let calls = phase.clone();
+    let (calls, patience) = (phase.clone(), config.header_timeout.0);
     let service = service_fn(move |mut request: Request<Incoming>| {
         calls.begins();
         request.extensions_mut().insert(peer);
+        let (request, rest) = unread::part(request);
         let (phase, mut pages) = (calls.clone(), pages.clone());
         async move {
-            let answer = pages.call(request.map(Body::new)).await?;
+            let mut answer = pages.call(request.map(Body::new)).await?;
+            rest.settle(answer.headers_mut(), patience).await;
             Ok::<_, Infallible>(answer.map(|body| Answer::new(body, phase)))
         }
     });
