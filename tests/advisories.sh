@@ -9,9 +9,10 @@ copy=${CARGO_HOME:-$HOME/.cargo}/advisory-dbs
 if cargo deny fetch db >/dev/null 2>&1; then
     exec cargo deny check advisories
 fi
-if [ -d "$copy" ] && [ -n "$(ls -A "$copy" 2>/dev/null)" ]; then
+# A fetch that failed leaves its lock behind.
+if [ -n "$(find "$copy" -mindepth 1 -maxdepth 1 -type d -print -quit 2>/dev/null)" ]; then
     echo "advisories: the database can't be fetched; checked against the copy in $copy, as old as that is" >&2
-    exec cargo deny check --disable-fetch advisories
+    exec cargo deny --offline check advisories
 fi
 echo "advisories: NOT CHECKED. The database (RustSec) can't be fetched from here, and there is no copy of it." >&2
 echo "            Run this where it can, before a release." >&2
