@@ -101,7 +101,7 @@ drill-overload: setup ## Twice the load that an edge on a quarter of a core can 
 	./target/release/overload
 
 drill-attacks: setup ## What one hostile caller costs an honest shop: its medians in calm and under each attack
-	cargo build --release --workspace --bins
+	cargo build --release --workspace --bin onhand --bin attacks
 	./target/release/attacks
 
 drill-hostile: setup plugins ## What rules that misbehave cost their callers and their neighbours
