@@ -15,6 +15,8 @@ use crate::world::{Answer, World, fact};
 
 const HOLD: &str = r#"{"lines":[{"sku":"a","quantity":1}]}"#;
 const FOR_EVER: Duration = Duration::from_secs(3600);
+/// Longer than a busy machine stands still: only what a caller sends may end a call before.
+const PATIENT: Span = Span::s(30);
 
 async fn hold(world: &World, more: &[(&str, &str)]) -> Answer {
     let token = world.token(Scope::Storefront);
@@ -31,7 +33,11 @@ async fn breakers(world: &World) -> (i64, i64) {
 
 #[tokio::test]
 async fn a_caller_without_time_is_answered_and_moves_no_breaker() {
-    let world = World::start_with(|config| config.origin.breaker.failure_threshold = 2).await;
+    let world = World::start_with(|config| {
+        config.origin.breaker.failure_threshold = 2;
+        config.origin.timeout = PATIENT;
+    })
+    .await;
     for ms in ["0", "1", "9", "-1", "1.5", "", "ten"] {
         let refused = hold(&world, &[("onhand-timeout-ms", ms)]).await;
         assert_eq!(
@@ -54,6 +60,7 @@ async fn one_origin_gone_and_a_hurried_caller_move_no_breaker() {
         let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         config.origin.urls.insert(0, onhand_wire::setting::SecretUrl::new(format!("http://{gone}")));
         config.origin.breaker.failure_threshold = 2;
+        config.origin.timeout = PATIENT;
     })
     .await;
     world.origin.with(|state| state.slow = Duration::from_millis(200));
@@ -128,7 +135,11 @@ fn odd_call() -> impl Strategy<Value = OddCall> {
 /// One failure would open it.
 #[tokio::test]
 async fn no_header_query_or_body_moves_a_breaker() {
-    let world = World::start_with(|config| config.origin.breaker.failure_threshold = 1).await;
+    let world = World::start_with(|config| {
+        config.origin.breaker.failure_threshold = 1;
+        config.origin.timeout = PATIENT;
+    })
+    .await;
     world.store(fact("a", "eu-1", 5, 1));
     let mut runner = TestRunner::new(Config::default());
     let token = world.token(Scope::Storefront);
