@@ -1,5 +1,5 @@
 //! Golden files pin the bytes of the change feed: other processes, and older ones, read them.
-//! `ONHAND_GOLDEN=write cargo test -p onhand-wire` writes them anew; a change of bytes is a change of contract.
+//! `ONHAND_GOLDEN=write cargo test --workspace --test golden` writes them anew; a change of bytes is a change of contract.
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 

@@ -22,7 +22,7 @@ pub(crate) fn find() -> Result<PathBuf, Error> {
 
 fn missing(path: &Path) -> Error {
     let release = if path.components().any(|part| part.as_os_str() == "release") { " --release" } else { "" };
-    let install = format!("cargo build{release} -p onhand   (or name one by ONHAND_BIN)");
+    let install = format!("cargo build{release} --workspace --bin onhand   (or name one by ONHAND_BIN)");
     Error::Missing { what: format!("the onhand command at {}", path.display()), install }
 }
 
