@@ -30,7 +30,7 @@ use axum::{
     http::{HeaderValue, Method, header},
     middleware,
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
 use onhand_wire::{
@@ -214,32 +214,27 @@ fn router(routes: Vec<Route>, context: &Arc<Context>) -> Router<Arc<Context>> {
     })
 }
 
-/// Judges the token that a call needs, and hands on what it says. A refusal, here or by the handler, is counted.
-async fn judged(State((context, access)): State<(Arc<Context>, Access)>, mut request: Request, next: Next) -> Response {
-    let Access::Token(scope) = access else { return next.run(request).await };
-    let asked = (request.extensions().get::<Peer>().copied(), request.extensions().get::<fail::Correlation>().cloned());
-    let token = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let answer = match context.verifier.judge(token, scope) {
-        Ok(claims) => {
-            request.extensions_mut().insert(claims);
-            next.run(request).await
-        }
-        Err(problem) => fail::Fail(problem).into_response(),
-    };
-    if let Some(fail::Fail(problem)) = answer.extensions().get() {
-        context.count_refusal(problem, asked);
+/// Judges the token that a call needs, and hands on what it says.
+async fn judged(
+    State((context, access)): State<(Arc<Context>, Access)>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, fail::Fail> {
+    if let Access::Token(scope) = access {
+        let token = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        let claims = context.verifier.judge(token, scope)?;
+        request.extensions_mut().insert(claims);
     }
-    answer
+    Ok(next.run(request).await)
 }
 
 impl Context {
     /// Counts a call that is refused for its token, and logs it now and then; never the token.
-    fn count_refusal(&self, problem: &Problem, (peer, correlation): (Option<Peer>, Option<fail::Correlation>)) {
+    fn count_refusal(&self, problem: &Problem, peer: Option<Peer>, correlation_id: &str) {
         let Some(reason) = refusal::reason(problem) else { return };
         self.metrics.token_refused(reason);
         if self.refusals.allows_now() {
             let address = peer.map(|Peer(address)| address.to_string());
-            let correlation_id = correlation.map(|fail::Correlation(id)| id);
             tracing::warn!(reason, address, correlation_id, "a call was refused for its token");
         }
     }
@@ -251,7 +246,7 @@ pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
         .layer(middleware::from_fn(host::given))
-        .layer(middleware::from_fn(fail::finish))
+        .layer(middleware::from_fn_with_state(context.clone(), fail::finish))
         .layer(cors::layer(&limits.cors_origins))
         .with_state(context)
 }
@@ -261,6 +256,6 @@ pub(crate) fn management(context: Arc<Context>, limits: &Arc<HttpConfig>, hosts:
         .fallback(async || fail::not_found())
         .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
         .layer(middleware::from_fn_with_state(Arc::new(hosts), host::allowed))
-        .layer(middleware::from_fn(fail::finish))
+        .layer(middleware::from_fn_with_state(context.clone(), fail::finish))
         .with_state(context)
 }

@@ -2,13 +2,16 @@
 
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use onhand_wire::{Code, Problem};
 use uuid::Uuid;
+
+use super::Shared;
+use crate::serve::Peer;
 
 /// A problem on its way out.
 #[derive(Debug, Clone)]
@@ -50,13 +53,15 @@ const TRACEPARENT: &str = "traceparent";
 const LONGEST_CORRELATION: usize = 128;
 
 /// Gives every call its correlation id, writes its problem, and logs how it ended.
-pub(super) async fn finish(mut request: Request, next: Next) -> Response {
+pub(super) async fn finish(State(context): Shared, mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().copied();
     let (correlation, trace) = (correlation(&request), trace(&request));
     request.extensions_mut().insert(Correlation(correlation.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;
     if let Some(problem) = problem(&mut response) {
+        context.count_refusal(&problem, peer, &correlation);
         write(&mut response, &problem, &correlation);
     }
     let took_ms = started.elapsed().as_secs_f64() * 1000.0;
