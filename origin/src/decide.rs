@@ -9,6 +9,7 @@ mod limit;
 mod hold;
 mod reconcile;
 mod stock;
+mod trail;
 mod verb;
 
 use onhand_rules::Rules;
@@ -17,7 +18,6 @@ use onhand_wire::{Code, Problem};
 use crate::{
     command::{Answer, Ask, Command, Done, Outcome},
     state::{Kept, State, Why},
-    trail,
 };
 
 pub use reconcile::Correct;

@@ -34,6 +34,7 @@ mod warehouse;
 mod topic;
 pub mod restock;
 mod announce;
+mod start;
 pub mod metrics;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -261,7 +262,7 @@ impl Origin {
     /// Leaves a line in the trail: with which configuration it starts (its secrets hidden), and what that changes.
     /// A start never fails because of it.
     pub async fn with_configuration(self, configuration: &str) -> Self {
-        let line = trail::started(&*self.context.store, &self.context.region, configuration).await;
+        let line = start::started(&*self.context.store, &self.context.region, configuration).await;
         if let Err(error) = line {
             tracing::warn!(%error, "the start could not be recorded in the trail");
         }
