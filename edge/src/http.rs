@@ -13,10 +13,7 @@ pub(crate) mod explain;
 mod warm;
 mod note;
 mod management;
-mod body;
 mod answer;
-mod correlation;
-pub(crate) mod cors;
 mod error;
 
 use std::{
@@ -26,15 +23,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use matchit::Router;
+use onhand_http::{
+    body::{self, Pace, Paced},
+    correlation::Correlation,
+    host, problem,
+};
 use onhand_wire::{
-    Code, Problem,
+    Problem,
     auth::{
         Access::{self, Anyone, Reader},
         Routed, Scope,
     },
-    host,
+    limits,
 };
 
 use crate::{
@@ -42,7 +44,6 @@ use crate::{
     node::Node,
 };
 pub(crate) use answer::Answer;
-use correlation::Correlation;
 use error::Failure;
 use route::{
     Calls::{self, Get, GetPost, Post},
@@ -67,12 +68,6 @@ struct Asked<'a> {
 /// Who asks, by these headers.
 fn asking<'a>(node: &'a Node, headers: &'a HeaderMap, peer: IpAddr) -> Asking<'a> {
     Asking { auth: &node.auth, headers, peer, proxies: node.trusted_proxies }
-}
-
-/// The name under which the caller reached the listener, which HTTP/1.1 always tells.
-fn host<B>(request: &Request<B>) -> Result<Option<&str>, Problem> {
-    let lines = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
-    host::given(lines, request.version() >= Version::HTTP_11)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -120,16 +115,16 @@ pub fn routed() -> [Vec<Routed>; 2] {
 
 /// The public listener.
 pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Content>) -> Reply {
-    let correlation = Correlation::of(&request);
+    let correlation = Correlation::of(request.headers());
     let logged = tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), Instant::now()));
-    if let Err(problem) = host(&request) {
+    if let Err(problem) = host::of(&request) {
         let mut reply = Failure::from(problem).reply(&correlation, &node);
-        correlation.show(&mut reply);
+        correlation.write_into(reply.headers_mut());
         return reply;
     }
     let cors = node.cors.judge(request.headers());
-    if let Some(mut preflight) = cors.preflight(&request) {
-        correlation.show(&mut preflight);
+    if let Some(mut preflight) = cors.preflight::<_, Answer>(&request) {
+        correlation.write_into(preflight.headers_mut());
         return preflight;
     }
     let charge = {
@@ -153,8 +148,8 @@ pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Conte
         let (correlation_id, traceparent) = (correlation.as_str(), correlation.trace());
         tracing::debug!(%method, status, took_ms, correlation_id, traceparent, "call");
     }
-    correlation.show(&mut reply);
-    cors.allow(&mut reply);
+    correlation.write_into(reply.headers_mut());
+    cors.write(reply.headers_mut());
     reply
 }
 
@@ -188,21 +183,23 @@ async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
 
 /// The management listener. Only under names that it knows: a web page would else reach it through a browser.
 pub(crate) async fn management(node: Arc<Node>, peer: IpAddr, request: Request<Content>) -> Reply {
-    let correlation = Correlation::of(&request);
-    let named = host(&request).map(|host| [host, request.uri().host()]);
-    let known =
-        named.and_then(|hosts| hosts.into_iter().flatten().try_for_each(|host| node.management_hosts.allow(host)));
-    let answered = match known {
+    let correlation = Correlation::of(request.headers());
+    let answered = match node.management_hosts.admit(&request) {
         Ok(()) => management::route(&node, request).await,
         Err(problem) => Err(problem.into()),
     };
     let mut reply = answered.unwrap_or_else(|failure| failure.reply_to(peer, &correlation, &node));
-    correlation.show(&mut reply);
+    correlation.write_into(reply.headers_mut());
     reply
 }
 
+/// A whole body, within the limit and the time.
+async fn whole(node: &Node, content: Content) -> Result<Bytes, Problem> {
+    body::read(Paced::new(content, Pace::Whole(node.body_timeout)), limits::BODY_BYTES).await
+}
+
 fn not_found() -> Failure {
-    Problem::new(Code::NotFound, "no such resource").into()
+    problem::not_found().into()
 }
 
 fn reply(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Reply {

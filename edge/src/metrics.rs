@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use onhand_http::connections::Refusal;
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, proto::MetricFamily,
@@ -266,8 +267,11 @@ impl Metrics {
         self.token_refused.inc();
     }
 
-    pub(crate) fn connection_refused(&self) {
+    pub(crate) fn connection_refused(&self, refusal: Refusal) {
         self.connections_refused.inc();
+        if refusal == Refusal::BeyondShare {
+            self.rate_limited("connections");
+        }
     }
 
     pub(crate) fn rate_limited(&self, limit: &str) {

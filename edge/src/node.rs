@@ -8,8 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use onhand_http::{connections::Connections, cors::Cors, host::Hosts};
 use onhand_rules::Rules;
-use onhand_wire::{actuator::Loggers, auth::refusal::Sparing, host::Hosts};
+use onhand_wire::{actuator::Loggers, auth::refusal::Sparing};
 use tokio::sync::{Mutex, watch};
 
 use crate::{
@@ -19,10 +20,8 @@ use crate::{
     cache::{Cache, l2::L2},
     feed::Position,
     freshness::{Freshness, Mode},
-    http::cors::Cors,
     metrics::{Gauges, Metrics},
     origin::{Origin, OriginError, Way},
-    serve::crowd::Crowd,
     streams::Streams,
     topology::Topology,
 };
@@ -44,7 +43,7 @@ pub(crate) struct Node {
     /// Names under which the management listener may be reached.
     pub(crate) management_hosts: Hosts,
     pub(crate) queue: Queue,
-    pub(crate) crowd: Arc<Crowd>,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) cors: Cors,
     pub(crate) rules: Rules,
     pub(crate) cache: Cache,
@@ -109,7 +108,7 @@ impl Node {
             breakers: [Way::Calls, Way::Loads].map(|way| self.origin.breaker(way).as_number()),
             forwarded: self.origin.forwarded(),
             queued: self.queue.len(),
-            connections: self.crowd.len(),
+            connections: self.connections.open(),
             l2_breaker: self.l2.as_ref().map_or(0, |l2| l2.breaker()),
             auth: self.auth.verifier.standing(),
         }

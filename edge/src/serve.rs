@@ -1,20 +1,20 @@
 //! Binds, starts what runs beside requests, accepts, and drains at the end.
 
-pub(crate) mod crowd;
 mod workers;
-mod connection;
 mod start;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper_util::server::graceful::GracefulShutdown;
+use onhand_http::{
+    connections::Connections,
+    serve::{Drain, Limits, Listener, Tls, accept},
+    tls::{Acceptor, TlsFault},
+};
 use onhand_rules::Rules;
 use onhand_wire::actuator::Loggers;
 use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
 use crate::{Auth, BadToken, BadUrl, Config, Feed, feed::Stop, node::Node};
-use connection::Limits;
-use crowd::Crowd;
 use workers::Workers;
 
 /// Connections to the management listener; shoppers do not take its places.
@@ -31,6 +31,8 @@ pub enum StartError {
     Token(#[from] BadToken),
     #[error("edge.redis.url: {0}")]
     Redis(#[from] redis::RedisError),
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error("a thread cannot be started: {0}")]
@@ -45,6 +47,7 @@ pub struct Edge {
     node: Arc<Node>,
     ready: watch::Receiver<bool>,
     limits: Limits,
+    tls: Option<Arc<Acceptor>>,
     workers: Workers,
     drain: Duration,
     background: Background,
@@ -83,10 +86,11 @@ impl Edge {
         let local = |listener: &TcpListener| listener.local_addr();
         let addresses = (local(&public)?, local(&management)?);
         let limits = Limits::of(&config.http);
+        let tls = Acceptor::start(&config.http.tls)?;
         let (workers, drain) = (Workers::start(config.threads)?, config.drain.0);
         let (node, background) = start::start(&config, feed, auth, rules, build.into())?;
         let ready = node.ready.clone();
-        Ok(Self { public, management, addresses, node, ready, limits, workers, drain, background })
+        Ok(Self { public, management, addresses, node, ready, limits, tls, workers, drain, background })
     }
 
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
@@ -117,26 +121,34 @@ impl Edge {
     /// Serves until `shutdown`, then stops accepting, ends streams, and lets requests in flight finish
     /// within `drain`.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), std::io::Error> {
-        let Self { public, management, node, limits, workers, drain, background, .. } = self;
-        let graceful = GracefulShutdown::new();
+        let Self { public, management, node, limits, tls, workers, drain: patience, background, .. } = self;
+        let (drain, stop) = Drain::new();
         {
-            let (outside, inside) = (node.crowd.clone(), Crowd::new(OPERATORS, 0, node.metrics.clone()));
             let (at_work, here) = (|| workers.next().clone(), Handle::current);
-            let (shopper, operator) = (crate::http::public, crate::http::management);
-            let shoppers = connection::accept(&public, at_work, &graceful, limits, outside, node.clone(), shopper);
-            let operators = connection::accept(&management, here, &graceful, limits, inside, node.clone(), operator);
+            let speaking = |plain_on_loopback| tls.clone().map(|acceptor| Tls { acceptor, plain_on_loopback });
+            let public = Listener { tcp: public, limits, connections: node.connections.clone(), tls: speaking(false) };
+            let management = Listener { tcp: management, limits, connections: operators(&node), tls: speaking(true) };
+            let (shopper, operator) = (node.clone(), node.clone());
+            let shop = move |peer, request| crate::http::public(shopper.clone(), peer, request);
+            let operate = move |peer, request| crate::http::management(operator.clone(), peer, request);
+            let shoppers = accept(public, at_work, stop.clone(), shop);
+            let operators = accept(management, here, stop, operate);
             tokio::select! {
                 () = shoppers => {}
                 () = operators => {}
                 () = shutdown => {}
             }
         }
-        drop((public, management));
         node.streams.end();
-        if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
-            tracing::warn!(?drain, "requests in flight were cut");
+        if drain.end(patience).await {
+            tracing::warn!(?patience, "requests in flight were cut");
         }
         drop((workers, background));
         Ok(())
     }
+}
+
+fn operators(node: &Node) -> Arc<Connections> {
+    let metrics = node.metrics.clone();
+    Connections::new(OPERATORS, 0, move |refusal| metrics.connection_refused(refusal))
 }

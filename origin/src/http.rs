@@ -1,17 +1,13 @@
 //! The API listener: decode → call → encode.
 
 mod actuator;
-mod body;
 mod bulk;
 mod catalogue;
-mod cors;
 mod fail;
-mod host;
 mod imports;
 pub(crate) mod openapi;
 mod operations;
 mod pace;
-mod params;
 mod reconcile;
 mod releases;
 mod reservations;
@@ -33,6 +29,10 @@ use axum::{
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
+use onhand_http::{
+    cors::Cors,
+    host::{self, Hosts},
+};
 use onhand_wire::{
     Problem,
     actuator::Loggers,
@@ -40,7 +40,6 @@ use onhand_wire::{
         Access::{self, Anyone},
         Routed, Scope, Verifier, refusal,
     },
-    host::Hosts,
     setting::HttpConfig,
 };
 use tokio::sync::Semaphore;
@@ -240,14 +239,37 @@ impl Context {
     }
 }
 
+/// Every call says once under which name it reached the listener.
+async fn named(request: Request, next: Next) -> Result<Response, fail::Fail> {
+    host::of(&request)?;
+    Ok(next.run(request).await)
+}
+
+/// The management listener is reached only under names that it knows.
+async fn known(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Result<Response, fail::Fail> {
+    hosts.admit(&request)?;
+    Ok(next.run(request).await)
+}
+
+/// Answers preflights, and lets browsers show answers to the pages that may see them.
+async fn browsers(State(cors): State<Arc<Cors>>, request: Request, next: Next) -> Response {
+    let allowed = cors.judge(request.headers());
+    if let Some(preflight) = allowed.preflight(&request) {
+        return preflight;
+    }
+    let mut response = next.run(request).await;
+    allowed.write(response.headers_mut());
+    response
+}
+
 pub(crate) fn api(context: Arc<Context>, limits: &Arc<HttpConfig>) -> Router {
     router(routes(), &context)
         .fallback(async || fail::not_found())
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
-        .layer(middleware::from_fn(host::given))
+        .layer(middleware::from_fn(named))
         .layer(middleware::from_fn_with_state(context.clone(), fail::finish))
-        .layer(cors::layer(&limits.cors_origins))
+        .layer(middleware::from_fn_with_state(Arc::new(Cors::new(&limits.cors_origins)), browsers))
         .with_state(context)
 }
 
@@ -255,7 +277,7 @@ pub(crate) fn management(context: Arc<Context>, limits: &Arc<HttpConfig>, hosts:
     router(management_routes(), &context)
         .fallback(async || fail::not_found())
         .layer(middleware::from_fn_with_state(limits.clone(), pace::pace))
-        .layer(middleware::from_fn_with_state(Arc::new(hosts), host::allowed))
+        .layer(middleware::from_fn_with_state(Arc::new(hosts), known))
         .layer(middleware::from_fn_with_state(context.clone(), fail::finish))
         .with_state(context)
 }

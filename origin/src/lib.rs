@@ -39,11 +39,15 @@ pub mod metrics;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use onhand_http::{
+    host::Hosts,
+    serve::{Drain, Tls},
+    tls::{Acceptor, TlsFault},
+};
 use onhand_rules::{Announcements, Rules};
 use onhand_wire::{
     actuator::Loggers,
     auth::Verifier,
-    host::Hosts,
     memory_log::MemoryLog,
     release::{Manifest, Release},
     setting::HttpConfig,
@@ -79,6 +83,8 @@ pub enum StartError {
     Feed(#[from] relay::FeedError),
     #[error("origin.restock: {0}")]
     Restock(#[from] reqwest::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
     #[error("a thread cannot be started: {0}")]
     Thread(#[from] std::io::Error),
 }
@@ -159,6 +165,7 @@ pub struct Origin {
     lanes: Vec<batch::Batcher>,
     relay: Relay,
     http: Arc<HttpConfig>,
+    tls: Option<Arc<Acceptor>>,
     management_hosts: Hosts,
     drain: Duration,
 }
@@ -249,8 +256,9 @@ impl Origin {
             fingerprint,
         };
         let (context, http) = (Arc::new(context), Arc::new(config.http));
+        let tls = Acceptor::start(&http.tls)?;
         let management_hosts = Hosts::new(&config.management_hosts, "origin.management_hosts");
-        Ok(Self { api, management, context, lanes, relay, http, management_hosts, drain: config.drain.0 })
+        Ok(Self { api, management, context, lanes, relay, http, tls, management_hosts, drain: config.drain.0 })
     }
 
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
@@ -281,7 +289,7 @@ impl Origin {
     ///
     /// Fails when a background task ends: an origin that cannot decide or publish must be restarted.
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), BackgroundEnded> {
-        let stop = Arc::new(tokio::sync::watch::Sender::new(false));
+        let (drain, stop) = Drain::new();
         let mut background = JoinSet::new();
         for lane in self.lanes {
             background.spawn(thread::own(lane.name, lane.run()));
@@ -293,17 +301,19 @@ impl Origin {
             background.spawn(announcer.clone().run());
         }
         let mut listeners = JoinSet::new();
+        let metrics = self.context.metrics.clone();
         let api = http::api(self.context.clone(), &self.http);
         let management = http::management(self.context, &self.http, self.management_hosts);
-        listeners.spawn(serve::serve(self.api, api, self.http.clone(), stop.subscribe()));
-        listeners.spawn(serve::serve(self.management, management, self.http, stop.subscribe()));
+        for (listener, pages, plain_on_loopback) in [(self.api, api, false), (self.management, management, true)] {
+            let tls = self.tls.clone().map(|acceptor| Tls { acceptor, plain_on_loopback });
+            listeners.spawn(serve::serve(listener, tls, pages, self.http.clone(), metrics.clone(), stop.clone()));
+        }
+        drop(stop);
         let ended = tokio::select! {
             () = shutdown => Ok(()),
             Some(task) = background.join_next() => Err(BackgroundEnded(task.err().map(|error| error.to_string()).unwrap_or_default())),
         };
-        stop.send_replace(true);
-        let drained = async { while listeners.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.drain, drained).await.is_err() {
+        if drain.end(self.drain).await {
             tracing::warn!("calls were still under way at the end of the drain time");
         }
         // Awaited: a task that is polled while the runtime shuts down panics.

@@ -4,6 +4,7 @@ mod runbook;
 
 use std::time::Duration;
 
+use onhand_http::connections::Refusal;
 use onhand_wire::Code;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
@@ -32,6 +33,7 @@ pub struct Metrics {
     auth_keys_age: IntGauge,
     auth_keys_too_old: IntGauge,
     tokens_refused: IntCounterVec,
+    connections_refused: IntCounterVec,
 }
 
 fn histogram(name: &str, help: &str, buckets: Vec<f64>) -> Histogram {
@@ -87,10 +89,15 @@ impl Metrics {
                 &["reason"],
             )
             .expect("a valid metric"),
+            connections_refused: IntCounterVec::new(
+                Opts::new("origin_connections_refused_total", "Connections turned away, by why: full or beyond_share."),
+                &["reason"],
+            )
+            .expect("a valid metric"),
             runbook: Runbook::new(&registry),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 18] = [
+        let all: [Box<dyn prometheus::core::Collector>; 19] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
             Box::new(metrics.aside.clone()),
@@ -109,6 +116,7 @@ impl Metrics {
             Box::new(metrics.auth_keys_age.clone()),
             Box::new(metrics.auth_keys_too_old.clone()),
             Box::new(metrics.tokens_refused.clone()),
+            Box::new(metrics.connections_refused.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector).expect("each metric is registered once");
@@ -143,6 +151,14 @@ impl Metrics {
 
     pub fn token_refused(&self, reason: &str) {
         self.tokens_refused.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn connection_refused(&self, refusal: Refusal) {
+        let reason = match refusal {
+            Refusal::Full => "full",
+            Refusal::BeyondShare => "beyond_share",
+        };
+        self.connections_refused.with_label_values(&[reason]).inc();
     }
 
     pub fn leading(&self, leads: bool) {

@@ -1,75 +1,42 @@
-//! Accepts connections until it is told to stop, then finishes what is under way.
+//! The listeners: each serves its pages until the origin is told to end.
 
-mod connection;
-mod crowd;
-mod phase;
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
-
-use axum::Router;
-use onhand_wire::{
-    setting::HttpConfig,
-    share::{Shares, network},
+use axum::{Router, body::Body};
+use hyper::{Request, body::Incoming};
+use onhand_http::{
+    connections::Connections,
+    serve::{Limits, Listener, Stop, Tls, accept},
+    unread::Content,
 };
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
+use onhand_wire::setting::HttpConfig;
+use tokio::{net::TcpListener, runtime::Handle};
+use tower_service::Service;
 
-/// Pause after a failed accept: usually no file handle is free.
-const PAUSE: Duration = Duration::from_millis(50);
+use crate::metrics::Metrics;
 
 /// The other end of a request's connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// Resolves once `stop` holds true and every connection has ended. It has no deadline of its own:
-/// whoever drops it cuts the connections that are left.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    tcp: TcpListener,
+    tls: Option<Tls>,
     pages: Router,
     config: Arc<HttpConfig>,
-    mut stop: watch::Receiver<bool>,
+    metrics: Metrics,
+    stop: Stop,
 ) {
-    let mut connections = JoinSet::new();
-    let watched = stop.clone();
-    let telling = Arc::new(Semaphore::new(crowd::TOLD));
-    let peers = Shares::new(config.max_connections_per_peer);
-    loop {
-        tokio::select! {
-            () = told(&mut stop) => break,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    // With Nagle, small answers wait for the caller's delayed acknowledgement: 40 ms.
-                    let _without_nagle = stream.set_nodelay(true);
-                    let Some(share) = peers.take(network(peer.ip()), 1) else {
-                        tokio::spawn(crowd::turn_away(stream, telling.clone(), crowd::beyond_share(peers.most())));
-                        continue;
-                    };
-                    if connections.len() >= config.max_connections {
-                        tokio::spawn(crowd::turn_away(stream, telling.clone(), crowd::full()));
-                        continue;
-                    }
-                    let served = connection::serve(stream, Peer(peer.ip()), pages.clone(), config.clone(), watched.clone());
-                    connections.spawn(async move {
-                        served.await;
-                        drop(share);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            }
+    let (most, per_peer) = (config.max_connections, config.max_connections_per_peer);
+    let connections = Connections::new(most, per_peer, move |refusal| metrics.connection_refused(refusal));
+    let answer = move |peer, mut request: Request<Content<Incoming>>| {
+        request.extensions_mut().insert(Peer(peer));
+        let mut pages = pages.clone();
+        async move {
+            let answered: Result<_, Infallible> = pages.call(request.map(Body::new)).await;
+            answered.unwrap_or_else(|never| match never {})
         }
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-}
-
-/// Resolves once `stop` holds true, or its sender is gone.
-async fn told(stop: &mut watch::Receiver<bool>) {
-    drop(stop.wait_for(|stop| *stop).await);
+    };
+    let listener = Listener { tcp, limits: Limits::of(&config), connections, tls };
+    accept(listener, Handle::current, stop, answer).await;
 }

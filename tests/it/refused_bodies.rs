@@ -13,6 +13,8 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Larger than what the system's buffers take.
 const LARGE: usize = 5 << 20;
+/// More than is read of a refused body: the connection closes, but not before its caller has had its answer.
+const HUGE: usize = 24 << 20;
 
 /// A call that its listener refuses by its head.
 struct Refused {
@@ -37,7 +39,7 @@ async fn answer(stream: &mut TcpStream) -> (u16, bool) {
 }
 
 /// Sends the head, then the body once `after` is over. A caller that writes while it does not read.
-async fn call(url: &str, refused: &Refused, length: usize, after: Duration) {
+async fn call(url: &str, refused: &Refused, length: usize, after: Duration) -> bool {
     let address = url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -58,6 +60,7 @@ async fn call(url: &str, refused: &Refused, length: usize, after: Duration) {
         stream.write_all(next.as_bytes()).await.unwrap();
         assert_eq!(answer(&mut stream).await.0, 404, "{said}: the next call");
     }
+    closes
 }
 
 /// Of a listener: `write` takes a body, `token` opens it.
@@ -94,6 +97,8 @@ async fn a_refusal_before_the_body_is_seen_and_the_connection_goes_on() {
             call(&url, &refused, LARGE, Duration::ZERO).await;
             call(&url, &refused, LARGE, Duration::from_millis(30)).await;
         }
+        let refused = &refusals(write, token)[0];
+        assert!(call(&url, refused, HUGE, Duration::ZERO).await, "{url}: the close is announced");
     }
 }
 

@@ -55,11 +55,6 @@ impl Shares {
         Self { limit, shares }
     }
 
-    /// Whether it matters who asks.
-    pub(crate) fn limited(&self) -> bool {
-        self.limit.most > 0
-    }
-
     /// # Errors
     /// 429, where that is more than the caller has left.
     pub(crate) fn take(&self, caller: Caller) -> Result<Share, Problem> {

@@ -1,6 +1,7 @@
 //! The management listener's pages in Spring Actuator's JSON that edge and origin have alike.
 
 use http::{Request, StatusCode, header};
+use onhand_http::body::require_json;
 use onhand_wire::{
     Code, Problem,
     actuator::{self, Loggers},
@@ -8,7 +9,7 @@ use onhand_wire::{
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use super::{Content, Failure, Reply, body, json as page, not_found, note, reply};
+use super::{Content, Failure, Reply, json as page, not_found, note, reply, whole};
 use crate::node::Node;
 
 const PAGES: [&str; 13] = [
@@ -101,8 +102,8 @@ fn loggers(node: &Node) -> Result<&dyn Loggers, Failure> {
 
 async fn set_level(node: &Node, name: &str, request: Request<Content>) -> Result<Reply, Failure> {
     let (head, content) = request.into_parts();
-    body::require_json(&head.headers)?;
-    let content = body::read(content, node.body_timeout).await?;
+    require_json(&head.headers)?;
+    let content = whole(node, content).await?;
     actuator::set_level(loggers(node)?, name, &content)?;
     note::note(node, &head.headers, "level_changed", name, &String::from_utf8_lossy(&content));
     Ok(reply(StatusCode::NO_CONTENT, "application/json", ""))

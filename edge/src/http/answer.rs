@@ -17,10 +17,9 @@ pub(crate) enum Answer {
     Events(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
 }
 
-impl Answer {
-    /// Whether it ends only with the caller, or the node.
-    pub(crate) fn is_stream(&self) -> bool {
-        matches!(self, Self::Events(_))
+impl Default for Answer {
+    fn default() -> Self {
+        Bytes::new().into()
     }
 }
 

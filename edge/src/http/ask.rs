@@ -1,9 +1,7 @@
 //! What a lookup's query string asks.
 
-use std::borrow::Cow;
-
+use onhand_http::query::{once, pairs};
 use onhand_wire::{Channel, ChannelId, Code, LocationId, Problem, limits};
-use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
 use crate::{topology::Snapshot, view::Ask};
@@ -60,47 +58,15 @@ impl Query {
     }
 }
 
-/// A query string's names and values, decoded.
-pub(super) fn pairs(query: Option<&str>) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Problem>> {
-    query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((decoded(name, "query")?, decoded(value, name)?))
-    })
-}
-
-/// Of a call that takes no parameters.
-pub(super) fn none(query: Option<&str>) -> Result<(), Problem> {
-    match pairs(query).next() {
-        Some(pair) => Err(Problem::field(&pair?.0, "no such parameter: this call takes its body only")),
-        None => Ok(()),
-    }
-}
-
 pub(super) fn known_channel<'a>(snapshot: &'a Snapshot, id: &ChannelId) -> Result<&'a Channel, Problem> {
     let unknown = || Problem::new(Code::UnknownChannel, format!("channel: there is no {id}"));
     snapshot.channel(id.as_str()).ok_or_else(unknown)
-}
-
-pub(super) fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), Problem> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Problem::field(name, "may be given once")),
-    }
 }
 
 fn quantity(value: &str) -> Result<i64, Problem> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let quantity = value.parse().ok().filter(|quantity| digits && *quantity <= i64::from(limits::QUANTITY));
     quantity.ok_or_else(|| Problem::field("quantity", format!("a whole number from 0 to {}", limits::QUANTITY)))
-}
-
-fn decoded<'a>(text: &'a str, field: &str) -> Result<Cow<'a, str>, Problem> {
-    let invalid = |_| Problem::field(field, "percent-encoded UTF-8");
-    if !text.contains('+') {
-        return percent_decode_str(text).decode_utf8().map_err(invalid);
-    }
-    let spaced = text.replace('+', " ");
-    Ok(Cow::Owned(percent_decode_str(&spaced).decode_utf8().map_err(invalid)?.into_owned()))
 }
 
 #[cfg(test)]
@@ -127,7 +93,6 @@ mod tests {
         assert_eq!(fault("channel=%FF"), "channel");
         assert_eq!(fault("reservation=nonsense"), "not_found");
         assert_eq!(fault("reservation={01890a5d-ac96-774b-bcce-b302099a8057}"), "not_found");
-        assert!(none(Some("channel=web")).is_err() && none(None).is_ok() && none(Some("")).is_ok());
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
+use onhand_http::{correlation::Correlation, problem};
 use onhand_wire::{Code, Problem, auth::refusal};
 
-use super::{Reply, correlation::Correlation, reply};
+use super::{Answer, Reply};
 use crate::{
     cache::LoadError,
     node::Node,
@@ -86,35 +87,23 @@ impl Failure {
     }
 
     pub(super) fn reply(self, correlation: &Correlation, node: &Node) -> Reply {
-        let (problem, allow, later) = match self {
-            Self::Problem(problem) => {
-                let later = problem.code.retry_after_s().map(u64::from);
-                (problem, None, later)
-            }
+        let (problem, header) = match self {
+            Self::Problem(problem) => (problem, None),
             Self::Unavailable(way) => {
                 let problem = Problem::new(Code::OriginUnavailable, "the origin cannot be reached; try again");
-                let later = problem.code.retry_after_s().map(u64::from);
+                let usual = problem.code.retry_after_s().map_or(0, u64::from);
                 // An origin that has been given up for a while is not asked before that is over.
-                let later = later.max(Some(node.origin.opens_in_s(way)));
-                (problem, None, later)
+                let later = usual.max(node.origin.opens_in_s(way));
+                (problem, Some((header::RETRY_AFTER, later.into())))
             }
             Self::MethodNotAllowed(allow) => {
-                (Problem::new(Code::MethodNotAllowed, format!("allowed here: {allow}")), Some(allow), None)
+                (problem::method_not_allowed(allow), Some((header::ALLOW, HeaderValue::from_static(allow))))
             }
-            Self::Later(problem, seconds) => (problem, None, Some(seconds)),
+            Self::Later(problem, seconds) => (problem, Some((header::RETRY_AFTER, seconds.into()))),
         };
         node.metrics.problem(problem.code.as_str());
-        let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut shown = reply(status, "application/problem+json", problem.to_json(correlation.as_str()));
-        if let Some(allow) = allow {
-            shown.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
-        }
-        if let Some(seconds) = later {
-            shown.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if problem.code == Code::Unauthenticated {
-            shown.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
+        let mut shown = problem::answer(&problem, correlation).map(Answer::from);
+        shown.headers_mut().extend(header);
         shown
     }
 }

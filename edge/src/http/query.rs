@@ -3,16 +3,17 @@
 use std::time::Instant;
 
 use http::StatusCode;
+use onhand_http::{body::require_json, query::no_parameters};
 use onhand_wire::{
     Sku, Timestamp,
     request::{self, AvailabilityQuery},
 };
 
 use super::{
-    Asked, Failure, Reply, ask,
+    Asked, Failure, Reply,
     ask::Query,
     availability::{Moment, mark_stale},
-    body,
+    whole,
 };
 use crate::{
     cache::{Loaded, Tier},
@@ -30,9 +31,9 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let peer = asked.peer;
     let (head, content) = asked.request.into_parts();
     node.auth.may_read(&head.headers)?;
-    ask::none(head.uri.query())?;
-    body::require_json(&head.headers)?;
-    let content = body::read(content, node.body_timeout).await?;
+    no_parameters(head.uri.query())?;
+    require_json(&head.headers)?;
+    let content = whole(node, content).await?;
     let AvailabilityQuery { skus, channel, locations } = request::read(&content)?;
     let query = Query::of_names(channel, locations);
     let moment = Moment::begin(node, &head.headers, Instant::now()).await?;

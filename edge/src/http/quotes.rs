@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use http::StatusCode;
+use onhand_http::{body::require_json, query::no_parameters};
 use onhand_wire::{
     Item, Problem, Sku, Stock,
     request::{self, AskQuote},
@@ -11,7 +12,7 @@ use onhand_wire::{
 use super::{
     Asked, Failure, Reply, ask,
     availability::{Moment, unknown_sku},
-    body, query,
+    query, whole,
 };
 use crate::{
     cache::Loaded,
@@ -24,9 +25,9 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let peer = asked.peer;
     let (head, content) = asked.request.into_parts();
     node.auth.may_read(&head.headers)?;
-    ask::none(head.uri.query())?;
-    body::require_json(&head.headers)?;
-    let content = body::read(content, node.body_timeout).await?;
+    no_parameters(head.uri.query())?;
+    require_json(&head.headers)?;
+    let content = whole(node, content).await?;
     let wanted: AskQuote = request::read(&content)?;
     let moment = Moment::begin(node, &head.headers, Instant::now()).await?;
     let snapshot = node.topology.snapshot();

@@ -1,30 +1,33 @@
 //! Reservations: judged here, decided by the origin. The facts that come back are joined before the
 //! caller hears, and what the caller has seen goes into its session token.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use onhand_http::{
+    body,
+    call::{self, IDEMPOTENCY_KEY},
+    correlation::Correlation,
+    problem,
+    query::no_parameters,
+};
 use onhand_wire::{
     Code, Problem,
     bulk::{self, Written},
-    request::{self, Cancel, Confirm, Extend, Fulfil, Hold, Return, check_idempotency_key},
+    request::{self, Cancel, Confirm, Extend, Fulfil, Hold, Return},
     session,
     session::Session,
-    timeout,
 };
 use uuid::Uuid;
 
-use super::{Asked, Failure, Reply, ask, availability, body, correlation::Correlation, not_found, reply};
+use super::{Asked, Failure, Reply, availability, not_found, reply};
 use crate::{
     freshness::AsOf,
     node::Node,
     origin::{Answer, Call},
 };
 
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// The longest that a caller may make a call last.
-const LONGEST: Duration = Duration::from_secs(60);
 /// Headers of the origin's own answers that are passed on.
 const PASSED: [HeaderName; 3] = [header::CONTENT_TYPE, header::RETRY_AFTER, header::LOCATION];
 const PASSED_TOO: [&str; 5] =
@@ -66,14 +69,14 @@ async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create
     let began = Instant::now();
     let Asked { request, correlation, .. } = asked;
     let (head, content) = request.into_parts();
-    ask::none(head.uri.query())?;
+    no_parameters(head.uri.query())?;
     body::require_json(&head.headers)?;
-    let content = body::read(content, node.body_timeout).await?;
+    let content = super::whole(node, content).await?;
     let key = key(&head.headers, create)?;
     let brought = availability::session(&head.headers)?.unwrap_or_default();
     check(&content)?;
     let mut headers = forwarded(&head.headers, correlation);
-    headers.insert(IDEMPOTENCY_KEY, key);
+    headers.insert(&IDEMPOTENCY_KEY, key);
     headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::WRITTEN));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let deadline = deadline(node, &head.headers, began)?;
@@ -92,11 +95,11 @@ async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create
 /// Joins the new facts, then answers.
 fn acknowledge(node: &Node, written: Written, brought: Session, correlation: &Correlation) -> Reply {
     node.cache.written(written.stocks, written.as_of);
-    let status = StatusCode::from_u16(written.status).unwrap_or(StatusCode::OK);
+    let status = problem::status(written.status);
     let mut reply = if status.is_success() {
         super::json(status, written.body)
     } else {
-        reply(status, "application/problem+json", with_correlation(written.body, correlation))
+        reply(status, problem::MEDIA_TYPE, problem::kept(written.body, correlation.as_str()))
     };
     let headers = reply.headers_mut();
     headers.insert("onhand-as-of", AsOf::new(written.as_of).header);
@@ -107,13 +110,6 @@ fn acknowledge(node: &Node, written: Written, brought: Session, correlation: &Co
         headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     reply
-}
-
-/// A kept problem has no correlation id: it is this call's.
-fn with_correlation(body: String, correlation: &Correlation) -> Bytes {
-    let Ok(mut problem) = serde_json::from_str::<serde_json::Map<_, _>>(&body) else { return body.into() };
-    problem.insert("correlation_id".to_owned(), correlation.as_str().into());
-    serde_json::to_vec(&problem).map_or_else(|_| body.into(), Bytes::from)
 }
 
 pub(super) async fn read(node: &Node, asked: &Asked<'_>, id: &str) -> Result<Reply, Failure> {
@@ -127,11 +123,9 @@ pub(super) async fn read(node: &Node, asked: &Asked<'_>, id: &str) -> Result<Rep
 
 /// The caller's key; a call that may come without one is given one, so that a retry is safe.
 fn key(headers: &HeaderMap, required: bool) -> Result<HeaderValue, Problem> {
-    match headers.get(IDEMPOTENCY_KEY) {
-        Some(key) => check_idempotency_key(key.as_bytes()).map(|_| key.clone()),
-        None if required => {
-            Err(Problem::new(Code::IdempotencyKeyRequired, "Idempotency-Key: send 1 to 128 visible ASCII characters"))
-        }
+    match call::key(headers)? {
+        Some(key) => Ok(key.clone()),
+        None if required => Err(call::key_required()),
         None => Ok(HeaderValue::try_from(Uuid::new_v4().to_string()).expect("a UUID is ASCII")),
     }
 }
@@ -141,14 +135,14 @@ fn forwarded(from: &HeaderMap, correlation: &Correlation) -> HeaderMap {
     if let Some(value) = from.get(header::AUTHORIZATION) {
         headers.insert(header::AUTHORIZATION, value.clone());
     }
-    correlation.pass(&mut headers);
+    correlation.write(&mut headers);
     headers
 }
 
 /// The caller's own, from when its call `began`; else the configured one, from now.
 fn deadline(node: &Node, headers: &HeaderMap, began: Instant) -> Result<Instant, Problem> {
-    let wait = timeout::read(headers.get(timeout::HEADER).map(HeaderValue::as_bytes))?;
-    Ok(wait.map_or_else(|| Instant::now() + node.origin.timeout(), |wait| began + wait.min(LONGEST)))
+    let wait = call::patience(headers)?;
+    Ok(wait.map_or_else(|| Instant::now() + node.origin.timeout(), |wait| began + wait))
 }
 
 /// The origin's own answer.

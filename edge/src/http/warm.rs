@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use http::{Request, StatusCode};
+use onhand_http::body::require_json;
 use onhand_wire::{
     Problem, Sku,
     bulk::{MOST_HELD, MOST_HELD_DEFAULT},
@@ -11,7 +12,7 @@ use onhand_wire::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Content, Failure, Reply, body, json as answer};
+use super::{Content, Failure, Reply, json as answer, whole};
 use crate::{
     cache::{
         LoadError,
@@ -53,8 +54,8 @@ async fn wanted(node: &Node, warm: Warm) -> Result<Vec<Sku>, LoadError> {
 pub(super) async fn post(node: &Node, request: Request<Content>) -> Result<Reply, Failure> {
     let began = Instant::now();
     let (head, content) = request.into_parts();
-    body::require_json(&head.headers)?;
-    let warm: Warm = request::read(&body::read(content, node.body_timeout).await?)?;
+    require_json(&head.headers)?;
+    let warm: Warm = request::read(&whole(node, content).await?)?;
     let skus = wanted(node, warm).await?;
     let mut warmed = Warmed { asked: skus.len(), ..Warmed::default() };
     for step in skus.chunks(STEP) {

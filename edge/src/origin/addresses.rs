@@ -12,7 +12,8 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use onhand_wire::{setting::SecretUrl, timeout};
+use onhand_http::call;
+use onhand_wire::setting::SecretUrl;
 
 use super::{Answer, Call, OriginError};
 
@@ -57,7 +58,7 @@ struct Tried {
 impl Tried {
     /// `hurried`: the caller left less time than an origin may take.
     fn unanswered(self, call: &Call, hurried: bool) -> Unanswered {
-        let over = Instant::now() + timeout::LEAST > call.deadline;
+        let over = Instant::now() + call::LEAST > call.deadline;
         let error = match self {
             Self { any: false, .. } => OriginError::NoTime,
             Self { sent: true, .. } if over => OriginError::TimedOut,
@@ -118,7 +119,7 @@ impl Addresses {
         let attempts = self.urls.len() + 1;
         for attempt in 0..attempts {
             let left = call.deadline.saturating_duration_since(Instant::now());
-            if left < timeout::LEAST {
+            if left < call::LEAST {
                 break;
             }
             tried.any = true;
@@ -161,7 +162,7 @@ impl Addresses {
         *request.uri_mut() = uri;
         *request.method_mut() = call.method.clone();
         *request.headers_mut() = call.headers.clone();
-        request.headers_mut().insert(timeout::HEADER, HeaderValue::from(u64::try_from(left).unwrap_or(0)));
+        request.headers_mut().insert(&call::TIMEOUT, HeaderValue::from(u64::try_from(left).unwrap_or(0)));
         let answered = tokio::time::timeout(patience, async {
             let response = self.client.request(request).await.map_err(|error| error.is_connect())?;
             let (head, body) = response.into_parts();

@@ -5,15 +5,15 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use onhand_http::{connections::Connections, cors::Cors, host::Hosts};
 use onhand_rules::{Announcements, Rules};
 use onhand_wire::{
     auth::refusal::Sparing,
-    host::Hosts,
     release::{Manifest, Release},
 };
 use tokio::sync::{Mutex, mpsc, watch};
 
-use super::{Background, StartError, crowd::Crowd};
+use super::{Background, StartError};
 use crate::{
     Auth, Config, Feed,
     admission::{Limit, Queue, RateLimits, Shared, Shares},
@@ -26,7 +26,6 @@ use crate::{
     },
     feed::{self, Apply, L2Writer, Position, Stop},
     freshness::Freshness,
-    http::cors::Cors,
     metrics::Metrics,
     node::Node,
     origin::Origin,
@@ -91,7 +90,7 @@ pub(super) fn start(
         trusted_proxies: config.limits.trusted_proxies,
         management_hosts: Hosts::new(&config.management_hosts, "edge.management_hosts"),
         queue: Queue::new(config.limits.queue, config.limits.queue_time.0, super::workers::threads(config.threads)),
-        crowd: Crowd::new(config.http.max_connections, config.http.max_connections_per_peer, metrics.clone()),
+        connections: connections(config, metrics.clone()),
         cors: Cors::new(&config.http.cors_origins),
         rules,
         cache,
@@ -119,6 +118,11 @@ pub(super) fn start(
         tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, fills)));
     }
     Ok((node, Background { stop, tasks }))
+}
+
+fn connections(config: &Config, metrics: Arc<Metrics>) -> Arc<Connections> {
+    let (most, per_peer) = (config.http.max_connections, config.http.max_connections_per_peer);
+    Connections::new(most, per_peer, move |refusal| metrics.connection_refused(refusal))
 }
 
 /// Hears of releases that were pushed; with the in-process feed, the origin beside does, of the same rules.

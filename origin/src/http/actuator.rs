@@ -5,13 +5,14 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use onhand_http::query::{Params, no_parameters};
 use onhand_wire::{
     Code, Problem,
     actuator::{self, Loggers},
 };
 use serde_json::json;
 
-use super::{Context, Reply, Shared, fail::not_found, params::Params, runbook::operator, write};
+use super::{Context, Reply, Shared, fail::not_found, runbook::operator, write};
 use crate::trail::Kind;
 
 const PAGES: [&str; 12] = [
@@ -86,7 +87,7 @@ pub(super) async fn metric_names(State(context): Shared) -> Response {
 }
 
 pub(super) async fn metric(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
-    let mut params = Params::of(request.uri().query());
+    let mut params = Params::of(request.uri().query())?;
     let tags = params.take_prefixed("tag").into_iter().map(|(rest, text)| {
         if rest.is_empty() {
             actuator::tag(&text)
@@ -129,7 +130,7 @@ pub(super) async fn restart_connections(State(context): Shared, request: Request
         let (parts, claims, _) = operator(&context, request).await?;
         (parts, claims)
     };
-    Params::of(parts.uri.query()).end()?;
+    no_parameters(parts.uri.query())?;
     let closed = context.store.restart_connections().await?;
     tracing::warn!(closed, actor = claims.sub, "database connections were restarted by an operator");
     context.record(&parts, &claims, Kind::ConnectionsRestarted, "database", json!({"closed": closed})).await;

@@ -5,14 +5,16 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
+use onhand_http::{body, query::Params};
 use onhand_wire::{
     Problem,
     auth::Sees,
     bulk::{LOAD_SKUS, LoadFacts, MESSAGEPACK, MOST_HELD, MOST_HELD_DEFAULT, MostHeld},
+    limits,
 };
 use serde::Serialize;
 
-use super::{Reply, Shared, body, params::Params};
+use super::{Reply, Shared};
 
 fn messagepack(value: &impl Serialize) -> Response {
     let bytes = rmp_serde::to_vec_named(value).expect("plain data encodes");
@@ -24,7 +26,7 @@ pub(super) async fn facts(State(context): Shared, request: Request) -> Reply {
     if !body::media_type(&parts.headers)?.eq_ignore_ascii_case(MESSAGEPACK) {
         return Err(onhand_wire::request::unsupported_media_type(MESSAGEPACK).into());
     }
-    let body = body::read(body).await?;
+    let body = body::read(body, limits::BODY_BYTES).await?;
     let mut load: LoadFacts = rmp_serde::from_slice(&body).map_err(|error| Problem::field("body", error))?;
     if load.skus.len() > LOAD_SKUS {
         return Err(Problem::field("skus", format!("at most {LOAD_SKUS}")).into());
@@ -37,7 +39,7 @@ pub(super) async fn facts(State(context): Shared, request: Request) -> Reply {
 
 pub(super) async fn most_held(State(context): Shared, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
-    let mut params = Params::of(parts.uri.query());
+    let mut params = Params::of(parts.uri.query())?;
     let limit = params.take("limit")?;
     params.end()?;
     let right = || Problem::field("limit", format!("a whole number from 1 to {MOST_HELD}"));

@@ -1,6 +1,7 @@
 //! Items, locations and channels.
 
 use axum::extract::{Path, Request, State};
+use onhand_http::query::{Params, no_parameters};
 use onhand_wire::{
     ChannelId, LocationId, Problem, Stock,
     bulk::LoadFacts,
@@ -10,7 +11,7 @@ use onhand_wire::{
 };
 use serde_json::json;
 
-use super::{Context, Reply, Shared, fail::Fail, params::Params, stock::sku, write};
+use super::{Context, Reply, Shared, fail::Fail, stock::sku, write};
 use crate::{
     command::Command,
     decide::shown_fact,
@@ -36,7 +37,7 @@ pub(super) async fn item(context: &Context, sku: &onhand_wire::Sku) -> Result<St
 /// The item, and what is where.
 pub(super) async fn read_item(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
-    Params::of(parts.uri.query()).end()?;
+    no_parameters(parts.uri.query())?;
     let stock = item(&context, &sku(&name)?).await?;
     let mut shown = json!(stock.item);
     shown["stock"] = stock.facts.iter().filter(|fact| !fact.deleted).map(shown_fact).collect();
@@ -45,7 +46,7 @@ pub(super) async fn read_item(State(context): Shared, Path(name): Path<String>, 
 
 pub(super) async fn search(State(context): Shared, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
-    let query = query(Params::of(parts.uri.query()))?;
+    let query = query(Params::of(parts.uri.query())?)?;
     let limit = query.limit;
     let mut items = context.store.products(&ProductQuery { limit: limit + 1, ..query }).await?;
     let more = items.len() > limit;

@@ -6,12 +6,14 @@ use axum::{
     http::request::Parts,
 };
 use futures_util::TryStreamExt;
+use onhand_http::{
+    body::{broke_off, media_type},
+    query::Params,
+};
 use onhand_wire::{Code, Problem, auth::Scope, request::unsupported_media_type};
 
 use super::{
     Reply, Shared,
-    body::{broke_off, media_type},
-    params::Params,
     whole::{self, Begun},
     write,
 };
@@ -66,7 +68,7 @@ fn crowded(at_once: usize) -> Problem {
 }
 
 fn options(parts: &Parts) -> Result<Options, Problem> {
-    let mut params = Params::of(parts.uri.query());
+    let mut params = Params::of(parts.uri.query())?;
     let options = Options {
         mode: params.word("mode", &[("set", Mode::Set), ("adjust", Mode::Adjust)], Mode::Set)?,
         on_error: params.word("on_error", &[("abort", OnError::Abort), ("skip", OnError::Skip)], OnError::Abort)?,

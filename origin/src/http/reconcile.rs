@@ -1,10 +1,11 @@
 //! `POST …/reconcile`: three comparisons, and their corrections.
 
 use axum::extract::{Request, State};
+use onhand_http::query::no_parameters;
 use onhand_wire::{Problem, auth::Scope, request::parse};
 use serde::Deserialize;
 
-use super::{Reply, Shared, params::Params, runbook::operator, whole, whole::Begun, write};
+use super::{Reply, Shared, runbook::operator, whole, whole::Begun, write};
 use crate::{reconcile, warehouse, warehouse::Count};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -33,7 +34,7 @@ fn read(body: &[u8]) -> Result<Reconcile, Problem> {
 
 pub(super) async fn reconcile(State(context): Shared, request: Request) -> Reply {
     let (parts, claims, body) = operator(&context, request).await?;
-    Params::of(parts.uri.query()).end()?;
+    no_parameters(parts.uri.query())?;
     let asked = read(&body)?;
     if asked.mode == Mode::Apply {
         claims.need(Scope::Admin)?; // it sets stock, as a PUT of stock does

@@ -4,6 +4,7 @@ use axum::{
     extract::{Path, Request, State},
     http::request::Parts,
 };
+use onhand_http::{body, query::no_parameters};
 use onhand_rules::{Checked, LoadFault, is_name};
 use onhand_wire::{
     Code, Problem,
@@ -17,9 +18,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Context, Reply, Shared, body,
+    Context, Reply, Shared,
     fail::Fail,
-    params::Params,
     runbook::{not_ours, page, paged},
     whole::{self, Begun},
     write,
@@ -79,11 +79,11 @@ async fn admin(context: &Context, request: Request, most: usize) -> Result<(Part
     let (parts, body) = request.into_parts();
     let claims = write::claims(&parts)?;
     body::require_json(&parts.headers)?;
-    let body = body::read_up_to(body, most).await?;
+    let body = body::read(body, most).await?;
     // Judged as with any write; what is under way is carried to its end all the same.
     write::session(&parts.headers)?;
     context.patience(&parts.headers)?;
-    Params::of(parts.uri.query()).end()?;
+    no_parameters(parts.uri.query())?;
     Ok((parts, claims, body))
 }
 
@@ -158,7 +158,7 @@ fn no_rule() -> Problem {
 
 /// What a roll back would bring back, for whoever is to sign it.
 pub(super) async fn roll_back_plan(State(context): Shared, Path(rule): Path<String>, request: Request) -> Reply {
-    Params::of(request.uri().query()).end()?;
+    no_parameters(request.uri().query())?;
     let Plan { now, then } = planned(&context, &rule).await?;
     let (full, next) = then.map_or((None, None), |then| (then.full, then.next));
     Ok(write::json(&json!({"rule": rule, "seq": now.seq, "mark": now.mark, "full": full, "next": next})))
@@ -258,7 +258,7 @@ pub(super) async fn manifests(State(context): Shared, Path(rule): Path<String>, 
 
 /// What is in force of a rule, for nodes: an announcement only tells them to ask.
 pub(super) async fn manifest(State(context): Shared, Path(rule): Path<String>, request: Request) -> Reply {
-    Params::of(request.uri().query()).end()?;
+    no_parameters(request.uri().query())?;
     let found = if is_name(&rule) { context.store.manifests(&rule, None, 1).await? } else { Vec::new() };
     Ok(write::json(&found.first().ok_or_else(no_rule)?))
 }

@@ -4,9 +4,14 @@ use axum::{
     extract::{Request, State},
     http::request::Parts,
 };
+use onhand_http::{
+    body,
+    query::{Params, no_parameters},
+};
 use onhand_wire::{
     Code, Problem,
     auth::Claims,
+    limits,
     page::{Page, cursor, read_cursor, read_limit},
     request::parse,
 };
@@ -14,7 +19,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Context, Reply, Shared, body, params::Params, whole, whole::Begun, write};
+use super::{Context, Reply, Shared, whole, whole::Begun, write};
 use crate::{record::Record, store::StoreError};
 
 /// Ids that a sweep's answer lists; all are counted.
@@ -29,7 +34,7 @@ pub(super) fn page_among(params: &mut Params) -> Result<(usize, Option<String>),
 
 /// `limit` and `cursor`, and nothing else.
 pub(super) fn page(parts: &Parts) -> Result<(usize, Option<String>), Problem> {
-    let mut params = Params::of(parts.uri.query());
+    let mut params = Params::of(parts.uri.query())?;
     let asked = page_among(&mut params)?;
     params.end()?;
     Ok(asked)
@@ -94,7 +99,7 @@ struct Nothing {}
 /// A write without parameters: token, media type, an empty body, then its key.
 async fn begin(context: &Context, request: Request) -> Result<Begun, super::fail::Fail> {
     let (parts, claims, body) = operator(context, request).await?;
-    Params::of(parts.uri.query()).end()?;
+    no_parameters(parts.uri.query())?;
     let Nothing {} = parse(&body)?;
     context.begin(&parts, claims, &body).await
 }
@@ -106,7 +111,7 @@ pub(super) async fn operator(
     let (parts, body) = request.into_parts();
     let claims = write::claims(&parts)?;
     body::require_json(&parts.headers)?;
-    let body = body::read(body).await?;
+    let body = body::read(body, limits::BODY_BYTES).await?;
     // Judged as with any write. What is more than one command is carried to its end all the same.
     write::session(&parts.headers)?;
     context.patience(&parts.headers)?;

@@ -1,13 +1,14 @@
 //! Stock calls and the ledger.
 
 use axum::extract::{Path, Request, State};
+use onhand_http::query::Params;
 use onhand_wire::{
     LocationId, Problem, Sku,
     page::{Page, cursor, read_cursor, read_limit},
     request::read,
 };
 
-use super::{Reply, Shared, params::Params, write::json};
+use super::{Reply, Shared, write::json};
 use crate::{command::Command, state::unknown_location};
 
 pub(super) fn sku(text: &str) -> Result<Sku, Problem> {
@@ -33,7 +34,7 @@ pub(super) async fn transfer(State(context): Shared, request: Request) -> Reply 
 pub(super) async fn ledger(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
     let sku = sku(&name)?;
-    let mut params = Params::of(parts.uri.query());
+    let mut params = Params::of(parts.uri.query())?;
     let location = params.take("location")?.map(|text| LocationId::new(&text)).transpose();
     let location = location.map_err(|error| Problem::field("location", error))?;
     let before = params.take("cursor")?.map(|text| ledger_cursor(&text)).transpose()?;

@@ -4,6 +4,7 @@ use axum::{
     extract::{Request, State},
     http::request::Parts,
 };
+use onhand_http::query::{Params, no_parameters};
 use onhand_wire::{
     Problem, Timestamp,
     auth::Claims,
@@ -16,7 +17,6 @@ use serde_json::{Value, json};
 
 use super::{
     Context, Reply, Shared,
-    params::Params,
     runbook::{not_ours, operator, page_among, paged},
     write,
 };
@@ -54,7 +54,7 @@ impl Check for Note {
 
 pub(super) async fn note(State(context): Shared, request: Request) -> Reply {
     let (parts, claims, body) = operator(&context, request).await?;
-    Params::of(parts.uri.query()).end()?;
+    no_parameters(parts.uri.query())?;
     let note: Note = read(&body)?;
     let Some(kind) = note.kind() else { return Err(Problem::field("kind", "unknown").into()) };
     let line = Line {
@@ -89,7 +89,7 @@ pub(super) async fn list(State(context): Shared, request: Request) -> Reply {
 }
 
 fn query(query: Option<&str>) -> Result<(Query, usize), Problem> {
-    let mut params = Params::of(query);
+    let mut params = Params::of(query)?;
     let (limit, cursor) = page_among(&mut params)?;
     let mut moment = |name| {
         let text = params.take(name)?;

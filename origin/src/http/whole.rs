@@ -1,7 +1,8 @@
 //! Writes that are more than one command: their key is looked up first, and their answer kept last.
 
 use axum::http::request::Parts;
-use onhand_wire::{Code, Problem, Timestamp, auth::Claims, request::check_idempotency_key, session::Session};
+use onhand_http::call;
+use onhand_wire::{Code, Problem, Timestamp, auth::Claims, session::Session};
 use serde_json::Value;
 
 use super::{Context, Reply, write};
@@ -52,8 +53,8 @@ impl Context {
 
 /// The caller's key, or nothing.
 pub(super) fn key(parts: &Parts) -> Result<String, Problem> {
-    let key = parts.headers.get("idempotency-key").map(|key| check_idempotency_key(key.as_bytes()));
-    Ok(key.transpose()?.unwrap_or_default().to_owned())
+    let key = call::key(&parts.headers)?.and_then(|key| key.to_str().ok());
+    Ok(key.unwrap_or_default().to_owned())
 }
 
 /// Too many facts to name: the moment speaks for every SKU.

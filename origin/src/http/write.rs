@@ -4,24 +4,21 @@ use std::time::Duration;
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use onhand_http::{body, call, correlation::Correlation, problem, query::no_parameters};
 use onhand_wire::{
     Code, Problem,
     auth::Claims,
     bulk::{WRITTEN, Written},
-    request::check_idempotency_key,
+    limits,
     session::{self, Floor, Session},
-    timeout,
 };
 use uuid::Uuid;
 
-use super::{Context, Reply, body, fail::Correlation, params::Params};
+use super::{Context, Reply};
 use crate::command::{Answer, Ask, Command, digest};
-
-/// The longest that a caller may make a call last.
-const LONGEST: Duration = Duration::from_secs(600);
 
 /// Whose call it is: the router has judged the token already, as its table says.
 pub(super) fn claims(parts: &Parts) -> Result<Claims, Problem> {
@@ -38,9 +35,9 @@ impl Context {
     ) -> Reply {
         let (parts, body) = request.into_parts();
         let claims = claims(&parts)?;
-        Params::of(parts.uri.query()).end()?;
+        no_parameters(parts.uri.query())?;
         body::require_json(&parts.headers)?;
-        let body = body::read(body).await?;
+        let body = body::read(body, limits::BODY_BYTES).await?;
         let key = key(&parts)?;
         let ask = Ask {
             command: command(&body)?,
@@ -76,24 +73,22 @@ impl Context {
 
     /// How long the caller waits, as far as it says.
     pub(super) fn patience(&self, headers: &HeaderMap) -> Result<Duration, Problem> {
-        let wait = timeout::read(headers.get(timeout::HEADER).map(HeaderValue::as_bytes))?;
-        Ok(wait.map_or(self.write_timeout, |wait| wait.min(LONGEST)))
+        Ok(call::patience(headers)?.unwrap_or(self.write_timeout))
     }
 }
 
 pub(super) fn correlation(parts: &Parts) -> String {
-    parts.extensions.get::<Correlation>().map_or_else(String::new, |correlation| correlation.0.clone())
+    parts.extensions.get::<Correlation>().map_or_else(String::new, |correlation| correlation.as_str().to_owned())
 }
 
 /// The caller's key. A create must have one; any other write gets one here, so that a COMMIT
 /// whose answer was lost can be settled by looking.
 fn key(parts: &Parts) -> Result<String, Problem> {
-    if let Some(key) = parts.headers.get("idempotency-key") {
-        return check_idempotency_key(key.as_bytes()).map(str::to_owned);
+    if let Some(key) = call::key(&parts.headers)? {
+        return Ok(key.to_str().unwrap_or_default().to_owned());
     }
     if parts.method == Method::POST && parts.uri.path() == "/v1/reservations" {
-        let detail = "Idempotency-Key: send one, so that this call can be retried safely";
-        return Err(Problem::new(Code::IdempotencyKeyRequired, detail));
+        return Err(call::key_required());
     }
     Ok(Uuid::new_v4().to_string())
 }
@@ -127,11 +122,11 @@ pub(super) fn respond(answer: Answer, brought: Session, written: bool, correlati
         let bytes = rmp_serde::to_vec_named(&written).expect("plain data encodes");
         return ([(header::CONTENT_TYPE, WRITTEN)], bytes).into_response();
     }
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let status = problem::status(answer.status);
     let (kind, body) = if status.is_success() {
-        ("application/json", answer.body)
+        ("application/json", answer.body.into())
     } else {
-        ("application/problem+json", with_correlation(&answer.body, correlation))
+        (problem::MEDIA_TYPE, problem::kept(answer.body, correlation))
     };
     let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
     let headers = response.headers_mut();
@@ -146,13 +141,6 @@ pub(super) fn respond(answer: Answer, brought: Session, written: bool, correlati
         set("idempotent-replayed", "true".to_owned());
     }
     response
-}
-
-/// A kept problem is the first answer again, under this call's own correlation id.
-fn with_correlation(kept: &str, correlation: &str) -> String {
-    let mut problem: serde_json::Value = serde_json::from_str(kept).unwrap_or_default();
-    problem["correlation_id"] = correlation.into();
-    problem.to_string()
 }
 
 /// The JSON of a read.

@@ -1,3 +1,19 @@
 //! What edge and origin both do with HTTP, each thing once. Nothing of the domain is in here.
+//!
+//! In reading order: how connections are kept, what is read of a request, what is written to an answer.
 
+pub mod serve;
+pub mod connections;
+pub mod tls;
+mod phase;
+mod linger;
 pub mod unread;
+
+pub mod host;
+pub mod correlation;
+pub mod cors;
+pub mod query;
+pub mod body;
+pub mod call;
+
+pub mod problem;

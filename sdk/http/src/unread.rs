@@ -35,14 +35,14 @@ struct Reading<B> {
 }
 
 /// The other half: what is left of it.
-pub struct Rest<B> {
+pub(crate) struct Rest<B> {
     reading: Option<Arc<Mutex<Reading<B>>>>,
     /// The caller sends no body before it is told to.
     asks_first: bool,
 }
 
 /// Parts a request's body from what will be left of it.
-pub fn part<B: Body<Data = Bytes> + Unpin>(request: Request<B>) -> (Request<Content<B>>, Rest<B>) {
+pub(crate) fn part<B: Body<Data = Bytes> + Unpin>(request: Request<B>) -> (Request<Content<B>>, Rest<B>) {
     if request.body().is_end_stream() {
         return (request.map(|body| Content(Inner::Empty(body))), Rest { reading: None, asks_first: false });
     }
@@ -110,14 +110,16 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Content<B> {
 
 impl<B: Body<Data = Bytes> + Unpin> Rest<B> {
     /// Before the answer with these `headers` goes out: reads what is left, for no longer than `patience`, or has the
-    /// answer say that the connection closes.
-    pub async fn settle(self, headers: &mut HeaderMap, patience: Duration) {
-        let Some(reading) = self.reading else { return };
+    /// answer say that the connection closes, and is false.
+    pub(crate) async fn settle(self, headers: &mut HeaderMap, patience: Duration) -> bool {
+        let Some(reading) = self.reading else { return true };
         let asked_in_vain = self.asks_first && !lock(&reading).begun;
         let end = poll_fn(|cx| lock(&reading).poll_end(cx));
-        if asked_in_vain || !tokio::time::timeout(patience, end).await.unwrap_or(false) {
+        let read = !asked_in_vain && tokio::time::timeout(patience, end).await.unwrap_or(false);
+        if !read {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        read
     }
 }
 

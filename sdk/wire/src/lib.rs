@@ -18,7 +18,6 @@ pub mod memory_log;
 
 pub mod problem;
 pub mod request;
-pub mod timeout;
 pub mod reservation;
 pub mod allocate;
 pub mod availability;
@@ -33,8 +32,6 @@ pub mod actuator;
 
 pub mod session;
 pub mod auth;
-pub mod trace;
-pub mod host;
 pub mod share;
 pub mod setting;
 #[cfg(feature = "openapi")]

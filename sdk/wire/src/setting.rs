@@ -7,7 +7,10 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub use self::{http::HttpConfig, url::SecretUrl};
+pub use self::{
+    http::{HttpConfig, TlsConfig},
+    url::SecretUrl,
+};
 
 /// A duration with its unit: `"250ms"`, `"30s"`, `"1m"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,9 +1,9 @@
 //! What a stream's query string asks.
 
+use onhand_http::query::{once, pairs};
 use onhand_wire::{ChannelId, Problem, Sku, limits};
 
 use super::how_many;
-use crate::http::ask::{once, pairs};
 
 /// Read and checked, not yet looked up.
 #[derive(Debug, Default)]

@@ -27,6 +27,36 @@ pub struct HttpConfig {
     /// one is answered 429 rate_limited and closed. Callers behind one proxy count as one address, and so
     /// does an edge. 0: no limit.
     pub max_connections_per_peer: usize,
+    pub tls: TlsConfig,
+}
+
+/// `[http.tls]`: what the listeners prove themselves with; without it they speak plain HTTP. The files, in PEM, are read
+/// again when they change.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsConfig {
+    /// The certificate, then those between it and its root.
+    pub cert_file: String,
+    pub key_file: String,
+    /// Roots of callers' own certificates, which every caller must then have, beside its token; empty: none is asked
+    /// for. Callers of the management listener from this very machine need neither TLS nor a certificate: probes.
+    pub client_ca_file: String,
+}
+
+impl TlsConfig {
+    /// Whether the listeners speak TLS.
+    pub fn is_on(&self) -> bool {
+        !self.cert_file.is_empty()
+    }
+
+    fn fault(&self) -> Option<String> {
+        let Self { cert_file, key_file, client_ca_file } = self;
+        match (cert_file.is_empty(), key_file.is_empty(), client_ca_file.is_empty()) {
+            (false, false, _) | (true, true, true) => None,
+            (true, _, _) => Some("http.tls.cert_file: must be set where key_file or client_ca_file is".to_owned()),
+            (false, true, _) => Some("http.tls.key_file: must be set where cert_file is".to_owned()),
+        }
+    }
 }
 
 impl Default for HttpConfig {
@@ -39,6 +69,7 @@ impl Default for HttpConfig {
             max_headers: 100,
             max_connections: 16_384,
             max_connections_per_peer: 0,
+            tls: TlsConfig::default(),
         }
     }
 }
@@ -61,6 +92,7 @@ impl HttpConfig {
             faults.push("http.max_header_size: must be 8KiB or more".to_owned());
         }
         faults.extend(count_fault("http.max_headers", self.max_headers == 0));
+        faults.extend(self.tls.fault());
         faults.extend(count_fault("http.max_connections", self.max_connections == 0));
         faults
     }

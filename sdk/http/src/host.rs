@@ -7,15 +7,21 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::Problem;
+use http::{HeaderValue, Request, Version, header};
+use onhand_wire::Problem;
 
 const FIELD: &str = "Host";
 
-/// The name in a request's `Host`, without its port; none where HTTP/1.0 leaves the header out.
+/// The name under which the caller reached the listener, without its port; none where HTTP/1.0 leaves it out.
 ///
 /// # Errors
-/// 400 where it is missing although `required`, given twice, empty or malformed.
-pub fn given<'a>(mut lines: impl Iterator<Item = &'a [u8]>, required: bool) -> Result<Option<&'a str>, Problem> {
+/// 400 where it is missing although HTTP/1.1 needs it, given twice, empty or malformed.
+pub fn of<B>(request: &Request<B>) -> Result<Option<&str>, Problem> {
+    let lines = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
+    given(lines, request.version() >= Version::HTTP_11)
+}
+
+fn given<'a>(mut lines: impl Iterator<Item = &'a [u8]>, required: bool) -> Result<Option<&'a str>, Problem> {
     let Some(line) = lines.next() else {
         return if required { Err(Problem::field(FIELD, "missing; HTTP/1.1 needs one")) } else { Ok(None) };
     };
@@ -56,11 +62,20 @@ impl Hosts {
         Self { names: names.iter().map(|name| plain(name)).collect(), setting }
     }
 
+    /// Whether a request's `Host`, and the host in its request line where it has one, are allowed.
+    ///
+    /// # Errors
+    /// As [`of`], and as [`Self::allow`].
+    pub fn admit<B>(&self, request: &Request<B>) -> Result<(), Problem> {
+        let named = [of(request)?, request.uri().host()];
+        named.into_iter().flatten().try_for_each(|host| self.allow(host))
+    }
+
     /// IP addresses and `localhost` are always allowed: no DNS answer stands behind them.
     ///
     /// # Errors
     /// 400 that says which setting would allow the name.
-    pub fn allow(&self, host: &str) -> Result<(), Problem> {
+    fn allow(&self, host: &str) -> Result<(), Problem> {
         let name = plain(host);
         let literal = host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok();
         if literal || name == "localhost" || self.names.contains(&name) {

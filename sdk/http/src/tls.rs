@@ -1,0 +1,166 @@
+//! TLS on a listener: version 1.2 and up, HTTP/1.1, certificate and key by file.
+//!
+//! The files are looked at while the node runs. What they hold is taken only as a whole: while a new certificate lies
+//! beside an old key, or a file is half written, callers go on seeing the old pair.
+
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use onhand_wire::setting::TlsConfig;
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::WebPkiClientVerifier,
+};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// The first byte of a TLS handshake.
+const HANDSHAKE: u8 = 0x16;
+
+/// What is wrong with the files.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsFault {
+    #[error("http.tls.{key}: {path} cannot be read: {cause}")]
+    Unreadable { key: &'static str, path: String, cause: io::Error },
+    #[error("http.tls.{key}: {path} holds no {what} in PEM")]
+    Nothing { key: &'static str, path: String, what: &'static str },
+    #[error("http.tls: certificate and key do not go together, or cannot be used: {0}")]
+    Pair(rustls::Error),
+    #[error("http.tls.client_ca_file: {0}")]
+    ClientCa(String),
+}
+
+/// The files' bytes, as they were read together.
+#[derive(PartialEq, Eq)]
+struct Files {
+    cert: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
+/// Turns connections into TLS connections.
+pub struct Acceptor {
+    config: TlsConfig,
+    held: ArcSwap<ServerConfig>,
+}
+
+/// A connection that was accepted.
+pub(crate) enum Accepted {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Acceptor {
+    /// Reads the files, and again when they change, for as long as someone holds the acceptor; none: TLS is off.
+    pub fn start(config: &TlsConfig) -> Result<Option<Arc<Self>>, TlsFault> {
+        if !config.is_on() {
+            return Ok(None);
+        }
+        let files = Files::read(config)?;
+        let held = ArcSwap::from(files.server(config)?);
+        let acceptor = Arc::new(Self { config: config.clone(), held });
+        tokio::spawn(follow(Arc::downgrade(&acceptor), files));
+        Ok(Some(acceptor))
+    }
+
+    /// `plain`: whether a caller on this very machine may do without TLS, as probes do.
+    pub(crate) async fn accept(&self, stream: TcpStream, peer: IpAddr, plain: bool) -> io::Result<Accepted> {
+        if plain && peer.to_canonical().is_loopback() && first(&stream).await? != HANDSHAKE {
+            return Ok(Accepted::Plain(stream));
+        }
+        let stream = TlsAcceptor::from(self.held.load_full()).accept(stream).await?;
+        Ok(Accepted::Tls(Box::new(stream)))
+    }
+}
+
+/// The first byte that the caller sends, left where it is.
+async fn first(stream: &TcpStream) -> io::Result<u8> {
+    let mut byte = [0];
+    match stream.peek(&mut byte).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(byte[0]),
+    }
+}
+
+async fn follow(acceptor: std::sync::Weak<Acceptor>, mut seen: Files) {
+    let mut told = String::new();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(acceptor) = acceptor.upgrade() else { return };
+        let config = acceptor.config.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || Files::read(&config)).await else { return };
+        if read.as_ref().is_ok_and(|files| *files == seen) {
+            continue;
+        }
+        match read.and_then(|files| Ok((files.server(&acceptor.config)?, files))) {
+            Ok((server, files)) => {
+                acceptor.held.store(server);
+                seen = files;
+                tracing::info!(certificate = acceptor.config.cert_file, "the listeners' certificate was changed");
+            }
+            // The same fault again is not news.
+            Err(fault) if fault.to_string() == told => {}
+            Err(fault) => {
+                told = fault.to_string();
+                tracing::warn!(%fault, "the listeners keep their old certificate");
+            }
+        }
+    }
+}
+
+impl Files {
+    fn read(config: &TlsConfig) -> Result<Self, TlsFault> {
+        Ok(Self {
+            cert: bytes("cert_file", &config.cert_file)?,
+            key: bytes("key_file", &config.key_file)?,
+            client_ca: match config.client_ca_file.as_str() {
+                "" => None,
+                path => Some(bytes("client_ca_file", path)?),
+            },
+        })
+    }
+
+    fn server(&self, config: &TlsConfig) -> Result<Arc<ServerConfig>, TlsFault> {
+        let chain = certificates("cert_file", &config.cert_file, &self.cert)?;
+        let nothing = |_| nothing("key_file", &config.key_file, "private key");
+        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(nothing)?;
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone());
+        let builder = builder.with_safe_default_protocol_versions().map_err(TlsFault::Pair)?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(pem) => {
+                let roots = Arc::new(roots(certificates("client_ca_file", &config.client_ca_file, pem)?)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
+                builder.with_client_cert_verifier(verifier.map_err(|error| TlsFault::ClientCa(error.to_string()))?)
+            }
+        };
+        let mut server = builder.with_single_cert(chain, key).map_err(TlsFault::Pair)?;
+        server.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(server))
+    }
+}
+
+fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, TlsFault> {
+    let mut roots = RootCertStore::empty();
+    let refused = |error: rustls::Error| TlsFault::ClientCa(error.to_string());
+    certificates.into_iter().try_for_each(|certificate| roots.add(certificate)).map_err(refused)?;
+    Ok(roots)
+}
+
+fn bytes(key: &'static str, path: &str) -> Result<Vec<u8>, TlsFault> {
+    std::fs::read(path).map_err(|cause| TlsFault::Unreadable { key, path: path.to_owned(), cause })
+}
+
+fn certificates(key: &'static str, path: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+    let read = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    read.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| nothing(key, path, "certificate"))
+}
+
+fn nothing(key: &'static str, path: &str, what: &'static str) -> TlsFault {
+    TlsFault::Nothing { key, path: path.to_owned(), what }
+}
