@@ -169,7 +169,7 @@ impl Needs {
 
     /// Where the keys are that tokens are judged with.
     fn keys(mut self, auth: &config::Auth) -> Self {
-        self.0.extend(auth.sources().err().map(str::to_owned));
+        self.0.extend(auth.trusted().err());
         self
     }
 

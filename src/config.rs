@@ -8,7 +8,7 @@ use onhand_wire::setting::{SecretUrl, count_fault};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    auth::{Auth, KeyFile},
+    auth::{Auth, KeyFile, Trusted},
     load::{Faults, load},
 };
 

@@ -14,7 +14,7 @@ use onhand_wire::auth::{KeySet, Keys, Place, Verifier};
 use tokio::time::{Instant, sleep};
 
 use self::url::Fetcher;
-use crate::config::{Auth, KeyFile};
+use crate::config::{Auth, KeyFile, Trusted};
 
 /// Pause between tries to get the first keys.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -28,38 +28,51 @@ struct Got {
 }
 
 /// Where keys come from.
-enum Source {
+enum From {
     KeyFile(String),
     JwksFile(String),
     JwksUrl(Fetcher),
 }
 
+/// A source of one issuer's keys.
+struct Source {
+    from: From,
+    /// The setting that names it.
+    setting: String,
+}
+
 impl Source {
     /// A file first, then a URL: one of them at least.
-    fn all(auth: &Auth) -> Result<Vec<Self>, String> {
-        let sources = auth.sources()?;
-        let file = sources.file.map(|file| match file {
-            KeyFile::Pem(path) => Self::KeyFile(path),
-            KeyFile::Jwks(path) => Self::JwksFile(path),
+    fn all(issuer: &Trusted) -> Result<Vec<Self>, String> {
+        let named = |key: &str| format!("{}.{key}", issuer.section);
+        let file = issuer.sources.file.clone().map(|file| match file {
+            KeyFile::Pem(path) => Self { from: From::KeyFile(path), setting: named("key_file") },
+            KeyFile::Jwks(path) => Self { from: From::JwksFile(path), setting: named("jwks_file") },
         });
-        let url = sources.url.map(|url| Fetcher::new(url).map(Self::JwksUrl)).transpose()?;
-        Ok(file.into_iter().chain(url).collect())
+        let url = issuer.sources.url.clone().map(|url| {
+            let setting = named("jwks_url");
+            Ok::<_, String>(Self { from: From::JwksUrl(Fetcher::new(url, &setting)?), setting })
+        });
+        Ok(file.into_iter().chain(url.transpose()?).collect())
     }
 
     fn place(&self) -> Place {
-        if matches!(self, Self::JwksUrl(_)) { Place::Url } else { Place::File }
+        if matches!(self.from, From::JwksUrl(_)) { Place::Url } else { Place::File }
     }
 
     /// The error names the setting and says what is wrong.
     async fn get(&self) -> Result<Got, String> {
-        let (key, name, text) = match self {
-            Self::KeyFile(path) => ("auth.key_file", path.clone(), read("auth.key_file", path).await?),
-            Self::JwksFile(path) => ("auth.jwks_file", path.clone(), read("auth.jwks_file", path).await?),
-            Self::JwksUrl(fetcher) => ("auth.jwks_url", fetcher.url().to_string(), fetcher.fetch().await?),
+        let key = &self.setting;
+        let (name, text) = match &self.from {
+            From::KeyFile(path) | From::JwksFile(path) => (path.clone(), read(key, path).await?),
+            From::JwksUrl(fetcher) => {
+                let fetched = fetcher.fetch().await;
+                (fetcher.url().to_string(), fetched.map_err(|error| format!("{key}: {error}"))?)
+            }
         };
-        let keys = match self {
-            Self::KeyFile(_) => KeySet::from_pem(&text).map(|keys| (keys, Vec::new())),
-            Self::JwksFile(_) | Self::JwksUrl(_) => KeySet::from_jwks(&text),
+        let keys = match self.from {
+            From::KeyFile(_) => KeySet::from_pem(&text).map(|keys| (keys, Vec::new())),
+            From::JwksFile(_) | From::JwksUrl(_) => KeySet::from_jwks(&text),
         };
         let (keys, left_out) = keys.map_err(|error| format!("{key}: {name}: {error}"))?;
         Ok(Got { text, keys, left_out })
@@ -73,9 +86,24 @@ async fn read(key: &str, path: &str) -> Result<Vec<u8>, String> {
 /// Judges tokens from now on, with keys that are kept up to date as long as the runtime lives. A
 /// file must be there at once; a URL is tried for `auth.start_timeout`.
 pub(crate) async fn verifier(auth: &Auth) -> Result<Arc<Verifier>, String> {
+    let (mut issuers, mut looks) = (Vec::new(), Vec::new());
+    for issuer in auth.trusted()? {
+        let (keys, sources) = keys(&issuer, auth).await?;
+        issuers.push((keys, issuer.expected));
+        looks.push(sources);
+    }
+    let verifier = Arc::new(Verifier::of_issuers(issuers));
+    for (issuer, sources) in looks.into_iter().enumerate() {
+        refresh::start(&verifier, issuer, sources, auth.refresh.0);
+    }
+    Ok(verifier)
+}
+
+/// The keys that an issuer begins with, and their sources, each with the text that its keys were read from.
+async fn keys(issuer: &Trusted, auth: &Auth) -> Result<(Keys, Vec<(Source, Vec<u8>)>), String> {
     let mut keys = Keys::default();
     let mut looks = Vec::new();
-    for source in Source::all(auth)? {
+    for source in Source::all(issuer)? {
         let got = match source.place() {
             Place::File => Some(source.get().await?),
             Place::Url => {
@@ -90,9 +118,7 @@ pub(crate) async fn verifier(auth: &Auth) -> Result<Arc<Verifier>, String> {
         }
         looks.push((source, text.unwrap_or_default()));
     }
-    let verifier = Arc::new(Verifier::with_keys(keys, &auth.expected()));
-    refresh::start(&verifier, looks, auth.refresh.0);
-    Ok(verifier)
+    Ok((keys, looks))
 }
 
 /// The first keys of a URL; `None`: there are none yet, and the start goes on with those of a file.
@@ -122,16 +148,16 @@ async fn first(source: &Source, patience: Duration, others: bool) -> Result<Opti
 /// For `onhand check`: gets the keys once, and says what they are.
 pub(crate) async fn probe(auth: &Auth) -> Result<String, String> {
     let mut found = Vec::new();
-    for source in Source::all(auth)? {
+    for source in auth.trusted()?.iter().map(Source::all).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
         let got = source.get().await?;
         let keys = got.keys.len();
-        let mut usable = format!("{keys} Ed25519 public key{}", if keys == 1 { "" } else { "s" });
+        let mut usable = format!("{}: {keys} public key{}", source.setting, if keys == 1 { "" } else { "s" });
         if !got.left_out.is_empty() {
-            usable = format!("{usable}; left out: {}", got.left_out.join("; "));
+            usable = format!("{usable}, left out: {}", got.left_out.join("; "));
         }
         found.push(usable);
     }
-    Ok(found.join(", and at the URL "))
+    Ok(found.join("; "))
 }
 
 /// Logs what is left out of a set, and hands its text on.

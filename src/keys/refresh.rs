@@ -15,16 +15,17 @@ use super::{Source, report};
 const ASKED: Duration = Duration::from_secs(10);
 
 /// `sources`: each with the text that its present keys were read from.
-pub(super) fn start(verifier: &Arc<Verifier>, sources: Vec<(Source, Vec<u8>)>, every: Duration) {
+pub(super) fn start(verifier: &Arc<Verifier>, issuer: usize, sources: Vec<(Source, Vec<u8>)>, every: Duration) {
     let asked: Vec<Arc<Notify>> = sources.iter().map(|_| Arc::default()).collect();
     for ((source, text), asked) in sources.into_iter().zip(asked.clone()) {
-        tokio::spawn(Refresh { verifier: verifier.clone(), source, text }.run(asked, every));
+        tokio::spawn(Refresh { verifier: verifier.clone(), issuer, source, text }.run(asked, every));
     }
-    verifier.on_unknown_key(move || asked.iter().for_each(|asked| asked.notify_one()));
+    verifier.on_unknown_key(issuer, move || asked.iter().for_each(|asked| asked.notify_one()));
 }
 
 struct Refresh {
     verifier: Arc<Verifier>,
+    issuer: usize,
     source: Source,
     /// What the present keys were read from.
     text: Vec<u8>,
@@ -55,12 +56,12 @@ impl Refresh {
                     self.text = report(&got);
                 }
                 let keys = got.keys.len();
-                if self.verifier.replace(self.source.place(), got.keys) {
-                    tracing::info!(keys, "tokens are judged with other keys now");
+                if self.verifier.replace(self.issuer, self.source.place(), got.keys) {
+                    tracing::info!(keys, setting = self.source.setting, "tokens are judged with other keys now");
                 }
             }
             Err(error) => {
-                self.verifier.refresh_failed(self.source.place());
+                self.verifier.refresh_failed(self.issuer, self.source.place());
                 self.tell(&error);
             }
         }

@@ -23,12 +23,13 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    pub(super) fn new(url: SecretUrl) -> Result<Self, String> {
+    /// `setting`: what names it.
+    pub(super) fn new(url: SecretUrl, setting: &str) -> Result<Self, String> {
         let with_certificates = HttpsConnectorBuilder::new().with_native_roots();
         let builder =
-            with_certificates.map_err(|error| format!("auth.jwks_url: the system's certificates: {error}"))?;
+            with_certificates.map_err(|error| format!("{setting}: the system's certificates: {error}"))?;
         if url.expose().starts_with("http://") {
-            tracing::warn!(%url, "auth.jwks_url is plain HTTP: whoever is between can put in keys of their own");
+            tracing::warn!(%url, setting, "keys come by plain HTTP: whoever is between can put in keys of their own");
         }
         let connector = builder.https_or_http().enable_http1().build();
         // No connection is kept: minutes lie between two fetches.
@@ -44,7 +45,7 @@ impl Fetcher {
     pub(super) async fn fetch(&self) -> Result<Vec<u8>, String> {
         let fetched = tokio::time::timeout(PATIENCE, self.fetch_slowly()).await;
         let fetched = fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())));
-        fetched.map_err(|error| format!("auth.jwks_url: {}: {error}", self.url))
+        fetched.map_err(|error| format!("{}: {error}", self.url))
     }
 
     async fn fetch_slowly(&self) -> Result<Vec<u8>, String> {

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::{Code, Problem, limits::SUBJECT_BYTES};
 
 pub use self::{
-    expected::Expected,
+    expected::{Expected, Gives, Subjects},
     held::{Keys, Place, Standing},
     issuer::Issuer,
     keys::{BadKey, KeySet, jwk},

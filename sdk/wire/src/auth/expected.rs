@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Claims, LEEWAY, ScopeMap, scope_map::find, subject_fault};
+use super::{Claims, LEEWAY, Scope, ScopeMap, Scopes, scope_map::find, subject_fault};
 
 /// What a token must say besides; `None`: anything.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,65 @@ pub struct Expected {
     pub scopes: ScopeMap,
     /// The claim that names the owner of what a token makes; `None`: nothing has an owner.
     pub owner_claim: Option<String>,
+    /// The scopes that the issuer may give.
+    pub gives: Gives,
+    /// How its subjects are told from those of other issuers.
+    pub subjects: Subjects,
+}
+
+/// The scopes that an issuer may give; others in its tokens count as if they were not there.
+#[derive(Debug, Clone)]
+pub struct Gives {
+    /// Of the ladder from storefront to admin.
+    pub greatest: Scope,
+    /// Of those beside the ladder.
+    pub beside: Vec<Scope>,
+}
+
+impl Default for Gives {
+    fn default() -> Self {
+        Self { greatest: Scope::Admin, beside: vec![Scope::Edge, Scope::Alerting] }
+    }
+}
+
+impl Gives {
+    fn of(&self, scopes: Scopes) -> Option<Scopes> {
+        let given = |scope: &Scope| {
+            let ladder = !matches!(scope, Scope::Edge | Scope::Alerting);
+            if ladder { self.greatest.includes(*scope) } else { self.beside.contains(scope) }
+        };
+        Scopes::of(scopes.iter().filter(given))
+    }
+}
+
+/// How an issuer's subjects are written: what keys, shares and the ledger's actors are known by.
+#[derive(Debug, Clone)]
+pub enum Subjects {
+    /// As the token says them, but for those that would read as another issuer's, which these names begin.
+    Bare { others: Vec<String> },
+    /// After the issuer's own name and a blank.
+    After(String),
+}
+
+impl Default for Subjects {
+    fn default() -> Self {
+        Self::Bare { others: Vec::new() }
+    }
+}
+
+impl Subjects {
+    fn written(&self, sub: &str) -> Result<String, Refusal> {
+        match self {
+            Self::After(issuer) => Ok(format!("{issuer} {sub}")),
+            Self::Bare { others } => {
+                let begins = |other: &String| sub.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with(' '));
+                if others.iter().any(begins) {
+                    return Err("the token's subject (sub) begins as those of another issuer are written".into());
+                }
+                Ok(sub.to_owned())
+            }
+        }
+    }
 }
 
 /// Why a well-signed token does not count. It says what to change, never what would be accepted.
@@ -31,7 +90,8 @@ impl Expected {
         if let Some(fault) = subject_fault(sub) {
             return Err(format!("the token's subject (sub) {fault}").into());
         }
-        let Some(scope) = self.scopes.scopes(claims) else {
+        let sub = self.subjects.written(sub)?;
+        let Some(scope) = self.scopes.scopes(claims).and_then(|said| self.gives.of(said)) else {
             return Err(format!("the token has no scope of this service (claim {})", self.scopes.claim).into());
         };
         let [exp, iat] = ["exp", "iat"].map(|name| date(claims, name).ok().flatten().unwrap_or(0));

@@ -39,7 +39,7 @@ pub(super) struct Current {
 }
 
 /// How the keys stand, for metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
     pub keys: usize,
     /// Times that the keys have been replaced by others.
@@ -51,6 +51,20 @@ pub struct Standing {
     pub age: Duration,
     /// Whether the URL's keys have stopped counting.
     pub too_old: bool,
+}
+
+impl Standing {
+    /// Of two issuers: sums, and the worse of the two.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            keys: self.keys + other.keys,
+            replaced: self.replaced + other.replaced,
+            failed_refreshes: self.failed_refreshes + other.failed_refreshes,
+            failing: self.failing || other.failing,
+            age: self.age.max(other.age),
+            too_old: self.too_old || other.too_old,
+        }
+    }
 }
 
 /// One place's looks.

@@ -23,9 +23,10 @@ const REMEMBERED: u64 = 10_000;
 /// Longest token that is remembered, in bytes.
 const LONGEST_REMEMBERED: usize = 4096;
 
-/// A token that was verified, and under which keys.
+/// A token that was verified, whose it is, and under which keys.
 #[derive(Clone)]
 struct Remembered {
+    issuer: usize,
     generation: u64,
     place: Place,
     claims: Arc<Claims>,
@@ -33,12 +34,17 @@ struct Remembered {
 
 type Act = Box<dyn Fn() + Send + Sync>;
 
-/// Judges tokens with the present keys.
-pub struct Verifier {
+/// Who may sign tokens: its keys, and what its tokens must say.
+struct Trusted {
     expected: Expected,
     held: Held,
-    remembered: Cache<Box<str>, Remembered>,
     on_unknown_key: OnceLock<Act>,
+}
+
+/// Judges tokens of one issuer or several with their present keys.
+pub struct Verifier {
+    issuers: Vec<Trusted>,
+    remembered: Cache<Box<str>, Remembered>,
 }
 
 fn unauthenticated(why: &str) -> Problem {
@@ -59,14 +65,19 @@ impl Verifier {
         Self::remembering(REMEMBERED, keys, expected)
     }
 
+    /// Several issuers side by side, told apart by `iss`; one at least.
+    pub fn of_issuers(issuers: Vec<(Keys, Expected)>) -> Self {
+        Self::with(REMEMBERED, issuers)
+    }
+
     /// With room for `tokens` verified tokens; 0 verifies every time.
     pub fn remembering(tokens: u64, keys: Keys, expected: &Expected) -> Self {
-        Self {
-            expected: expected.clone(),
-            held: Held::new(keys),
-            remembered: Cache::new(tokens),
-            on_unknown_key: OnceLock::new(),
-        }
+        Self::with(tokens, vec![(keys, expected.clone())])
+    }
+
+    fn with(tokens: u64, issuers: Vec<(Keys, Expected)>) -> Self {
+        let trusted = |(keys, expected)| Trusted { expected, held: Held::new(keys), on_unknown_key: OnceLock::new() };
+        Self { issuers: issuers.into_iter().map(trusted).collect(), remembered: Cache::new(tokens) }
     }
 
     /// One key, any issuer and audience. `pem`: SubjectPublicKeyInfo.
@@ -74,10 +85,10 @@ impl Verifier {
         Ok(Self::new(KeySet::from_pem(pem)?, &Expected::default()))
     }
 
-    /// Judges by these keys from now on; answers whether they are others than before. For one
-    /// caller at a time.
-    pub fn replace(&self, place: Place, keys: KeySet) -> bool {
-        let others = self.held.replace(place, keys);
+    /// Judges an issuer's tokens by these keys from now on; answers whether they are others than before. For one caller
+    /// at a time. Issuers are numbered as they were given.
+    pub fn replace(&self, issuer: usize, place: Place, keys: KeySet) -> bool {
+        let others = self.issuers[issuer].held.replace(place, keys);
         if others {
             self.remembered.invalidate_all();
         }
@@ -85,64 +96,82 @@ impl Verifier {
     }
 
     /// The present keys stay; counted.
-    pub fn refresh_failed(&self, place: Place) {
-        self.held.refresh_failed(place);
+    pub fn refresh_failed(&self, issuer: usize, place: Place) {
+        self.issuers[issuer].held.refresh_failed(place);
     }
 
-    /// What to do when a token names a key that is not in the set; must be quick. Set once.
-    pub fn on_unknown_key(&self, act: impl Fn() + Send + Sync + 'static) {
-        let _first_stays = self.on_unknown_key.set(Box::new(act));
+    /// What to do when an issuer's token names a key that is not in its set; must be quick. Set once.
+    pub fn on_unknown_key(&self, issuer: usize, act: impl Fn() + Send + Sync + 'static) {
+        let _first_stays = self.issuers[issuer].on_unknown_key.set(Box::new(act));
     }
 
     /// Whether `auth.owner_claim` is set: reservations have owners.
     pub fn knows_owners(&self) -> bool {
-        self.expected.owner_claim.is_some()
+        self.issuers.iter().any(|issuer| issuer.expected.owner_claim.is_some())
     }
 
+    /// Of all issuers together: the most that ails one of them.
     pub fn standing(&self) -> Standing {
-        self.held.standing()
+        let each = self.issuers.iter().map(|issuer| issuer.held.standing());
+        each.reduce(Standing::and).unwrap_or_default()
     }
 
     /// Judges an `Authorization` header: 401 without a valid token, 403 with too small a scope.
     pub fn judge(&self, authorization: Option<&[u8]>, needed: Scope) -> Result<Claims, Problem> {
         let token = authorization.and_then(bearer);
         let token = token.ok_or_else(|| unauthenticated("send Bearer and a token"))?;
-        let claims = self.claims(token)?;
+        let (issuer, claims) = self.claims(token)?;
         claims.need(needed)?;
-        self.expected.owner_claim.as_deref().map_or(Ok(()), |claim| claims.judge_owner(claim))?;
+        issuer.expected.owner_claim.as_deref().map_or(Ok(()), |claim| claims.judge_owner(claim))?;
         Ok(Claims::clone(&claims))
     }
 
-    fn claims(&self, token: &str) -> Result<Arc<Claims>, Problem> {
-        let current = self.held.current();
-        let remembered = self.remembered.get(token).filter(|held| held.generation == current.generation);
-        if let Some(held) = remembered {
+    fn claims(&self, token: &str) -> Result<(&Trusted, Arc<Claims>), Problem> {
+        if let Some(held) = self.remembered.get(token) {
+            let issuer = &self.issuers[held.issuer];
             let ended = has_ended(held.claims.exp, jsonwebtoken::get_current_timestamp());
-            if !ended && self.held.count(held.place) {
-                return Ok(held.claims);
+            if !ended && held.generation == issuer.held.current().generation && issuer.held.count(held.place) {
+                return Ok((issuer, held.claims));
             }
             self.remembered.invalidate(token);
         }
-        let (place, claims) = self.verify(token, &current)?;
-        let claims = Arc::new(claims);
+        let verified = self.verify(token)?;
+        let (issuer, claims) = (&self.issuers[verified.issuer], verified.claims.clone());
         if token.len() <= LONGEST_REMEMBERED {
-            let held = Remembered { generation: current.generation, place, claims: claims.clone() };
-            self.remembered.insert(token.into(), held);
+            self.remembered.insert(token.into(), verified);
         }
-        Ok(claims)
+        Ok((issuer, claims))
     }
 
-    fn verify(&self, text: &str, current: &Current) -> Result<(Place, Claims), Problem> {
+    fn verify(&self, text: &str) -> Result<Remembered, Problem> {
         let token = Token::parse(text).ok_or_else(not_valid)?;
         if !token.is_access_token() {
             return Err(unauthenticated("the token is of another type (typ) than JWT or at+jwt"));
         }
-        let place = self.signed_by(&token, current)?;
+        let issuer = self.issuer_of(&token)?;
+        let trusted = &self.issuers[issuer];
+        let current = trusted.held.current();
+        let place = trusted.signed_by(&token, &current)?;
         let claims = token.claims().ok_or_else(not_valid)?;
-        let read = self.expected.read(&claims, jsonwebtoken::get_current_timestamp());
-        read.map(|claims| (place, claims)).map_err(|why| unauthenticated(&why))
+        let read = trusted.expected.read(&claims, jsonwebtoken::get_current_timestamp());
+        let claims = Arc::new(read.map_err(|why| unauthenticated(&why))?);
+        Ok(Remembered { issuer, generation: current.generation, place, claims })
     }
 
+    /// Whose keys judge it: what it says of its issuer is believed once one of those has signed it.
+    fn issuer_of(&self, token: &Token<'_>) -> Result<usize, Problem> {
+        if self.issuers.len() == 1 {
+            return Ok(0);
+        }
+        let claims = token.claims().ok_or_else(not_valid)?;
+        let iss = claims.get("iss").and_then(serde_json::Value::as_str);
+        let iss = iss.ok_or_else(|| unauthenticated("the token names no issuer (iss)"))?;
+        let named = |issuer: &Trusted| issuer.expected.issuer.as_deref() == Some(iss);
+        self.issuers.iter().position(named).ok_or_else(|| unauthenticated("the token is from another issuer"))
+    }
+}
+
+impl Trusted {
     /// The place of the key that signed it.
     fn signed_by(&self, token: &Token<'_>, current: &Current) -> Result<Place, Problem> {
         let mut candidates = current.candidates(token.kid()).filter(|(place, _)| self.held.count(*place));

@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, Header};
 use proptest::prelude::*;
 
 use super::{
-    super::{Issuer, ScopeMap, Sees},
+    super::{Gives, Issuer, ScopeMap, Sees, Subjects},
     *,
 };
 
@@ -155,7 +155,7 @@ fn an_unknown_name_is_told_and_a_bad_signature_is_not() {
     let verifier = Verifier::new(set(&[(1, "a")]), &Expected::default());
     let told = Arc::new(AtomicUsize::new(0));
     let count = told.clone();
-    verifier.on_unknown_key(move || {
+    verifier.on_unknown_key(0, move || {
         count.fetch_add(1, Ordering::Relaxed);
     });
     for (seed, kid) in [(1, Some("a")), (2, Some("a")), (2, None)] {
@@ -173,12 +173,12 @@ fn a_removed_key_stops_counting_though_its_token_was_remembered() {
     let old = signed(1, Some("a"));
     assert_eq!(code(&verifier, &old), Ok(()));
     assert!(verifier.remembered.get(old.as_str()).is_some());
-    assert!(!verifier.replace(Place::File, set(&[(1, "a")])), "the same keys");
+    assert!(!verifier.replace(0, Place::File, set(&[(1, "a")])), "the same keys");
     assert_eq!((code(&verifier, &old), verifier.standing().replaced), (Ok(()), 0));
-    assert!(verifier.replace(Place::File, set(&[(2, "b")])));
+    assert!(verifier.replace(0, Place::File, set(&[(2, "b")])));
     assert!(code(&verifier, &old).is_err());
     assert_eq!(code(&verifier, &signed(2, Some("b"))), Ok(()));
-    verifier.refresh_failed(Place::File);
+    verifier.refresh_failed(0, Place::File);
     let Standing { keys, replaced, failed_refreshes, failing, too_old, .. } = verifier.standing();
     assert_eq!((keys, replaced, failed_refreshes, failing, too_old), (1, 1, 1, true, false));
 }
@@ -361,11 +361,11 @@ fn keys_of_a_url_may_come_later() {
         Verifier::with_keys(Keys { file, url: None, max_stale: Some(Duration::from_secs(3600)) }, &Expected::default());
     assert!(verifier.standing().failing);
     assert_eq!((code(&verifier, &signed(1, None)), code(&verifier, &signed(2, None)).is_err()), (Ok(()), true));
-    assert!(verifier.replace(Place::Url, set(&[(2, "url")])));
+    assert!(verifier.replace(0, Place::Url, set(&[(2, "url")])));
     assert_eq!((code(&verifier, &signed(1, None)), code(&verifier, &signed(2, None))), (Ok(()), Ok(())));
     assert!(!verifier.standing().failing);
-    verifier.refresh_failed(Place::Url);
-    assert!(!verifier.replace(Place::File, set(&[(1, "file")])), "the same");
+    verifier.refresh_failed(0, Place::Url);
+    assert!(!verifier.replace(0, Place::File, set(&[(1, "file")])), "the same");
     assert!(verifier.standing().failing, "the other place still fails");
 }
 
@@ -434,4 +434,65 @@ fn any_json() -> impl Strategy<Value = Value> {
                 .prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })
+}
+
+/// A token that says these claims, beside `exp`.
+fn saying(seed: u8, kid: &str, said: Value) -> String {
+    let mut claims = json!({"exp": now() + 60, "sub": "bob", "scope": "storefront", "aud": "stock"});
+    claims.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::EdDSA) };
+    token(seed, &header, &claims)
+}
+
+/// Two issuers: the house's own, and a shop's identity provider that may give no more than fulfilment.
+fn two() -> Verifier {
+    let file = |seed, kid| Keys { file: Some(set(&[(seed, kid)])), ..Keys::default() };
+    let ours = Expected {
+        issuer: Some("https://house".into()),
+        subjects: Subjects::Bare { others: vec!["https://shop".into()] },
+        ..Expected::default()
+    };
+    let theirs = Expected {
+        issuer: Some("https://shop".into()),
+        audience: Some("stock".into()),
+        gives: Gives { greatest: Scope::Fulfilment, beside: Vec::new() },
+        subjects: Subjects::After("https://shop".into()),
+        ..Expected::default()
+    };
+    Verifier::of_issuers(vec![(file(1, "a"), ours), (file(2, "b"), theirs)])
+}
+
+fn judged(verifier: &Verifier, token: &str) -> Result<(String, String), String> {
+    let judged = verifier.judge(Some(format!("Bearer {token}").as_bytes()), Scope::Storefront);
+    judged.map(|claims| (claims.sub, claims.scope.to_string())).map_err(|problem| problem.detail.into_owned())
+}
+
+#[test]
+fn each_issuer_is_judged_by_its_own_keys_and_may_give_what_it_is_trusted_with() {
+    let verifier = two();
+    for _remembered_the_second_time in 0..2 {
+        let house = saying(1, "a", json!({"iss": "https://house", "scope": "admin edge"}));
+        assert_eq!(judged(&verifier, &house), Ok(("bob".into(), "admin edge".into())));
+        let shop = saying(2, "b", json!({"iss": "https://shop", "scope": "storefront fulfilment admin edge"}));
+        assert_eq!(judged(&verifier, &shop), Ok(("https://shop bob".into(), "storefront fulfilment".into())));
+    }
+    let refused = |seed, kid, said| judged(&verifier, &saying(seed, kid, said)).unwrap_err();
+    assert!(refused(2, "b", json!({"iss": "https://house"})).contains("not valid"), "the other's key");
+    assert!(refused(1, "a", json!({"iss": "https://shop"})).contains("not valid"), "the other's key");
+    assert!(refused(2, "b", json!({"iss": "https://shop", "scope": "admin"})).contains("no scope"));
+    assert!(refused(2, "b", json!({"iss": "https://shop", "scope": "edge"})).contains("no scope"));
+    assert!(refused(2, "b", json!({"iss": "https://shop", "aud": "mail"})).contains("another audience"));
+    assert!(refused(1, "a", json!({"iss": "https://third"})).contains("another issuer"));
+    assert!(refused(1, "a", json!({})).contains("names no issuer"));
+}
+
+/// Keys, shares and the ledger know callers by their subject alone.
+#[test]
+fn no_subject_reads_as_another_issuers() {
+    let verifier = two();
+    let house = |sub: &str| judged(&verifier, &saying(1, "a", json!({"iss": "https://house", "sub": sub})));
+    assert!(house("https://shop bob").unwrap_err().contains("another issuer"));
+    for other in ["https://shop", "https://shopbob", "bob https://shop bob"] {
+        assert_eq!(house(other), Ok((other.into(), "storefront".into())));
+    }
 }
