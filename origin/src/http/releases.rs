@@ -59,7 +59,7 @@ impl Context {
 fn older(mark: u64) -> Problem {
     let told = format!(
         "its sequence is not above {mark}, the greatest that the rule has had: what was signed before is not released \
-         again; sign it anew (`onhand plugin sign`) if it is this one that you mean"
+         again; sign it anew (`onhand rule sign`) if it is this one that you mean"
     );
     Problem::field("signature", told)
 }
@@ -218,7 +218,7 @@ async fn part(
         return superfluous.map_or(Ok(None), |problem| Err(problem.into()));
     };
     if signature.is_none() && context.rules.wants_signatures() {
-        let told = "a roll back is signed like a push; `onhand plugin rollback NAME --key KEY.pem` does it";
+        let told = "a roll back is signed like a push; `onhand rule rollback NAME --key KEY.pem` does it";
         return Err(Problem::field(field, told).into());
     }
     let kept = context.store.release(&then.digest).await?;

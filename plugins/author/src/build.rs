@@ -1,4 +1,4 @@
-//! `onhand plugin build`: from the project's sources to `build/NAME.wasm`.
+//! `onhand rule build`: from the project's sources to `build/NAME.wasm`.
 
 mod c;
 mod js;

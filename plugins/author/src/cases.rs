@@ -1,4 +1,4 @@
-//! `onhand plugin test`: the fixtures, in the sandbox that edge and origin use.
+//! `onhand rule test`: the fixtures, in the sandbox that edge and origin use.
 
 use std::{
     fs,

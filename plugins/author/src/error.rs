@@ -12,7 +12,7 @@ pub enum AuthorError {
     Name(String),
     #[error("{} is there already; choose another name or folder", .0.display())]
     Exists(PathBuf),
-    #[error("{}: no rule.toml; run this in a rule's folder (`onhand plugin new` makes one), or name it with --dir", .0.display())]
+    #[error("{}: no rule.toml; run this in a rule's folder (`onhand rule new` makes one), or name it with --dir", .0.display())]
     NoProject(PathBuf),
     #[error("{}: {fault}", file.display())]
     Invalid { file: PathBuf, fault: String },
@@ -25,7 +25,7 @@ pub enum AuthorError {
     Component(#[from] ComponentizeError),
     #[error("the C bindings can't be written: {0}")]
     Bindings(String),
-    #[error("{}: not built yet; run `onhand plugin build`", .0.display())]
+    #[error("{}: not built yet; run `onhand rule build`", .0.display())]
     NotBuilt(PathBuf),
     #[error("{}: no fixtures (*.json)", .0.display())]
     NoFixtures(PathBuf),

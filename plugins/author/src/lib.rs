@@ -1,4 +1,4 @@
-//! For rule authors: what `onhand plugin` calls.
+//! For rule authors: what `onhand rule` calls.
 //!
 //! 1. [`create`] writes a small complete project: a rule, its settings, its fixtures, the WIT;
 //! 2. [`build`] makes it a component, by the tools of its language, and tells its size;

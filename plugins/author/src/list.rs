@@ -1,4 +1,4 @@
-//! `onhand plugin list`: what a folder of components has.
+//! `onhand rule list`: what a folder of components has.
 
 use std::{fs, path::Path};
 

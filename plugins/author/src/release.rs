@@ -1,4 +1,4 @@
-//! `onhand plugin push`: a component and what is beside it, as an origin takes it.
+//! `onhand rule push`: a component and what is beside it, as an origin takes it.
 
 use std::path::Path;
 

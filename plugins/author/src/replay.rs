@@ -1,4 +1,4 @@
-//! `onhand plugin replay`: one captured call again, byte for byte.
+//! `onhand rule replay`: one captured call again, byte for byte.
 
 use std::{fs, path::Path, time::Duration};
 

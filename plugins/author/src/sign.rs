@@ -1,4 +1,4 @@
-//! `onhand plugin sign`: who releases what, and that it is newer than what was released before.
+//! `onhand rule sign`: who releases what, and that it is newer than what was released before.
 
 use std::{
     fs,

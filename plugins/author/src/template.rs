@@ -44,7 +44,7 @@ impl Words {
         match lang {
             Lang::Rust => Self {
                 language: "Rust",
-                files: "| `vendor/onhand-plugin/` | the SDK, as the Onhand that made this project has it |\n",
+                files: "| `vendor/onhand-rule/` | the SDK, as the Onhand that made this project has it |\n",
                 install: "Once: `rustup target add wasm32-unknown-unknown`, or on a Debian machine where rustup can't\n\
                     fetch it `apt-get install rustc-web cargo-web rust-web-src lld`.",
                 asks: "",

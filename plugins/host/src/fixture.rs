@@ -11,7 +11,7 @@ use crate::{
     fault::{Failure, Reason},
 };
 
-/// `NAME.fixtures/*.json`: a release is tried on these before it takes traffic, and `onhand plugin test`
+/// `NAME.fixtures/*.json`: a release is tried on these before it takes traffic, and `onhand rule test`
 /// runs them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fixture {
@@ -112,7 +112,7 @@ pub(crate) fn texts(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     Ok(texts)
 }
 
-/// One call as it was: what `onhand plugin replay` runs again. Files of [`crate::Config::samples_dir`] hold
+/// One call as it was: what `onhand rule replay` runs again. Files of [`crate::Config::samples_dir`] hold
 /// these, and so does a reservation's trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -51,13 +51,13 @@ pub enum LoadFault {
     Signature(SignatureError),
     #[error(
         "its signature has the number {sequence}, and the rule has had {mark} in use: what was signed before is not used \
-         again. If this one is meant, sign it anew: `onhand plugin sign`, or `onhand plugin rollback NAME --key KEY.pem` \
+         again. If this one is meant, sign it anew: `onhand rule sign`, or `onhand rule rollback NAME --key KEY.pem` \
          for one that was pushed"
     )]
     Replayed { sequence: String, mark: String },
     #[error(
         "its signature has the number {0}, more than a day from now; was the clock right where it was signed, and is it \
-         here? Sign it anew by a right clock: `onhand plugin sign`"
+         here? Sign it anew by a right clock: `onhand rule sign`"
     )]
     Ahead(String),
     #[error("its signature is older than that of the release in use; sign it anew if it is still to run beside it")]
@@ -69,12 +69,12 @@ pub enum LoadFault {
     )]
     Marks { file: String, error: String },
     #[error(
-        "its withdrawal is not signed, and rules.allow_unsigned is false; `onhand plugin rollback NAME --key KEY.pem` signs it"
+        "its withdrawal is not signed, and rules.allow_unsigned is false; `onhand rule rollback NAME --key KEY.pem` signs it"
     )]
     UnsignedWithdrawal,
     #[error("rules.trusted_keys: {file}: {error}")]
     Key { file: String, error: SignatureError },
-    #[error("a core module, not a component; `onhand plugin build` wraps one")]
+    #[error("a core module, not a component; `onhand rule build` wraps one")]
     CoreModule,
     /// Truncated, no WebAssembly at all, or over a limit of the sandbox.
     #[error("no valid component: {0}")]

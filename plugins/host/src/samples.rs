@@ -1,4 +1,4 @@
-//! Samples of failing calls, as files that `onhand plugin replay` reads. Written by a thread of its own: a
+//! Samples of failing calls, as files that `onhand rule replay` reads. Written by a thread of its own: a
 //! slow disk is no caller's problem.
 
 use std::{

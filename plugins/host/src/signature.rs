@@ -31,17 +31,15 @@ const WITHDRAWAL: &str = "onhand-rule-withdrawal 1";
 pub enum SignatureError {
     #[error("no ed25519 key in PEM: {0}")]
     Key(String),
-    #[error("is not three lines of statement and ed25519 signature; `onhand plugin sign` writes them")]
+    #[error("is not three lines of statement and ed25519 signature; `onhand rule sign` writes them")]
     Shape,
-    #[error(
-        "is of the old form, which covers nothing but the component; sign the release again (`onhand plugin sign`)"
-    )]
+    #[error("is of the old form, which covers nothing but the component; sign the release again (`onhand rule sign`)")]
     OldForm,
     #[error("fits none of rules.trusted_keys")]
     Wrong,
     /// Signed for something else, which is named.
     #[error(
-        "was made for a release with other {}; if this one is meant, sign it again (`onhand plugin sign`)",
+        "was made for a release with other {}; if this one is meant, sign it again (`onhand rule sign`)",
         .0.join(", ")
     )]
     Differs(Vec<String>),

@@ -1,4 +1,4 @@
-//! A component alone, tried on inputs: what `onhand plugin test` and `onhand plugin replay` are made of.
+//! A component alone, tried on inputs: what `onhand rule test` and `onhand rule replay` are made of.
 
 use std::{
     collections::BTreeMap,

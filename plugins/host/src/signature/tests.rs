@@ -150,7 +150,7 @@ fn what_is_beside_the_settings_is_covered_too() {
 fn what_was_signed_in_the_old_form_or_as_something_else_says_so() {
     let verify = |text: &str| verify("r", true, &release(), &beside(), text, &trusted()).unwrap_err().to_string();
     let old = STANDARD.encode(private_key(PRIVATE).unwrap().sign(b"onhand-rule 1\nr\n00\n").to_bytes());
-    assert!(verify(&old).contains("of the old form") && verify(&old).contains("onhand plugin sign"));
+    assert!(verify(&old).contains("of the old form") && verify(&old).contains("onhand rule sign"));
     assert!(verify(&(old + "\n")).contains("of the old form"));
     assert!(verify("half a signature").contains("three lines"));
     let withdrawal = sign_withdrawal("r", 7, PRIVATE).unwrap();

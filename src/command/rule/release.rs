@@ -1,4 +1,4 @@
-//! `onhand plugin push`, `rollback` and `list --origin`: what is asked of an origin.
+//! `onhand rule push`, `rollback` and `list --origin`: what is asked of an origin.
 
 use std::{error::Error, path::Path, process::ExitCode, time::Duration};
 
@@ -19,16 +19,17 @@ use super::{
 };
 use crate::command::at::At;
 
-/// For the whole call: megabytes go there, and the origin compiles them.
+/// For a whole call: it sends megabytes, and the origin compiles them before it answers.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 #[derive(clap::Args)]
 pub(crate) struct StageArgs {
-    /// full: it answers · shadow: it runs beside the release in use, and its answers are only compared · canary:
-    /// it answers its share [default: full; of NAME.next.wasm what NAME.next.toml says]
+    /// full: the release answers every call. shadow: it runs beside the release in use, and its answers are only
+    /// compared. canary: it answers its share of the calls [default: full; for NAME.next.wasm, the stage in
+    /// NAME.next.toml]
     #[arg(long, value_parser = stage)]
     stage: Option<Stage>,
-    /// Of a canary: how many percent of the calls it answers, to two places
+    /// How many percent of the calls a canary answers, to two decimal places
     #[arg(long, value_name = "PERCENT", requires = "stage")]
     share: Option<f64>,
 }
@@ -37,9 +38,9 @@ fn stage(text: &str) -> Result<Stage, String> {
     serde_json::from_value(text.into()).map_err(|_| "full, shadow or canary".to_owned())
 }
 
-/// A manifest, and what else an origin says of it.
+/// A rule as an origin has it: its manifest, whether this push changed it, and whether nodes have been told.
 #[derive(Deserialize)]
-struct Told {
+struct RuleAtOrigin {
     #[serde(flatten)]
     manifest: Manifest,
     #[serde(default)]
@@ -48,9 +49,9 @@ struct Told {
     announced: bool,
 }
 
-/// What a roll back would bring back.
+/// What a rollback would put in force.
 #[derive(Deserialize)]
-struct Plan {
+struct RollBackPlan {
     seq: u64,
     mark: u64,
     full: Option<Released>,
@@ -58,8 +59,8 @@ struct Plan {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    items: Vec<Told>,
+struct RulesPage {
+    items: Vec<RuleAtOrigin>,
     next_cursor: Option<String>,
 }
 
@@ -70,7 +71,7 @@ impl StageArgs {
 }
 
 impl At {
-    /// A write: whatever becomes of its answer, made again it changes nothing more.
+    /// A write with an idempotency key: if its answer is lost, making it again changes nothing more.
     fn write(&self, path: &str) -> Result<RequestBuilder, String> {
         Ok(self.call(Method::POST, path)?.header("idempotency-key", uuid::Uuid::new_v4().to_string()))
     }
@@ -86,10 +87,11 @@ impl At {
             let (detail, id) = (body["detail"].as_str().unwrap_or("no detail"), &body["correlation_id"]);
             return Err(format!("{status}: {detail} (correlation id {})", id.as_str().unwrap_or("unknown")));
         }
-        serde_json::from_value(body).map_err(|error| format!("{}: an answer of another version: {error}", self.origin))
+        serde_json::from_value(body)
+            .map_err(|error| format!("{}: its answer is not one that this version knows: {error}", self.origin))
     }
 
-    /// One after the other; the first that is refused ends it.
+    /// Pushes one component after the other, and stops at the first that the origin refuses.
     pub(super) async fn push(
         &self,
         files: &[impl AsRef<Path>],
@@ -103,17 +105,17 @@ impl At {
             }
             let (rule, push) = onhand_author::release(file.as_ref(), config, stage.staged())?;
             let call = self.write(&format!("/inventory/rules/{rule}/releases"))?.json(&push);
-            let told: Told =
+            let rule_now: RuleAtOrigin =
                 self.answer(call).await.map_err(|error| format!("{}: {error}", file.as_ref().display()))?;
             println!(
                 "{rule}: {}",
-                if told.new {
+                if rule_now.new {
                     "stored, and every node is told: it is in use once they have compiled it"
                 } else {
-                    "nothing to do; in force already"
+                    "nothing to do; it is in force already"
                 }
             );
-            in_force(&told.manifest);
+            in_force(&rule_now.manifest);
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -126,13 +128,13 @@ impl At {
             None => RollBack::default(),
         };
         let call = self.write(&path)?.json(&signed);
-        let told: Told = self.answer(call).await?;
+        let rule_now: RuleAtOrigin = self.answer(call).await?;
         println!("{rule}: rolled back; every node is told");
-        in_force(&told.manifest);
+        in_force(&rule_now.manifest);
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What would come back, signed once more.
+    /// The releases that a rollback puts in force, each signed once more.
     async fn signed_roll_back(
         &self,
         rule: &str,
@@ -140,7 +142,7 @@ impl At {
         key: &Path,
         config: &Config,
     ) -> Result<RollBack, Box<dyn Error>> {
-        let Plan { seq, mark, full, next } = self.answer(self.call(Method::GET, path)?).await?;
+        let RollBackPlan { seq, mark, full, next } = self.answer(self.call(Method::GET, path)?).await?;
         let sequence = onhand_author::sequence_above(mark)?;
         let mut signed = RollBack { seq: Some(seq), ..RollBack::default() };
         if full.is_none() && next.is_none() {
@@ -150,7 +152,7 @@ impl At {
             let release = self.release(&full).await?;
             signed.full = Some(onhand_author::sign_again(rule, false, &release, sequence, key, config)?);
         }
-        // After the full one, or that would end it.
+        // Its sequence is above the full release's, because a later full release would end it.
         if let Some(next) = next {
             let release = self.release(&next).await?;
             signed.next = Some(onhand_author::sign_again(rule, true, &release, sequence + 1, key, config)?);
@@ -180,8 +182,8 @@ impl At {
         ]);
         let mut path = "/inventory/rules?limit=500".to_owned();
         loop {
-            let page: Page = self.answer(self.call(Method::GET, &path)?).await?;
-            page.items.iter().for_each(|told| rows(&mut table, told));
+            let page: RulesPage = self.answer(self.call(Method::GET, &path)?).await?;
+            page.items.iter().for_each(|rule| rows(&mut table, rule));
             let Some(cursor) = page.next_cursor else { break };
             path = format!("/inventory/rules?limit=500&cursor={cursor}");
         }
@@ -215,7 +217,7 @@ fn in_force(manifest: &Manifest) {
     }
 }
 
-fn rows(table: &mut Table, Told { manifest, announced, .. }: &Told) {
+fn rows(table: &mut Table, RuleAtOrigin { manifest, announced, .. }: &RuleAtOrigin) {
     let (since, announced) = (manifest.at.to_string(), if *announced { "yes" } else { "not yet" });
     for released in parts(manifest) {
         let (stage, size) = (staged(released), size(released.bytes));

@@ -1,4 +1,4 @@
-//! `onhand plugin`: an author's way, from an empty folder.
+//! `onhand rule`: an author's way, from an empty folder.
 
 use std::{
     fs,
@@ -22,9 +22,9 @@ impl Author {
     }
 
     /// As in a terminal of that folder. The guests' standard library is shared with the examples.
-    fn plugin(&self, dir: &str, arguments: &[&str]) -> Output {
+    fn rule(&self, dir: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_onhand"));
-        command.arg("plugin").args(arguments).current_dir(self.at(dir));
+        command.arg("rule").args(arguments).current_dir(self.at(dir));
         command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_MANIFEST_DIR")).join("target"));
         // An unoptimised host on a busy machine is slow around the guest; these tests are about answers.
         for key in ["DEADLINE", "BATCH_DEADLINE"] {
@@ -47,14 +47,14 @@ impl Author {
     }
 
     fn done(&self, dir: &str, arguments: &[&str]) -> String {
-        let output = self.plugin(dir, arguments);
+        let output = self.rule(dir, arguments);
         assert!(output.status.success(), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
         text(&output.stdout)
     }
 
     /// What it says as it fails.
     fn fails(&self, dir: &str, arguments: &[&str]) -> String {
-        let output = self.plugin(dir, arguments);
+        let output = self.rule(dir, arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stdout));
         text(&output.stdout) + &text(&output.stderr)
     }
@@ -77,7 +77,7 @@ fn a_new_rule_in_rust_builds_and_passes_in_each_world() {
     let author = Author::new();
     for world in WORLDS {
         let name = format!("rust-{world}");
-        assert!(author.done(".", &["new", &name, "--world", world]).contains("onhand plugin build"));
+        assert!(author.done(".", &["new", &name, "--world", world]).contains("onhand rule build"));
         assert!(author.done(&name, &["build"]).contains(" of 2.0 MiB"));
         author.names_no_place(&name);
         assert!(author.done(&name, &["test"]).contains("2 passed, 0 failed"));
@@ -101,7 +101,7 @@ fn a_new_rule_in_c_builds_and_passes_in_each_world() {
 fn fixtures_replay_and_list() {
     let author = Author::new();
     author.done(".", &["new", "cap", "--world", "view", "--lang", "c"]);
-    assert!(author.fails("cap", &["test"]).contains("not built yet; run `onhand plugin build`"));
+    assert!(author.fails("cap", &["test"]).contains("not built yet; run `onhand rule build`"));
     author.done("cap", &["build"]);
     author.done("cap", &["test"]);
 
@@ -160,6 +160,6 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
     assert!(author.fails(".", &["new", "mine", "--world", "view"]).contains("mine is there already"));
     let told = author.fails("mine", &["build"]);
     assert!(told.contains("npm install"), "{told}");
-    let output = author.plugin(".", &["new", "other", "--world", "prices"]);
+    let output = author.rule(".", &["new", "other", "--world", "prices"]);
     assert!(text(&output.stderr).contains("view, allocation, ranking or pricing"));
 }

@@ -9,7 +9,7 @@ use onhand_wire::Timestamp;
 pub(super) fn created(dir: &Path) -> ExitCode {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     println!("{name}/ is there; {name}/README.md tells what is in it. Next:");
-    println!("    cd {name}\n    onhand plugin build\n    onhand plugin test");
+    println!("    cd {name}\n    onhand rule build\n    onhand rule test");
     ExitCode::SUCCESS
 }
 

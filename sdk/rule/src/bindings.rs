@@ -6,9 +6,9 @@ pub mod view {
     wit_bindgen::generate!({
         world: "view",
         path: "../../wit/rules/since-v0.1",
-        runtime_path: "::onhand_plugin::bindings::rt",
+        runtime_path: "::onhand_rule::bindings::rt",
         pub_export_macro: true,
-        default_bindings_module: "onhand_plugin::bindings::view",
+        default_bindings_module: "onhand_rule::bindings::view",
         additional_derives: [PartialEq],
     });
 }
@@ -17,9 +17,9 @@ pub mod allocation {
     wit_bindgen::generate!({
         world: "allocation",
         path: "../../wit/rules/since-v0.1",
-        runtime_path: "::onhand_plugin::bindings::rt",
+        runtime_path: "::onhand_rule::bindings::rt",
         pub_export_macro: true,
-        default_bindings_module: "onhand_plugin::bindings::allocation",
+        default_bindings_module: "onhand_rule::bindings::allocation",
         additional_derives: [PartialEq],
         with: {
             "onhand:rules/host@0.1.0": crate::bindings::view::onhand::rules::host,
@@ -32,9 +32,9 @@ pub mod ranking {
     wit_bindgen::generate!({
         world: "ranking",
         path: "../../wit/rules/since-v0.1",
-        runtime_path: "::onhand_plugin::bindings::rt",
+        runtime_path: "::onhand_rule::bindings::rt",
         pub_export_macro: true,
-        default_bindings_module: "onhand_plugin::bindings::ranking",
+        default_bindings_module: "onhand_rule::bindings::ranking",
         additional_derives: [PartialEq],
         with: {
             "onhand:rules/host@0.1.0": crate::bindings::view::onhand::rules::host,
@@ -49,9 +49,9 @@ pub mod pricing {
     wit_bindgen::generate!({
         world: "pricing",
         path: "../../wit/rules/since-v0.1",
-        runtime_path: "::onhand_plugin::bindings::rt",
+        runtime_path: "::onhand_rule::bindings::rt",
         pub_export_macro: true,
-        default_bindings_module: "onhand_plugin::bindings::pricing",
+        default_bindings_module: "onhand_rule::bindings::pricing",
         additional_derives: [PartialEq],
         with: {
             "onhand:rules/host@0.1.0": crate::bindings::view::onhand::rules::host,

@@ -1,4 +1,4 @@
-//! `onhand plugin`: for whoever writes rules.
+//! `onhand rule`: what an author of rules does, from a new project to a release.
 
 mod release;
 mod show;
@@ -18,40 +18,47 @@ use super::{
 };
 
 #[derive(Subcommand)]
-pub(crate) enum Plugin {
+pub(crate) enum Rule {
     /// Write a new rule: a small complete project that builds and passes its tests
     ///
-    /// Goes on with `cd NAME`, `onhand plugin build`, `onhand plugin test`; NAME/README.md tells what else.
+    /// The project is a new folder, NAME, with the rule's source, two fixtures, its settings and a README. Next:
+    /// `cd NAME`, `onhand rule build`, `onhand rule test`. NAME/README.md explains the rest.
     New {
-        /// The rule's name, and the folder's: a-z 0-9 and -
+        /// The rule's name, which is also the folder's: a-z 0-9 and -
         name: String,
-        /// view: what a channel sees · allocation: which locations serve · ranking: in which order they do ·
-        /// pricing: what a quote's lines cost
+        /// What the rule decides: view (what a channel shows), allocation (which locations serve a reservation), ranking
+        /// (in which order they serve), pricing (what a quote's lines cost)
         #[arg(long, value_parser = world)]
         world: World,
-        /// rust, js, python or c
+        /// The language to write it in: rust, js, python or c
         #[arg(long, default_value = "rust")]
         lang: Lang,
     },
-    /// Build the rule of this folder into build/NAME.wasm, and tell its size against the limit
+    /// Build the rule of this folder into build/NAME.wasm, and print its size beside the limit
+    ///
+    /// Copies NAME.toml and the fixtures into build/ too, so that build/ holds all that a release needs. A signature of
+    /// the build before is removed, because it would not fit this one. If a compiler is missing, the message says how to
+    /// install it.
     Build {
         #[command(flatten)]
         project: Dir,
     },
     /// Play the rule's fixtures in the sandbox that edge and origin use
     ///
-    /// Shows each fixture's time, memory and fuel against the limits of the configuration ([rules], or what the
-    /// rule's NAME.toml asks for), and where an answer differs. Exit code 1 when a fixture fails.
+    /// Each file in fixtures/ is one call: its settings, its input, and the answer that it must get. The table shows each
+    /// call's time, memory and fuel (instructions) beside the limits of your configuration ([rules], or what NAME.toml
+    /// asks for). Where an answer differs, the difference is printed. Exit code 1 if a fixture fails.
     Test {
         #[command(flatten)]
         project: Dir,
-        /// Write the answers that came into the fixtures, where they differ; read them before you keep them
+        /// Write the rule's answers into the fixtures where they differ; read them before you keep them
         #[arg(long)]
         bless: bool,
     },
     /// Play one captured call again, and compare the answers byte for byte
     ///
-    /// Captures are what nodes keep in `rules.samples_dir`. Exit code 1 when the answers differ.
+    /// Nodes keep failing calls as files in `rules.samples_dir`; each element of `calls` in a reservation's trace is such
+    /// a capture too. Exit code 1 if the answers differ.
     Replay {
         /// The capture
         file: PathBuf,
@@ -61,19 +68,22 @@ pub(crate) enum Plugin {
         #[command(flatten)]
         project: Dir,
     },
-    /// Sign a release, as nodes with `rules.trusted_keys` want it
+    /// Sign a release, for nodes that use only what a key of their `rules.trusted_keys` has signed
     ///
-    /// Covers all that decides what it does: the component, the settings of NAME.toml (channels, config, limits, what a
-    /// failure does), the fixtures, and the stage. Whatever of it changes after this is refused until it is signed again,
-    /// so sign after the last change, once for each stage: `--stage canary --share 10`, then without for all calls.
+    /// Writes NAME.wasm.sig beside the component. `onhand token keygen` makes a pair of keys; do not use the pair that
+    /// signs tokens.
     ///
-    /// The signature has a sequence, which is the time in milliseconds. Nodes and origins keep the greatest that a rule has
-    /// had, and refuse what was signed before it: to go back, sign the older release again (`onhand plugin rollback NAME
-    /// --key FILE` does, of one that was pushed). This needs no network, but a right clock.
+    /// The signature covers everything that decides what the release does: the component, the settings of NAME.toml
+    /// (channels, config, limits, what happens on a failure), the fixtures, and the stage. Nodes refuse a release in
+    /// which any of these changed afterwards, so sign last, and sign once for each stage: first with `--stage canary
+    /// --share 10`, then without `--stage` for all calls.
     ///
-    /// Writes NAME.wasm.sig beside the component. `onhand token keygen` makes the keys; use others than those of the tokens.
+    /// Each signature carries a sequence number: the time in milliseconds. Nodes and origins remember the greatest that
+    /// they have seen of a rule and refuse any release that was signed before it. To return to an older release, sign it
+    /// again; for a pushed release, `onhand rule rollback NAME --key FILE` does that. Signing needs no network, only a
+    /// clock that is right.
     Sign {
-        /// The private key in PEM
+        /// The private key, a PEM file
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
         /// The component [default: the one that this folder has built]
@@ -81,7 +91,8 @@ pub(crate) enum Plugin {
         component: Option<PathBuf>,
         #[command(flatten)]
         stage: StageArgs,
-        /// Above every one that the rule has had [default: the time, in milliseconds since 1970]
+        /// The sequence number; must be above every one that the rule has had [default: the time, in milliseconds since
+        /// 1970]
         #[arg(long, value_name = "NUMBER")]
         sequence: Option<u64>,
         #[command(flatten)]
@@ -89,20 +100,19 @@ pub(crate) enum Plugin {
     },
     /// Release rules: an origin checks them, stores them, and tells every edge and origin
     ///
-    /// Sends each component with what stands beside it, as `onhand plugin build` leaves it: NAME.toml (settings),
-    /// NAME.wasm.sig (`onhand plugin sign`) and NAME.fixtures/. The origin asks of it what every node will ask:
-    /// signature, sizes, compilation, world and fixtures; what it refuses is stored nowhere. A signature is good for one stage
-    /// and only once in the rule's order: what is older than the newest of the rule is refused. Nodes fetch it and
-    /// swap it in within seconds; GET /actuator/rules on a node's management port shows it. Pushed again it
-    /// changes nothing.
+    /// Sends each component with the files beside it, as `onhand rule build` leaves them: NAME.toml (settings),
+    /// NAME.wasm.sig (signature) and NAME.fixtures/. The origin makes the checks that every node will make (signature,
+    /// sizes, compilation, world, fixtures) and stores nothing that fails one. Nodes fetch the release and use it within
+    /// seconds; GET /actuator/rules on a node's management port shows it. Pushing the same release again changes nothing.
     ///
-    /// From a shadow by a canary to all: `onhand plugin push --key FILE --stage shadow`, `--stage canary --share 10`, then
-    /// `--stage full`, which also ends what runs beside. Back: `onhand plugin rollback NAME --key FILE`.
+    /// The careful way goes in three steps: `onhand rule push --key FILE --stage shadow`, then `--stage canary
+    /// --share 10`, then `--stage full`, which also ends what runs beside. The way back is `onhand rule rollback NAME
+    /// --key FILE`.
     Push {
         /// The components [default: the one that this folder has built]
         #[arg(value_name = "NAME.wasm")]
         components: Vec<PathBuf>,
-        /// Sign each first, with this private key in PEM, for the stage that is asked for (`onhand plugin sign`)
+        /// Sign each component first, for this stage, with this private key (a PEM file)
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
         #[command(flatten)]
@@ -112,32 +122,33 @@ pub(crate) enum Plugin {
         #[command(flatten)]
         project: Dir,
     },
-    /// Bring the release before back: as the rule was before its last push
+    /// Undo the last push of a rule, and tell every edge and origin
     ///
-    /// Ends a canary or a shadow, or puts the full release before in force again; nodes still have that one compiled.
-    /// Called again, it goes back one push more. Before the first push there is nothing: the
-    /// built-in behaviour. `onhand plugin list --origin URL` shows what is in force.
+    /// Ends a canary or a shadow, or puts the full release before in force again; nodes have kept that one compiled. Each
+    /// call undoes one push more. Before the first push there was no rule, so the built-in behaviour returns. `onhand
+    /// rule list --origin URL` shows what is in force.
     ///
-    /// Where releases must be signed, going back must be, too, or an old release could be played again: `--key` signs what
-    /// comes back once more, with a new sequence. It must be signed by that key, or one of `rules.trusted_keys`, already.
+    /// Where releases must be signed, the one that returns must be signed again, or anybody could bring back an old
+    /// release: `--key` does that, with a new sequence number. It signs only a release that this key, or one of
+    /// `rules.trusted_keys`, has signed before.
     Rollback {
         /// The rule
         name: String,
-        /// The private key in PEM that signs what comes back; not needed where nodes take what is unsigned
+        /// The private key, a PEM file, that signs the release that returns; not needed where nodes use unsigned releases
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
         #[command(flatten)]
         at: At,
     },
-    /// List the components of a folder as a node would load them, or what was pushed to an origin
+    /// List the components in a folder as a node would load them, or the rules that were pushed to an origin
     List {
         /// The folder [default: rules.dir of the configuration]
         #[arg(long, value_name = "DIR", conflicts_with = "origin")]
         rules: Option<String>,
-        /// An origin's API: what was pushed, by whom and when, and whether nodes have been told
+        /// An origin's API: list what was pushed to it, by whom and when, and whether nodes have been told
         #[arg(long, value_name = "URL", value_parser = at::url)]
         origin: Option<SecretUrl>,
-        /// An operator token for it
+        /// A token of scope operator, for the origin
         #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_ADMIN", hide_env_values = true)]
         token: Option<String>,
     },
@@ -145,7 +156,7 @@ pub(crate) enum Plugin {
 
 #[derive(clap::Args)]
 pub(crate) struct Dir {
-    /// The rule's folder
+    /// The folder of the rule's project
     #[arg(long = "dir", value_name = "DIR", default_value = ".")]
     dir: PathBuf,
 }
@@ -154,7 +165,7 @@ fn world(text: &str) -> Result<World, String> {
     serde_json::from_value(text.into()).map_err(|_| "view, allocation, ranking or pricing".to_owned())
 }
 
-impl Plugin {
+impl Rule {
     pub(super) async fn run(self, rules: Config) -> Done {
         match self {
             Self::New { name, world, lang } => {
@@ -189,7 +200,7 @@ impl Plugin {
 }
 
 impl Dir {
-    /// The one that is named, or the project's own.
+    /// The component that is named, or else the one that the project has built.
     fn component(&self, named: Option<PathBuf>) -> Result<PathBuf, onhand_author::AuthorError> {
         named.map_or_else(|| self.open().map(|project| project.component()), Ok)
     }

@@ -1,11 +1,11 @@
 //! Inputs in one line, for `cargo test` on the machine at hand.
 //!
 //! ```
-//! use onhand_plugin::{Config, View, testing, view::{Presentation, Request, Shown, Stock}};
+//! use onhand_rule::{Config, View, testing, view::{Presentation, Request, Shown, Stock}};
 //! # struct AtMostFive;
 //! # impl View for AtMostFive {
-//! #     fn view(_: &Config, _: Request, stock: Stock) -> Result<Presentation, onhand_plugin::Error> {
-//! #         let cap = |(location, at): (u32, &onhand_plugin::view::LocationStock)| Shown {
+//! #     fn view(_: &Config, _: Request, stock: Stock) -> Result<Presentation, onhand_rule::Error> {
+//! #         let cap = |(location, at): (u32, &onhand_rule::view::LocationStock)| Shown {
 //! #             location, available: at.available.min(5), backorderable: at.backorderable,
 //! #         };
 //! #         Ok(Presentation { locations: (0..).zip(&stock.locations).map(cap).collect(), label: None })

@@ -3,14 +3,14 @@
 //! A rule implements [`View`], [`Allocation`], [`Ranking`] or [`Pricing`] and registers itself. That is all of it:
 //!
 //! ```
-//! use onhand_plugin::{Config, Error, View, view::{Presentation, Request, Shown, Stock}};
+//! use onhand_rule::{Config, Error, View, view::{Presentation, Request, Shown, Stock}};
 //!
 //! /// Nobody sees more than five.
 //! struct AtMostFive;
 //!
 //! impl View for AtMostFive {
 //!     fn view(_: &Config, _: Request, stock: Stock) -> Result<Presentation, Error> {
-//!         let cap = |(location, at): (u32, &onhand_plugin::view::LocationStock)| Shown {
+//!         let cap = |(location, at): (u32, &onhand_rule::view::LocationStock)| Shown {
 //!             location,
 //!             available: at.available.min(5),
 //!             backorderable: at.backorderable,
@@ -20,12 +20,12 @@
 //!     }
 //! }
 //!
-//! onhand_plugin::register!(view: AtMostFive);
+//! onhand_rule::register!(view: AtMostFive);
 //! # fn main() {}
 //! ```
 //!
 //! ```
-//! use onhand_plugin::{Allocation, Config, Error, allocation::{AskedLine, Location, Plan, Planned, Request, SkuStock}};
+//! use onhand_rule::{Allocation, Config, Error, allocation::{AskedLine, Location, Plan, Planned, Request, SkuStock}};
 //!
 //! /// The first location serves every line, or the rule leaves it to the built-in strategy.
 //! struct FirstOnly;
@@ -50,12 +50,12 @@
 //!     }
 //! }
 //!
-//! onhand_plugin::register!(allocation: FirstOnly);
+//! onhand_rule::register!(allocation: FirstOnly);
 //! # fn main() {}
 //! ```
 //!
 //! ```
-//! use onhand_plugin::{Config, Error, Ranking, ranking::{Location, Request}};
+//! use onhand_rule::{Config, Error, Ranking, ranking::{Location, Request}};
 //!
 //! /// Where shoppers collect first; the channel's next rule, or its own order, decides the rest.
 //! struct PickupFirst;
@@ -66,12 +66,12 @@
 //!     }
 //! }
 //!
-//! onhand_plugin::register!(ranking: PickupFirst);
+//! onhand_rule::register!(ranking: PickupFirst);
 //! # fn main() {}
 //! ```
 //!
 //! ```
-//! use onhand_plugin::{Config, Error, Pricing, pricing::{Adjustment, AskedLine, LinePrice, Request, Target}};
+//! use onhand_rule::{Config, Error, Pricing, pricing::{Adjustment, AskedLine, LinePrice, Request, Target}};
 //!
 //! /// A tenth off each unit for members.
 //! struct Members;
@@ -89,7 +89,7 @@
 //!     }
 //! }
 //!
-//! onhand_plugin::register!(pricing: Members);
+//! onhand_rule::register!(pricing: Members);
 //! # fn main() {}
 //! ```
 //!
@@ -100,7 +100,7 @@
 //! and look at the answer.
 
 // What the generated code calls itself by, here and in the rule's crate.
-extern crate self as onhand_plugin;
+extern crate self as onhand_rule;
 
 #[doc(hidden)]
 pub mod bindings;
