@@ -4,7 +4,7 @@ use axum::{
     extract::{Path, Request, State},
     http::request::Parts,
 };
-use onhand_rules::{Checked, LoadFault, is_name};
+use onhand_rules::{CheckedRelease, LoadFault, is_name};
 use onhand_wire::{
     Code, Problem,
     auth::Claims,
@@ -104,7 +104,7 @@ pub(super) async fn push(State(context): Shared, Path(rule): Path<String>, reque
     context.changed(ask, outcome).await
 }
 
-fn released(release: &Release, checked: Checked) -> Released {
+fn released(release: &Release, checked: CheckedRelease) -> Released {
     Released {
         digest: release.digest(),
         component: format!("{:x}", Sha256::digest(&release.component)),
@@ -117,7 +117,7 @@ fn released(release: &Release, checked: Checked) -> Released {
 }
 
 /// As every node will: signature, sizes, compilation, world, fixtures. On a thread that may take its time.
-async fn check(context: &Context, rule: &str, next: bool, release: Release) -> Result<Checked, Fail> {
+async fn check(context: &Context, rule: &str, next: bool, release: Release) -> Result<CheckedRelease, Fail> {
     let (rules, rule) = (context.rules.clone(), rule.to_owned());
     let checked = tokio::task::spawn_blocking(move || rules.check(&rule, next, release)).await;
     let checked = checked.unwrap_or(Err(LoadFault::NoRules));

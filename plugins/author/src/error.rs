@@ -1,4 +1,4 @@
-//! What keeps a command from being done. Each says what to do.
+//! Why a command of an author fails. Each message says what to do.
 
 use std::{io, path::PathBuf};
 
@@ -16,7 +16,7 @@ pub enum AuthorError {
     NoProject(PathBuf),
     #[error("{}: {fault}", file.display())]
     Invalid { file: PathBuf, fault: String },
-    /// A tool of the language is not there.
+    /// A tool of the language is missing.
     #[error("{what}. Run this, then try again:\n    {install}")]
     Missing { what: String, install: String },
     #[error("`{command}` failed (see above)")]
@@ -31,7 +31,7 @@ pub enum AuthorError {
     NoFixtures(PathBuf),
 }
 
-/// Puts the file to an I/O error.
+/// Adds the file's name to an I/O error.
 pub(crate) trait At<T> {
     fn at(self, file: impl Into<PathBuf>) -> Result<T, AuthorError>;
 }

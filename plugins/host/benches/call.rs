@@ -1,6 +1,6 @@
 //! A call into the sandbox beside the same function called natively.
 //!
-//! `make rules`, then `cargo bench -p onhand-rules`.
+//! `make rules`, then `cargo bench --workspace --bench call`.
 
 use std::{env, fs, hint::black_box, path::PathBuf};
 

@@ -3,7 +3,7 @@
 use std::{error::Error, path::Path, process::ExitCode, time::Duration};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
-use onhand_author::Staged;
+use onhand_author::ChosenStage;
 use onhand_rules::Config;
 use onhand_wire::{
     release::{Manifest, Release, Released, Stage},
@@ -65,8 +65,8 @@ struct RulesPage {
 }
 
 impl StageArgs {
-    pub(super) fn staged(&self) -> Option<Staged> {
-        self.stage.map(|stage| Staged { stage, share: self.share })
+    pub(super) fn staged(&self) -> Option<ChosenStage> {
+        self.stage.map(|stage| ChosenStage { stage, share: self.share })
     }
 }
 

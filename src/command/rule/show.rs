@@ -3,7 +3,9 @@
 use std::{path::Path, process::ExitCode, time::Duration};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
-use onhand_author::{Built, Case, Listed, Measured, Replayed, Signed, Tests, Verdict};
+use onhand_author::{
+    BuiltComponent, FixtureResult, ListedComponent, Measurement, ReplayResult, SignedRelease, TestResults, Verdict,
+};
 use onhand_wire::Timestamp;
 
 pub(super) fn created(dir: &Path) -> ExitCode {
@@ -13,14 +15,14 @@ pub(super) fn created(dir: &Path) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-pub(super) fn built(built: &Built) -> ExitCode {
+pub(super) fn built(built: &BuiltComponent) -> ExitCode {
     println!("{}: {} of {}", built.component.display(), size(built.bytes as u64), size(built.most));
     println!("sha256 {}", built.digest);
     ExitCode::SUCCESS
 }
 
-pub(super) fn signed(signed: &Signed) -> ExitCode {
-    let Signed { file, rule, sequence, stage, share, fixtures } = signed;
+pub(super) fn signed(signed: &SignedRelease) -> ExitCode {
+    let SignedRelease { file, rule, sequence, stage, share, fixtures } = signed;
     let share = share.map_or(String::new(), |share| format!(" of {share} %"));
     println!("{}", file.display());
     println!(
@@ -37,7 +39,7 @@ pub(super) fn sequence(sequence: u64) -> String {
     moment.map_or_else(|| sequence.to_string(), |moment| format!("{sequence} ({moment})"))
 }
 
-pub(super) fn tests(tests: &Tests) -> ExitCode {
+pub(super) fn tests(tests: &TestResults) -> ExitCode {
     let mut table = Table::new();
     let limits = (time(tests.deadline), size(tests.memory as u64));
     table.load_preset(ASCII_MARKDOWN);
@@ -61,7 +63,7 @@ pub(super) fn tests(tests: &Tests) -> ExitCode {
     if tests.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn figures(measured: &Measured) -> [String; 3] {
+fn figures(measured: &Measurement) -> [String; 3] {
     [time(measured.took), size(measured.memory), measured.fuel.map_or_else(|| "-".to_owned(), |fuel| fuel.to_string())]
 }
 
@@ -75,7 +77,7 @@ fn word(verdict: &Verdict) -> &'static str {
     }
 }
 
-fn explain(case: &Case) {
+fn explain(case: &FixtureResult) {
     match &case.verdict {
         Verdict::Passed | Verdict::Written => {}
         Verdict::Differs(diff) => println!("{}: - expected, + came\n{diff}", case.name),
@@ -87,7 +89,7 @@ fn explain(case: &Case) {
     }
 }
 
-pub(super) fn replayed(replayed: &Replayed) -> ExitCode {
+pub(super) fn replayed(replayed: &ReplayResult) -> ExitCode {
     if replayed.captured != replayed.component {
         println!("another build than the one that was captured: {} now", replayed.component);
     }
@@ -102,10 +104,10 @@ pub(super) fn replayed(replayed: &Replayed) -> ExitCode {
     ExitCode::FAILURE
 }
 
-pub(super) fn listed(listed: &[Listed]) -> ExitCode {
+pub(super) fn listed(listed: &[ListedComponent]) -> ExitCode {
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN).set_header(["component", "world", "size", "sha256", "settings"]);
-    for Listed { file, rule } in listed {
+    for ListedComponent { file, rule } in listed {
         match rule {
             Ok(rule) => {
                 let settings: Vec<String> =
