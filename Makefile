@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup plugins plugins-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile
+.PHONY: help setup rules rules-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile
 
 TOKENS := target/dev-tokens.json
 
@@ -16,17 +16,17 @@ run: ## Run one origin and one edge in a process, with demo data; no server need
 token: ## Print a storefront token of the running `make run`
 	@sed -n 's/.*"storefront":"\([^"]*\)".*/\1/p' $(TOKENS)
 
-test: setup lint plugins ## Install what is missing, then lint and test everything on real servers
+test: setup lint rules ## Install what is missing, then lint and test everything on real servers
 	cargo build --workspace --bins --tests
 	cargo test --workspace
 
 setup: ## Install the servers and tools that the build and the tests need
 	@tests/setup.sh
 
-plugins: setup ## Build the example rules into target/plugins
+rules: setup ## Build the example rules into target/plugins
 	@plugins/build.sh
 
-plugins-all: setup ## Build and test rules in Rust, C, JavaScript and Python: examples and new projects (npm, PyPI)
+rules-all: setup ## Build and test rules in Rust, C, JavaScript and Python: examples and new projects (npm, PyPI)
 	cargo build --release --workspace --bins
 	@plugins/all.sh
 
@@ -39,7 +39,7 @@ schemathesis: ## Fuzz the origin's API against its OpenAPI document; SCHEMATHESI
 	cargo build --workspace --bins
 	@tests/schemathesis.sh
 
-fuzz: plugins ## Fuzz the loader of rules and the checks of their answers, each for FUZZ_SECONDS (300)
+fuzz: rules ## Fuzz the loader of rules and the checks of their answers, each for FUZZ_SECONDS (300)
 	@cargo +nightly fuzz --version >/dev/null 2>&1 || { echo "make fuzz needs a nightly toolchain and cargo-fuzz: rustup toolchain install nightly; cargo install --locked cargo-fuzz"; exit 1; }
 	@plugins/fuzz/run.sh $(or $(FUZZ_SECONDS),300)
 
@@ -64,7 +64,7 @@ bench-import: setup ## 500,000 rows into a real origin over PostgreSQL and Kafka
 	cargo build --release --workspace --bins
 	./target/release/bench_import
 
-bench: plugins ## Benchmarks of the functions: deciding, the feed's records, a rule's call
+bench: rules ## Benchmarks of the functions: deciding, the feed's records, a rule's call
 	cargo bench --workspace --bench functions
 	cargo bench --workspace --bench call
 
@@ -85,7 +85,7 @@ bench-whole: setup ## Lookups and holds together on the whole machine, as SKUs a
 bench-memory: setup ## Memory of a fact in an edge that holds a million SKUs at three locations
 	cargo bench --workspace --bench memory
 
-bench-rules: setup plugins ## Holds with an allocation rule and lookups with a view, beside those without
+bench-rules: setup rules ## Holds with an allocation rule and lookups with a view, beside those without
 	cargo bench --workspace --bench rules
 
 drills: setup ## Every fault of the table, half a minute each, under load, with the checker; prints a table
@@ -104,6 +104,6 @@ drill-attacks: setup ## What one hostile caller costs an honest shop: its median
 	cargo build --release --workspace --bin onhand --bin attacks
 	./target/release/attacks
 
-drill-hostile: setup plugins ## What rules that misbehave cost their callers and their neighbours
+drill-hostile: setup rules ## What rules that misbehave cost their callers and their neighbours
 	cargo build --release --workspace --bins
 	./target/release/hostile

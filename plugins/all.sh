@@ -37,8 +37,8 @@ install() { # LANGUAGE FOLDER: its compiler, as the guide says, but one copy for
 play() { # LANGUAGE FOLDER
     echo "== $(basename "$2") ($1)"
     install "$1" "$2"
-    onhand plugin build --dir "$2"
-    onhand plugin test --dir "$2"
+    onhand rule build --dir "$2"
+    onhand rule test --dir "$2"
 }
 
 scratch=$(mktemp -d)
@@ -48,7 +48,7 @@ for language in $languages; do
         grep -qx "lang = \"$language\"" "$rule" && play "$language" "$(dirname "$rule")"
     done
     for world in view allocation ranking pricing; do
-        (cd "$scratch" && onhand plugin new "$language-$world" --world "$world" --lang "$language" >/dev/null)
+        (cd "$scratch" && onhand rule new "$language-$world" --world "$world" --lang "$language" >/dev/null)
         play "$language" "$scratch/$language-$world"
     done
 done

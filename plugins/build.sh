@@ -13,7 +13,7 @@ stamp=$out/.built
 cd "$root"
 
 # Nothing newer than the last whole build: nothing to do.
-inputs="Cargo.toml Cargo.lock wit sdk/plugin plugins"
+inputs="Cargo.toml Cargo.lock wit sdk/rule plugins"
 if [ -e "$stamp" ] && [ -z "$(find $inputs -type f ! -path '*/tests/*' ! -path '*/benches/*' -newer "$stamp" -print -quit)" ]; then
     exit 0
 fi
@@ -27,7 +27,7 @@ debian() {
 }
 
 # Panics name the source line that they came from. A component goes to other people's machines, so it must not say
-# where it was built. Where several prefixes fit, the last one counts. The same as `onhand plugin build` has, so that
+# where it was built. Where several prefixes fit, the last one counts. The same as `onhand rule build` has, so that
 # both share what they build (plugins/author/src/build/rust.rs).
 without_paths() { # SYSROOT
     flags=

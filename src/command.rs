@@ -12,8 +12,8 @@ mod ledger;
 mod migrate;
 mod openapi;
 mod origin;
-mod plugin;
 mod private;
+mod rule;
 mod shutdown;
 mod token;
 
@@ -79,7 +79,7 @@ enum Command {
     Ledger(ledger::Ledger),
     /// Write, build, test and release a rule
     #[command(subcommand)]
-    Plugin(plugin::Plugin),
+    Rule(rule::Rule),
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
     Audit(audit::Args),
@@ -143,7 +143,7 @@ impl Command {
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,
             Self::Ledger(ledger) => ledger.run(global.start()?.0).await,
-            Self::Plugin(plugin) => plugin.run(global.load()?.rules).await,
+            Self::Rule(rule) => rule.run(global.load()?.rules).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
             Self::Audit(args) => Ok(audit::run(args).await?),
             Self::AuditLog(args) => audit_log::run(args).await,

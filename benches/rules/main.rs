@@ -22,9 +22,9 @@ struct Args {
     /// SKUs, each at three locations
     #[arg(long, default_value_t = 10_000)]
     skus: usize,
-    /// Where `make plugins` puts the example rules
+    /// Where `make rules` puts the example rules
     #[arg(long, default_value = "target/plugins")]
-    plugins: PathBuf,
+    rules: PathBuf,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -49,8 +49,8 @@ async fn run(args: &Args) {
     eprintln!("starting PostgreSQL, Redis, Kafka, one origin and one edge");
     let rules = tempfile::tempdir().expect("a temporary folder");
     for (rule, settings) in [(RULE, String::new()), (VIEW, format!("channels = [{SHOWN:?}]\n"))] {
-        let component = args.plugins.join(rule).with_extension("wasm");
-        std::fs::copy(component, rules.path().join(rule).with_extension("wasm")).expect("run `make plugins` first");
+        let component = args.rules.join(rule).with_extension("wasm");
+        std::fs::copy(component, rules.path().join(rule).with_extension("wasm")).expect("run `make rules` first");
         std::fs::write(rules.path().join(rule).with_extension("toml"), settings).expect("a writable folder");
     }
     // A slow machine's deadlines are not what is measured.

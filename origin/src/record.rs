@@ -1,6 +1,6 @@
 //! What the origin keeps: rows, and the reservation with what each location still owes it.
 
-use onhand_rules::Captured;
+use onhand_rules::CapturedCall;
 use onhand_wire::{
     ChannelId, Fact, Item, LocationId, RestockAt, Sku, Timestamp, Version,
     reservation::{Allocation, Line, Reservation, State},
@@ -115,7 +115,7 @@ pub struct Record {
     pub allocated_by: String,
     /// The rules that were asked, each with its input and its answer or fault; none if none was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub trace: Vec<Captured>,
+    pub trace: Vec<CapturedCall>,
     pub lines: Vec<RecordLine>,
     /// Digest of the call that made the present state: the same call again changes nothing.
     #[serde(default)]

@@ -233,8 +233,7 @@ mod tests {
             ..Auth::default()
         };
         let faults = all.faults();
-        let right =
-            ["key_file and jwks_file", "auth.jwks_url", "auth.audience", "auth.refresh", "auth.max_stale"];
+        let right = ["key_file and jwks_file", "auth.jwks_url", "auth.audience", "auth.refresh", "auth.max_stale"];
         assert_eq!(faults.len(), right.len(), "{faults:?}");
         assert!(right.iter().zip(&faults).all(|(right, fault)| fault.contains(right)), "{faults:?}");
     }
@@ -270,7 +269,15 @@ mod tests {
         let bad = "issuer = \"a b\"\njwks_url = \"https://id\"\ngreatest = \"edge\"\nbeside = [\"admin\"]\nowner_claim = \"shop\"";
         let auth = Auth { key_file: "a.pem".into(), issuers: vec![issuer(bad), issuer(bad)], ..Auth::default() };
         let faults = auth.faults();
-        for right in ["auth.issuer:", "[0].issuer:", "[0].audience", "[0].greatest", "[0].beside", "[1].owner_claim", "there already"] {
+        for right in [
+            "auth.issuer:",
+            "[0].issuer:",
+            "[0].audience",
+            "[0].greatest",
+            "[0].beside",
+            "[1].owner_claim",
+            "there already",
+        ] {
             assert!(faults.iter().any(|fault| fault.contains(right)), "{right}: {faults:?}");
         }
     }

@@ -26,8 +26,7 @@ impl Fetcher {
     /// `setting`: what names it.
     pub(super) fn new(url: SecretUrl, setting: &str) -> Result<Self, String> {
         let with_certificates = HttpsConnectorBuilder::new().with_native_roots();
-        let builder =
-            with_certificates.map_err(|error| format!("{setting}: the system's certificates: {error}"))?;
+        let builder = with_certificates.map_err(|error| format!("{setting}: the system's certificates: {error}"))?;
         if url.expose().starts_with("http://") {
             tracing::warn!(%url, setting, "keys come by plain HTTP: whoever is between can put in keys of their own");
         }

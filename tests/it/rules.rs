@@ -20,7 +20,7 @@ use serde_json::json;
 
 pub(crate) fn built() -> PathBuf {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/plugins");
-    assert!(dir.join("nearest-allocation.wasm").exists(), "the rules are not built: run `make plugins`");
+    assert!(dir.join("nearest-allocation.wasm").exists(), "the rules are not built: run `make rules`");
     dir
 }
 

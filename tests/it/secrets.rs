@@ -126,7 +126,7 @@ async fn no_call_that_fails_shows_the_address_it_was_made_to() {
     for args in [
         &["import", stock.to_str().unwrap(), "--origin", &origin, "--token", "t"][..],
         &["audit-log", "--origin", &origin, "--token", "t"],
-        &["plugin", "list", "--origin", &origin, "--token", "t"],
+        &["rule", "list", "--origin", &origin, "--token", "t"],
         &["explain", "x", "--edges", &origin, "--origin", &origin, "--token", "t"],
         &["audit", "--edges", &origin, "--origin", &origin, "--token", "t", "--for", "1s"],
         &["bench", "--edge", &origin, "--count", "1"],

@@ -1,6 +1,6 @@
 //! Which locations serve a hold: shared out on the locked rows, as an edge proposes it on its facts.
 
-use onhand_rules::{Decided, Rules};
+use onhand_rules::{AllocationDecision, Rules};
 use onhand_wire::{
     Channel,
     allocate::{Left, Plan},
@@ -11,7 +11,12 @@ use onhand_wire::{
 use crate::{record::Share, state::State};
 
 /// The shares of each line, which may be short, and what decided them.
-pub(super) fn plan(state: &State, hold: &Hold, channel: Option<&Channel>, rules: &Rules) -> (Vec<Vec<Share>>, Decided) {
+pub(super) fn plan(
+    state: &State,
+    hold: &Hold,
+    channel: Option<&Channel>,
+    rules: &Rules,
+) -> (Vec<Vec<Share>>, AllocationDecision) {
     let serving = state.topology.serving(channel);
     let mut plan = Plan::new(&hold.lines, hold.destination.as_ref(), serving, |sku, location| {
         let row = state.row(sku, location)?;

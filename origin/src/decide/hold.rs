@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use onhand_rules::{Decided, Rules};
+use onhand_rules::{AllocationDecision, Rules};
 use onhand_wire::{
     Channel, Problem,
     request::{Hold, HoldPolicy},
@@ -60,7 +60,7 @@ fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Problem> {
     Err(insufficient("lines: not enough stock for every line; each short line is named", named.collect()))
 }
 
-fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, decided: Decided) -> Record {
+fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, decided: AllocationDecision) -> Record {
     let lines = hold.lines.iter().zip(shares).map(|(line, shares)| RecordLine {
         sku: line.sku.clone(),
         requested: line.quantity.get(),

@@ -5,7 +5,7 @@ use axum::{
     http::request::Parts,
 };
 use onhand_http::{body, query::no_parameters};
-use onhand_rules::{Checked, LoadFault, is_name};
+use onhand_rules::{CheckedRelease, LoadFault, is_name};
 use onhand_wire::{
     Code, Problem,
     auth::Claims,
@@ -59,7 +59,7 @@ impl Context {
 fn older(mark: u64) -> Problem {
     let told = format!(
         "its sequence is not above {mark}, the greatest that the rule has had: what was signed before is not released \
-         again; sign it anew (`onhand plugin sign`) if it is this one that you mean"
+         again; sign it anew (`onhand rule sign`) if it is this one that you mean"
     );
     Problem::field("signature", told)
 }
@@ -104,7 +104,7 @@ pub(super) async fn push(State(context): Shared, Path(rule): Path<String>, reque
     context.changed(ask, outcome).await
 }
 
-fn released(release: &Release, checked: Checked) -> Released {
+fn released(release: &Release, checked: CheckedRelease) -> Released {
     Released {
         digest: release.digest(),
         component: format!("{:x}", Sha256::digest(&release.component)),
@@ -117,7 +117,7 @@ fn released(release: &Release, checked: Checked) -> Released {
 }
 
 /// As every node will: signature, sizes, compilation, world, fixtures. On a thread that may take its time.
-async fn check(context: &Context, rule: &str, next: bool, release: Release) -> Result<Checked, Fail> {
+async fn check(context: &Context, rule: &str, next: bool, release: Release) -> Result<CheckedRelease, Fail> {
     let (rules, rule) = (context.rules.clone(), rule.to_owned());
     let checked = tokio::task::spawn_blocking(move || rules.check(&rule, next, release)).await;
     let checked = checked.unwrap_or(Err(LoadFault::NoRules));
@@ -218,7 +218,7 @@ async fn part(
         return superfluous.map_or(Ok(None), |problem| Err(problem.into()));
     };
     if signature.is_none() && context.rules.wants_signatures() {
-        let told = "a roll back is signed like a push; `onhand plugin rollback NAME --key KEY.pem` does it";
+        let told = "a roll back is signed like a push; `onhand rule rollback NAME --key KEY.pem` does it";
         return Err(Problem::field(field, told).into());
     }
     let kept = context.store.release(&then.digest).await?;

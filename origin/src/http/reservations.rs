@@ -1,7 +1,7 @@
 //! Reservations, exactly as an edge serves them.
 
 use axum::extract::{Path, Request, State};
-use onhand_rules::Captured;
+use onhand_rules::CapturedCall;
 use onhand_wire::{
     Code, Problem,
     request::{read as read_body, reservation_id},
@@ -32,7 +32,7 @@ pub(super) async fn read(State(context): Shared, Path(reservation): Path<String>
 struct Trace {
     id: Uuid,
     allocated_by: String,
-    calls: Vec<Captured>,
+    calls: Vec<CapturedCall>,
 }
 
 /// Which rules were asked where it goes, with what they were given and what they answered.
@@ -41,7 +41,7 @@ pub(super) async fn trace(State(context): Shared, Path(reservation): Path<String
     let sees = write::claims(&parts)?.sees;
     let found = context.store.reservation(reservation_id(&reservation)?, &sees).await?;
     let (record, _) = found.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))?;
-    let calls = record.trace.into_iter().map(Captured::with_digest).collect();
+    let calls = record.trace.into_iter().map(CapturedCall::with_digest).collect();
     Ok(json(&Trace { id: record.id, allocated_by: record.allocated_by, calls }))
 }
 

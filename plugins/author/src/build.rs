@@ -1,4 +1,4 @@
-//! `onhand plugin build`: from the project's sources to `build/NAME.wasm`.
+//! `onhand rule build`: from the project's sources to `build/NAME.wasm`.
 
 mod c;
 mod js;
@@ -18,7 +18,7 @@ use crate::{
 
 /// A component that the host accepts.
 #[derive(Debug)]
-pub struct Built {
+pub struct BuiltComponent {
     pub component: PathBuf,
     pub bytes: usize,
     /// What `rules.component_size`, or the settings beside it, allow.
@@ -31,7 +31,7 @@ pub struct Built {
 ///
 /// # Errors
 /// If a tool is missing (the message says how to get it), fails, or the host refuses the component.
-pub fn build(project: &Project, config: &Config) -> Result<Built, AuthorError> {
+pub fn build(project: &Project, config: &Config) -> Result<BuiltComponent, AuthorError> {
     let out = project.built();
     fs::create_dir_all(&out).at(&out)?;
     let component = match project.lang {
@@ -41,7 +41,7 @@ pub fn build(project: &Project, config: &Config) -> Result<Built, AuthorError> {
         Lang::C => c::build(project)?,
     };
     settings(project)?;
-    // It was of another component, and would be refused with this one.
+    // The old signature is of another component, and would be refused with this one.
     let stale = project.component().with_extension("wasm.sig");
     match fs::remove_file(&stale) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(stale)?,
@@ -53,10 +53,10 @@ pub fn build(project: &Project, config: &Config) -> Result<Built, AuthorError> {
     fs::rename(&part, &whole).at(&whole)?;
     let component = Component::read(&whole)?;
     let digest = component.trial(config)?.component().to_owned();
-    Ok(Built { component: whole, bytes: component.bytes.len(), most: component.room(config)?, digest })
+    Ok(BuiltComponent { component: whole, bytes: component.bytes.len(), most: component.room(config)?, digest })
 }
 
-/// NAME.toml goes beside the component, and the fixtures.
+/// Copies NAME.toml and the fixtures beside the component.
 pub(crate) fn settings(project: &Project) -> Result<(), AuthorError> {
     let beside = format!("{}.toml", project.name);
     let (from, to) = (project.dir.join(&beside), project.built().join(&beside));
@@ -67,7 +67,7 @@ pub(crate) fn settings(project: &Project) -> Result<(), AuthorError> {
     fixtures(project)
 }
 
-/// So do the fixtures: a node tries a release on them before it takes traffic.
+/// A node tries a release on its fixtures before it takes traffic, so they go along.
 fn fixtures(project: &Project) -> Result<(), AuthorError> {
     let (from, to) = (&project.fixtures, project.built().join(format!("{}.fixtures", project.name)));
     if to.exists() {

@@ -1,4 +1,4 @@
-//! `onhand plugin test`: the fixtures, in the sandbox that edge and origin use.
+//! `onhand rule test`: the fixtures, in the sandbox that edge and origin use.
 
 use std::{
     fs,
@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use onhand_rules::{Answer, Config, Expected, Fault, Fixture, Ran, Trial};
+use onhand_rules::{Config, ExpectedOutcome, Fault, Fixture, RuleAnswer, Trial, TrialOutcome};
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
@@ -17,40 +17,40 @@ use crate::{
     error::{At, AuthorError},
 };
 
-/// Times that a call is made: the quickest counts, since a busy machine slows some.
+/// How often each call is made; the quickest counts, since a busy machine slows some.
 const CALLS: usize = 10;
 
-/// What the fixtures came to, and what a call may take.
-pub struct Tests {
-    pub cases: Vec<Case>,
+/// The result of each fixture, and what a call may take.
+pub struct TestResults {
+    pub cases: Vec<FixtureResult>,
     pub deadline: Duration,
     /// In bytes.
     pub memory: usize,
 }
 
-pub struct Case {
-    /// The file's, without its end.
+pub struct FixtureResult {
+    /// The name of the fixture's file, without its ending.
     pub name: String,
     pub verdict: Verdict,
-    /// None if it never ran.
-    pub measured: Option<Measured>,
+    /// None if the call was never made.
+    pub measured: Option<Measurement>,
     pub log: Vec<String>,
 }
 
 pub enum Verdict {
     Passed,
-    /// The fixture has the answer now (`--bless`).
+    /// The answer was written into the fixture (`--bless`).
     Written,
     /// What was expected beside what came, line by line.
     Differs(String),
-    /// The right answer, but over a limit.
+    /// The answer was right, but the call went over a limit.
     Over(String),
     /// The fixture can't be read, and where.
     Unreadable(String),
 }
 
 /// What one call took.
-pub struct Measured {
+pub struct Measurement {
     pub took: Duration,
     /// In bytes.
     pub memory: u64,
@@ -58,7 +58,7 @@ pub struct Measured {
     pub fuel: Option<u64>,
 }
 
-impl Tests {
+impl TestResults {
     pub fn passed(&self) -> bool {
         self.cases.iter().all(|case| matches!(case.verdict, Verdict::Passed | Verdict::Written))
     }
@@ -68,13 +68,13 @@ impl Tests {
 ///
 /// # Errors
 /// If nothing is built, nothing is there to play, or the host refuses the component.
-pub fn test(project: &Project, config: &Config, bless: bool) -> Result<Tests, AuthorError> {
+pub fn test(project: &Project, config: &Config, bless: bool) -> Result<TestResults, AuthorError> {
     let files = files(&project.fixtures)?;
     let component = project.component();
     if !component.exists() {
         return Err(AuthorError::NotBuilt(component));
     }
-    // As they are now, should they have changed since the build.
+    // They may have changed since the build.
     settings(project)?;
     let component = Component::read(&component)?;
     let (trial, counting) = (component.trial(config)?, component.counting(config)?);
@@ -86,7 +86,7 @@ pub fn test(project: &Project, config: &Config, bless: bool) -> Result<Tests, Au
         settings(project)?; // the fixtures that were written anew go along, too
     }
     let (deadline, memory) = trial.limits();
-    Ok(Tests { cases, deadline, memory })
+    Ok(TestResults { cases, deadline, memory })
 }
 
 fn files(dir: &Path) -> Result<Vec<PathBuf>, AuthorError> {
@@ -101,14 +101,14 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, AuthorError> {
     if files.is_empty() { Err(AuthorError::NoFixtures(dir.to_owned())) } else { Ok(files) }
 }
 
-fn play(trial: &Trial, counting: &Trial, file: &Path, bless: bool) -> Result<Case, AuthorError> {
+fn play(trial: &Trial, counting: &Trial, file: &Path, bless: bool) -> Result<FixtureResult, AuthorError> {
     let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let text = fs::read(file).at(file)?;
     let fixture = match Fixture::parse(trial.world(), &text) {
         Ok(fixture) => fixture,
         Err(why) => {
             let verdict = Verdict::Unreadable(why.to_string());
-            return Ok(Case { name, verdict, measured: None, log: Vec::new() });
+            return Ok(FixtureResult { name, verdict, measured: None, log: Vec::new() });
         }
     };
     let (ran, measured) = measure(trial, counting, &fixture);
@@ -125,10 +125,10 @@ fn play(trial: &Trial, counting: &Trial, file: &Path, bless: bool) -> Result<Cas
         let detail = ran.answer.as_ref().err().map(|fault| fault.detail.clone() + "\n");
         Verdict::Differs(diff(&expected, &came) + &detail.unwrap_or_default())
     };
-    Ok(Case { name, verdict, measured: Some(measured), log: ran.log })
+    Ok(FixtureResult { name, verdict, measured: Some(measured), log: ran.log })
 }
 
-fn measure(trial: &Trial, counting: &Trial, fixture: &Fixture) -> (Ran, Measured) {
+fn measure(trial: &Trial, counting: &Trial, fixture: &Fixture) -> (TrialOutcome, Measurement) {
     let first = trial.run(&fixture.input, &fixture.config, PATIENCE);
     let (mut took, mut memory) = (first.time, first.memory);
     for _ in 1..CALLS {
@@ -136,17 +136,17 @@ fn measure(trial: &Trial, counting: &Trial, fixture: &Fixture) -> (Ran, Measured
         (took, memory) = (took.min(again.time), memory.max(again.memory));
     }
     let fuel = counting.run(&fixture.input, &fixture.config, PATIENCE).fuel;
-    (first, Measured { took, memory, fuel })
+    (first, Measurement { took, memory, fuel })
 }
 
-fn expected(expected: &Expected) -> Value {
+fn expected(expected: &ExpectedOutcome) -> Value {
     match expected {
-        Expected::Answer(answer) => json!({ "expected": answer }),
-        Expected::Failure(reason) => json!({ "expected_error": reason }),
+        ExpectedOutcome::Answer(answer) => json!({ "expected": answer }),
+        ExpectedOutcome::Failure(reason) => json!({ "expected_error": reason }),
     }
 }
 
-fn came(answer: &Result<Answer, Fault>) -> Value {
+fn came(answer: &Result<RuleAnswer, Fault>) -> Value {
     match answer {
         Ok(answer) => json!({ "expected": answer }),
         Err(fault) => json!({ "expected_error": fault.reason.as_str() }),

@@ -10,10 +10,10 @@ use onhand_rules::{Config, LoadFault, Trial, Trials};
 
 use crate::error::{At, AuthorError};
 
-/// What a call gets instead of its deadline, so that one that is too slow still shows its answer.
+/// A call gets this instead of its deadline, so that one that is too slow still shows its answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// With more bytes than this, whoever waits for the compiler is told: it takes some seconds for each MiB.
+/// Above this many bytes the author is told that compiling takes a while: some seconds for each MiB.
 const LARGE: usize = 1 << 20;
 
 pub(crate) struct Component {

@@ -1,4 +1,4 @@
-//! `onhand plugin new`: a small complete project.
+//! `onhand rule new`: a small complete project.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! What keeps a command from being done. Each says what to do.
+//! Why a command of an author fails. Each message says what to do.
 
 use std::{io, path::PathBuf};
 
@@ -12,11 +12,11 @@ pub enum AuthorError {
     Name(String),
     #[error("{} is there already; choose another name or folder", .0.display())]
     Exists(PathBuf),
-    #[error("{}: no rule.toml; run this in a rule's folder (`onhand plugin new` makes one), or name it with --dir", .0.display())]
+    #[error("{}: no rule.toml; run this in a rule's folder (`onhand rule new` makes one), or name it with --dir", .0.display())]
     NoProject(PathBuf),
     #[error("{}: {fault}", file.display())]
     Invalid { file: PathBuf, fault: String },
-    /// A tool of the language is not there.
+    /// A tool of the language is missing.
     #[error("{what}. Run this, then try again:\n    {install}")]
     Missing { what: String, install: String },
     #[error("`{command}` failed (see above)")]
@@ -25,13 +25,13 @@ pub enum AuthorError {
     Component(#[from] ComponentizeError),
     #[error("the C bindings can't be written: {0}")]
     Bindings(String),
-    #[error("{}: not built yet; run `onhand plugin build`", .0.display())]
+    #[error("{}: not built yet; run `onhand rule build`", .0.display())]
     NotBuilt(PathBuf),
     #[error("{}: no fixtures (*.json)", .0.display())]
     NoFixtures(PathBuf),
 }
 
-/// Puts the file to an I/O error.
+/// Adds the file's name to an I/O error.
 pub(crate) trait At<T> {
     fn at(self, file: impl Into<PathBuf>) -> Result<T, AuthorError>;
 }

@@ -1,4 +1,4 @@
-//! `onhand plugin list`: what a folder of components has.
+//! `onhand rule list`: the components in a folder, as a node would load them.
 
 use std::{fs, path::Path};
 
@@ -9,18 +9,18 @@ use crate::{
     error::{At, AuthorError},
 };
 
-/// One component of the folder; an error where a node would refuse it.
-pub struct Listed {
+/// A component of the folder; its rule is an error where a node would refuse it.
+pub struct ListedComponent {
     pub file: String,
-    pub rule: Result<Rule, AuthorError>,
+    pub rule: Result<ListedRule, AuthorError>,
 }
 
-pub struct Rule {
+pub struct ListedRule {
     pub world: World,
     pub bytes: usize,
     /// SHA-256, in hex.
     pub digest: String,
-    /// Settings beside it.
+    /// What the rule reads through `config`.
     pub settings: Vec<(String, String)>,
 }
 
@@ -28,7 +28,7 @@ pub struct Rule {
 ///
 /// # Errors
 /// If the folder can't be read.
-pub fn list(config: &Config) -> Result<Vec<Listed>, AuthorError> {
+pub fn list(config: &Config) -> Result<Vec<ListedComponent>, AuthorError> {
     let dir = Path::new(&config.dir);
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).at(dir)? {
@@ -40,15 +40,15 @@ pub fn list(config: &Config) -> Result<Vec<Listed>, AuthorError> {
     files.sort();
     let listed = |file: &Path| {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Listed { file: name, rule: rule(config, file) }
+        ListedComponent { file: name, rule: rule(config, file) }
     };
     Ok(files.iter().map(|file| listed(file)).collect())
 }
 
-fn rule(config: &Config, file: &Path) -> Result<Rule, AuthorError> {
+fn rule(config: &Config, file: &Path) -> Result<ListedRule, AuthorError> {
     let component = Component::read(file)?;
     let trial = component.trial(config)?;
-    Ok(Rule {
+    Ok(ListedRule {
         world: trial.world(),
         bytes: component.bytes.len(),
         digest: trial.component().to_owned(),

@@ -1,4 +1,4 @@
-//! `onhand plugin push`: a component and what is beside it, as an origin takes it.
+//! `onhand rule push`: a component with the files beside it, as an origin takes them.
 
 use std::path::Path;
 
@@ -10,20 +10,20 @@ use onhand_wire::{
 
 use crate::error::AuthorError;
 
-/// What a release is to be used for, where its settings don't say it.
+/// The stage that the author chose, where the release's settings name none.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Staged {
+pub struct ChosenStage {
     pub stage: Stage,
     /// Of a canary, in percent.
     pub share: Option<f64>,
 }
 
-/// The rule's name and what is pushed of it. `NAME.next.wasm` runs beside `NAME.wasm`, and so does whatever is
-/// staged as a shadow or a canary. Where nothing is asked for, it is what the signature says.
+/// The rule's name, and the release as it is pushed. `NAME.next.wasm` runs beside `NAME.wasm`, and so does any release
+/// whose stage is shadow or canary. Where no stage was chosen, it is the one that was signed.
 ///
 /// # Errors
 /// If a file can't be read, is too large, or says another stage than is asked for.
-pub fn release(file: &Path, config: &Config, staged: Option<Staged>) -> Result<(String, Push), AuthorError> {
+pub fn release(file: &Path, config: &Config, staged: Option<ChosenStage>) -> Result<(String, Push), AuthorError> {
     let (name, next, release) = match (staged, read(file, config, staged)?) {
         (None, (_, false, release)) => read(file, config, signed_for(&release))?,
         (_, read) => read,
@@ -31,16 +31,16 @@ pub fn release(file: &Path, config: &Config, staged: Option<Staged>) -> Result<(
     Ok((name, Push::of(release, next)))
 }
 
-fn signed_for(release: &Release) -> Option<Staged> {
+fn signed_for(release: &Release) -> Option<ChosenStage> {
     let signed = release.signature.as_deref().and_then(claimed)?;
-    Some(Staged { stage: signed.stage, share: signed.share })
+    Some(ChosenStage { stage: signed.stage, share: signed.share })
 }
 
 /// The rule's name, whether it runs beside, and the release with its stage in its settings.
 pub(crate) fn read(
     file: &Path,
     config: &Config,
-    staged: Option<Staged>,
+    staged: Option<ChosenStage>,
 ) -> Result<(String, bool, Release), AuthorError> {
     if !file.exists() {
         return Err(AuthorError::NotBuilt(file.to_owned()));
@@ -52,8 +52,8 @@ pub(crate) fn read(
     Ok((name, staged.stage != Stage::Full, release))
 }
 
-/// In front of the settings, where no section has begun.
-fn stage(release: &mut Release, Staged { stage, share }: Staged) -> Result<(), String> {
+/// Writes the stage in front of the settings, where no section has begun.
+fn stage(release: &mut Release, ChosenStage { stage, share }: ChosenStage) -> Result<(), String> {
     let settings: toml::Table = toml::from_str(&release.settings).map_err(|error| error.to_string())?;
     if ["stage", "share"].iter().any(|key| settings.contains_key(*key)) {
         return Err(
@@ -73,7 +73,7 @@ mod tests {
 
     fn staged(settings: &str, stage: Stage, share: Option<f64>) -> Result<String, String> {
         let mut release = Release { settings: settings.to_owned(), ..Release::default() };
-        super::stage(&mut release, Staged { stage, share }).map(|()| release.settings)
+        super::stage(&mut release, ChosenStage { stage, share }).map(|()| release.settings)
     }
 
     #[test]

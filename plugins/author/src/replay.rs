@@ -1,8 +1,8 @@
-//! `onhand plugin replay`: one captured call again, byte for byte.
+//! `onhand rule replay`: plays a captured call again and compares the answers byte for byte.
 
 use std::{fs, path::Path, time::Duration};
 
-use onhand_rules::{Captured, CapturedFault, Config, Verbatim};
+use onhand_rules::{CapturedCall, CapturedFault, Config, Verbatim};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,15 +11,15 @@ use crate::{
     error::{At, AuthorError},
 };
 
-/// What a captured call comes to now.
-pub struct Replayed {
+/// The answer of a captured call now, beside the captured one.
+pub struct ReplayResult {
     /// SHA-256 of the component that was captured, and of the one that ran now, in hex.
     pub captured: String,
     pub component: String,
     pub took: Duration,
-    /// None: the same bytes.
+    /// None if the bytes are the same.
     pub differs: Option<String>,
-    /// Of a failure.
+    /// Why the call failed, if it did.
     pub detail: Option<String>,
 }
 
@@ -27,27 +27,27 @@ pub struct Replayed {
 ///
 /// # Errors
 /// If the file or the component can't be read.
-pub fn replay(capture: &Path, component: &Path, config: &Config) -> Result<Replayed, AuthorError> {
+pub fn replay(capture: &Path, component: &Path, config: &Config) -> Result<ReplayResult, AuthorError> {
     let invalid =
         |error: serde_json::Error| AuthorError::Invalid { file: capture.to_owned(), fault: error.to_string() };
-    let captured: Captured = serde_json::from_slice(&fs::read(capture).at(capture)?).map_err(invalid)?;
+    let captured: CapturedCall = serde_json::from_slice(&fs::read(capture).at(capture)?).map_err(invalid)?;
     let input = captured.input().map_err(invalid)?;
     let trial = Component::read(component)?.trial(config)?;
     let ran = trial.run(&input, &captured.config, PATIENCE);
     let answer = captured.answer.as_ref().map(Verbatim::parse).transpose().map_err(invalid)?;
-    let was = told(answer.as_ref(), captured.fault.as_ref());
+    let was = outcome(answer.as_ref(), captured.fault.as_ref());
     let now = match &ran.answer {
         Ok(answer) => json!({ "answer": answer }),
         Err(fault) => json!({ "fault": fault.reason.as_str() }),
     };
-    // Of the details only the reason counts: a backtrace has addresses in it.
+    // Of a failure only the reason is compared: a backtrace has addresses in it.
     let differs = (was != now).then(|| diff(&was, &now));
     let detail = ran.answer.err().map(|fault| fault.detail);
     let (captured, component) = (captured.component, trial.component().to_owned());
-    Ok(Replayed { captured, component, took: ran.time, differs, detail })
+    Ok(ReplayResult { captured, component, took: ran.time, differs, detail })
 }
 
-fn told(answer: Option<&Value>, fault: Option<&CapturedFault>) -> Value {
+fn outcome(answer: Option<&Value>, fault: Option<&CapturedFault>) -> Value {
     match fault {
         Some(fault) => json!({ "fault": fault.reason }),
         None => json!({ "answer": answer }),

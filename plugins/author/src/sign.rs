@@ -1,4 +1,4 @@
-//! `onhand plugin sign`: who releases what, and that it is newer than what was released before.
+//! `onhand rule sign`: says who releases a rule, and that the release is newer than those before.
 
 use std::{
     fs,
@@ -10,17 +10,17 @@ use onhand_rules::{Config, LoadFault, claimed};
 use onhand_wire::release::{Release, Stage};
 
 use crate::{
-    Staged,
+    ChosenStage,
     error::{At, AuthorError},
     release::read,
 };
 
-/// Of an origin's word for what came before: a clock that is further ahead is wrong.
+/// How far the sequence that an origin names may be ahead of this clock; further, one of the clocks is wrong.
 const AHEAD: Duration = Duration::from_secs(24 * 3600);
 
-/// What was signed.
+/// A release that was signed, and for what.
 #[derive(Debug)]
-pub struct Signed {
+pub struct SignedRelease {
     pub file: PathBuf,
     pub rule: String,
     pub sequence: u64,
@@ -39,10 +39,10 @@ pub struct Signed {
 pub fn sign(
     component: &Path,
     key: &Path,
-    staged: Option<Staged>,
+    staged: Option<ChosenStage>,
     sequence: Option<u64>,
     config: &Config,
-) -> Result<Signed, AuthorError> {
+) -> Result<SignedRelease, AuthorError> {
     let (rule, next, release) = read(component, config, staged)?;
     let before = release.signature.as_deref().and_then(claimed).filter(|before| before.rule == rule);
     let sequence = sequence.unwrap_or_else(|| now().max(before.map_or(0, |before| before.sequence + 1)));
@@ -52,11 +52,11 @@ pub fn sign(
     let file = component.with_extension("wasm.sig");
     fs::write(&file, &signature).at(&file)?;
     let (stage, share) = claimed(&signature).map_or((Stage::Full, None), |signed| (signed.stage, signed.share));
-    Ok(Signed { file, rule, sequence, stage, share, fixtures: release.fixtures.len() })
+    Ok(SignedRelease { file, rule, sequence, stage, share, fixtures: release.fixtures.len() })
 }
 
 /// Signs a release that was in force before once more. Only one that this key, or `rules.trusted_keys`, has signed
-/// already: what an origin says of it is not to be believed.
+/// already: the origin's word alone is not enough.
 ///
 /// # Errors
 /// If it was not signed so, or the key is none.
@@ -70,10 +70,10 @@ pub fn sign_again(
 ) -> Result<String, AuthorError> {
     let pem = fs::read_to_string(key).at(key)?;
     onhand_rules::sign_again(rule, next, release, sequence, &pem, config).map_err(|fault| {
-        let told = format!(
+        let message = format!(
             "the release that would come back is not signed again, because {fault}. Build that version, sign it, and push it"
         );
-        AuthorError::Invalid { file: key.to_owned(), fault: told }
+        AuthorError::Invalid { file: key.to_owned(), fault: message }
     })
 }
 

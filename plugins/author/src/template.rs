@@ -23,7 +23,7 @@ pub(crate) fn files(name: &str, world: World, lang: Lang) -> Vec<(String, String
     }
     let (path, rule) = files::rule(world, lang);
     files.push((path.to_owned(), filled(rule)));
-    // As they are: their texts are no templates.
+    // These are no templates: their texts are written as they are.
     let verbatim = if lang == Lang::Rust { files::SDK } else { &[] };
     files.extend(verbatim.iter().chain(files::WIT).map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     files
@@ -34,7 +34,7 @@ struct Words {
     language: &'static str,
     files: &'static str,
     install: &'static str,
-    /// Of the operator: what a guest with an interpreter in it needs.
+    /// The limits that a guest with an interpreter needs.
     asks: &'static str,
     note: &'static str,
 }
@@ -44,7 +44,7 @@ impl Words {
         match lang {
             Lang::Rust => Self {
                 language: "Rust",
-                files: "| `vendor/onhand-plugin/` | the SDK, as the Onhand that made this project has it |\n",
+                files: "| `vendor/onhand-rule/` | the SDK, as the Onhand that made this project has it |\n",
                 install: "Once: `rustup target add wasm32-unknown-unknown`, or on a Debian machine where rustup can't\n\
                     fetch it `apt-get install rustc-web cargo-web rust-web-src lld`.",
                 asks: "",

@@ -1,7 +1,7 @@
 //! A view that shows what is there and asks its host for nothing: what the least call costs (`make bench`).
 #![deny(unsafe_code)]
 
-use onhand_plugin::{
+use onhand_rule::{
     Config, Error, View,
     view::{LocationStock, Presentation, Request, Shown, Stock},
 };
@@ -18,4 +18,4 @@ fn whole((location, at): (u32, &LocationStock)) -> Shown {
     Shown { location, available: at.available, backorderable: at.backorderable }
 }
 
-onhand_plugin::register!(view: Plain);
+onhand_rule::register!(view: Plain);

@@ -10,7 +10,7 @@
 //! as it is.
 #![deny(unsafe_code)]
 
-use onhand_plugin::{
+use onhand_rule::{
     Config, Error, View,
     view::{LocationStock, Presentation, Request, Shown, Stock},
 };
@@ -46,7 +46,7 @@ fn label(locations: &[Shown], bucket: u32) -> Option<String> {
     (bucket > 0 && total >= u64::from(bucket)).then(|| format!("{bucket}+"))
 }
 
-onhand_plugin::register!(view: ChannelBuffer);
+onhand_rule::register!(view: ChannelBuffer);
 
 #[cfg(test)]
 mod tests {

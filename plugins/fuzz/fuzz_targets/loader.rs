@@ -4,14 +4,14 @@
 use std::{sync::LazyLock, time::Duration};
 
 use libfuzzer_sys::fuzz_target;
-use onhand_rules::{Config, Input, Trials, World};
+use onhand_rules::{Config, RuleInput, Trials, World};
 
 static TRIALS: LazyLock<Trials> = LazyLock::new(|| Trials::new(&Config::default()).expect("the host starts"));
 
-fn input(world: World) -> Input {
+fn input(world: World) -> RuleInput {
     let (sku, location) = ("\"sku\":\"x\"", "\"location\":\"a\"");
     let at = "\"at\":\"2026-01-31T12:00:00.000Z\"";
-    let read = |json: String| Input::parse(world, json.parse().expect("JSON")).expect("an input");
+    let read = |json: String| RuleInput::parse(world, json.parse().expect("JSON")).expect("an input");
     match world {
         World::View => read(format!("{{{sku},\"locations\":[{{{location},\"available\":9}}]}}")),
         World::Allocation | World::Ranking => read(format!(

@@ -1,12 +1,12 @@
 //! A call into the sandbox beside the same function called natively.
 //!
-//! `make plugins`, then `cargo bench -p onhand-rules`.
+//! `make rules`, then `cargo bench --workspace --bench call`.
 
 use std::{env, fs, hint::black_box, path::PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use onhand_plugin as plugin;
-use onhand_plugin::{Allocation, View};
+use onhand_rule as sdk;
+use onhand_rule::{Allocation, View};
 use onhand_rules::{AllocationInput, AskedLine, Candidate, Config, Offer, Rules, ViewInput, ViewLocation};
 use onhand_wire::{LocationId, Sku, Timestamp, request::Destination, setting::Span};
 
@@ -19,7 +19,7 @@ fn rules(rule: &str) -> Rules {
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")), PathBuf::from);
     let dir = tempfile::tempdir().expect("a temporary folder");
     fs::copy(target.join(format!("plugins/{rule}.wasm")), dir.path().join(format!("{rule}.wasm")))
-        .expect("run `make plugins` first");
+        .expect("run `make rules` first");
     let dir = dir.path().to_str().expect("a plain path").to_owned();
     let patient = Span::s(5);
     let config = Config { dir, allow_unsigned: true, deadline: patient, batch_deadline: patient, ..Config::default() };
@@ -41,15 +41,15 @@ fn view_input(locations: usize) -> ViewInput {
 }
 
 /// What the guest gets of a [`view_input`].
-fn native_stock(locations: usize) -> plugin::view::Stock {
-    let at = |n| plugin::view::LocationStock {
+fn native_stock(locations: usize) -> sdk::view::Stock {
+    let at = |n| sdk::view::LocationStock {
         location: format!("eu-{n}"),
         available: 40,
         backorderable: 0,
         low_stock_at: 5,
         pickup: false,
     };
-    plugin::view::Stock { sku: "22423".into(), locations: (0..locations).map(at).collect() }
+    sdk::view::Stock { sku: "22423".into(), locations: (0..locations).map(at).collect() }
 }
 
 fn view(criterion: &mut Criterion) {
@@ -64,10 +64,10 @@ fn view(criterion: &mut Criterion) {
         group.bench_function(format!("channel-buffer/sandbox/{locations}"), |bench| {
             bench.iter(|| buffer.view(black_box(&input)).expect("a rule").expect("an answer"));
         });
-        let config = plugin::Config::from([]);
+        let config = sdk::Config::from([]);
         group.bench_function(format!("channel-buffer/native/{locations}"), |bench| {
             bench.iter(|| {
-                let request = plugin::view::Request { channel: None, name: None };
+                let request = sdk::view::Request { channel: None, name: None };
                 channel_buffer::ChannelBuffer::view(&config, request, black_box(native_stock(locations)))
             });
         });
@@ -95,13 +95,12 @@ fn allocation_input(lines: usize, locations: usize) -> AllocationInput {
     }
 }
 
-type Native =
-    (Vec<plugin::allocation::AskedLine>, Vec<plugin::allocation::Location>, Vec<plugin::allocation::SkuStock>);
+type Native = (Vec<sdk::allocation::AskedLine>, Vec<sdk::allocation::Location>, Vec<sdk::allocation::SkuStock>);
 
 /// What the guest gets of an [`allocation_input`].
 fn native(input: &AllocationInput) -> Native {
-    use plugin::allocation::{AskedLine, Location, Offer, SkuStock};
-    let coordinates = |at: &Candidate| Some(plugin::Coordinates { lat: at.lat?, lon: at.lon? });
+    use sdk::allocation::{AskedLine, Location, Offer, SkuStock};
+    let coordinates = |at: &Candidate| Some(sdk::Coordinates { lat: at.lat?, lon: at.lon? });
     let location = |at: &Candidate| Location {
         id: at.location.to_string(),
         region: None,
@@ -129,12 +128,12 @@ fn allocation(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("allocation");
     let trivial = rules("hostile");
     let nearest = rules("nearest-allocation");
-    let destination = plugin::Destination {
+    let destination = sdk::Destination {
         country: "GB".into(),
         postcode: None,
-        coordinates: Some(plugin::Coordinates { lat: 51.5, lon: 0.0 }),
+        coordinates: Some(sdk::Coordinates { lat: 51.5, lon: 0.0 }),
     };
-    let config = plugin::Config::from([]);
+    let config = sdk::Config::from([]);
     for (lines, locations) in [(1, 3), (5, 20), (100, 50)] {
         let input = allocation_input(lines, locations);
         let size = format!("{lines}x{locations}");
@@ -147,8 +146,7 @@ fn allocation(criterion: &mut Criterion) {
         group.bench_function(format!("nearest/native/{size}"), |bench| {
             bench.iter(|| {
                 let (lines, locations, stock) = native(black_box(&input));
-                let request =
-                    plugin::allocation::Request { at: 0, channel: None, destination: Some(destination.clone()) };
+                let request = sdk::allocation::Request { at: 0, channel: None, destination: Some(destination.clone()) };
                 nearest_allocation::NearestAllocation::allocate(&config, request, lines, locations, stock)
             });
         });

@@ -1,11 +1,8 @@
-//! The operator's settings, and those beside each rule.
+//! The operator's settings for rules.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
-use onhand_wire::{
-    ChannelId,
-    setting::{Size, Span},
-};
+use onhand_wire::setting::{Size, Span};
 use serde::{Deserialize, Serialize};
 
 /// `[rules]`: where the components are and what they may use.
@@ -135,38 +132,4 @@ impl Default for Config {
             looks_only: false,
         }
     }
-}
-
-/// `NAME.toml` beside `NAME.wasm`, `NAME.next.toml` beside `NAME.next.wasm`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Beside {
-    /// Channels that a view or a pricing applies to; absent: all that no other one of its world names.
-    pub(crate) channels: Option<Vec<ChannelId>>,
-    /// Views and pricings: when the rule fails, the lookup or the quote is refused rather than answered with
-    /// the plain facts or the catalogue's prices.
-    pub(crate) refuse_on_failure: bool,
-    /// What the rule reads through `config`.
-    pub(crate) config: BTreeMap<String, String>,
-    pub(crate) limits: Asks,
-    /// Of `NAME.next.wasm` only: what it is used for; absent: `shadow`.
-    pub(crate) stage: Option<StageName>,
-    /// Of a canary: the share of requests that it answers, in percent, to two places.
-    pub(crate) share: Option<f64>,
-}
-
-/// What a release asks for beyond the defaults, up to the operator's caps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Asks {
-    pub(crate) deadline: Option<Span>,
-    pub(crate) memory: Option<Size>,
-    pub(crate) component_size: Option<Size>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum StageName {
-    Shadow,
-    Canary,
 }

@@ -13,81 +13,66 @@
 //! synchronous and short (micro-seconds, at most the deadline), so they may be made from an async
 //! thread. Components are compiled when they are loaded, never when they are called.
 //!
-//! A release gets there in this order: its files are read ([`Config::dir`]), or it is announced and fetched
-//! ([`Rules::follow`]); its signature is judged, and whether it is older than what was in use; it is compiled within bounds of time and memory, tried on its
-//! fixtures, and swapped in; the one before it is kept, and comes back when it fails too often.
+//! A release comes into use in this order: its files are read ([`Config::dir`]), or it is announced and fetched
+//! ([`Rules::follow`]); its signature is judged, and whether it is older than what was in use; it is compiled within
+//! bounds of time and memory, tried on its fixtures, and swapped in. The release before it is kept, and comes back if the
+//! new one fails too often.
+//!
+//! The modules stand in the order in which they may know each other: each uses those before it, never those after it.
 
+/// The operator's settings.
 mod config;
-mod fault;
+/// Digests as text.
 mod hex;
 
-mod allocation;
-mod pricing;
-mod view;
-
-mod call;
-mod fixture;
-
+/// What rules of each world are asked, and what they may answer.
+mod world;
+/// How a component is compiled and called, and what a call may take.
 mod sandbox;
-mod state;
-mod wasi;
-mod since_v0_1;
-
-mod componentize;
-mod compile;
-mod statement;
-mod signature;
-mod marks;
-mod load;
+/// The files of a release, who signed it, and when.
 mod release;
-
-mod meter;
-mod record;
-mod samples;
+/// One release: prepared, called, counted.
 mod rule;
-
-mod slot;
-mod placing;
-mod shadow;
-mod shared;
-mod watch;
-mod pushed;
-mod cache;
-mod follow;
-mod report;
-mod rules;
+/// Which releases are in force, and how that changes.
+mod registry;
+/// How edge and origin call the rules in force.
 mod serving;
-mod trial;
 
-#[cfg(test)]
-mod properties;
-#[cfg(fuzzing)]
-pub mod fuzzing;
-
-pub use allocation::{AllocationInput, AskedLine, Candidate, Offer, Plan, Planned};
-pub use call::{Answer, Input, World};
-pub use compile::try_compiling;
-pub use componentize::{ComponentizeError, componentize};
 pub use config::Config;
-pub use fault::{Fault, Reason};
-pub use fixture::{Captured, CapturedFault, Expected, Fixture, FixtureError, Verbatim};
-pub use follow::{Announcements, Origin};
-pub use load::{LoadError, LoadFault, is_name, read_release};
-pub use pricing::{Adjustment, Customer, LinePrice, Prices, PricingInput, PricingLine};
-pub use pushed::Checked;
-pub use record::LastFault;
-pub use report::{ReleaseReport, Report, RuleReport, TakenOut};
-pub use rules::Rules;
-pub use serving::{Decided, check_allocation, share_out};
-pub use signature::{Claimed, SignatureError, claimed, sign, sign_again, sign_withdrawal};
-pub use trial::{Ran, Trial, Trials};
-pub use view::{Presentation, Shown, ViewInput, ViewLocation};
-
-/// Most bytes that a call gives to a rule: names and texts, and what the records around them take.
-pub const INPUT_BYTES: usize = 128 << 10;
-/// Most bytes that a rule gives to the host at once: its answer, or one line of log.
-pub const OUTPUT_BYTES: usize = 20 << 10;
-/// Bytes of log that are kept of one call.
-pub const LOG_BYTES: usize = 1000;
-/// Longest label of a presentation or an adjustment, in characters.
-pub const LABEL_CHARS: usize = 64;
+pub use registry::{
+    check::CheckedRelease,
+    follow::{Announcements, Origin},
+    report::{ReleaseReport, RuleReport, RulesReport, TakenOut},
+};
+pub use release::{
+    fault::{LoadError, LoadFault, SignatureError},
+    name::is_name,
+    package::read_release,
+    signature::{ClaimedStatement, claimed, sign, sign_again, sign_withdrawal},
+};
+pub use rule::{
+    statistics::LastFault,
+    trial::{Trial, TrialOutcome, Trials},
+};
+pub use sandbox::{
+    compile::try_compiling,
+    componentize::{ComponentizeError, componentize},
+    fault::ComponentFault,
+};
+pub use serving::{
+    rules::Rules,
+    share_out::{AllocationDecision, check_allocation, share_out},
+};
+#[cfg(fuzzing)]
+pub use world::fuzzing;
+pub use world::{
+    World,
+    allocation::{AllocationInput, AskedLine, Candidate, Offer, Plan, Planned},
+    call::{RuleAnswer, RuleInput},
+    captured::{CapturedCall, CapturedFault, Verbatim},
+    fault::{Fault, Reason},
+    fixture::{ExpectedOutcome, Fixture, FixtureError},
+    limits::{INPUT_BYTES, LABEL_CHARS, LOG_BYTES, OUTPUT_BYTES},
+    pricing::{Adjustment, Customer, LinePrice, Prices, PricingInput, PricingLine},
+    view::{Presentation, Shown, ViewInput, ViewLocation},
+};

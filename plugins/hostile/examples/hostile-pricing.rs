@@ -4,7 +4,7 @@
 //! Anything else: the list price, or 1 where there is none.
 
 use hostile::misbehave;
-use onhand_plugin::{
+use onhand_rule::{
     Config, Error, Pricing,
     pricing::{Adjustment, AskedLine, LinePrice, Money, Request, Target},
 };
@@ -46,4 +46,4 @@ impl Pricing for HostilePricing {
     }
 }
 
-onhand_plugin::register!(pricing: HostilePricing);
+onhand_rule::register!(pricing: HostilePricing);

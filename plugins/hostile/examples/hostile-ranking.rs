@@ -4,7 +4,7 @@
 //! the setting `ranks` tells, such as `A=0,B=1`, and no rank for locations that it doesn't name.
 
 use hostile::misbehave;
-use onhand_plugin::{
+use onhand_rule::{
     Config, Error, Ranking,
     ranking::{Location, Request},
 };
@@ -37,4 +37,4 @@ fn told_of(ranks: &str, location: &str) -> Option<i32> {
     pairs.find(|(id, _)| *id == location).and_then(|(_, rank)| rank.parse().ok())
 }
 
-onhand_plugin::register!(ranking: HostileRanking);
+onhand_rule::register!(ranking: HostileRanking);

@@ -3,7 +3,7 @@
 //! `too_much_backorder`, `twice`, `long_label`, `control_label`, `huge_label`. Anything else shows all as it is.
 
 use hostile::misbehave;
-use onhand_plugin::{
+use onhand_rule::{
     Config, Error, View,
     view::{Presentation, Request, Shown, Stock},
 };
@@ -34,4 +34,4 @@ impl View for HostileView {
     }
 }
 
-onhand_plugin::register!(view: HostileView);
+onhand_rule::register!(view: HostileView);

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use hostile::misbehave;
-use onhand_plugin::{
+use onhand_rule::{
     Allocation, Config, Error,
     allocation::{AskedLine, Location, Plan, Planned, Request, SkuStock},
 };
@@ -66,4 +66,4 @@ impl Allocation for Hostile {
     }
 }
 
-onhand_plugin::register!(allocation: Hostile);
+onhand_rule::register!(allocation: Hostile);

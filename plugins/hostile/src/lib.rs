@@ -1,6 +1,6 @@
 //! How to misbehave in ways that any rule could.
 
-use onhand_plugin::{Config, Level, log};
+use onhand_rule::{Config, Level, log};
 
 /// Does the harm that the setting `behaviour` names; comes back for those that are wrong answers.
 pub fn misbehave(config: &Config) -> String {

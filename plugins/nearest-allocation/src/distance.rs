@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use onhand_plugin::{
+use onhand_rule::{
     Coordinates,
     allocation::{Location, Request},
 };

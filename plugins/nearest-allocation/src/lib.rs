@@ -28,7 +28,7 @@
 mod distance;
 mod share;
 
-use onhand_plugin::{
+use onhand_rule::{
     Allocation, Config, Error,
     allocation::{AskedLine, Location, Plan, Request, SkuStock},
 };
@@ -55,7 +55,7 @@ impl Allocation for NearestAllocation {
     }
 }
 
-onhand_plugin::register!(allocation: NearestAllocation);
+onhand_rule::register!(allocation: NearestAllocation);
 
 #[cfg(test)]
 mod properties;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use onhand_plugin::allocation::Offer;
+use onhand_rule::allocation::Offer;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use onhand_plugin::allocation::{AskedLine, Location, Plan, Planned, SkuStock};
+use onhand_rule::allocation::{AskedLine, Location, Plan, Planned, SkuStock};
 
 /// Free, kept back for pickup, backorderable.
 const TIERS: usize = 3;

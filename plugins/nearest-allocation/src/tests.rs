@@ -1,4 +1,4 @@
-use onhand_plugin::{Coordinates, Destination, allocation::Offer};
+use onhand_rule::{Coordinates, Destination, allocation::Offer};
 
 use super::*;
 
@@ -42,7 +42,7 @@ fn planned(pickup: &[&str], coordinates: bool, lines: &[(&str, u32)], stock: Vec
     let config = Config::from([("keep_pickup", "2")]);
     let plan =
         NearestAllocation::allocate(&config, request(coordinates), asked(lines), locations(pickup), stock).unwrap();
-    let show = |part: &onhand_plugin::allocation::Planned| {
+    let show = |part: &onhand_rule::allocation::Planned| {
         format!("{}:{} {}", part.line, PLACES[part.location as usize].0, part.quantity)
     };
     plan.allocations.iter().map(show).collect()

@@ -16,7 +16,7 @@
 
 mod tiers;
 
-use onhand_plugin::{
+use onhand_rule::{
     Config, Error, Pricing,
     pricing::{Adjustment, AskedLine, LinePrice, Request, Target},
 };
@@ -83,7 +83,7 @@ fn share(amount: i64, percent: u32) -> i64 {
     amount * i64::from(percent) / 100
 }
 
-onhand_plugin::register!(pricing: TieredPricing);
+onhand_rule::register!(pricing: TieredPricing);
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-use onhand_plugin::pricing::{Attribute, Customer, Money};
+use onhand_rule::pricing::{Attribute, Customer, Money};
 
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use onhand_plugin::{Config, Error};
+use onhand_rule::{Config, Error};
 
 /// The pairs of one setting; none if it isn't there.
 pub(crate) fn read<T: FromStr>(config: &Config, setting: &str) -> Result<Vec<(T, u32)>, Error> {

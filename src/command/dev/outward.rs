@@ -21,6 +21,9 @@ pub(super) fn clear(config: &mut Config) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(key, url)| (!std::mem::take(url).is_empty()).then_some(key))
     .collect();
+    if !std::mem::take(&mut config.auth.issuers).is_empty() {
+        cleared.push("auth.issuers");
+    }
     if !webhooks.is_empty() {
         cleared.push("origin.restock.webhooks");
     }

@@ -45,7 +45,7 @@ pub(super) fn report(trace: &Value, terminal: bool) -> String {
         text,
         "\n{table}\n\ninput and component are the first digits of their SHA-256. With --json, an element of"
     );
-    let _ = writeln!(text, "`calls` saved to a file can be run again: `onhand plugin replay FILE`.");
+    let _ = writeln!(text, "`calls` saved to a file can be run again: `onhand rule replay FILE`.");
     text
 }
 

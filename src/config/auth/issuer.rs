@@ -82,7 +82,10 @@ impl Issuer {
             fault(".beside", "edge and alerting only; of the others, greatest says which");
         }
         if !owned && !self.owner_claim.is_empty() {
-            fault(".owner_claim", "auth.owner_claim must be set too, else the other issuers' tokens see every owner's reservations");
+            fault(
+                ".owner_claim",
+                "auth.owner_claim must be set too, else the other issuers' tokens see every owner's reservations",
+            );
         }
         faults
     }

@@ -1,4 +1,4 @@
-//! Releases by `onhand plugin push`: from an origin's store by the topic to every node, and back.
+//! Releases by `onhand rule push`: from an origin's store by the topic to every node, and back.
 
 use std::process::{Command, Output};
 
@@ -13,7 +13,7 @@ use crate::dev::Dev;
 const PATIENCE: Duration = Duration::from_secs(60);
 const RULE: &str = "channel-buffer";
 
-/// A rule's folder as `onhand plugin build` leaves it, and the key that it is signed with.
+/// A rule's folder as `onhand rule build` leaves it, and the key that it is signed with.
 struct Author {
     dir: tempfile::TempDir,
     origin: String,
@@ -50,13 +50,13 @@ impl Author {
 
     /// What it says as it fails.
     fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.run(&[&["plugin"], arguments, &["--origin", &self.origin]].concat());
+        let output = self.run(&[&["rule"], arguments, &["--origin", &self.origin]].concat());
         assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    fn plugin(&self, arguments: &[&str]) -> String {
-        self.done(&[&["plugin"], arguments, &["--origin", &self.origin]].concat())
+    fn rule(&self, arguments: &[&str]) -> String {
+        self.done(&[&["rule"], arguments, &["--origin", &self.origin]].concat())
     }
 
     /// channel-buffer that says `NUMBER+`, signed.
@@ -64,7 +64,7 @@ impl Author {
         let settings = format!("[config]\nhide_last = \"0\"\nbucket = \"{number}\"\n");
         std::fs::write(self.file("channel-buffer.toml"), settings).unwrap();
         for rule in [RULE, "rank-a"] {
-            self.done(&["plugin", "sign", "--key", "release.key.pem", "--component", &format!("{rule}.wasm")]);
+            self.done(&["rule", "sign", "--key", "release.key.pem", "--component", &format!("{rule}.wasm")]);
         }
     }
 
@@ -126,9 +126,9 @@ async fn a_pushed_release_is_served_refused_rolled_back_and_kept() {
     // Pushed: the edge shows by one rule, the origin allocates by the other.
     author.fixture(RIGHT);
     author.write(5);
-    let told = author.plugin(&["push", "channel-buffer.wasm", "rank-a.wasm"]);
+    let told = author.rule(&["push", "channel-buffer.wasm", "rank-a.wasm"]);
     assert!(told.contains("channel-buffer: stored") && told.contains("rank-a: stored"), "{told}");
-    assert!(author.plugin(&["push", "channel-buffer.wasm"]).contains("in force already"));
+    assert!(author.rule(&["push", "channel-buffer.wasm"]).contains("in force already"));
     eventually!(PATIENCE, label(edge).await == "5+");
     eventually!(PATIENCE, full(origin, "rank-a").await.is_string() && full(edge, "rank-a").await.is_string());
     channel(&world, "web", &["a", "b"], "rank-a").await;
@@ -176,14 +176,14 @@ async fn a_pushed_release_is_served_refused_rolled_back_and_kept() {
     author.write(7);
     let as_canary = ["push", "channel-buffer.wasm", "--stage", "canary", "--share", "100"];
     assert!(author.refused(&as_canary).contains("other share, stage"), "it is signed for all calls");
-    let canary = author.plugin(&[&as_canary[..], &["--key", "release.key.pem"]].concat());
+    let canary = author.rule(&[&as_canary[..], &["--key", "release.key.pem"]].concat());
     assert!(canary.contains("canary 100 %"), "{canary}");
     eventually!(PATIENCE, label(edge).await == "7+");
     assert!(author.refused(&["rollback", RULE]).contains("a roll back is signed like a push"));
-    assert!(author.plugin(&["rollback", RULE, "--key", "release.key.pem"]).contains("rolled back"));
+    assert!(author.rule(&["rollback", RULE, "--key", "release.key.pem"]).contains("rolled back"));
     eventually!(PATIENCE, label(edge).await == "5+");
     assert!(author.refused(&["push", "channel-buffer.wasm"]).contains("what was signed before is not"));
-    author.plugin(&["push", "channel-buffer.wasm", "--key", "release.key.pem", "--stage", "full"]);
+    author.rule(&["push", "channel-buffer.wasm", "--key", "release.key.pem", "--stage", "full"]);
     eventually!(PATIENCE, label(edge).await == "7+");
 
     // What was in force before, announced by whoever can write to the topic, and heard after a restart.
@@ -198,9 +198,9 @@ async fn a_pushed_release_is_served_refused_rolled_back_and_kept() {
     eventually!(PATIENCE, label(edge).await == "7+" && refusals(edge).await > 0.0);
     assert_eq!(label(edge).await, "7+");
 
-    author.plugin(&["rollback", RULE, "--key", "release.key.pem"]);
+    author.rule(&["rollback", RULE, "--key", "release.key.pem"]);
     eventually!(PATIENCE, label(edge).await == "5+");
-    let list = author.plugin(&["list"]);
+    let list = author.rule(&["list"]);
     assert!(list.contains("| channel-buffer | full") && list.contains("| ci") && list.contains("| yes"), "{list}");
 
     // A start without an origin.
@@ -227,8 +227,8 @@ async fn no_announcement_is_lost_and_a_late_start_hears_of_it() {
     author.write(5);
     world.edge(1).kill();
     world.kafka().kill();
-    author.plugin(&["push", "channel-buffer.wasm"]);
-    assert!(author.plugin(&["list"]).contains("| not yet"), "stored, though nobody can be told");
+    author.rule(&["push", "channel-buffer.wasm"]);
+    assert!(author.rule(&["list"]).contains("| not yet"), "stored, though nobody can be told");
     eventually!(PATIENCE, world.origin(0).metric("origin_rules_unannounced").await == Some(1.0));
     world.origin(0).kill();
     world.kafka().start().await;
@@ -236,7 +236,7 @@ async fn no_announcement_is_lost_and_a_late_start_hears_of_it() {
     eventually!(PATIENCE, label(world.edge(0)).await == "5+");
     world.edge(1).start().await;
     eventually!(PATIENCE, label(world.edge(1)).await == "5+");
-    eventually!(PATIENCE, author.plugin(&["list"]).contains("| yes"));
+    eventually!(PATIENCE, author.rule(&["list"]).contains("| yes"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -247,7 +247,7 @@ async fn onhand_dev_takes_a_push_and_keeps_it_over_a_restart() {
     let token = dev.tokens["admin"].as_str().unwrap().to_owned();
     let author = Author::at(&dev.origin, &token);
     author.write(5);
-    author.plugin(&["push", "channel-buffer.wasm"]);
+    author.rule(&["push", "channel-buffer.wasm"]);
     let label = async |dev: &Dev| {
         let answer = onhand_harness::Client::at(&dev.edge, None).get("/v1/availability/22423").await;
         answer.expect(200).json()["label"].clone()

@@ -1,11 +1,11 @@
 //! A reservation that a rule decided can be explained, and the rule run again gives the same plan.
 
-use onhand_rules::{Captured, Config, Trial};
+use onhand_rules::{CapturedCall, Config, Trial};
 
 use super::*;
 
 /// Byte for byte.
-fn replayed(call: &Captured, component: &str) -> String {
+fn replayed(call: &CapturedCall, component: &str) -> String {
     let component = std::fs::read(built().join(format!("{component}.wasm"))).unwrap();
     let trial = Trial::new(&Config::default(), &call.rule, &component, "").unwrap();
     assert_eq!(trial.component(), call.component, "another component decided");
@@ -36,7 +36,7 @@ async fn a_reservation_replays_to_the_same_plan() {
         let path = format!("/internal/api/reservations/{}/trace", held["id"].as_str().unwrap());
         let told = operator.get(&path).await.expect(200).json();
         assert_eq!(told["allocated_by"], held["allocated_by"]);
-        let calls: Vec<Captured> = serde_json::from_value(told["calls"].clone()).unwrap();
+        let calls: Vec<CapturedCall> = serde_json::from_value(told["calls"].clone()).unwrap();
         (held, calls)
     };
     let destination = json!({"country": "FR", "lat": 43.296_482, "lon": 5.369_78});
@@ -59,7 +59,7 @@ async fn a_reservation_replays_to_the_same_plan() {
     assert!(explained.contains("allocated by rank-b") && explained.contains("wrong_answer: "), "{explained}");
     let printed = explain(&world, held["id"].as_str().unwrap(), &["--json"]).await;
     let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
-    let printed: Vec<Captured> = serde_json::from_value(printed["calls"].clone()).unwrap();
+    let printed: Vec<CapturedCall> = serde_json::from_value(printed["calls"].clone()).unwrap();
     assert_eq!(replayed(&printed[1], "hostile-ranking"), ranks.as_str(), "what is printed can be run again");
 
     let (held, calls) = trace(json!({"lines": [{"sku": "x", "quantity": 1}]})).await;

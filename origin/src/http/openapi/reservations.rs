@@ -118,7 +118,7 @@ fn trace() -> Call {
     let call = on_reservation(call).says(
         "Why it is allocated as it is",
         "Every rule that was asked, with its settings, its input, and its answer or fault. An element of `calls`, in a \
-         file, is what `onhand plugin replay` runs again.",
+         file, is what `onhand rule replay` runs again.",
     );
     call.answers::<Trace>(200, "Empty `calls`: a built-in strategy decided.", example).refuses(&[Code::InvalidRequest])
 }

@@ -1,5 +1,5 @@
 
-// Added by `onhand plugin build`.
+// Added by `onhand rule build`.
 import __host from "onhand:rules/host@0.1.0";
 
 globalThis.console = Object.fromEntries(

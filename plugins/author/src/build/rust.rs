@@ -107,7 +107,7 @@ fn sysroot(rustc: &mut Command) -> Option<PathBuf> {
     tool::ask(rustc.args(["--print", "sysroot"])).map(PathBuf::from)
 }
 
-/// Its compiler's folder, if all that this takes is there.
+/// The folder of Debian's compiler, if everything that it needs is installed.
 fn debian() -> Option<PathBuf> {
     let sysroot = sysroot(Command::new("/usr/bin/rustc").env_remove("RUSTUP_TOOLCHAIN"))?;
     let sources = sysroot.join("lib/rustlib/src/rust/library").is_dir();
@@ -122,11 +122,11 @@ fn target(project: &Project) -> Result<PathBuf, AuthorError> {
     }
     let mut cargo = Command::new("cargo");
     cargo.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(&project.dir);
-    let told = tool::ask(&mut cargo).ok_or_else(|| AuthorError::Missing {
+    let metadata = tool::ask(&mut cargo).ok_or_else(|| AuthorError::Missing {
         what: "cargo can't read the project (is Rust installed? `cargo metadata` tells more)".to_owned(),
         install: "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh".to_owned(),
     })?;
-    let metadata: Metadata = serde_json::from_str(&told)
+    let metadata: Metadata = serde_json::from_str(&metadata)
         .map_err(|error| AuthorError::Invalid { file: "cargo metadata".into(), fault: error.to_string() })?;
     Ok(metadata.target_directory.join("guest"))
 }

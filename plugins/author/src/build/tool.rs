@@ -7,7 +7,7 @@ use std::{
 
 use crate::error::AuthorError;
 
-/// Runs it, its output on this terminal, once it is said what runs: some take minutes.
+/// Says what runs, since some tools take minutes, and runs it with its errors on this terminal.
 pub(super) fn run(what: &str, command: &mut Command) -> Result<(), AuthorError> {
     eprintln!("building with {what}");
     // stdout is this command's answer; a tool's chatter is not.
@@ -20,7 +20,7 @@ pub(super) fn run(what: &str, command: &mut Command) -> Result<(), AuthorError> 
     Err(AuthorError::Tool { command: shown(command) })
 }
 
-/// Its output; none if it isn't there, or fails.
+/// The command's output; none if there is no such program, or it fails.
 pub(super) fn ask(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -1,4 +1,4 @@
-//! The texts, in the binary: `onhand plugin new` works from an empty folder, on a machine that has nothing else.
+//! The texts, in the binary: `onhand rule new` works from an empty folder, on a machine that has nothing else.
 
 use onhand_rules::World;
 
@@ -16,9 +16,9 @@ macro_rules! template {
 macro_rules! sdk {
     ($($file:literal),* $(,)?) => {
         &[
-            ("vendor/onhand-plugin/Cargo.toml", template!("rust/sdk.toml")),
-            ("vendor/onhand-plugin/README.md", include_str!("../../../../sdk/plugin/README.md")),
-            $((concat!("vendor/onhand-plugin/src/", $file), include_str!(concat!("../../../../sdk/plugin/src/", $file)))),*
+            ("vendor/onhand-rule/Cargo.toml", template!("rust/sdk.toml")),
+            ("vendor/onhand-rule/README.md", include_str!("../../../../sdk/rule/README.md")),
+            $((concat!("vendor/onhand-rule/src/", $file), include_str!(concat!("../../../../sdk/rule/src/", $file)))),*
         ]
     };
 }

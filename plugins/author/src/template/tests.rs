@@ -18,9 +18,9 @@ fn nothing_is_left_to_fill_in() {
 /// A module that the SDK has and a new project lacks would not compile there.
 #[test]
 fn the_whole_sdk_is_embedded_with_the_dependencies_that_it_is_tested_with() {
-    let sdk = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/plugin/src");
+    let sdk = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/rule/src");
     for entry in std::fs::read_dir(sdk).unwrap() {
-        let path = format!("vendor/onhand-plugin/src/{}", entry.unwrap().file_name().to_str().unwrap());
+        let path = format!("vendor/onhand-rule/src/{}", entry.unwrap().file_name().to_str().unwrap());
         assert!(files::SDK.iter().any(|(embedded, _)| *embedded == path), "{path} is not embedded");
     }
     let line = |text: &str| {

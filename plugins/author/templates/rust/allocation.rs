@@ -1,6 +1,6 @@
 //! The first location that has every line in full serves them all; else the built-in strategy decides.
 
-use onhand_plugin::{
+use onhand_rule::{
     Allocation, Config, Error,
     allocation::{AskedLine, Location, Plan, Planned, Request, SkuStock},
 };
@@ -35,11 +35,11 @@ fn asked(lines: &[AskedLine], sku: &str) -> u64 {
     lines.iter().filter(|line| line.sku == sku).map(|line| u64::from(line.quantity)).sum()
 }
 
-onhand_plugin::register!(allocation: Rule);
+onhand_rule::register!(allocation: Rule);
 
 #[cfg(test)]
 mod tests {
-    use onhand_plugin::testing;
+    use onhand_rule::testing;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! `percent` off each unit (10 unless the setting says otherwise) for customers of the segment `member`.
 
-use onhand_plugin::{
+use onhand_rule::{
     Config, Error, Pricing,
     pricing::{Adjustment, AskedLine, LinePrice, Request, Target},
 };
@@ -27,11 +27,11 @@ impl Pricing for Rule {
     }
 }
 
-onhand_plugin::register!(pricing: Rule);
+onhand_rule::register!(pricing: Rule);
 
 #[cfg(test)]
 mod tests {
-    use onhand_plugin::testing;
+    use onhand_rule::testing;
 
     use super::*;
 

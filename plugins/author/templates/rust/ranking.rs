@@ -1,6 +1,6 @@
 //! Where shoppers collect comes first; the channel's next rule, or its own order, decides the rest.
 
-use onhand_plugin::{
+use onhand_rule::{
     Config, Error, Ranking,
     ranking::{Location, Request},
 };
@@ -13,11 +13,11 @@ impl Ranking for Rule {
     }
 }
 
-onhand_plugin::register!(ranking: Rule);
+onhand_rule::register!(ranking: Rule);
 
 #[cfg(test)]
 mod tests {
-    use onhand_plugin::testing;
+    use onhand_rule::testing;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Nobody sees more than `cap` units of a SKU at a location (5 unless the setting says otherwise).
 
-use onhand_plugin::{
+use onhand_rule::{
     Config, Error, View,
     view::{Presentation, Request, Shown, Stock},
 };
@@ -18,11 +18,11 @@ impl View for Rule {
     }
 }
 
-onhand_plugin::register!(view: Rule);
+onhand_rule::register!(view: Rule);
 
 #[cfg(test)]
 mod tests {
-    use onhand_plugin::testing;
+    use onhand_rule::testing;
 
     use super::*;
 

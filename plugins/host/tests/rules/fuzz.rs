@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_rules::{Config, Input, Trial, World};
+use onhand_rules::{Config, RuleInput, Trial, World};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::support::*;
@@ -16,12 +16,12 @@ fn setting(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} = {text:?} is no number")))
 }
 
-fn input(world: World) -> Input {
+fn input(world: World) -> RuleInput {
     match world {
-        World::View => Input::View(view_input(&[("eu-1", 9)])),
-        World::Allocation => Input::Allocation(ten_asked()),
-        World::Ranking => Input::Ranking(ten_asked()),
-        World::Pricing => Input::Pricing(pricing_input(&[(10, Some(1000))])),
+        World::View => RuleInput::View(view_input(&[("eu-1", 9)])),
+        World::Allocation => RuleInput::Allocation(ten_asked()),
+        World::Ranking => RuleInput::Ranking(ten_asked()),
+        World::Pricing => RuleInput::Pricing(pricing_input(&[(10, Some(1000))])),
     }
 }
 

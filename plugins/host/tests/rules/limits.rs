@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_rules::{Config, Fault, INPUT_BYTES, Input, Reason, Rules, Trial};
+use onhand_rules::{Config, Fault, INPUT_BYTES, Reason, RuleInput, Rules, Trial};
 
 use crate::support::*;
 
@@ -86,7 +86,7 @@ fn a_trap_is_told_with_its_backtrace() {
 fn a_panics_text_is_in_the_log() {
     let settings = BTreeMap::from([("behaviour".to_owned(), "trap".to_owned())]);
     let trial = Trial::new(&Config::default(), "hostile", &built("hostile"), "").unwrap();
-    let ran = trial.run(&Input::Allocation(ten_asked()), &settings, BOUND);
+    let ran = trial.run(&RuleInput::Allocation(ten_asked()), &settings, BOUND);
     assert_eq!(ran.answer.unwrap_err().reason, Reason::Trap);
     assert!(ran.log[0].contains("as asked"), "{:?}", ran.log);
 }

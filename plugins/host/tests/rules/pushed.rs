@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::atomic::Ordering};
 
-use onhand_rules::{Config, LoadFault, Rules, sign};
+use onhand_rules::{ComponentFault, Config, LoadFault, Rules, sign};
 use onhand_wire::{
     memory_log::MemoryLog,
     release::{Release, Released, Stage},
@@ -232,7 +232,7 @@ fn a_check_says_what_a_node_would_and_changes_nothing() {
     assert!(rules.names().is_empty() && rules.release() == 0);
     let refused = |rule: &str, release| rules.check(rule, false, release).unwrap_err();
     assert!(matches!(refused("a b", bucket(5)), LoadFault::Name));
-    assert!(matches!(refused("a", Release::default()), LoadFault::Invalid(_)));
+    assert!(matches!(refused("a", Release::default()), LoadFault::Component(ComponentFault::Invalid(_))));
     let small = Rules::load(&Config { component_size: Size(1024), ..config() }).unwrap();
     assert!(matches!(small.check("a", false, bucket(5)), Err(LoadFault::TooLarge { most: 1024, .. })));
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use onhand_rules::{Captured, Config, Fixture, Reason, Rules, Trial};
+use onhand_rules::{CapturedCall, Config, Fixture, Reason, Rules, Trial};
 use onhand_wire::setting::{Size, Span};
 
 use crate::support::*;
@@ -109,7 +109,7 @@ fn a_failing_call_is_kept_and_fails_again_when_it_is_replayed() {
             .map(|file| file.path())
             .find(|file| file.extension().is_some_and(|end| end == "json"))
     });
-    let sample: Captured = serde_json::from_slice(&std::fs::read(sample).unwrap()).unwrap();
+    let sample: CapturedCall = serde_json::from_slice(&std::fs::read(sample).unwrap()).unwrap();
     assert_eq!((sample.rule.as_str(), sample.fault.as_ref().unwrap().reason.as_str()), ("hostile", "wrong_answer"));
     let input = sample.input().unwrap();
     assert_eq!(Some(input.digest()), sample.digest);
@@ -151,7 +151,7 @@ fn a_call_that_was_too_large_is_told_of_and_those_after_it_are_kept() {
     let begins = |name: &str| eventually(|| names(kept.path()).into_iter().find(|file| file.starts_with(name)));
     begins("trap-");
     let sample = std::fs::read(kept.path().join(begins("large-"))).unwrap();
-    let sample: Captured = serde_json::from_slice(&sample).unwrap();
+    let sample: CapturedCall = serde_json::from_slice(&sample).unwrap();
     assert_eq!((sample.fault.as_ref().unwrap().reason.as_str(), &sample.digest), ("input_too_large", &None));
 }
 

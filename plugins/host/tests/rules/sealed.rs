@@ -100,7 +100,7 @@ fn other_settings_beside_a_signed_component_are_refused() {
     assert_eq!(total(&rules), 9500);
     signing.folder.put("tiered-pricing.toml", FREE.as_bytes());
     let said = Signing::reload(&rules).expect("other settings are taken");
-    assert!(said.contains("other settings.config") && said.contains("onhand plugin sign"), "{said}");
+    assert!(said.contains("other settings.config") && said.contains("onhand rule sign"), "{said}");
     assert_eq!(total(&rules), 9500);
     assert!(signing.folder.refused().contains("other settings.config"), "at a start, too");
     signing.folder.put("tiered-pricing.toml", format!("# the same\n\n{PRICED}\n").as_bytes());
@@ -162,7 +162,7 @@ fn an_older_signed_release_in_the_folder_is_refused_also_after_a_restart() {
 
     release(FREE, 10);
     let said = Signing::reload(&rules).expect("the older release is in use again");
-    assert!(said.contains("what was signed before is not used again") && said.contains("plugin sign"), "{said}");
+    assert!(said.contains("what was signed before is not used again") && said.contains("rule sign"), "{said}");
     assert_eq!(total(&rules), 9500);
     drop(rules);
     assert!(signing.folder.refused().contains("what was signed before is not used again"));

@@ -16,7 +16,7 @@ pub(crate) fn built(rule: &str) -> Vec<u8> {
     let target = env::var_os("ONHAND_TARGET")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target")), PathBuf::from);
     let file = target.join("plugins").join(format!("{rule}.wasm"));
-    fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; run `make plugins` first", file.display()))
+    fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}; run `make rules` first", file.display()))
 }
 
 /// A component of the `view` world from the text of a core module.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use onhand_rules::{Answer, Config, Input, Ran, Reason, Trial, componentize};
+use onhand_rules::{Config, Reason, RuleAnswer, RuleInput, Trial, TrialOutcome, componentize};
 use onhand_wire::Timestamp;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -81,16 +81,16 @@ fn guest(world: &str) -> Vec<u8> {
     componentize(&module).unwrap()
 }
 
-fn ask(seconds: i64) -> Ran {
+fn ask(seconds: i64) -> TrialOutcome {
     let trial = Trial::new(&Config::default(), "guest", &guest(WORLD), "").unwrap();
     let mut input = allocation_input(&[], &[("a", 0.0), ("b", 0.0), ("c", 0.0)], &[]);
     input.at = Timestamp::from_micros(seconds * 1_000_000);
-    trial.run(&Input::Ranking(input), &BTreeMap::new(), Duration::from_secs(20))
+    trial.run(&RuleInput::Ranking(input), &BTreeMap::new(), Duration::from_secs(20))
 }
 
 fn ranks(seconds: i64) -> Vec<Option<i32>> {
     match ask(seconds).answer {
-        Ok(Answer::Ranking(ranks)) => ranks,
+        Ok(RuleAnswer::Ranking(ranks)) => ranks,
         other => panic!("no ranks: {other:?}"),
     }
 }

@@ -68,7 +68,8 @@ impl Subjects {
         match self {
             Self::After(issuer) => Ok(format!("{issuer} {sub}")),
             Self::Bare { others } => {
-                let begins = |other: &String| sub.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with(' '));
+                let begins =
+                    |other: &String| sub.strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with(' '));
                 if others.iter().any(begins) {
                     return Err("the token's subject (sub) begins as those of another issuer are written".into());
                 }

@@ -28,7 +28,7 @@ struct Args {
     calls: usize,
     /// Folder of the built rules
     #[arg(long, default_value = "target/plugins")]
-    plugins: PathBuf,
+    rules: PathBuf,
 }
 
 /// A call that a rule has a part in.
@@ -75,7 +75,7 @@ async fn main() -> ExitCode {
 #[allow(clippy::print_stdout)] // the figures are the answer
 async fn drill(args: &Args) -> Result<(), Error> {
     let rules = std::env::temp_dir().join(format!("onhand-hostile-{}", std::process::id()));
-    place_rules(&args.plugins, &rules).map_err(|error| Error::Refused(format!("cannot place the rules: {error}")))?;
+    place_rules(&args.rules, &rules).map_err(|error| Error::Refused(format!("cannot place the rules: {error}")))?;
     eprintln!("drill-hostile: starting PostgreSQL, Redis, Kafka, an origin and an edge");
     let world = World::start().dedicated().rules(&rules).env("ONHAND_RULES__MAX_FAILURE_RATE", "1");
     let world = world.try_ready().await?;
@@ -93,12 +93,12 @@ async fn drill(args: &Args) -> Result<(), Error> {
     std::fs::remove_dir_all(&rules).map_err(|error| Error::Refused(format!("cannot remove the rules: {error}")))
 }
 
-fn place_rules(plugins: &Path, into: &Path) -> std::io::Result<()> {
+fn place_rules(built: &Path, into: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(into)?;
     for kind in &KINDS {
         for behaviour in kind.behaviours {
             let rule = rule(kind, behaviour);
-            std::fs::copy(plugins.join(format!("{}.wasm", kind.component)), into.join(format!("{rule}.wasm")))?;
+            std::fs::copy(built.join(format!("{}.wasm", kind.component)), into.join(format!("{rule}.wasm")))?;
             let channels = if kind.name == "hold" { String::new() } else { format!("channels = [{rule:?}]\n") };
             std::fs::write(into.join(format!("{rule}.toml")), format!("{channels}config.behaviour = {behaviour:?}\n"))?;
         }
