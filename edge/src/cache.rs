@@ -15,15 +15,16 @@ use std::{sync::Arc, time::Duration};
 
 use onhand_wire::{Sku, Stock, Timestamp, Version, session::Session};
 
-pub(crate) use l1::Entry;
 use l1::L1;
 use l2::L2;
 use load::Loader;
-pub(crate) use load::{LoadError, Loaded, Tier};
+pub(crate) use load::{LoadError, Loaded};
 use recent::{News, Recent};
 use watch::Watch;
 
-use crate::{admission::Caller, config::Config, freshness::Freshness, metrics::Metrics, origin::Origin};
+use crate::{
+    admission::Caller, config::Config, entry::Entry, freshness::Freshness, metrics::Metrics, origin::Origin, tier::Tier,
+};
 
 /// What loads need.
 pub(crate) struct Deps {

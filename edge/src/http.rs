@@ -1,7 +1,7 @@
 //! One request, from the wire to the answer. Each listener's path reads from top to bottom.
 
 mod route;
-pub(crate) mod availability;
+mod availability;
 mod ask;
 mod query;
 mod quotes;
@@ -9,14 +9,14 @@ mod stream;
 mod reservations;
 mod health;
 mod actuator;
-pub(crate) mod explain;
+mod explain;
 mod warm;
 mod note;
 mod management;
 mod body;
 mod answer;
 mod correlation;
-pub(crate) mod cors;
+mod cors;
 mod error;
 
 use std::{
@@ -127,7 +127,7 @@ pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Conte
         correlation.show(&mut reply);
         return reply;
     }
-    let cors = node.cors.judge(request.headers());
+    let cors = cors::judge(&node.cors_origins, request.headers());
     if let Some(mut preflight) = cors.preflight(&request) {
         correlation.show(&mut preflight);
         return preflight;

@@ -1,5 +1,7 @@
 //! One named function for each metric. Handles of labelled ones are kept.
 
+mod audit_verdict;
+
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -10,7 +12,9 @@ use prometheus::{
     TextEncoder, proto::MetricFamily,
 };
 
-use crate::{audit::Audited, cache::Tier};
+use crate::tier::Tier;
+
+pub(crate) use audit_verdict::AuditVerdict;
 
 /// Seconds, from a cache hit to a slow origin.
 const SECONDS: &[f64] = &[
@@ -197,7 +201,7 @@ impl Metrics {
                 "1 while keys of auth.jwks_url do not count, having not been fetched for auth.max_stale",
             ),
             l2_breaker: r.gauge("edge_l2_breaker_state", "0 closed, 1 open, 2 half-open: reads of L2 are then misses"),
-            audited: Audited::ALL.map(|verdict| audited.with_label_values(&[verdict.as_str()])),
+            audited: AuditVerdict::ALL.map(|verdict| audited.with_label_values(&[verdict.as_str()])),
             nines: r.add(Gauge::new(
                 "edge_audit_nines",
                 "Nines of consistency that the audit shows: -log10((violations + 1) / (decided + 1))",
@@ -299,13 +303,13 @@ impl Metrics {
         self.l2_written.inc_by(changes as u64);
     }
 
-    pub(crate) fn audited(&self, verdict: Audited) {
+    pub(crate) fn audited(&self, verdict: AuditVerdict) {
         self.audited[verdict as usize].inc();
     }
 
     /// No more than what was audited can show: 999 agreements and no violation are three nines.
     fn nines_shown(&self) -> f64 {
-        let [agreements, violations, _] = Audited::ALL.map(|verdict| self.audited[verdict as usize].get() as f64);
+        let [agreements, violations, _] = AuditVerdict::ALL.map(|verdict| self.audited[verdict as usize].get() as f64);
         ((agreements + violations + 1.0) / (violations + 1.0)).log10()
     }
 

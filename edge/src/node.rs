@@ -14,15 +14,14 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     admission::{Auth, Queue, RateLimits, Shares},
-    audit::Auditor,
     breaker::State,
     cache::{Cache, l2::L2},
-    feed::Position,
+    connections::Connections,
     freshness::{Freshness, Mode},
-    http::cors::Cors,
     metrics::{Gauges, Metrics},
     origin::{Origin, OriginError, Way},
-    serve::crowd::Crowd,
+    position::Position,
+    sampler::Sampler,
     streams::Streams,
     topology::Topology,
 };
@@ -44,8 +43,9 @@ pub(crate) struct Node {
     /// Names under which the management listener may be reached.
     pub(crate) management_hosts: Hosts,
     pub(crate) queue: Queue,
-    pub(crate) crowd: Arc<Crowd>,
-    pub(crate) cors: Cors,
+    pub(crate) connections: Arc<Connections>,
+    /// Web origins whose pages may call the public listener; `*` for any.
+    pub(crate) cors_origins: Vec<String>,
     pub(crate) rules: Rules,
     pub(crate) cache: Cache,
     pub(crate) streams: Streams,
@@ -56,7 +56,7 @@ pub(crate) struct Node {
     pub(crate) origin: Arc<Origin>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) l2: Option<Arc<L2>>,
-    pub(crate) auditor: Auditor,
+    pub(crate) sampler: Sampler,
     pub(crate) position: Arc<Position>,
     /// Whether the feed is Kafka's.
     pub(crate) kafka: bool,
@@ -109,7 +109,7 @@ impl Node {
             breakers: [Way::Calls, Way::Loads].map(|way| self.origin.breaker(way).as_number()),
             forwarded: self.origin.forwarded(),
             queued: self.queue.len(),
-            connections: self.crowd.len(),
+            connections: self.connections.len(),
             l2_breaker: self.l2.as_ref().map_or(0, |l2| l2.breaker()),
             auth: self.auth.verifier.standing(),
         }

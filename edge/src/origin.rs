@@ -40,10 +40,19 @@ use self::{
     hedge::Hedge,
     token::Token,
 };
-use crate::{breaker::State, config::Config, metrics::Metrics, serve::StartError};
+use crate::{breaker::State, config::Config, metrics::Metrics};
 
 /// How long a release of a rule may take to be fetched.
 const RELEASE: Duration = Duration::from_secs(30);
+
+/// An origin that cannot be asked, as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum BadOrigin {
+    #[error(transparent)]
+    Url(#[from] BadUrl),
+    #[error(transparent)]
+    Token(#[from] BadToken),
+}
 
 /// Why there is no answer. An answer that is a problem is an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -98,7 +107,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, StartError> {
+    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, BadOrigin> {
         let (limits, config) = (&config.limits, &config.origin);
         Ok(Self {
             addresses: Addresses::new(&config.urls)?,

@@ -1,6 +1,5 @@
 //! Binds, starts what runs beside requests, accepts, and drains at the end.
 
-pub(crate) mod crowd;
 mod workers;
 mod connection;
 mod start;
@@ -12,9 +11,8 @@ use onhand_rules::Rules;
 use onhand_wire::actuator::Loggers;
 use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
-use crate::{Auth, BadToken, BadUrl, Config, Feed, feed::Stop, node::Node};
+use crate::{Auth, BadOrigin, Config, Feed, connections::Connections, feed::Stop, node::Node};
 use connection::Limits;
-use crowd::Crowd;
 use workers::Workers;
 
 /// Connections to the management listener; shoppers do not take its places.
@@ -26,9 +24,7 @@ pub enum StartError {
     #[error("{key}: cannot listen on {address}: {source}")]
     Listen { key: &'static str, address: String, source: std::io::Error },
     #[error(transparent)]
-    Origin(#[from] BadUrl),
-    #[error(transparent)]
-    Token(#[from] BadToken),
+    Origin(#[from] BadOrigin),
     #[error("edge.redis.url: {0}")]
     Redis(#[from] redis::RedisError),
     #[error("metrics: {0}")]
@@ -120,7 +116,7 @@ impl Edge {
         let Self { public, management, node, limits, workers, drain, background, .. } = self;
         let graceful = GracefulShutdown::new();
         {
-            let (outside, inside) = (node.crowd.clone(), Crowd::new(OPERATORS, 0, node.metrics.clone()));
+            let (outside, inside) = (node.connections.clone(), Connections::new(OPERATORS, 0, node.metrics.clone()));
             let (at_work, here) = (|| workers.next().clone(), Handle::current);
             let (shopper, operator) = (crate::http::public, crate::http::management);
             let shoppers = connection::accept(&public, at_work, &graceful, limits, outside, node.clone(), shopper);

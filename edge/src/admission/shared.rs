@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use onhand_wire::setting::Span;
 use redis::Script;
 
-use crate::{breaker::Breaker, cache::l2::Redis, config::BreakerConfig};
+use crate::{breaker::Breaker, config::BreakerConfig, redis_client::Redis};
 
 /// Counts one request; the window begins with the first. A key without an end is given one: it would
 /// refuse its caller for ever.

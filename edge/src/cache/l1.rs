@@ -19,10 +19,8 @@ use std::{
         Arc,
         atomic::{AtomicU16, AtomicU64, Ordering},
     },
-    time::Instant,
 };
 
-use arc_swap::ArcSwapOption;
 use foldhash::quality::RandomState;
 use moka::{ops::compute::Op, sync::Cache};
 use onhand_wire::{Sku, Stock, Timestamp};
@@ -32,35 +30,7 @@ use super::{
     recent::{News, Recent, Source, TooOld},
     watch::Watches,
 };
-use crate::{config::CacheConfig, view::Bodies};
-
-/// All that is known of one SKU, and the bodies that it was shown as.
-pub(crate) struct Entry {
-    pub(crate) stock: Stock,
-    /// When the SKU was found to be unknown: such an entry is believed only briefly.
-    pub(crate) asked: Instant,
-    pub(crate) bodies: ArcSwapOption<Bodies>,
-    generation: u64,
-    /// The oldest term of anything in it.
-    oldest: u16,
-}
-
-impl Entry {
-    /// One that is shown once and kept nowhere.
-    pub(crate) fn alone(stock: Stock) -> Self {
-        Self::new(stock, 0)
-    }
-
-    fn new(stock: Stock, generation: u64) -> Self {
-        let oldest = stock.oldest_term();
-        Self { stock, asked: Instant::now(), bodies: ArcSwapOption::empty(), generation, oldest }
-    }
-
-    /// Whether it is this SKU's, which only the entry of a SKU that is known tells.
-    pub(super) fn is_of(&self, sku: &str) -> bool {
-        self.stock.item.as_ref().is_some_and(|item| item.sku.as_str() == sku)
-    }
-}
+use crate::{config::CacheConfig, entry::Entry};
 
 pub(crate) struct L1 {
     moka: Cache<Sku, Arc<Entry>, RandomState>,

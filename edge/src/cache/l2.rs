@@ -6,7 +6,6 @@
 //! an offset, or with another topic's, nothing is read and nothing is filled.
 
 mod fill;
-mod link;
 
 use std::{
     collections::BTreeMap,
@@ -23,14 +22,14 @@ use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use tokio::sync::mpsc;
 
 pub(crate) use fill::fill_for_ever;
-pub(crate) use link::Redis;
 
 use super::recent::{Recent, Source};
 use crate::{
     breaker::{Breaker, State},
     config::{BreakerConfig, RedisConfig},
-    feed::Position,
     metrics::Metrics,
+    position::Position,
+    redis_client::Redis,
 };
 
 /// How long Redis may take to say that it lives. It counts as able to serve lookups only if it is as

@@ -16,38 +16,21 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Deps,
-    l1::Entry,
     l2::Read,
     recent::{Source, TooOld},
 };
 use crate::{
     admission::{Caller, Limit, Misses, Refused},
+    entry::Entry,
     freshness::Mode,
     origin::OriginError,
+    tier::Tier,
 };
 
 /// Requests in flight at once: a slow one does not hold up everyone.
 const FLIGHTS: usize = 4;
 /// How often a load is made again because `recent` no longer reached back.
 const TRIES: usize = 3;
-
-/// Where an answer came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Tier {
-    L1,
-    L2,
-    Origin,
-}
-
-impl Tier {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::L1 => "l1",
-            Self::L2 => "l2",
-            Self::Origin => "origin",
-        }
-    }
-}
 
 /// A SKU loaded into L1.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use super::l1::Entry;
+use crate::entry::Entry;
 
 /// Entries that a thread remembers, and stamps, which SKUs share: a power of two. 24 bytes each, and 8.
 const SLOTS: usize = 1 << 15;

@@ -25,7 +25,7 @@ use onhand_wire::{Sku, Stock, limits};
 use tokio::sync::Notify;
 
 use self::wake::Waker;
-use super::l1::Entry;
+use crate::entry::Entry;
 
 /// One state of a watched SKU. Of one SKU, a later state has a higher serial.
 #[derive(Clone)]

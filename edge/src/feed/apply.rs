@@ -12,12 +12,13 @@ use onhand_wire::{
 };
 use tokio::sync::watch;
 
-use super::{Position, Stop};
+use super::Stop;
 use crate::{
     cache::{Intake, recent::News},
     freshness::Freshness,
     metrics::Metrics,
     origin::Origin,
+    position::Position,
     topology::Topology,
 };
 

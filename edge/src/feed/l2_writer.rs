@@ -26,8 +26,8 @@ use tokio::runtime::Handle;
 
 use place::{Link, Place, REDIS};
 
-use super::{Position, Stop, kafka};
-use crate::{cache::l2::Redis, metrics::Metrics};
+use super::{Stop, kafka};
+use crate::{metrics::Metrics, position::Position, redis_client::Redis};
 
 const POLL: Duration = Duration::from_millis(100);
 const ASK: Duration = Duration::from_secs(2);

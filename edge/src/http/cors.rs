@@ -11,28 +11,16 @@ const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 const HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Correlation-Id, traceparent, \
     Onhand-Max-Staleness, Onhand-Session, Onhand-Timeout-Ms";
 
-pub(crate) struct Cors {
-    origins: Vec<String>,
-    any: bool,
-}
-
 /// What a request's web origin may.
 pub(super) struct Judged(Option<HeaderValue>);
 
-impl Cors {
-    pub(crate) fn new(origins: &[String]) -> Self {
-        Self { origins: origins.to_vec(), any: origins.iter().any(|origin| origin == "*") }
+/// `origins`: those that may call, of which `*` is any.
+pub(super) fn judge(origins: &[String], headers: &HeaderMap) -> Judged {
+    if origins.is_empty() {
+        return Judged(None);
     }
-
-    pub(super) fn judge(&self, headers: &HeaderMap) -> Judged {
-        if self.origins.is_empty() {
-            return Judged(None);
-        }
-        let origin = headers.get(header::ORIGIN);
-        let known =
-            |origin: &&HeaderValue| self.any || self.origins.iter().any(|held| held.as_bytes() == origin.as_bytes());
-        Judged(origin.filter(known).cloned())
-    }
+    let known = |origin: &&HeaderValue| origins.iter().any(|held| held == "*" || held.as_bytes() == origin.as_bytes());
+    Judged(headers.get(header::ORIGIN).filter(known).cloned())
 }
 
 impl Judged {

@@ -31,8 +31,8 @@ use tokio::{
     runtime::Handle,
 };
 
-use super::crowd::Crowd;
 use crate::{
+    connections::Connections,
     http::{Content, Reply},
     node::Node,
 };
@@ -81,7 +81,7 @@ pub(super) async fn accept<H, F>(
     runtime: impl Fn() -> Handle,
     graceful: &GracefulShutdown,
     limits: Limits,
-    crowd: Arc<Crowd>,
+    connections: Arc<Connections>,
     node: Arc<Node>,
     handler: H,
 ) where
@@ -92,10 +92,10 @@ pub(super) async fn accept<H, F>(
         match listener.accept().await {
             Ok((stream, peer)) => {
                 let _without_nagle = stream.set_nodelay(true);
-                let inside = match crowd.enter(peer.ip()) {
+                let inside = match connections.enter(peer.ip()) {
                     Ok(inside) => inside,
                     Err(problem) => {
-                        tokio::spawn(crowd.clone().turn_away(stream, problem));
+                        tokio::spawn(connections.clone().turn_away(stream, problem));
                         continue;
                     }
                 };

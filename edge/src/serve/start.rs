@@ -13,23 +13,26 @@ use onhand_wire::{
 };
 use tokio::sync::{Mutex, mpsc, watch};
 
-use super::{Background, StartError, crowd::Crowd};
+use super::{Background, StartError};
 use crate::{
     Auth, Config, Feed,
     admission::{Limit, Queue, RateLimits, Shared, Shares},
-    audit::{self, Auditor},
+    audit,
     cache::{
         Cache, Deps, Intake,
         l1::L1,
-        l2::{self, L2, Redis},
+        l2::{self, L2},
         recent::Recent,
     },
-    feed::{self, Apply, L2Writer, Position, Stop},
+    connections::Connections,
+    feed::{self, Apply, L2Writer, Stop},
     freshness::Freshness,
-    http::cors::Cors,
     metrics::Metrics,
     node::Node,
     origin::Origin,
+    position::Position,
+    redis_client::Redis,
+    sampler::Sampler,
     streams::Streams,
     topology::Topology,
 };
@@ -79,7 +82,7 @@ pub(super) fn start(
         follow(&rules, brokers, origin.clone())?;
     }
     feed::start(feed, apply, stop.clone())?;
-    let (auditor, samples) = Auditor::new();
+    let (sampler, samples) = Sampler::new();
     let node = Arc::new(Node {
         build,
         started: std::time::Instant::now(),
@@ -91,8 +94,12 @@ pub(super) fn start(
         trusted_proxies: config.limits.trusted_proxies,
         management_hosts: Hosts::new(&config.management_hosts, "edge.management_hosts"),
         queue: Queue::new(config.limits.queue, config.limits.queue_time.0, super::workers::threads(config.threads)),
-        crowd: Crowd::new(config.http.max_connections, config.http.max_connections_per_peer, metrics.clone()),
-        cors: Cors::new(&config.http.cors_origins),
+        connections: Connections::new(
+            config.http.max_connections,
+            config.http.max_connections_per_peer,
+            metrics.clone(),
+        ),
+        cors_origins: config.http.cors_origins.clone(),
         rules,
         cache,
         streams: Streams::new(config.streams, config.limits.streams_per_caller, metrics.clone()),
@@ -102,7 +109,7 @@ pub(super) fn start(
         origin,
         metrics,
         l2: tier.clone(),
-        auditor,
+        sampler,
         position,
         kafka,
         redis_answers: AtomicBool::new(false),

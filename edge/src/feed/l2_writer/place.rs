@@ -9,14 +9,14 @@ use redis::{FromRedisValue, Pipeline, RedisResult};
 use tokio::runtime::Handle;
 
 use super::{ASK, Batch, Failed, Writing};
-use crate::cache::l2::Redis;
+use crate::redis_client::Redis;
 
 /// How long Redis may take for one batch.
 pub(super) const REDIS: Duration = Duration::from_secs(2);
 /// KEYS: the offset, then the hash of each record. ARGV: the offset expected, the offset to move to,
 /// then field and value of each record. Answers the offset that is there.
 const WRITE: &str = concat!(
-    include_str!("../../cache/newer.lua"),
+    include_str!("../../redis_client/newer.lua"),
     r#"
 local at = redis.call('GET', KEYS[1])
 if at ~= ARGV[1] then return at end

@@ -23,9 +23,10 @@ use super::{
 };
 use crate::{
     cache::{
-        Entry, Loaded, Need,
+        Loaded, Need,
         watch::{Told, Watch},
     },
+    entry::Entry,
     freshness::Mode,
     node::Node,
     streams::Place,

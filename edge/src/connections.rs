@@ -26,7 +26,7 @@ const TOLD: usize = 256;
 /// How long one that was told may take to leave.
 const LEAVE: Duration = Duration::from_secs(1);
 
-pub(crate) struct Crowd {
+pub(crate) struct Connections {
     most: usize,
     open: AtomicUsize,
     peers: Shares,
@@ -35,19 +35,19 @@ pub(crate) struct Crowd {
 }
 
 /// One of the connections; gives its place back when it ends.
-pub(super) struct Inside {
-    crowd: Arc<Crowd>,
+pub(crate) struct OpenConnection {
+    connections: Arc<Connections>,
     /// None where nobody counts by address.
     _share: Option<Share>,
 }
 
-impl Drop for Inside {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.crowd.open.fetch_sub(1, Ordering::Relaxed);
+        self.connections.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Crowd {
+impl Connections {
     /// `per_peer`: of these, those of one address; 0: no such limit.
     pub(crate) fn new(most: usize, per_peer: usize, metrics: Arc<Metrics>) -> Arc<Self> {
         let right = |most| format!("one address may have {most} connections open here; keep one and use it again");
@@ -63,13 +63,13 @@ impl Crowd {
     ///
     /// # Errors
     /// Why there is none, for [`Self::turn_away`].
-    pub(super) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<Inside, Problem> {
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Result<OpenConnection, Problem> {
         let share = self.peers.limited().then(|| self.peers.take(Caller::address(peer))).transpose();
         let share = share.inspect_err(|_| self.metrics.connection_refused())?;
         let before = self.open.fetch_add(1, Ordering::Relaxed);
-        let inside = Inside { crowd: self.clone(), _share: share };
+        let open = OpenConnection { connections: self.clone(), _share: share };
         if before < self.most {
-            return Ok(inside);
+            return Ok(open);
         }
         self.metrics.connection_refused();
         Err(Problem::new(Code::Overloaded, "too many connections; keep one and use it again"))
@@ -77,7 +77,7 @@ impl Crowd {
 
     /// Answers without reading, then waits for the caller to close: to close first, with a request
     /// unread, would take the answer back.
-    pub(super) async fn turn_away(self: Arc<Self>, mut stream: TcpStream, problem: Problem) {
+    pub(crate) async fn turn_away(self: Arc<Self>, mut stream: TcpStream, problem: Problem) {
         let Ok(_telling) = self.telling.try_acquire() else { return };
         let told = async {
             stream.write_all(&problem.to_answer()).await?;
