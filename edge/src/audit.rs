@@ -32,16 +32,16 @@ use crate::{
 };
 
 /// How long an answer may wait for `as_of` to pass the origin's word.
-const SETTLES: Duration = Duration::from_secs(30);
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(30);
 /// Answers that wait at once; beyond, the oldest stays undecided.
-const WAITING: usize = 1000;
+const MOST_UNSETTLED: usize = 1000;
 /// More a second would be a load test of the origin.
 const MOST_PER_S: u32 = 1000;
-/// How often those that wait are looked at.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often answers that wait are settled.
+const SETTLE_EVERY: Duration = Duration::from_millis(100);
 
 /// The origin's word, to be met once `as_of` has passed `until`.
-struct Waiting {
+struct Unsettled {
     sku: Sku,
     truth: Stock,
     until: Timestamp,
@@ -55,20 +55,20 @@ pub(crate) async fn run(node: Arc<Node>, config: AuditConfig, mut queue: mpsc::R
     }
     let mut pace = tokio::time::interval(Duration::from_secs(1) / config.per_s.min(MOST_PER_S));
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut look = tokio::time::interval(LOOK);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut settling = tokio::time::interval(SETTLE_EVERY);
+    settling.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut waiting = VecDeque::new();
     loop {
         tokio::select! {
             _ = pace.tick() => node.sampler.want_one(),
-            _ = look.tick() => settle(&node, &mut waiting).await,
+            _ = settling.tick() => settle(&node, &mut waiting).await,
             Some(sample) = queue.recv() => audit(&node, sample, &mut waiting).await,
         }
     }
 }
 
 /// What the origin says of it now.
-async fn audit(node: &Node, sample: Sample, waiting: &mut VecDeque<Waiting>) {
+async fn audit(node: &Node, sample: Sample, waiting: &mut VecDeque<Unsettled>) {
     let sent = Instant::now();
     let Ok(loaded) = node.origin.facts(std::slice::from_ref(&sample.sku)).await else {
         return node.metrics.audited(AuditVerdict::Undecided);
@@ -80,26 +80,26 @@ async fn audit(node: &Node, sample: Sample, waiting: &mut VecDeque<Waiting>) {
         (_, Verdict::Agrees) => node.metrics.audited(AuditVerdict::Agreement),
         (_, Verdict::Void) => node.metrics.audited(AuditVerdict::Undecided),
         (_, Verdict::Behind) => {
-            if waiting.len() >= WAITING {
+            if waiting.len() >= MOST_UNSETTLED {
                 waiting.pop_front();
                 node.metrics.audited(AuditVerdict::Undecided);
             }
             let until = read_before(loaded.at, sent);
-            waiting.push_back(Waiting { sku: sample.sku, truth, until, since: sent });
+            waiting.push_back(Unsettled { sku: sample.sku, truth, until, since: sent });
         }
         (at, Verdict::Wrong(wrong)) => {
-            let found = Found { sku: sample.sku, at, wrong, tier: sample.tier, as_of: sample.as_of };
-            found.tell(node, held, &truth).await;
+            let violation = Violation { sku: sample.sku, at, wrong, tier: sample.tier, as_of: sample.as_of };
+            violation.report(node, held, &truth).await;
         }
     }
 }
 
 /// Looks the SKUs up again, as a caller would, once their moment has come.
-async fn settle(node: &Node, waiting: &mut VecDeque<Waiting>) {
+async fn settle(node: &Node, waiting: &mut VecDeque<Unsettled>) {
     for _ in 0..waiting.len() {
         let Some(next) = waiting.pop_front() else { return };
         let Some(as_of) = node.freshness.as_of().filter(|as_of| as_of.t > next.until) else {
-            if next.since.elapsed() > SETTLES {
+            if next.since.elapsed() > GIVEN_UP_AFTER {
                 node.metrics.audited(AuditVerdict::Undecided);
             } else {
                 waiting.push_back(next);
@@ -119,7 +119,7 @@ async fn settle(node: &Node, waiting: &mut VecDeque<Waiting>) {
 }
 
 /// The node promises what the origin said before: less is a violation, more is not.
-async fn settled(node: &Node, next: Waiting, loaded: &Loaded, as_of: Timestamp) {
+async fn settled(node: &Node, next: Unsettled, loaded: &Loaded, as_of: Timestamp) {
     let held = &loaded.entry.stock;
     let good_since = node.freshness.terms().good_since;
     if held.oldest_term() < good_since || next.truth.oldest_term() < good_since {
@@ -133,8 +133,8 @@ async fn settled(node: &Node, next: Waiting, loaded: &Loaded, as_of: Timestamp) 
         None if item(held) < item(&next.truth) => String::new(),
         None => return node.metrics.audited(AuditVerdict::Agreement),
     };
-    let found = Found { sku: next.sku, at, wrong: Wrong::Missed, tier: loaded.tier, as_of };
-    found.tell(node, held, &next.truth).await;
+    let violation = Violation { sku: next.sku, at, wrong: Wrong::Missed, tier: loaded.tier, as_of };
+    violation.report(node, held, &next.truth).await;
 }
 
 /// The gravest verdict, and the location that it is of; none for the item itself.
@@ -156,7 +156,7 @@ fn worst(held: &Stock, truth: &Stock, as_of: Timestamp, good_since: u16) -> (Str
 }
 
 /// A violation.
-struct Found {
+struct Violation {
     sku: Sku,
     /// A location; empty for the item.
     at: String,
@@ -165,9 +165,9 @@ struct Found {
     as_of: Timestamp,
 }
 
-impl Found {
+impl Violation {
     /// Counts it and logs it, with what each tier holds now.
-    async fn tell(self, node: &Node, held: &Stock, truth: &Stock) {
+    async fn report(self, node: &Node, held: &Stock, truth: &Stock) {
         node.metrics.audited(AuditVerdict::Violation);
         let trace = explain(node, self.sku.clone()).await;
         let trace = serde_json::to_string(&trace).unwrap_or_default();

@@ -14,12 +14,12 @@ use crate::topology::Snapshot;
 pub(crate) struct Entry {
     pub(crate) stock: Stock,
     /// When the SKU was found to be unknown: such an entry is believed only briefly.
-    pub(crate) asked: Instant,
+    pub(crate) found_at: Instant,
     pub(crate) bodies: ArcSwapOption<Bodies>,
     /// Which of L1's generations it was made in.
     pub(crate) generation: u64,
     /// The oldest term of anything in it.
-    pub(crate) oldest: u16,
+    pub(crate) oldest_term: u16,
 }
 
 impl Entry {
@@ -29,8 +29,8 @@ impl Entry {
     }
 
     pub(crate) fn new(stock: Stock, generation: u64) -> Self {
-        let oldest = stock.oldest_term();
-        Self { stock, asked: Instant::now(), bodies: ArcSwapOption::empty(), generation, oldest }
+        let oldest_term = stock.oldest_term();
+        Self { stock, found_at: Instant::now(), bodies: ArcSwapOption::empty(), generation, oldest_term }
     }
 
     /// Whether it is this SKU's, which only the entry of a SKU that is known tells.

@@ -22,7 +22,7 @@ const CHANNELS: usize = 100;
 pub(crate) async fn explain(node: &Node, sku: Sku) -> Explained {
     let standing = standing(node, &sku);
     let as_of = standing.as_of.unwrap_or_default();
-    let (l2, recent, l1) = node.cache.look(&sku, standing.partition, standing.log.as_deref(), as_of).await;
+    let (l2, recent, l1) = node.cache.inspect(&sku, standing.partition, standing.log.as_deref(), as_of).await;
     let stock = seen(l1.as_ref(), &l2, &recent);
     let shown = stock.map(|stock| shown(node, &sku, &stock)).unwrap_or_default();
     Explained { sku, node: standing, l1, recent, l2, shown }

@@ -15,7 +15,7 @@
 //! | facts + topology + rules → body, kept beside the entry | `view` | none on a hit |
 //!
 //! A quote (`quote`) goes the same way, to prices and a proposed allocation. A stream (`http::stream`)
-//! does so once, and is then told by `cache::watch` of what changes.
+//! does so once, and then gets each change from `cache::subscriptions`.
 //!
 //! **A change**, in the order in which it passes them:
 //!
@@ -24,7 +24,7 @@
 //! | Kafka, or the log of the same process | `feed::kafka`, `feed::memory` |
 //! | decode; count and skip what cannot be | `feed::apply` |
 //! | a location or a channel → the topology | `topology` |
-//! | a fact or an item → `recent`, **then** L1, then the streams that watch it | `cache::recent`, `cache::l1`, `cache::watch` |
+//! | a fact or an item → `recent`, **then** L1, then the streams that subscribe to it | `cache::recent`, `cache::l1`, `cache::subscriptions` |
 //! | a watermark → `as_of`; loaded facts that it has passed leave `recent` | `freshness` |
 //! | the region's one writer of each partition → Redis | `feed::l2_writer` |
 //!
@@ -55,9 +55,9 @@ mod redis_client;
 /// Tokens, rates, shares, and the line for the processor.
 mod admission;
 /// Connections that a listener has open.
-mod connections;
+mod open_connections;
 /// Streams that are open.
-mod streams;
+mod open_streams;
 /// The client of the origin.
 mod origin;
 /// What is held of one SKU.

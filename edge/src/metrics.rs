@@ -51,7 +51,7 @@ pub(crate) struct Metrics {
     connections: IntGauge,
     connections_refused: IntCounter,
     rate_limited: IntCounterVec,
-    rate_limit_alone: IntCounter,
+    rate_limit_local: IntCounter,
     l2_hits: IntCounter,
     l2_misses: IntCounter,
     l2_failures: IntCounter,
@@ -142,7 +142,7 @@ impl Metrics {
             ),
             writes: r.counters("edge_writes_total", "Reservation calls forwarded, by status", &["status"]),
             streams: r.gauge("edge_streams", "Streams open"),
-            stream_events: r.counter("edge_stream_events_total", "States of SKUs told to streams"),
+            stream_events: r.counter("edge_stream_events_total", "States of SKUs sent to streams"),
             streams_ended: r.counters(
                 "edge_streams_ended_total",
                 "Streams ended, by reason; left: by the reader",
@@ -174,9 +174,9 @@ impl Metrics {
             connections: r.gauge("edge_connections", "Connections open at the public listener"),
             connections_refused: r.counter("edge_connections_refused_total", "Connections beyond http.max_connections"),
             rate_limited: r.counters("edge_rate_limited_total", "Requests refused with 429, by limit", &["limit"]),
-            rate_limit_alone: r.counter(
-                "edge_rate_limit_alone_total",
-                "Requests counted by this node alone, Redis being gone or too slow",
+            rate_limit_local: r.counter(
+                "edge_rate_limit_local_total",
+                "Requests that this node counted by itself, because Redis was gone or too slow",
             ),
             l2_hits: r.counter("edge_l2_hits_total", "Reads of L2 that counted"),
             l2_misses: r.counter("edge_l2_misses_total", "Reads of L2 that found nothing that counts"),
@@ -278,8 +278,8 @@ impl Metrics {
         self.rate_limited.with_label_values(&[limit]).inc();
     }
 
-    pub(crate) fn rate_limit_alone(&self) {
-        self.rate_limit_alone.inc();
+    pub(crate) fn rate_limit_local(&self) {
+        self.rate_limit_local.inc();
     }
 
     pub(crate) fn l2_read(&self, counted: bool) {

@@ -14,20 +14,20 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     admission::{Auth, Queue, RateLimits, Shares},
-    breaker::State,
+    breaker::BreakerState,
     cache::{Cache, l2::L2},
-    connections::Connections,
     freshness::{Freshness, Mode},
     metrics::{Gauges, Metrics},
+    open_connections::OpenConnections,
+    open_streams::OpenStreams,
     origin::{Origin, OriginError, Way},
     position::Position,
     sampler::Sampler,
-    streams::Streams,
     topology::Topology,
 };
 
-/// How often the node looks after what requests do not tell.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often health and mode are checked while no request does.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Node {
     pub(crate) build: String,
@@ -43,12 +43,12 @@ pub(crate) struct Node {
     /// Names under which the management listener may be reached.
     pub(crate) management_hosts: Hosts,
     pub(crate) queue: Queue,
-    pub(crate) connections: Arc<Connections>,
+    pub(crate) connections: Arc<OpenConnections>,
     /// Web origins whose pages may call the public listener; `*` for any.
     pub(crate) cors_origins: Vec<String>,
     pub(crate) rules: Rules,
     pub(crate) cache: Cache,
-    pub(crate) streams: Streams,
+    pub(crate) streams: OpenStreams,
     /// Of lookups that leave a reservation out, which each go to the origin.
     pub(crate) reservation_lookups: Shares,
     pub(crate) topology: Arc<Topology>,
@@ -115,20 +115,19 @@ impl Node {
         }
     }
 
-    /// Keeps what health and mode say true when no request does: asks Redis, and, unless the feed is
-    /// live, the origin.
-    pub(crate) async fn look_after(self: Arc<Self>) {
+    /// Keeps health and mode current when no request does: asks Redis, and the origin unless the feed is live.
+    pub(crate) async fn keep_health_current(self: Arc<Self>) {
         loop {
             if let Some(l2) = &self.l2 {
                 self.redis_answers.store(l2.ping().await, Ordering::Relaxed);
             }
-            let closed = |way| self.origin.breaker(way) == State::Closed;
+            let closed = |way| self.origin.breaker(way) == BreakerState::Closed;
             let origin_well = self.origin.reachable() && closed(Way::Calls) && closed(Way::Loads);
             if self.is_ready() && (self.mode() != Mode::Live || !origin_well) {
-                self.origin.look().await;
+                self.origin.probe().await;
                 let _told_by_mode = self.refresh_topology().await;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(CHECK_EVERY).await;
         }
     }
 }

@@ -11,7 +11,7 @@ use onhand_rules::Rules;
 use onhand_wire::actuator::Loggers;
 use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
-use crate::{Auth, BadOrigin, Config, Feed, connections::Connections, feed::Stop, node::Node};
+use crate::{Auth, BadOrigin, Config, Feed, feed::Stop, node::Node, open_connections::OpenConnections};
 use connection::Limits;
 use workers::Workers;
 
@@ -116,7 +116,8 @@ impl Edge {
         let Self { public, management, node, limits, workers, drain, background, .. } = self;
         let graceful = GracefulShutdown::new();
         {
-            let (outside, inside) = (node.connections.clone(), Connections::new(OPERATORS, 0, node.metrics.clone()));
+            let (outside, inside) =
+                (node.connections.clone(), OpenConnections::new(OPERATORS, 0, node.metrics.clone()));
             let (at_work, here) = (|| workers.next().clone(), Handle::current);
             let (shopper, operator) = (crate::http::public, crate::http::management);
             let shoppers = connection::accept(&public, at_work, &graceful, limits, outside, node.clone(), shopper);

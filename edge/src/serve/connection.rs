@@ -32,9 +32,9 @@ use tokio::{
 };
 
 use crate::{
-    connections::Connections,
     http::{Content, Reply},
     node::Node,
+    open_connections::OpenConnections,
 };
 
 /// Pause after a failed accept: usually no file handle is free.
@@ -81,7 +81,7 @@ pub(super) async fn accept<H, F>(
     runtime: impl Fn() -> Handle,
     graceful: &GracefulShutdown,
     limits: Limits,
-    connections: Arc<Connections>,
+    connections: Arc<OpenConnections>,
     node: Arc<Node>,
     handler: H,
 ) where

@@ -16,24 +16,24 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::{Background, StartError};
 use crate::{
     Auth, Config, Feed,
-    admission::{Limit, Queue, RateLimits, Shared, Shares},
+    admission::{Queue, RateLimits, RegionCounts, ShareLimit, Shares},
     audit,
     cache::{
-        Cache, Deps, Intake,
+        Cache, Intake, LoaderDeps,
         l1::L1,
         l2::{self, L2},
         recent::Recent,
     },
-    connections::Connections,
     feed::{self, Apply, L2Writer, Stop},
     freshness::Freshness,
     metrics::Metrics,
     node::Node,
+    open_connections::OpenConnections,
+    open_streams::OpenStreams,
     origin::Origin,
     position::Position,
     redis_client::Redis,
     sampler::Sampler,
-    streams::Streams,
     topology::Topology,
 };
 
@@ -55,7 +55,7 @@ pub(super) fn start(
     let stop = Stop::default();
     let second = second_tier(config, &feed, &position, &recent, &metrics, &stop)?;
     let (tier, fills) = second.unzip();
-    let deps = Deps {
+    let deps = LoaderDeps {
         l1: l1.clone(),
         recent: recent.clone(),
         l2: tier.clone(),
@@ -94,7 +94,7 @@ pub(super) fn start(
         trusted_proxies: config.limits.trusted_proxies,
         management_hosts: Hosts::new(&config.management_hosts, "edge.management_hosts"),
         queue: Queue::new(config.limits.queue, config.limits.queue_time.0, super::workers::threads(config.threads)),
-        connections: Connections::new(
+        connections: OpenConnections::new(
             config.http.max_connections,
             config.http.max_connections_per_peer,
             metrics.clone(),
@@ -102,7 +102,7 @@ pub(super) fn start(
         cors_origins: config.http.cors_origins.clone(),
         rules,
         cache,
-        streams: Streams::new(config.streams, config.limits.streams_per_caller, metrics.clone()),
+        streams: OpenStreams::new(config.streams, config.limits.streams_per_caller, metrics.clone()),
         reservation_lookups: reservation_lookups(config, &metrics),
         topology,
         freshness,
@@ -120,7 +120,7 @@ pub(super) fn start(
     });
     let audited = audit::run(node.clone(), config.audit.clone(), samples);
     let carrier = node.origin.clone();
-    let mut tasks = vec![tokio::spawn(node.clone().look_after()), tokio::spawn(audited)];
+    let mut tasks = vec![tokio::spawn(node.clone().keep_health_current()), tokio::spawn(audited)];
     tasks.push(tokio::spawn(async move { carrier.follow_token().await }));
     if let (Some(tier), Some(fills)) = (tier, fills) {
         tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, fills)));
@@ -150,11 +150,11 @@ impl onhand_rules::Origin for Asked {
 }
 
 /// Where the region counts callers' requests, if it has a Redis.
-fn counts(config: &Config) -> Result<Option<Shared>, StartError> {
+fn counts(config: &Config) -> Result<Option<RegionCounts>, StartError> {
     if config.redis.url.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Shared::new(Redis::new(&config.redis)?, config.redis.timeout.0)))
+    Ok(Some(RegionCounts::new(Redis::new(&config.redis)?, config.redis.timeout.0)))
 }
 
 type SecondTier = (Arc<L2>, mpsc::Receiver<onhand_wire::Sku>);
@@ -189,5 +189,5 @@ fn second_tier(
 fn reservation_lookups(config: &Config, metrics: &Arc<Metrics>) -> Shares {
     let right = |most| format!("reservation: one caller may have {most} such lookups waiting here; try again");
     let most = config.limits.reservation_lookups_per_caller;
-    Shares::new(Limit::new("reservation_lookups", most, right, metrics.clone()))
+    Shares::new(ShareLimit::new("reservation_lookups", most, right, metrics.clone()))
 }

@@ -17,26 +17,26 @@ use tokio::{
 };
 
 use crate::{
-    admission::{Caller, Limit, Share, Shares},
+    admission::{Caller, Share, ShareLimit, Shares},
     metrics::Metrics,
 };
 
-/// Connections being told at once; beyond, they are cut without a word.
-const TOLD: usize = 256;
+/// OpenConnections being told at once; beyond, they are cut without a word.
+const TOLD_AT_ONCE: usize = 256;
 /// How long one that was told may take to leave.
 const LEAVE: Duration = Duration::from_secs(1);
 
-pub(crate) struct Connections {
+pub(crate) struct OpenConnections {
     most: usize,
     open: AtomicUsize,
     peers: Shares,
-    telling: Semaphore,
+    being_told: Semaphore,
     metrics: Arc<Metrics>,
 }
 
 /// One of the connections; gives its place back when it ends.
 pub(crate) struct OpenConnection {
-    connections: Arc<Connections>,
+    connections: Arc<OpenConnections>,
     /// None where nobody counts by address.
     _share: Option<Share>,
 }
@@ -47,12 +47,12 @@ impl Drop for OpenConnection {
     }
 }
 
-impl Connections {
+impl OpenConnections {
     /// `per_peer`: of these, those of one address; 0: no such limit.
     pub(crate) fn new(most: usize, per_peer: usize, metrics: Arc<Metrics>) -> Arc<Self> {
         let right = |most| format!("one address may have {most} connections open here; keep one and use it again");
-        let peers = Shares::new(Limit::new("connections", per_peer, right, metrics.clone()));
-        Arc::new(Self { most, open: AtomicUsize::new(0), peers, telling: Semaphore::new(TOLD), metrics })
+        let peers = Shares::new(ShareLimit::new("connections", per_peer, right, metrics.clone()));
+        Arc::new(Self { most, open: AtomicUsize::new(0), peers, being_told: Semaphore::new(TOLD_AT_ONCE), metrics })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -78,7 +78,7 @@ impl Connections {
     /// Answers without reading, then waits for the caller to close: to close first, with a request
     /// unread, would take the answer back.
     pub(crate) async fn turn_away(self: Arc<Self>, mut stream: TcpStream, problem: Problem) {
-        let Ok(_telling) = self.telling.try_acquire() else { return };
+        let Ok(_being_told) = self.being_told.try_acquire() else { return };
         let told = async {
             stream.write_all(&problem.to_answer()).await?;
             stream.shutdown().await?;
