@@ -4,7 +4,7 @@ mod caller;
 mod misses;
 mod queue;
 mod rate;
-mod shared;
+mod region_counts;
 mod shares;
 
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use onhand_wire::{
 
 pub(crate) use self::{
     caller::{Asking, Caller},
-    misses::{Misses, Refused},
+    misses::{MissRefused, Misses},
     queue::Queue,
     rate::{Charge, RateLimits},
-    shared::Shared,
-    shares::{Limit, Share, Shares},
+    region_counts::RegionCounts,
+    shares::{Share, ShareLimit, Shares},
 };
 
 /// How tokens are judged, and whether lookups need one.

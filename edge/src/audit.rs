@@ -1,7 +1,6 @@
 //! Compares answers that this node gave with what the origin says afterwards.
 //!
-//! 1. [`Auditor::offer`]: a request leaves one of its answers, when one is wanted; when none is, it
-//!    pays one read of a flag that seldom changes.
+//! 1. A request leaves one of its answers in the [`Sampler`](crate::sampler::Sampler), when one is wanted.
 //! 2. [`run`] asks the origin for the same SKU. What the origin says **later** settles most answers
 //!    at once (see [`judge`]): the same, or impossible.
 //! 3. An older version is settled once `as_of` has passed the moment at which the origin was asked:
@@ -12,10 +11,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -26,85 +22,26 @@ use onhand_wire::{
 use tokio::sync::mpsc;
 
 use crate::{
-    cache::{Entry, Loaded, Need, Tier, load::read_before},
+    cache::{Loaded, Need, load::read_before},
     config::AuditConfig,
-    http::explain::explain,
+    explain::explain,
+    metrics::AuditVerdict,
     node::Node,
+    sampler::Sample,
+    tier::Tier,
 };
 
 /// How long an answer may wait for `as_of` to pass the origin's word.
-const SETTLES: Duration = Duration::from_secs(30);
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(30);
 /// Answers that wait at once; beyond, the oldest stays undecided.
-const WAITING: usize = 1000;
+const MOST_UNSETTLED: usize = 1000;
 /// More a second would be a load test of the origin.
 const MOST_PER_S: u32 = 1000;
-/// How often those that wait are looked at.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// What came of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audited {
-    Agreement,
-    Violation,
-    Undecided,
-}
-
-impl Audited {
-    pub(crate) const ALL: [Self; 3] = [Self::Agreement, Self::Violation, Self::Undecided];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Agreement => "agreement",
-            Self::Violation => "violation",
-            Self::Undecided => "undecided",
-        }
-    }
-}
-
-/// An answer, and what it claimed.
-pub(crate) struct Sample {
-    sku: Sku,
-    entry: Arc<Entry>,
-    tier: Tier,
-    as_of: Timestamp,
-}
-
-/// Where requests leave their answers.
-pub(crate) struct Auditor {
-    wanted: AtomicBool,
-    samples: mpsc::Sender<Sample>,
-    /// Which of several answers is taken, in turn.
-    turn: AtomicUsize,
-}
-
-impl Auditor {
-    /// The handle, and the queue for [`run`].
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Sample>) {
-        let (samples, queue) = mpsc::channel(1);
-        (Self { wanted: AtomicBool::new(false), samples, turn: AtomicUsize::new(0) }, queue)
-    }
-
-    /// Leaves one of the answers that went out together.
-    pub(crate) fn offer_one_of(&self, skus: &[Sku], loaded: &[Loaded], as_of: Timestamp) {
-        if self.wanted.load(Ordering::Relaxed) && !loaded.is_empty() {
-            let one = self.turn.fetch_add(1, Ordering::Relaxed) % loaded.len();
-            self.offer(skus[one].as_str(), &loaded[one], as_of);
-        }
-    }
-
-    /// Leaves an answer that claimed `as_of`, if one is wanted.
-    pub(crate) fn offer(&self, sku: &str, loaded: &Loaded, as_of: Timestamp) {
-        if !self.wanted.load(Ordering::Relaxed) || loaded.superseded || !self.wanted.swap(false, Ordering::Relaxed) {
-            return;
-        }
-        let Ok(sku) = Sku::new(sku) else { return };
-        let _not_waited_for =
-            self.samples.try_send(Sample { sku, entry: loaded.entry.clone(), tier: loaded.tier, as_of });
-    }
-}
+/// How often answers that wait are settled.
+const SETTLE_EVERY: Duration = Duration::from_millis(100);
 
 /// The origin's word, to be met once `as_of` has passed `until`.
-struct Waiting {
+struct Unsettled {
     sku: Sku,
     truth: Stock,
     until: Timestamp,
@@ -118,52 +55,52 @@ pub(crate) async fn run(node: Arc<Node>, config: AuditConfig, mut queue: mpsc::R
     }
     let mut pace = tokio::time::interval(Duration::from_secs(1) / config.per_s.min(MOST_PER_S));
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut look = tokio::time::interval(LOOK);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut settling = tokio::time::interval(SETTLE_EVERY);
+    settling.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut waiting = VecDeque::new();
     loop {
         tokio::select! {
-            _ = pace.tick() => node.auditor.wanted.store(true, Ordering::Relaxed),
-            _ = look.tick() => settle(&node, &mut waiting).await,
+            _ = pace.tick() => node.sampler.want_one(),
+            _ = settling.tick() => settle(&node, &mut waiting).await,
             Some(sample) = queue.recv() => audit(&node, sample, &mut waiting).await,
         }
     }
 }
 
 /// What the origin says of it now.
-async fn audit(node: &Node, sample: Sample, waiting: &mut VecDeque<Waiting>) {
+async fn audit(node: &Node, sample: Sample, waiting: &mut VecDeque<Unsettled>) {
     let sent = Instant::now();
     let Ok(loaded) = node.origin.facts(std::slice::from_ref(&sample.sku)).await else {
-        return node.metrics.audited(Audited::Undecided);
+        return node.metrics.audited(AuditVerdict::Undecided);
     };
     let Some(truth) = loaded.stocks.into_iter().next() else { return };
     let good_since = loaded.good_since.max(node.freshness.terms().good_since);
     let held = &sample.entry.stock;
     match worst(held, &truth, sample.as_of, good_since) {
-        (_, Verdict::Agrees) => node.metrics.audited(Audited::Agreement),
-        (_, Verdict::Void) => node.metrics.audited(Audited::Undecided),
+        (_, Verdict::Agrees) => node.metrics.audited(AuditVerdict::Agreement),
+        (_, Verdict::Void) => node.metrics.audited(AuditVerdict::Undecided),
         (_, Verdict::Behind) => {
-            if waiting.len() >= WAITING {
+            if waiting.len() >= MOST_UNSETTLED {
                 waiting.pop_front();
-                node.metrics.audited(Audited::Undecided);
+                node.metrics.audited(AuditVerdict::Undecided);
             }
             let until = read_before(loaded.at, sent);
-            waiting.push_back(Waiting { sku: sample.sku, truth, until, since: sent });
+            waiting.push_back(Unsettled { sku: sample.sku, truth, until, since: sent });
         }
         (at, Verdict::Wrong(wrong)) => {
-            let found = Found { sku: sample.sku, at, wrong, tier: sample.tier, as_of: sample.as_of };
-            found.tell(node, held, &truth).await;
+            let violation = Violation { sku: sample.sku, at, wrong, tier: sample.tier, as_of: sample.as_of };
+            violation.report(node, held, &truth).await;
         }
     }
 }
 
 /// Looks the SKUs up again, as a caller would, once their moment has come.
-async fn settle(node: &Node, waiting: &mut VecDeque<Waiting>) {
+async fn settle(node: &Node, waiting: &mut VecDeque<Unsettled>) {
     for _ in 0..waiting.len() {
         let Some(next) = waiting.pop_front() else { return };
         let Some(as_of) = node.freshness.as_of().filter(|as_of| as_of.t > next.until) else {
-            if next.since.elapsed() > SETTLES {
-                node.metrics.audited(Audited::Undecided);
+            if next.since.elapsed() > GIVEN_UP_AFTER {
+                node.metrics.audited(AuditVerdict::Undecided);
             } else {
                 waiting.push_back(next);
             }
@@ -176,17 +113,17 @@ async fn settle(node: &Node, waiting: &mut VecDeque<Waiting>) {
         };
         match found {
             Ok(loaded) => settled(node, next, &loaded, as_of.t).await,
-            Err(_) => node.metrics.audited(Audited::Undecided),
+            Err(_) => node.metrics.audited(AuditVerdict::Undecided),
         }
     }
 }
 
 /// The node promises what the origin said before: less is a violation, more is not.
-async fn settled(node: &Node, next: Waiting, loaded: &Loaded, as_of: Timestamp) {
+async fn settled(node: &Node, next: Unsettled, loaded: &Loaded, as_of: Timestamp) {
     let held = &loaded.entry.stock;
     let good_since = node.freshness.terms().good_since;
     if held.oldest_term() < good_since || next.truth.oldest_term() < good_since {
-        return node.metrics.audited(Audited::Undecided);
+        return node.metrics.audited(AuditVerdict::Undecided);
     }
     let seq = |fact: &onhand_wire::Fact| fact.version.seq();
     let lacking = next.truth.facts.iter().find(|fact| held.fact(fact.location.as_str()).map(seq) < Some(seq(fact)));
@@ -194,10 +131,10 @@ async fn settled(node: &Node, next: Waiting, loaded: &Loaded, as_of: Timestamp) 
     let at = match lacking {
         Some(fact) => fact.location.to_string(),
         None if item(held) < item(&next.truth) => String::new(),
-        None => return node.metrics.audited(Audited::Agreement),
+        None => return node.metrics.audited(AuditVerdict::Agreement),
     };
-    let found = Found { sku: next.sku, at, wrong: Wrong::Missed, tier: loaded.tier, as_of };
-    found.tell(node, held, &next.truth).await;
+    let violation = Violation { sku: next.sku, at, wrong: Wrong::Missed, tier: loaded.tier, as_of };
+    violation.report(node, held, &next.truth).await;
 }
 
 /// The gravest verdict, and the location that it is of; none for the item itself.
@@ -219,7 +156,7 @@ fn worst(held: &Stock, truth: &Stock, as_of: Timestamp, good_since: u16) -> (Str
 }
 
 /// A violation.
-struct Found {
+struct Violation {
     sku: Sku,
     /// A location; empty for the item.
     at: String,
@@ -228,10 +165,10 @@ struct Found {
     as_of: Timestamp,
 }
 
-impl Found {
+impl Violation {
     /// Counts it and logs it, with what each tier holds now.
-    async fn tell(self, node: &Node, held: &Stock, truth: &Stock) {
-        node.metrics.audited(Audited::Violation);
+    async fn report(self, node: &Node, held: &Stock, truth: &Stock) {
+        node.metrics.audited(AuditVerdict::Violation);
         let trace = explain(node, self.sku.clone()).await;
         let trace = serde_json::to_string(&trace).unwrap_or_default();
         let version = |stock: &Stock| match self.at.as_str() {

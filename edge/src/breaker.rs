@@ -8,13 +8,13 @@ use std::{
 use crate::config::BreakerConfig;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum BreakerState {
     Closed,
     Open,
     HalfOpen,
 }
 
-impl State {
+impl BreakerState {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -30,30 +30,30 @@ impl State {
 }
 
 struct Inner {
-    state: State,
+    state: BreakerState,
     failures: u32,
     successes: u32,
     timeout: Duration,
     until: Instant,
-    /// Looks in a row that found the other side well, while open.
-    well: u32,
-    /// Half open because of such looks, not because the time was over.
-    early: bool,
-    /// Such looks were wrong: until it has closed, only time counts.
-    distrusted: bool,
+    /// Probes in a row that succeeded while it is open.
+    good_probes: u32,
+    /// Whether probes made it half open before its time was over.
+    opened_by_probes: bool,
+    /// Probes were wrong: until it has closed, only time counts.
+    probes_misled: bool,
 }
 
 impl Inner {
-    fn half_open(&mut self, early: bool) {
-        self.state = State::HalfOpen;
+    fn half_open(&mut self, by_probes: bool) {
+        self.state = BreakerState::HalfOpen;
         self.successes = 0;
-        self.early = early;
+        self.opened_by_probes = by_probes;
     }
 }
 
 /// Closed until `failure_threshold` calls in a row fail; then open, for longer each time.
 pub(crate) struct Breaker {
-    /// What it stands before, for the log.
+    /// What it protects, for the log.
     name: &'static str,
     config: BreakerConfig,
     inner: Mutex<Inner>,
@@ -62,14 +62,14 @@ pub(crate) struct Breaker {
 impl Breaker {
     pub(crate) fn new(name: &'static str, config: BreakerConfig) -> Self {
         let inner = Inner {
-            state: State::Closed,
+            state: BreakerState::Closed,
             failures: 0,
             successes: 0,
             timeout: config.base_timeout.0,
             until: Instant::now(),
-            well: 0,
-            early: false,
-            distrusted: false,
+            good_probes: 0,
+            opened_by_probes: false,
+            probes_misled: false,
         };
         Self { name, config, inner: Mutex::new(inner) }
     }
@@ -78,52 +78,51 @@ impl Breaker {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> BreakerState {
         self.lock().state
     }
 
     /// Whether a call may be made now; turns half open when it has been open for long enough.
     pub(crate) fn allows(&self, now: Instant) -> bool {
         let mut inner = self.lock();
-        if inner.state == State::Open && now >= inner.until {
+        if inner.state == BreakerState::Open && now >= inner.until {
             inner.half_open(false);
         }
-        inner.state != State::Open
+        inner.state != BreakerState::Open
     }
 
-    /// How long it stays open; nothing when it is not.
-    pub(crate) fn opens_in(&self, now: Instant) -> Duration {
+    /// How long it stays open; 0 when it is not open.
+    pub(crate) fn open_for(&self, now: Instant) -> Duration {
         let inner = self.lock();
-        if inner.state == State::Open { inner.until.saturating_duration_since(now) } else { Duration::ZERO }
+        if inner.state == BreakerState::Open { inner.until.saturating_duration_since(now) } else { Duration::ZERO }
     }
 
-    /// Somebody looked, and found the other side well: after `success_threshold` such looks while it
-    /// is open it turns half open before its time. If calls then fail it has been misled, and its
-    /// times hold until it has closed.
-    pub(crate) fn seems_well(&self) {
+    /// A probe succeeded. After `success_threshold` of them in a row an open breaker turns half open before its time
+    /// is over. If calls then fail, the probes misled it, and only time counts until it has closed.
+    pub(crate) fn probe_succeeded(&self) {
         let mut inner = self.lock();
-        if inner.state != State::Open || inner.distrusted {
+        if inner.state != BreakerState::Open || inner.probes_misled {
             return;
         }
-        inner.well += 1;
-        if inner.well >= self.config.success_threshold {
+        inner.good_probes += 1;
+        if inner.good_probes >= self.config.success_threshold {
             inner.half_open(true);
         }
     }
 
-    /// A look found it ill: such looks count in a row.
-    pub(crate) fn seems_ill(&self) {
-        self.lock().well = 0;
+    /// A probe failed; the next ones are counted from 0.
+    pub(crate) fn probe_failed(&self) {
+        self.lock().good_probes = 0;
     }
 
     pub(crate) fn succeeded(&self) {
         let mut inner = self.lock();
         inner.failures = 0;
         inner.successes += 1;
-        if inner.state == State::HalfOpen && inner.successes >= self.config.success_threshold {
-            inner.state = State::Closed;
+        if inner.state == BreakerState::HalfOpen && inner.successes >= self.config.success_threshold {
+            inner.state = BreakerState::Closed;
             inner.timeout = self.config.base_timeout.0;
-            inner.distrusted = false;
+            inner.probes_misled = false;
             tracing::info!(breaker = self.name, "a breaker closed: calls go through again");
         }
     }
@@ -132,15 +131,15 @@ impl Breaker {
         let mut inner = self.lock();
         inner.failures += 1;
         let opens = match inner.state {
-            State::Closed => inner.failures >= self.config.failure_threshold,
-            State::HalfOpen => true,
-            State::Open => false,
+            BreakerState::Closed => inner.failures >= self.config.failure_threshold,
+            BreakerState::HalfOpen => true,
+            BreakerState::Open => false,
         };
         if opens {
-            inner.distrusted |= inner.state == State::HalfOpen && inner.early;
-            inner.state = State::Open;
+            inner.probes_misled |= inner.state == BreakerState::HalfOpen && inner.opened_by_probes;
+            inner.state = BreakerState::Open;
             inner.failures = 0;
-            inner.well = 0;
+            inner.good_probes = 0;
             inner.until = now + inner.timeout;
             let seconds = inner.timeout.as_secs_f64();
             tracing::warn!(breaker = self.name, seconds, "a breaker opened: calls fail at once for so long");
@@ -161,7 +160,7 @@ mod tests {
         (0..4).for_each(|_| breaker.failed(start));
         breaker.succeeded();
         (0..4).for_each(|_| breaker.failed(start));
-        assert_eq!(breaker.state(), State::Closed);
+        assert_eq!(breaker.state(), BreakerState::Closed);
         breaker.failed(start);
         assert!(!breaker.allows(start + Duration::from_secs(29)));
         let later = start + Duration::from_secs(30);
@@ -170,32 +169,32 @@ mod tests {
         assert!(!breaker.allows(later + Duration::from_secs(59)));
         assert!(breaker.allows(later + Duration::from_secs(60)));
         breaker.succeeded();
-        assert_eq!(breaker.state(), State::HalfOpen);
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
         breaker.succeeded();
-        assert_eq!(breaker.state(), State::Closed);
+        assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
     #[test]
-    fn looks_shorten_the_first_open_time_and_no_more_once_they_misled() {
+    fn probes_shorten_the_first_open_time_and_no_more_once_they_misled() {
         let breaker = Breaker::new("test", BreakerConfig::default());
         let start = Instant::now();
         (0..5).for_each(|_| breaker.failed(start));
-        assert_eq!(breaker.opens_in(start), Duration::from_secs(30));
-        breaker.seems_well();
-        breaker.seems_ill();
-        breaker.seems_well();
-        assert_eq!(breaker.state(), State::Open, "one look in a row is not enough");
-        breaker.seems_well();
-        assert_eq!((breaker.state(), breaker.opens_in(start)), (State::HalfOpen, Duration::ZERO));
+        assert_eq!(breaker.open_for(start), Duration::from_secs(30));
+        breaker.probe_succeeded();
+        breaker.probe_failed();
+        breaker.probe_succeeded();
+        assert_eq!(breaker.state(), BreakerState::Open, "one probe in a row is not enough");
+        breaker.probe_succeeded();
+        assert_eq!((breaker.state(), breaker.open_for(start)), (BreakerState::HalfOpen, Duration::ZERO));
         breaker.failed(start);
-        (0..9).for_each(|_| breaker.seems_well());
-        assert_eq!((breaker.state(), breaker.opens_in(start)), (State::Open, Duration::from_secs(60)));
+        (0..9).for_each(|_| breaker.probe_succeeded());
+        assert_eq!((breaker.state(), breaker.open_for(start)), (BreakerState::Open, Duration::from_secs(60)));
         let later = start + Duration::from_secs(60);
         assert!(breaker.allows(later));
         (0..2).for_each(|_| breaker.succeeded());
-        assert_eq!(breaker.state(), State::Closed);
+        assert_eq!(breaker.state(), BreakerState::Closed);
         (0..5).for_each(|_| breaker.failed(later));
-        (0..2).for_each(|_| breaker.seems_well());
-        assert_eq!(breaker.state(), State::HalfOpen, "trusted again");
+        (0..2).for_each(|_| breaker.probe_succeeded());
+        assert_eq!(breaker.state(), BreakerState::HalfOpen, "trusted again");
     }
 }

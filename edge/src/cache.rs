@@ -1,12 +1,12 @@
 //! L1, then L2, then the origin; and the way in for what changes.
 
-mod near;
+mod thread_cache;
 pub(crate) mod l1;
 pub(crate) mod recent;
 pub(crate) mod l2;
 pub(crate) mod load;
-pub(crate) mod watch;
-mod look;
+pub(crate) mod subscriptions;
+mod inspect;
 pub(crate) mod warm;
 #[cfg(test)]
 mod tests;
@@ -15,18 +15,19 @@ use std::{sync::Arc, time::Duration};
 
 use onhand_wire::{Sku, Stock, Timestamp, Version, session::Session};
 
-pub(crate) use l1::Entry;
 use l1::L1;
 use l2::L2;
 use load::Loader;
-pub(crate) use load::{LoadError, Loaded, Tier};
-use recent::{News, Recent};
-use watch::Watch;
+pub(crate) use load::{LoadError, Loaded};
+use recent::{Recent, SkuChange};
+use subscriptions::Subscription;
 
-use crate::{admission::Caller, config::Config, freshness::Freshness, metrics::Metrics, origin::Origin};
+use crate::{
+    admission::Caller, config::Config, entry::Entry, freshness::Freshness, metrics::Metrics, origin::Origin, tier::Tier,
+};
 
 /// What loads need.
-pub(crate) struct Deps {
+pub(crate) struct LoaderDeps {
     pub(crate) l1: Arc<L1>,
     pub(crate) recent: Arc<Recent>,
     pub(crate) l2: Option<Arc<L2>>,
@@ -78,7 +79,7 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    pub(crate) fn start(config: &Config, deps: Deps) -> Self {
+    pub(crate) fn start(config: &Config, deps: LoaderDeps) -> Self {
         let (l1, recent, l2) = (deps.l1.clone(), deps.recent.clone(), deps.l2.clone());
         let loader = Loader::start(Arc::new(deps), config.limits.misses, config.limits.misses_per_caller);
         Self { l1, recent, l2, loader, unknown_ttl: config.cache.unknown_ttl.0 }
@@ -144,9 +145,9 @@ impl Cache {
         skus.iter().zip(found).map(instead).collect()
     }
 
-    /// Begins to watch `skus`, each named once, before they are loaded.
-    pub(crate) fn watch(&self, skus: &[Sku]) -> Watch {
-        self.l1.watches().watch(skus)
+    /// Subscribes to changes of `skus`, each named once. The caller loads them afterwards.
+    pub(crate) fn subscribe(&self, skus: &[Sku]) -> Subscription {
+        self.l1.subscriptions().subscribe(skus)
     }
 
     /// What is held of a lost history, while the origin cannot tell what came in its place.
@@ -172,7 +173,7 @@ impl Cache {
         if !self.l1.counts(&entry) || !need.met_by(sku, &entry.stock, good_since) {
             return Err(true);
         }
-        if !entry.stock.known() && entry.asked.elapsed() >= self.unknown_ttl {
+        if !entry.stock.known() && entry.found_at.elapsed() >= self.unknown_ttl {
             return Err(false);
         }
         Ok(entry)
@@ -223,9 +224,9 @@ pub(crate) struct Intake {
 
 impl Intake {
     /// `recent` first, then L1: whichever of this and a load's closure comes second sees the other.
-    pub(crate) fn apply(&self, partition: i32, offset: i64, news: News) {
-        self.recent.feed(partition, offset, news.clone());
-        self.l1.feed(news);
+    pub(crate) fn apply(&self, partition: i32, offset: i64, change: SkuChange) {
+        self.recent.feed(partition, offset, change.clone());
+        self.l1.feed(change);
     }
 
     /// What is held of earlier terms counts no more. `recent` first: it keeps them from coming back.

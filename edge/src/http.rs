@@ -1,7 +1,7 @@
 //! One request, from the wire to the answer. Each listener's path reads from top to bottom.
 
 mod route;
-pub(crate) mod availability;
+mod availability;
 mod ask;
 mod query;
 mod quotes;
@@ -9,7 +9,7 @@ mod stream;
 mod reservations;
 mod health;
 mod actuator;
-pub(crate) mod explain;
+mod explain;
 mod warm;
 mod note;
 mod management;

@@ -15,7 +15,7 @@
 //! | facts + topology + rules → body, kept beside the entry | `view` | none on a hit |
 //!
 //! A quote (`quote`) goes the same way, to prices and a proposed allocation. A stream (`http::stream`)
-//! does so once, and is then told by `cache::watch` of what changes.
+//! does so once, and then gets each change from `cache::subscriptions`.
 //!
 //! **A change**, in the order in which it passes them:
 //!
@@ -24,32 +24,63 @@
 //! | Kafka, or the log of the same process | `feed::kafka`, `feed::memory` |
 //! | decode; count and skip what cannot be | `feed::apply` |
 //! | a location or a channel → the topology | `topology` |
-//! | a fact or an item → `recent`, **then** L1, then the streams that watch it | `cache::recent`, `cache::l1`, `cache::watch` |
+//! | a fact or an item → `recent`, **then** L1, then the streams that subscribe to it | `cache::recent`, `cache::l1`, `cache::subscriptions` |
 //! | a watermark → `as_of`; loaded facts that it has passed leave `recent` | `freshness` |
 //! | the region's one writer of each partition → Redis | `feed::l2_writer` |
 //!
-//! Beside both: `audit` compares answers that were given with the origin; `http::explain` and
-//! `http::warm` are for operators.
+//! Beside both: `audit` compares answers that were given with the origin; `explain` and `http::warm` are
+//! for operators.
+//!
+//! Modules are declared from the bottom up: each uses only those above it.
 //!
 //! What is absent: nothing but `cache::l1` touches the moka cache; nothing here decides a
 //! reservation; nothing here depends on the origin's crate.
 
+/// What the operator sets.
 mod config;
-pub mod serve;
-mod node;
-mod http;
-mod admission;
-mod freshness;
-mod topology;
-mod view;
-mod quote;
-mod streams;
-mod cache;
-mod audit;
-mod origin;
+/// Gives up on Redis or the origin for a while, when they keep failing.
 mod breaker;
-mod feed;
+/// L1, L2 and the origin: where an answer may come from.
+mod tier;
+/// Every number that the node shows.
 mod metrics;
+/// Locations and channels.
+mod topology;
+/// `as_of`, staleness, and the mode that follows from them.
+mod freshness;
+/// How far the feed has been read.
+mod position;
+/// The connection to the region's Redis.
+mod redis_client;
+/// Tokens, rates, shares, and the line for the processor.
+mod admission;
+/// Connections that a listener has open.
+/// Streams that are open.
+mod open_streams;
+/// The client of the origin.
+mod origin;
+/// What is held of one SKU.
+mod entry;
+/// From an entry to the body that a channel is shown.
+mod view;
+/// From entries to prices and an allocation.
+mod quote;
+/// L1, then L2, then the origin.
+mod cache;
+/// From the change feed into the cache.
+mod feed;
+/// Answers set aside for the self-audit.
+mod sampler;
+/// All of the above together, as requests share it.
+mod node;
+/// What the node holds of a SKU, and why it shows what it shows.
+mod explain;
+/// Compares answers that were given with the origin.
+mod audit;
+/// One request, from its head to its reply.
+mod http;
+/// Binds, starts the node, accepts connections, and drains.
+pub mod serve;
 
 pub use self::http::routed;
 pub use admission::Auth;
@@ -58,5 +89,5 @@ pub use config::{
     RecentConfig, RedisConfig,
 };
 pub use feed::Feed;
-pub use origin::{BadToken, BadUrl};
+pub use origin::{BadOrigin, BadToken, BadUrl};
 pub use serve::{Edge, StartError};

@@ -1,5 +1,7 @@
 //! One named function for each metric. Handles of labelled ones are kept.
 
+mod audit_verdict;
+
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -11,7 +13,9 @@ use prometheus::{
     TextEncoder, proto::MetricFamily,
 };
 
-use crate::{audit::Audited, cache::Tier};
+use crate::tier::Tier;
+
+pub(crate) use audit_verdict::AuditVerdict;
 
 /// Seconds, from a cache hit to a slow origin.
 const SECONDS: &[f64] = &[
@@ -48,7 +52,7 @@ pub(crate) struct Metrics {
     connections: IntGauge,
     connections_refused: IntCounter,
     rate_limited: IntCounterVec,
-    rate_limit_alone: IntCounter,
+    rate_limit_local: IntCounter,
     l2_hits: IntCounter,
     l2_misses: IntCounter,
     l2_failures: IntCounter,
@@ -139,7 +143,7 @@ impl Metrics {
             ),
             writes: r.counters("edge_writes_total", "Reservation calls forwarded, by status", &["status"]),
             streams: r.gauge("edge_streams", "Streams open"),
-            stream_events: r.counter("edge_stream_events_total", "States of SKUs told to streams"),
+            stream_events: r.counter("edge_stream_events_total", "States of SKUs sent to streams"),
             streams_ended: r.counters(
                 "edge_streams_ended_total",
                 "Streams ended, by reason; left: by the reader",
@@ -171,9 +175,9 @@ impl Metrics {
             connections: r.gauge("edge_connections", "Connections open at the public listener"),
             connections_refused: r.counter("edge_connections_refused_total", "Connections beyond http.max_connections"),
             rate_limited: r.counters("edge_rate_limited_total", "Requests refused with 429, by limit", &["limit"]),
-            rate_limit_alone: r.counter(
-                "edge_rate_limit_alone_total",
-                "Requests counted by this node alone, Redis being gone or too slow",
+            rate_limit_local: r.counter(
+                "edge_rate_limit_local_total",
+                "Requests that this node counted by itself, because Redis was gone or too slow",
             ),
             l2_hits: r.counter("edge_l2_hits_total", "Reads of L2 that counted"),
             l2_misses: r.counter("edge_l2_misses_total", "Reads of L2 that found nothing that counts"),
@@ -198,7 +202,7 @@ impl Metrics {
                 "1 while keys of auth.jwks_url do not count, having not been fetched for auth.max_stale",
             ),
             l2_breaker: r.gauge("edge_l2_breaker_state", "0 closed, 1 open, 2 half-open: reads of L2 are then misses"),
-            audited: Audited::ALL.map(|verdict| audited.with_label_values(&[verdict.as_str()])),
+            audited: AuditVerdict::ALL.map(|verdict| audited.with_label_values(&[verdict.as_str()])),
             nines: r.add(Gauge::new(
                 "edge_audit_nines",
                 "Nines of consistency that the audit shows: -log10((violations + 1) / (decided + 1))",
@@ -278,8 +282,8 @@ impl Metrics {
         self.rate_limited.with_label_values(&[limit]).inc();
     }
 
-    pub(crate) fn rate_limit_alone(&self) {
-        self.rate_limit_alone.inc();
+    pub(crate) fn rate_limit_local(&self) {
+        self.rate_limit_local.inc();
     }
 
     pub(crate) fn l2_read(&self, counted: bool) {
@@ -303,13 +307,13 @@ impl Metrics {
         self.l2_written.inc_by(changes as u64);
     }
 
-    pub(crate) fn audited(&self, verdict: Audited) {
+    pub(crate) fn audited(&self, verdict: AuditVerdict) {
         self.audited[verdict as usize].inc();
     }
 
     /// No more than what was audited can show: 999 agreements and no violation are three nines.
     fn nines_shown(&self) -> f64 {
-        let [agreements, violations, _] = Audited::ALL.map(|verdict| self.audited[verdict as usize].get() as f64);
+        let [agreements, violations, _] = AuditVerdict::ALL.map(|verdict| self.audited[verdict as usize].get() as f64);
         ((agreements + violations + 1.0) / (violations + 1.0)).log10()
     }
 

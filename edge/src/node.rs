@@ -15,19 +15,19 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     admission::{Auth, Queue, RateLimits, Shares},
-    audit::Auditor,
-    breaker::State,
+    breaker::BreakerState,
     cache::{Cache, l2::L2},
-    feed::Position,
     freshness::{Freshness, Mode},
     metrics::{Gauges, Metrics},
+    open_streams::OpenStreams,
     origin::{Origin, OriginError, Way},
-    streams::Streams,
+    position::Position,
+    sampler::Sampler,
     topology::Topology,
 };
 
-/// How often the node looks after what requests do not tell.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often health and mode are checked while no request does.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Node {
     pub(crate) build: String,
@@ -47,7 +47,7 @@ pub(crate) struct Node {
     pub(crate) cors: Cors,
     pub(crate) rules: Rules,
     pub(crate) cache: Cache,
-    pub(crate) streams: Streams,
+    pub(crate) streams: OpenStreams,
     /// Of lookups that leave a reservation out, which each go to the origin.
     pub(crate) reservation_lookups: Shares,
     pub(crate) topology: Arc<Topology>,
@@ -55,7 +55,7 @@ pub(crate) struct Node {
     pub(crate) origin: Arc<Origin>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) l2: Option<Arc<L2>>,
-    pub(crate) auditor: Auditor,
+    pub(crate) sampler: Sampler,
     pub(crate) position: Arc<Position>,
     /// Whether the feed is Kafka's.
     pub(crate) kafka: bool,
@@ -114,20 +114,19 @@ impl Node {
         }
     }
 
-    /// Keeps what health and mode say true when no request does: asks Redis, and, unless the feed is
-    /// live, the origin.
-    pub(crate) async fn look_after(self: Arc<Self>) {
+    /// Keeps health and mode current when no request does: asks Redis, and the origin unless the feed is live.
+    pub(crate) async fn keep_health_current(self: Arc<Self>) {
         loop {
             if let Some(l2) = &self.l2 {
                 self.redis_answers.store(l2.ping().await, Ordering::Relaxed);
             }
-            let closed = |way| self.origin.breaker(way) == State::Closed;
+            let closed = |way| self.origin.breaker(way) == BreakerState::Closed;
             let origin_well = self.origin.reachable() && closed(Way::Calls) && closed(Way::Loads);
             if self.is_ready() && (self.mode() != Mode::Live || !origin_well) {
-                self.origin.look().await;
+                self.origin.probe().await;
                 let _told_by_mode = self.refresh_topology().await;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(CHECK_EVERY).await;
         }
     }
 }

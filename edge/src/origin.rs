@@ -40,10 +40,19 @@ use self::{
     hedge::Hedge,
     token::Token,
 };
-use crate::{breaker::State, config::Config, metrics::Metrics, serve::StartError};
+use crate::{breaker::BreakerState, config::Config, metrics::Metrics};
 
 /// How long a release of a rule may take to be fetched.
 const RELEASE: Duration = Duration::from_secs(30);
+
+/// An origin that cannot be asked, as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum BadOrigin {
+    #[error(transparent)]
+    Url(#[from] BadUrl),
+    #[error(transparent)]
+    Token(#[from] BadToken),
+}
 
 /// Why there is no answer. An answer that is a problem is an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,11 +85,11 @@ pub(crate) struct Call {
     pub(crate) deadline: Instant,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct OriginAnswer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Which of the origins it is of.
+    /// Which of the origins gave it.
     from: usize,
 }
 
@@ -98,7 +107,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, StartError> {
+    pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, BadOrigin> {
         let (limits, config) = (&config.limits, &config.origin);
         Ok(Self {
             addresses: Addresses::new(&config.urls)?,
@@ -129,7 +138,7 @@ impl Origin {
         }
     }
 
-    pub(crate) fn breaker(&self, way: Way) -> State {
+    pub(crate) fn breaker(&self, way: Way) -> BreakerState {
         self.gate(way).breaker.state()
     }
 
@@ -243,7 +252,7 @@ impl Origin {
         read.map(|loaded| (loaded, answer.from))
     }
 
-    fn refused(&self, answer: &Answer, path: &str) {
+    fn refused(&self, answer: &OriginAnswer, path: &str) {
         let detail = String::from_utf8_lossy(&answer.body[..answer.body.len().min(512)]);
         if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return self.token.was_refused(answer.status, path, &detail);
@@ -252,7 +261,7 @@ impl Origin {
     }
 
     /// A caller's own call, if not too many of them are under way.
-    pub(crate) async fn forward(&self, call: Call) -> Result<Answer, OriginError> {
+    pub(crate) async fn forward(&self, call: Call) -> Result<OriginAnswer, OriginError> {
         let _place = self.calls.place()?;
         self.call(call, Way::Calls, false).await
     }
@@ -263,7 +272,7 @@ impl Origin {
     }
 
     /// `hedged`: a second origin is asked too if the first one is slow.
-    async fn call(&self, call: Call, way: Way, hedged: bool) -> Result<Answer, OriginError> {
+    async fn call(&self, call: Call, way: Way, hedged: bool) -> Result<OriginAnswer, OriginError> {
         let gate = self.gate(way);
         if !gate.breaker.allows(Instant::now()) {
             return Err(OriginError::Unreachable);
@@ -285,12 +294,12 @@ impl Origin {
         }
     }
 
-    async fn attempts(&self, call: &Call, first: Option<usize>) -> Result<Answer, Unanswered> {
+    async fn attempts(&self, call: &Call, first: Option<usize>) -> Result<OriginAnswer, Unanswered> {
         self.addresses.attempts(call, first, self.timeout).await
     }
 
     /// The first good answer of two origins, the second being asked when the first is slower than usual.
-    async fn hedged(&self, call: &Call) -> Result<Answer, Unanswered> {
+    async fn hedged(&self, call: &Call) -> Result<OriginAnswer, Unanswered> {
         let began = Instant::now();
         let first = pin!(self.attempts(call, None));
         let late = pin!(tokio::time::sleep(self.hedge.delay()));
@@ -311,16 +320,16 @@ impl Origin {
         answer
     }
 
-    /// While a breaker is open: looks whether the origin is well again, so that a short outage
-    /// does not last as long as the breaker's time.
-    pub(crate) async fn look(&self) {
+    /// While a breaker is open: asks whether the origin is well again, so that a short outage does not last as long as
+    /// the breaker's time.
+    pub(crate) async fn probe(&self) {
         let open = || [&self.loads, &self.calls].into_iter().filter(|gate| gate.is_open());
         if open().next().is_none() {
             return;
         }
         let well = self.addresses.healthy().await;
         for gate in open() {
-            if well { gate.breaker.seems_well() } else { gate.breaker.seems_ill() }
+            if well { gate.breaker.probe_succeeded() } else { gate.breaker.probe_failed() }
         }
     }
 

@@ -14,7 +14,7 @@ use onhand_rules::Rules;
 use onhand_wire::actuator::Loggers;
 use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
-use crate::{Auth, BadToken, BadUrl, Config, Feed, feed::Stop, node::Node};
+use crate::{Auth, BadOrigin, Config, Feed, feed::Stop, node::Node};
 use workers::Workers;
 
 /// Connections to the management listener; shoppers do not take its places.
@@ -26,9 +26,7 @@ pub enum StartError {
     #[error("{key}: cannot listen on {address}: {source}")]
     Listen { key: &'static str, address: String, source: std::io::Error },
     #[error(transparent)]
-    Origin(#[from] BadUrl),
-    #[error(transparent)]
-    Token(#[from] BadToken),
+    Origin(#[from] BadOrigin),
     #[error("edge.redis.url: {0}")]
     Redis(#[from] redis::RedisError),
     #[error(transparent)]

@@ -6,12 +6,14 @@ use bytes::Bytes;
 use http::HeaderValue;
 use onhand_rules::{Fault, Presentation, Rules, ViewInput, ViewLocation};
 use onhand_wire::{
-    Channel, ChannelId, Fact, LocationId, Sku, Stock,
+    Channel, Fact, LocationId, Sku, Stock,
     availability::{AtLocation, Availability, Status},
 };
-use smallvec::SmallVec;
 
-use crate::{cache::Entry, topology::Snapshot};
+use crate::{
+    entry::{Bodies, Entry, RenderedBody},
+    topology::Snapshot,
+};
 
 /// Bodies kept with one entry: more channels than this are rendered anew.
 const BODIES: usize = 16;
@@ -32,30 +34,8 @@ impl Ask<'_> {
     }
 }
 
-/// A body, and what it was rendered with: it counts only under the same.
-#[derive(Clone)]
-pub(crate) struct Rendered {
-    channel: Option<ChannelId>,
-    topology: u64,
-    release: u64,
-    pub(crate) body: Bytes,
-    pub(crate) etag: HeaderValue,
-}
-
-/// What is kept with one entry. The first, as a rule the only one, beside the count: each step more is a wait for
-/// memory.
-pub(crate) type Bodies = SmallVec<[Rendered; 1]>;
-
-impl Rendered {
-    fn counts(&self, channel: Option<&Channel>, snapshot: &Snapshot, release: u64) -> bool {
-        self.topology == snapshot.version
-            && self.release == release
-            && self.channel.as_ref() == channel.map(|channel| &channel.channel)
-    }
-}
-
 /// The body for `ask`; the common ones are kept beside the entry. None: there is no such SKU.
-pub(crate) fn rendered(entry: &Entry, ask: Ask<'_>, snapshot: &Snapshot, rules: &Rules) -> Option<Rendered> {
+pub(crate) fn rendered(entry: &Entry, ask: Ask<'_>, snapshot: &Snapshot, rules: &Rules) -> Option<RenderedBody> {
     let sku = known(entry)?;
     let release = rules.release();
     if let Some(body) = kept(entry.bodies.load().as_deref(), ask, snapshot, release) {
@@ -85,12 +65,19 @@ fn known(entry: &Entry) -> Option<&Sku> {
     entry.stock.item.as_ref().filter(|item| !item.deleted).map(|item| &item.sku)
 }
 
-fn kept<'a>(bodies: Option<&'a Bodies>, ask: Ask<'_>, snapshot: &Snapshot, release: u64) -> Option<&'a Rendered> {
+fn kept<'a>(bodies: Option<&'a Bodies>, ask: Ask<'_>, snapshot: &Snapshot, release: u64) -> Option<&'a RenderedBody> {
     let bodies = bodies.filter(|_| ask.is_common())?;
     bodies.iter().find(|body| body.counts(ask.channel, snapshot, release))
 }
 
-fn rendered_anew(entry: &Entry, sku: &Sku, ask: Ask<'_>, snapshot: &Snapshot, rules: &Rules, release: u64) -> Rendered {
+fn rendered_anew(
+    entry: &Entry,
+    sku: &Sku,
+    ask: Ask<'_>,
+    snapshot: &Snapshot,
+    rules: &Rules,
+    release: u64,
+) -> RenderedBody {
     let (shown, lasts) = availability(sku, &entry.stock, ask, snapshot, rules);
     let body = render(&shown, ask, snapshot, release);
     if ask.is_common() && lasts {
@@ -99,10 +86,10 @@ fn rendered_anew(entry: &Entry, sku: &Sku, ask: Ask<'_>, snapshot: &Snapshot, ru
     body
 }
 
-fn render(shown: &Availability, ask: Ask<'_>, snapshot: &Snapshot, release: u64) -> Rendered {
+fn render(shown: &Availability, ask: Ask<'_>, snapshot: &Snapshot, release: u64) -> RenderedBody {
     let body = Bytes::from(serde_json::to_vec(shown).expect("plain data encodes"));
     let channel = ask.channel.map(|channel| channel.channel.clone());
-    Rendered { channel, topology: snapshot.version, release, etag: etag(&body), body }
+    RenderedBody { channel, topology: snapshot.version, release, etag: etag(&body), body }
 }
 
 /// Of the body alone, so that two nodes give the same.
@@ -113,7 +100,7 @@ pub(crate) fn etag(body: &[u8]) -> HeaderValue {
 }
 
 /// Replaces the channel's body of other times; losing one to a concurrent caller costs a rendering.
-fn keep(entry: &Entry, body: &Rendered) {
+fn keep(entry: &Entry, body: &RenderedBody) {
     let held = entry.bodies.load();
     let others = held.iter().flat_map(|bodies| bodies.iter()).filter(|held| held.channel != body.channel);
     let bodies = std::iter::once(body).chain(others).take(BODIES).cloned().collect();

@@ -52,7 +52,7 @@ async fn a_share_is_the_regions_and_without_redis_each_edges_own() {
     world.redis().kill();
     assert_eq!(through(&world, 0, "together").await, 0, "what the node knows stays known");
     assert_eq!((through(&world, 0, "alone").await, through(&world, 1, "alone").await), (SHARE, SHARE));
-    assert!(world.edge(0).metric("edge_rate_limit_alone_total").await.unwrap() >= f64::from(SHARE));
+    assert!(world.edge(0).metric("edge_rate_limit_local_total").await.unwrap() >= f64::from(SHARE));
 
     world.redis().start().await;
     let mut number = 0;

@@ -10,17 +10,17 @@ use std::{
 
 use onhand_wire::{Problem, Sku};
 
-use super::{Caller, shares::Limit};
+use super::{Caller, shares::ShareLimit};
 
 pub(crate) struct Misses {
     /// Of all callers together.
     most: usize,
-    share: Limit,
-    held: Mutex<Held>,
+    share: ShareLimit,
+    held: Mutex<PlacesTaken>,
 }
 
 #[derive(Default)]
-struct Held {
+struct PlacesTaken {
     /// Of all callers.
     skus: usize,
     /// How many requests wait for each. None: the node waits for itself.
@@ -28,7 +28,7 @@ struct Held {
 }
 
 /// Why somebody may not wait.
-pub(crate) enum Refused {
+pub(crate) enum MissRefused {
     /// All places are taken.
     Crowded,
     /// The caller's own share is.
@@ -36,18 +36,18 @@ pub(crate) enum Refused {
 }
 
 /// The places of one request; dropped, they are free again.
-pub(crate) struct Waiting {
-    of: Arc<Misses>,
+pub(crate) struct Places {
+    misses: Arc<Misses>,
     caller: Option<Caller>,
     skus: Vec<Sku>,
 }
 
 impl Misses {
-    pub(crate) fn new(most: usize, share: Limit) -> Arc<Self> {
+    pub(crate) fn new(most: usize, share: ShareLimit) -> Arc<Self> {
         Arc::new(Self { most, share, held: Mutex::default() })
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, PlacesTaken> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -57,23 +57,23 @@ impl Misses {
     }
 
     /// Places for all of `skus`, or for none of them. The node itself has no share, only the places of all.
-    pub(crate) fn wait(self: &Arc<Self>, caller: Option<Caller>, skus: &[Sku]) -> Result<Waiting, Refused> {
+    pub(crate) fn wait(self: &Arc<Self>, caller: Option<Caller>, skus: &[Sku]) -> Result<Places, MissRefused> {
         let mut held = self.held();
         let (own, all) = held.add(&caller, skus);
         let beyond = caller.as_ref().filter(|_| self.share.most > 0 && own > self.share.most);
         if beyond.is_none() && all <= self.most {
             drop(held);
-            return Ok(Waiting { of: self.clone(), caller, skus: skus.to_vec() });
+            return Ok(Places { misses: self.clone(), caller, skus: skus.to_vec() });
         }
         // Under the same lock: what is refused takes nobody's place, not even for a moment.
         held.remove(&caller, skus);
         drop(held);
-        let own_fault = |caller: &Caller| Refused::BeyondShare(self.share.refused(caller.is_address()));
-        Err(beyond.map_or(Refused::Crowded, own_fault))
+        let own_fault = |caller: &Caller| MissRefused::BeyondShare(self.share.refused(caller.is_address()));
+        Err(beyond.map_or(MissRefused::Crowded, own_fault))
     }
 }
 
-impl Held {
+impl PlacesTaken {
     /// How many the caller then waits for, and how many all do.
     fn add(&mut self, caller: &Option<Caller>, skus: &[Sku]) -> (usize, usize) {
         let own = self.callers.entry(caller.clone()).or_default();
@@ -102,9 +102,9 @@ impl Held {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for Places {
     fn drop(&mut self) {
-        self.of.held().remove(&self.caller, &self.skus);
+        self.misses.held().remove(&self.caller, &self.skus);
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use crate::metrics::Metrics;
 
     fn misses(most: usize, share: usize) -> Arc<Misses> {
-        Misses::new(most, Limit::new("misses", share, |most| most.to_string(), Arc::new(Metrics::new())))
+        Misses::new(most, ShareLimit::new("misses", share, |most| most.to_string(), Arc::new(Metrics::new())))
     }
 
     fn caller(number: u8) -> Option<Caller> {
@@ -129,10 +129,10 @@ mod tests {
     fn a_sku_counts_once_for_each_caller_whatever_it_asks() {
         let misses = misses(10, 3);
         let first = misses.wait(caller(1), &skus(0..3)).ok().unwrap();
-        let again: Vec<Waiting> = (0..100).map(|_| misses.wait(caller(1), &skus(0..3)).ok().unwrap()).collect();
+        let again: Vec<Places> = (0..100).map(|_| misses.wait(caller(1), &skus(0..3)).ok().unwrap()).collect();
         let twice = misses.wait(caller(1), &[skus(0..1), skus(0..1)].concat()).ok().unwrap();
         assert_eq!(misses.len(), 3);
-        assert!(matches!(misses.wait(caller(1), &skus(2..4)), Err(Refused::BeyondShare(_))));
+        assert!(matches!(misses.wait(caller(1), &skus(2..4)), Err(MissRefused::BeyondShare(_))));
         let other = misses.wait(caller(2), &skus(0..3)).ok().unwrap();
         assert_eq!(misses.len(), 6, "what was refused took nothing");
         drop((again, twice, first));
@@ -145,10 +145,13 @@ mod tests {
     fn all_together_have_so_many_places() {
         let misses = misses(4, 3);
         let _one = misses.wait(caller(1), &skus(0..3)).ok().unwrap();
-        assert!(matches!(misses.wait(caller(2), &skus(0..2)), Err(Refused::Crowded)));
-        assert!(matches!(misses.wait(caller(2), &skus(0..4)), Err(Refused::BeyondShare(_))), "that is its own fault");
+        assert!(matches!(misses.wait(caller(2), &skus(0..2)), Err(MissRefused::Crowded)));
+        assert!(
+            matches!(misses.wait(caller(2), &skus(0..4)), Err(MissRefused::BeyondShare(_))),
+            "that is its own fault"
+        );
         let _node = misses.wait(None, &skus(0..1)).ok().unwrap();
-        assert!(matches!(misses.wait(None, &skus(1..2)), Err(Refused::Crowded)));
+        assert!(matches!(misses.wait(None, &skus(1..2)), Err(MissRefused::Crowded)));
         assert_eq!(misses.len(), 4);
     }
 }

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use moka::{policy::EvictionPolicy, sync::Cache};
 use onhand_wire::{Code, Problem};
 
-use super::{Asking, Caller, Shared, shared::Count};
+use super::{Asking, Caller, RegionCounts, region_counts::RegionCount};
 use crate::{
     config::{LimitsConfig, RateConfig},
     metrics::Metrics,
@@ -50,7 +50,7 @@ impl Kind {
     }
 }
 
-struct Limit {
+struct RateLimit {
     kind: Kind,
     requests: u32,
     window: Duration,
@@ -74,18 +74,18 @@ pub(crate) struct Charge {
 
 pub(crate) struct RateLimits {
     /// Only those that are set.
-    limits: Vec<Limit>,
-    shared: Option<Shared>,
+    limits: Vec<RateLimit>,
+    region: Option<RegionCounts>,
     metrics: Arc<Metrics>,
 }
 
 impl RateLimits {
-    pub(crate) fn new(config: &LimitsConfig, shared: Option<Shared>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(config: &LimitsConfig, region: Option<RegionCounts>, metrics: Arc<Metrics>) -> Self {
         let all =
             [(Kind::Orders, config.orders), (Kind::Lookups, config.lookups), (Kind::Reservations, config.reservations)];
         let set = all.into_iter().filter(|(_, rate)| rate.max_requests > 0);
-        let limits = set.map(|(kind, rate)| Limit::new(kind, rate, config.callers)).collect();
-        Self { limits, shared, metrics }
+        let limits = set.map(|(kind, rate)| RateLimit::new(kind, rate, config.callers)).collect();
+        Self { limits, region, metrics }
     }
 
     /// Takes one request off its caller's share. None where nothing limits it, and where it will be
@@ -98,7 +98,7 @@ impl RateLimits {
         let limit = self.limits.iter().find(|limit| limit.kind == kind)?;
         let anonymous = kind == Kind::Lookups && asking.auth.public_reads;
         let caller = if anonymous { asking.caller() } else { asking.subject()? };
-        let charge = limit.charge(caller, self.shared.as_ref(), &self.metrics).await;
+        let charge = limit.charge(caller, self.region.as_ref(), &self.metrics).await;
         if charge.refused {
             self.metrics.rate_limited(kind.as_str());
         }
@@ -106,7 +106,7 @@ impl RateLimits {
     }
 }
 
-impl Limit {
+impl RateLimit {
     fn new(kind: Kind, rate: RateConfig, callers: u64) -> Self {
         let policy = format!("\"default\";q={};w={}", rate.max_requests, rate.window.0.as_secs());
         let callers = Cache::builder()
@@ -118,30 +118,30 @@ impl Limit {
         Self { kind, requests: rate.max_requests, window: rate.window.0, policy, callers }
     }
 
-    async fn charge(&self, caller: Caller, shared: Option<&Shared>, metrics: &Metrics) -> Charge {
+    async fn charge(&self, caller: Caller, region: Option<&RegionCounts>, metrics: &Metrics) -> Charge {
         let key = [b"ratelimit:", self.kind.as_str().as_bytes(), b":", &caller.0[..]].concat();
         let fresh = || Arc::new(Mutex::new(Window { ends: Instant::now() + self.window, requests: 0 }));
         let window = self.callers.get_with(caller, fresh);
         let lock = || window.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if !lock().take(now, self) {
-            return self.told(&lock(), now, true);
+            return self.charge_of(&lock(), now, true);
         }
-        let Some(shared) = shared else { return self.told(&lock(), now, false) };
-        match shared.count(&key, self.window).await {
+        let Some(region) = region else { return self.charge_of(&lock(), now, false) };
+        match region.count(&key, self.window).await {
             Some(count) => {
                 let mut window = lock();
                 window.learn(count, Instant::now());
-                self.told(&window, Instant::now(), count.requests > self.requests)
+                self.charge_of(&window, Instant::now(), count.requests > self.requests)
             }
             None => {
-                metrics.rate_limit_alone();
-                self.told(&lock(), now, false)
+                metrics.rate_limit_local();
+                self.charge_of(&lock(), now, false)
             }
         }
     }
 
-    fn told(&self, window: &Window, now: Instant, refused: bool) -> Charge {
+    fn charge_of(&self, window: &Window, now: Instant, refused: bool) -> Charge {
         Charge {
             policy: self.policy.clone(),
             remaining: self.requests.saturating_sub(window.requests),
@@ -153,7 +153,7 @@ impl Limit {
 
 impl Window {
     /// Counts one more, if there is one left.
-    fn take(&mut self, now: Instant, limit: &Limit) -> bool {
+    fn take(&mut self, now: Instant, limit: &RateLimit) -> bool {
         if now >= self.ends {
             *self = Self { ends: now + limit.window, requests: 0 };
         }
@@ -163,7 +163,7 @@ impl Window {
     }
 
     /// A region that counted less has lost its count: the node's own stays.
-    fn learn(&mut self, count: Count, now: Instant) {
+    fn learn(&mut self, count: RegionCount, now: Instant) {
         if count.requests >= self.requests {
             *self = Self { ends: now + count.left, requests: count.requests };
         }

@@ -13,20 +13,20 @@ use crate::metrics::Metrics;
 pub(crate) type Share = share::Share<Caller>;
 
 /// How much it is, and what is said to who wants more.
-pub(crate) struct Limit {
+pub(crate) struct ShareLimit {
     /// What the metric calls it.
     pub(crate) name: &'static str,
     /// 0: no limit.
     pub(crate) most: usize,
-    /// What a caller may do.
-    pub(crate) right: fn(usize) -> String,
+    /// Says what a caller may do instead.
+    pub(crate) explain: fn(usize) -> String,
     pub(crate) metrics: Arc<Metrics>,
     warned: AtomicBool,
 }
 
-impl Limit {
-    pub(crate) fn new(name: &'static str, most: usize, right: fn(usize) -> String, metrics: Arc<Metrics>) -> Self {
-        Self { name, most, right, metrics, warned: AtomicBool::new(false) }
+impl ShareLimit {
+    pub(crate) fn new(name: &'static str, most: usize, explain: fn(usize) -> String, metrics: Arc<Metrics>) -> Self {
+        Self { name, most, explain, metrics, warned: AtomicBool::new(false) }
     }
 
     /// 429, for a caller of whom that is more than its share.
@@ -39,18 +39,18 @@ impl Limit {
                 "one address holds its whole share; if that is a proxy of yours, say so in edge.limits.trusted_proxies"
             );
         }
-        Problem::new(Code::RateLimited, (self.right)(self.most)).with("limit", self.most)
+        Problem::new(Code::RateLimited, (self.explain)(self.most)).with("limit", self.most)
     }
 }
 
 /// The shares of one thing.
 pub(crate) struct Shares {
-    limit: Limit,
+    limit: ShareLimit,
     shares: Arc<share::Shares<Caller>>,
 }
 
 impl Shares {
-    pub(crate) fn new(limit: Limit) -> Self {
+    pub(crate) fn new(limit: ShareLimit) -> Self {
         let shares = share::Shares::new(limit.most);
         Self { limit, shares }
     }

@@ -4,8 +4,8 @@
 //! race. So nothing else in the crate touches the moka cache, and every write to it goes through
 //! `and_compute_with`, which runs one closure for a key at a time: a load joins `recent` to what it
 //! loaded **inside** the closure, and a change enters `recent` **before** its closure. Whichever
-//! comes second sees the other. Threads remember what they read ([`near`](super::near)), so each write
-//! is one of [`L1::writing`], too.
+//! comes second sees the other. Threads keep what they read ([`thread_cache`](super::thread_cache)), so each write
+//! begins with [`L1::begin_write`], too.
 //!
 //! Names that are no SKU's have a moka of their own, with a bound and a lifetime of its own: whoever makes
 //! names up pushes no stock out. It is written only **inside** the closures of the other one, so that of one
@@ -19,48 +19,18 @@ use std::{
         Arc,
         atomic::{AtomicU16, AtomicU64, Ordering},
     },
-    time::Instant,
 };
 
-use arc_swap::ArcSwapOption;
 use foldhash::quality::RandomState;
 use moka::{ops::compute::Op, sync::Cache};
 use onhand_wire::{Sku, Stock, Timestamp};
 
 use super::{
-    near::{Stamps, Writing},
-    recent::{News, Recent, Source, TooOld},
-    watch::Watches,
+    recent::{LoadSource, Recent, SkuChange, TooOld},
+    subscriptions::Subscriptions,
+    thread_cache::{Stamps, WriteInProgress},
 };
-use crate::{config::CacheConfig, view::Bodies};
-
-/// All that is known of one SKU, and the bodies that it was shown as.
-pub(crate) struct Entry {
-    pub(crate) stock: Stock,
-    /// When the SKU was found to be unknown: such an entry is believed only briefly.
-    pub(crate) asked: Instant,
-    pub(crate) bodies: ArcSwapOption<Bodies>,
-    generation: u64,
-    /// The oldest term of anything in it.
-    oldest: u16,
-}
-
-impl Entry {
-    /// One that is shown once and kept nowhere.
-    pub(crate) fn alone(stock: Stock) -> Self {
-        Self::new(stock, 0)
-    }
-
-    fn new(stock: Stock, generation: u64) -> Self {
-        let oldest = stock.oldest_term();
-        Self { stock, asked: Instant::now(), bodies: ArcSwapOption::empty(), generation, oldest }
-    }
-
-    /// Whether it is this SKU's, which only the entry of a SKU that is known tells.
-    pub(super) fn is_of(&self, sku: &str) -> bool {
-        self.stock.item.as_ref().is_some_and(|item| item.sku.as_str() == sku)
-    }
-}
+use crate::{config::CacheConfig, entry::Entry};
 
 pub(crate) struct L1 {
     moka: Cache<Sku, Arc<Entry>, RandomState>,
@@ -75,8 +45,8 @@ pub(crate) struct L1 {
     generation: AtomicU64,
     /// Entries that hold anything of an earlier term are of a lost history.
     good_since: AtomicU16,
-    /// Told of everything that came in, after it is in.
-    watches: Arc<Watches>,
+    /// Gets every change, after L1 has it.
+    subscriptions: Arc<Subscriptions>,
 }
 
 impl L1 {
@@ -91,7 +61,7 @@ impl L1 {
             recent,
             generation: AtomicU64::new(0),
             good_since: AtomicU16::new(0),
-            watches: Arc::default(),
+            subscriptions: Arc::default(),
         }
     }
 
@@ -109,7 +79,7 @@ impl L1 {
 
     /// Whether all that the entry holds is of the history that counts.
     pub(crate) fn counts(&self, entry: &Entry) -> bool {
-        entry.oldest >= self.good_since()
+        entry.oldest_term >= self.good_since()
     }
 
     pub(crate) fn good_since(&self) -> u16 {
@@ -119,11 +89,11 @@ impl L1 {
     /// Entries of earlier terms stay, for as long as nothing better can be had.
     pub(crate) fn begin_history(&self, good_since: u16) {
         self.good_since.store(good_since, Ordering::Release);
-        self.watches.begin_history(good_since);
+        self.subscriptions.begin_history(good_since);
     }
 
-    pub(crate) fn watches(&self) -> &Arc<Watches> {
-        &self.watches
+    pub(crate) fn subscriptions(&self) -> &Arc<Subscriptions> {
+        &self.subscriptions
     }
 
     fn generation(&self) -> u64 {
@@ -135,11 +105,11 @@ impl L1 {
         &self,
         sku: &Sku,
         loaded: Stock,
-        source: Source,
+        source: LoadSource,
         until: Timestamp,
     ) -> Result<Arc<Entry>, TooOld> {
         let mut outcome = Err(TooOld);
-        let writing = self.writing(sku);
+        let writing = self.begin_write(sku);
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let generation = self.generation(); // before `recent`, which a restart empties first
             let held = self.held(sku, held).filter(|held| held.generation == generation);
@@ -156,37 +126,37 @@ impl L1 {
         });
         drop(writing);
         if let Ok(entry) = &outcome {
-            self.watches.came(sku, |stock| stock.join(entry.stock.clone()));
+            self.subscriptions.publish(sku, |stock| stock.join(entry.stock.clone()));
         }
         outcome
     }
 
     /// A record of the feed, already in `recent`. What is not held stays out: it would not be whole.
-    pub(crate) fn feed(&self, news: News) {
-        let sku = news.sku().clone();
-        self.join_held(&sku, |stock| news.clone().join_into(stock));
-        self.watches.came(&sku, |stock| news.join_into(stock));
+    pub(crate) fn feed(&self, change: SkuChange) {
+        let sku = change.sku().clone();
+        self.join_held(&sku, |stock| change.clone().join_into(stock));
+        self.subscriptions.publish(&sku, |stock| change.join_into(stock));
     }
 
     /// Facts that a write answered with, already in `recent`.
     pub(crate) fn written(&self, sku: &Sku, written: Stock) {
         self.join_held(sku, |stock| stock.join(written.clone()));
-        self.watches.came(sku, |stock| stock.join(written));
+        self.subscriptions.publish(sku, |stock| stock.join(written));
     }
 
-    fn writing(&self, sku: &Sku) -> Writing<'_> {
-        self.stamps.writing(self.hasher.hash_one(sku.as_str()))
+    fn begin_write(&self, sku: &Sku) -> WriteInProgress<'_> {
+        self.stamps.begin_write(self.hasher.hash_one(sku.as_str()))
     }
 
-    /// Also where nothing is held: a thread may remember what moka has evicted.
+    /// Also where nothing is held: a thread may keep what moka has evicted.
     fn join_held(&self, sku: &Sku, join: impl FnOnce(&mut Stock) -> bool) {
-        let _writing = self.writing(sku);
+        let _writing = self.begin_write(sku);
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let Some(held) = self.held(sku, held) else { return Op::Nop };
             let mut stock = held.stock.clone();
             let changed = join(&mut stock);
             // A late fact of a lost history would make the whole entry one of it.
-            stock.forget_before(self.good_since().min(held.oldest));
+            stock.forget_before(self.good_since().min(held.oldest_term));
             if changed { self.put(sku, self.entry(sku, stock, held.generation)) } else { Op::Nop }
         });
     }
@@ -219,13 +189,13 @@ impl L1 {
     pub(crate) fn restart(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.clear();
-        self.watches.restart();
+        self.subscriptions.restart();
     }
 
     pub(crate) fn clear(&self) {
         self.moka.invalidate_all();
         self.unknown.invalidate_all();
-        self.stamps.cleared();
+        self.stamps.forget_all();
     }
 
     /// SKUs, and names that are no SKU's.
@@ -255,11 +225,11 @@ pub(super) fn filled(
     sku: &Sku,
     held: Option<&Stock>,
     loaded: Stock,
-    source: Source,
+    source: LoadSource,
     until: Timestamp,
     good_since: impl FnOnce() -> u16,
 ) -> Result<Stock, TooOld> {
-    let mut stock = recent.complete(sku, loaded, source, until)?;
+    let mut stock = recent.join_load(sku, loaded, source, until)?;
     if let Some(held) = held {
         stock.join(held.clone());
         stock.forget_before(good_since());

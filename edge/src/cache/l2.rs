@@ -6,7 +6,6 @@
 //! an offset, or with another topic's, nothing is read and nothing is filled.
 
 mod fill;
-mod link;
 
 use std::{
     collections::BTreeMap,
@@ -23,14 +22,14 @@ use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use tokio::sync::mpsc;
 
 pub(crate) use fill::fill_for_ever;
-pub(crate) use link::Redis;
 
-use super::recent::{Recent, Source};
+use super::recent::{LoadSource, Recent};
 use crate::{
-    breaker::{Breaker, State},
+    breaker::{Breaker, BreakerState},
     config::{BreakerConfig, RedisConfig},
-    feed::Position,
     metrics::Metrics,
+    position::Position,
+    redis_client::Redis,
 };
 
 /// How long Redis may take to say that it lives. It counts as able to serve lookups only if it is as
@@ -52,14 +51,14 @@ pub(crate) struct L2 {
 }
 
 /// A SKU found in L2, and what `recent` must reach back to.
-pub(crate) struct Read {
+pub(crate) struct L2Read {
     pub(crate) stock: Stock,
-    pub(crate) source: Source,
+    pub(crate) source: LoadSource,
 }
 
 /// What Redis holds of a SKU, whether it counts or not.
 #[derive(Default)]
-pub(crate) struct Raw {
+pub(crate) struct StoredHash {
     /// Of the partition's writer: the log's id and the offset.
     pub(crate) writer: Option<(String, i64)>,
     pub(crate) stock: Stock,
@@ -93,7 +92,7 @@ impl L2 {
     /// Each partition's pipeline, all at once, within the timeout and under the breaker. None: a miss.
     /// Only [`ping`](Self::ping) tries a Redis that was given up: no caller waits for that.
     async fn run<T: FromRedisValue>(&self, pipelines: &[Pipeline], timeout: Duration) -> Vec<Option<T>> {
-        if self.breaker.state() != State::Closed {
+        if self.breaker.state() != BreakerState::Closed {
             return pipelines.iter().map(|_| None).collect();
         }
         let one = async |pipeline| match tokio::time::timeout(timeout, self.redis.run(pipeline)).await {
@@ -121,7 +120,7 @@ impl L2 {
     pub(crate) async fn ping(&self) -> bool {
         let began = Instant::now();
         let answered = matches!(tokio::time::timeout(PING, self.redis.ping()).await, Ok(Ok(())));
-        if self.breaker.state() != State::Closed && self.breaker.allows(began) {
+        if self.breaker.state() != BreakerState::Closed && self.breaker.allows(began) {
             if answered && began.elapsed() <= self.config.timeout.0 {
                 self.breaker.succeeded();
             } else {
@@ -137,8 +136,8 @@ impl L2 {
     }
 
     /// The misses of one moment, in one round trip, in the order asked.
-    pub(crate) async fn read(&self, skus: &[Sku], as_of: Timestamp) -> Vec<Option<Read>> {
-        let mut found: Vec<Option<Read>> = skus.iter().map(|_| None).collect();
+    pub(crate) async fn read(&self, skus: &[Sku], as_of: Timestamp) -> Vec<Option<L2Read>> {
+        let mut found: Vec<Option<L2Read>> = skus.iter().map(|_| None).collect();
         let Some(log) = self.position.log_id() else { return found };
         let cleared = self.cleared.load(Ordering::Acquire);
         let partitions = self.position.partitions();
@@ -148,7 +147,7 @@ impl L2 {
         }
         let pipelines: Vec<_> = groups
             .iter()
-            .map(|(partition, indexes)| reads(*partition, indexes.iter().map(|index| &skus[*index])))
+            .map(|(partition, indexes)| read_pipeline(*partition, indexes.iter().map(|index| &skus[*index])))
             .collect();
         let mut answers = self.run::<Vec<Value>>(&pipelines, self.config.timeout.0).await;
         if self.cleared.load(Ordering::Acquire) != cleared {
@@ -159,7 +158,7 @@ impl L2 {
             let offset = values.next().and_then(|value| writer_offset(value, &log));
             for (index, hash) in indexes.into_iter().zip(values) {
                 let Some(offset) = offset else { break };
-                let source = Source::L2 { partition, offset, as_of };
+                let source = LoadSource::L2 { partition, offset, as_of };
                 found[index] = self.counted(&skus[index], hash, source);
             }
         }
@@ -168,26 +167,26 @@ impl L2 {
     }
 
     /// A hash that cannot be read whole is a miss, and so is one that `recent` does not complete.
-    fn counted(&self, sku: &Sku, hash: &Value, source: Source) -> Option<Read> {
+    fn counted(&self, sku: &Sku, hash: &Value, source: LoadSource) -> Option<L2Read> {
         let (stock, unreadable) = fields(sku, hash).ok()?;
         let whole = unreadable.is_empty() && stock.item.is_some();
-        (whole && self.recent.reaches_back(source)).then_some(Read { stock, source })
+        (whole && self.recent.reaches_back(source)).then_some(L2Read { stock, source })
     }
 
     /// What Redis holds, for whoever asks why; past the breaker.
     ///
     /// # Errors
     /// Why there is no answer.
-    pub(crate) async fn look(&self, sku: &Sku) -> Result<Raw, String> {
+    pub(crate) async fn inspect(&self, sku: &Sku) -> Result<StoredHash, String> {
         let partition = partition::of(sku.as_str(), self.position.partitions());
-        let pipeline = reads(partition, std::iter::once(sku));
+        let pipeline = read_pipeline(partition, std::iter::once(sku));
         let asked = tokio::time::timeout(ANSWER, self.redis.run::<Vec<Value>>(&pipeline));
         let values = asked.await.map_err(|_| "no answer within 1 s".to_owned())?.map_err(|error| error.to_string())?;
         let [writer, hash] = values.as_slice() else { return Err("an answer of another form".to_owned()) };
         let writer = String::from_redis_value_ref(writer).ok();
         let writer = writer.as_deref().and_then(l2::decode_offset).map(|(log, offset)| (log.to_owned(), offset));
         let (stock, unreadable) = fields(sku, hash).map_err(|error| error.to_string())?;
-        Ok(Raw { writer, stock, unreadable })
+        Ok(StoredHash { writer, stock, unreadable })
     }
 
     /// Forgets the whole tier: without offsets nothing is read, and the writers clear their partitions.
@@ -206,7 +205,7 @@ impl L2 {
 }
 
 /// The offset first: the hash then holds everything below it.
-fn reads<'a>(partition: i32, skus: impl Iterator<Item = &'a Sku>) -> Pipeline {
+fn read_pipeline<'a>(partition: i32, skus: impl Iterator<Item = &'a Sku>) -> Pipeline {
     let mut pipeline = redis::pipe();
     pipeline.get(l2::offset_key(partition));
     skus.for_each(|sku| {

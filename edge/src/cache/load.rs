@@ -15,39 +15,22 @@ use onhand_wire::{Problem, Sku, Timestamp, bulk};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Deps,
-    l1::Entry,
-    l2::Read,
-    recent::{Source, TooOld},
+    LoaderDeps,
+    l2::L2Read,
+    recent::{LoadSource, TooOld},
 };
 use crate::{
-    admission::{Caller, Limit, Misses, Refused},
+    admission::{Caller, MissRefused, Misses, ShareLimit},
+    entry::Entry,
     freshness::Mode,
     origin::OriginError,
+    tier::Tier,
 };
 
 /// Requests in flight at once: a slow one does not hold up everyone.
-const FLIGHTS: usize = 4;
+const REQUESTS_IN_FLIGHT: usize = 4;
 /// How often a load is made again because `recent` no longer reached back.
 const TRIES: usize = 3;
-
-/// Where an answer came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Tier {
-    L1,
-    L2,
-    Origin,
-}
-
-impl Tier {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::L1 => "l1",
-            Self::L2 => "l2",
-            Self::Origin => "origin",
-        }
-    }
-}
 
 /// A SKU loaded into L1.
 #[derive(Clone)]
@@ -77,20 +60,20 @@ pub(crate) enum LoadError {
     Stopped,
 }
 
-impl From<Refused> for LoadError {
-    fn from(refused: Refused) -> Self {
+impl From<MissRefused> for LoadError {
+    fn from(refused: MissRefused) -> Self {
         match refused {
-            Refused::Crowded => Self::Crowded,
-            Refused::BeyondShare(problem) => Self::BeyondShare(problem),
+            MissRefused::Crowded => Self::Crowded,
+            MissRefused::BeyondShare(problem) => Self::BeyondShare(problem),
         }
     }
 }
 
-pub(crate) type Outcome = Result<Loaded, LoadError>;
-type Waiters = Vec<oneshot::Sender<Outcome>>;
+pub(crate) type LoadOutcome = Result<Loaded, LoadError>;
+type Waiters = Vec<oneshot::Sender<LoadOutcome>>;
 
-struct Wanted {
-    skus: Vec<(Sku, oneshot::Sender<Outcome>)>,
+struct LoadRequest {
+    skus: Vec<(Sku, oneshot::Sender<LoadOutcome>)>,
     /// From the origin, in a load that is sent after this.
     fresh: bool,
 }
@@ -98,18 +81,18 @@ struct Wanted {
 /// A cheap handle to the loader.
 #[derive(Clone)]
 pub(crate) struct Loader {
-    wanted: mpsc::UnboundedSender<Wanted>,
+    wanted: mpsc::UnboundedSender<LoadRequest>,
     /// A place for each SKU that a caller waits for.
     misses: Arc<Misses>,
 }
 
 impl Loader {
     /// `places`: SKUs that may be waited for; `per_caller`: of these, by one caller.
-    pub(crate) fn start(deps: Arc<Deps>, places: usize, per_caller: usize) -> Self {
+    pub(crate) fn start(deps: Arc<LoaderDeps>, places: usize, per_caller: usize) -> Self {
         let (sender, wanted) = mpsc::unbounded_channel();
         let right =
             |most| format!("one caller may wait for {most} SKUs that are not in the cache; ask for fewer at once");
-        let misses = Misses::new(places, Limit::new("misses", per_caller, right, deps.metrics.clone()));
+        let misses = Misses::new(places, ShareLimit::new("misses", per_caller, right, deps.metrics.clone()));
         tokio::spawn(run(deps, wanted));
         Self { wanted: sender, misses }
     }
@@ -120,7 +103,7 @@ impl Loader {
     }
 
     /// Loads each of `skus`, in the order given. They count for the caller, be they known to the origin or not.
-    pub(crate) async fn load(&self, skus: Vec<Sku>, fresh: bool, caller: Option<Caller>) -> Vec<Outcome> {
+    pub(crate) async fn load(&self, skus: Vec<Sku>, fresh: bool, caller: Option<Caller>) -> Vec<LoadOutcome> {
         let _waiting = match self.misses.wait(caller, &skus) {
             Ok(waiting) => waiting,
             Err(refused) => {
@@ -135,7 +118,7 @@ impl Loader {
                 ((sku, sender), answer)
             })
             .unzip();
-        if self.wanted.send(Wanted { skus, fresh }).is_err() {
+        if self.wanted.send(LoadRequest { skus, fresh }).is_err() {
             return answers.iter().map(|_| Err(LoadError::Stopped)).collect();
         }
         let mut outcomes = Vec::with_capacity(answers.len());
@@ -162,7 +145,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn add(&mut self, sku: Sku, waiter: oneshot::Sender<Outcome>, fresh: bool) {
+    fn add(&mut self, sku: Sku, waiter: oneshot::Sender<LoadOutcome>, fresh: bool) {
         let gathered = self.skus.entry(sku).or_insert_with_key(|sku| {
             self.order.push_back(sku.clone());
             Gathered::default()
@@ -178,24 +161,24 @@ impl Batch {
     }
 }
 
-async fn run(deps: Arc<Deps>, mut wanted: mpsc::UnboundedReceiver<Wanted>) {
+async fn run(deps: Arc<LoaderDeps>, mut wanted: mpsc::UnboundedReceiver<LoadRequest>) {
     let mut gathering = Batch::default();
     let mut sent: HashMap<u64, HashMap<Sku, Waiters>> = HashMap::new();
     let mut flights = FuturesUnordered::new();
     let mut number = 0;
     loop {
-        while flights.len() < FLIGHTS && !gathering.order.is_empty() {
+        while flights.len() < REQUESTS_IN_FLIGHT && !gathering.order.is_empty() {
             let batch = gathering.next();
             let skus = batch.iter().map(|(sku, gathered)| (sku.clone(), gathered.fresh)).collect();
             let waiters = batch.into_iter().map(|(sku, gathered)| (sku, gathered.waiters)).collect();
             number += 1;
             sent.insert(number, waiters);
-            let flight = tokio::spawn(fly(deps.clone(), skus));
+            let flight = tokio::spawn(load_batch(deps.clone(), skus));
             flights.push(async move { (number, flight.await.unwrap_or_default()) });
         }
         tokio::select! {
             biased;
-            Some((number, outcomes)) = flights.next() => land(sent.remove(&number).unwrap_or_default(), outcomes),
+            Some((number, outcomes)) = flights.next() => answer_waiters(sent.remove(&number).unwrap_or_default(), outcomes),
             more = wanted.recv() => {
                 let Some(first) = more else { return };
                 gather(first, &mut gathering, &mut sent);
@@ -207,7 +190,7 @@ async fn run(deps: Arc<Deps>, mut wanted: mpsc::UnboundedReceiver<Wanted>) {
     }
 }
 
-fn gather(wanted: Wanted, gathering: &mut Batch, sent: &mut HashMap<u64, HashMap<Sku, Waiters>>) {
+fn gather(wanted: LoadRequest, gathering: &mut Batch, sent: &mut HashMap<u64, HashMap<Sku, Waiters>>) {
     for (sku, waiter) in wanted.skus {
         let in_flight = sent.values_mut().find_map(|flight| flight.get_mut(&sku)).filter(|_| !wanted.fresh);
         if let Some(waiters) = in_flight {
@@ -219,7 +202,7 @@ fn gather(wanted: Wanted, gathering: &mut Batch, sent: &mut HashMap<u64, HashMap
 }
 
 /// Tells the waiters. Those of a flight that broke off are dropped with their senders, and so told too.
-fn land(mut waiting: HashMap<Sku, Waiters>, outcomes: Vec<(Sku, Outcome)>) {
+fn answer_waiters(mut waiting: HashMap<Sku, Waiters>, outcomes: Vec<(Sku, LoadOutcome)>) {
     for (sku, outcome) in outcomes {
         for waiter in waiting.remove(&sku).unwrap_or_default() {
             let _gone = waiter.send(outcome.clone());
@@ -228,7 +211,7 @@ fn land(mut waiting: HashMap<Sku, Waiters>, outcomes: Vec<(Sku, Outcome)>) {
 }
 
 /// One batch: L2 for those that may, then the origin for the rest.
-async fn fly(deps: Arc<Deps>, skus: Vec<(Sku, bool)>) -> Vec<(Sku, Outcome)> {
+async fn load_batch(deps: Arc<LoaderDeps>, skus: Vec<(Sku, bool)>) -> Vec<(Sku, LoadOutcome)> {
     let mut outcomes = Vec::with_capacity(skus.len());
     let (fresh, may): (Vec<_>, Vec<_>) = skus.into_iter().partition(|(_, fresh)| *fresh);
     // A load may have landed between a caller's look into L1 and its word to the loader.
@@ -260,7 +243,7 @@ async fn fly(deps: Arc<Deps>, skus: Vec<(Sku, bool)>) -> Vec<(Sku, Outcome)> {
 }
 
 /// While the feed lags behind and the origin is there, misses go to the origin.
-async fn from_l2(deps: &Deps, skus: &[Sku]) -> Vec<Option<Loaded>> {
+async fn from_l2(deps: &LoaderDeps, skus: &[Sku]) -> Vec<Option<Loaded>> {
     let none = || skus.iter().map(|_| None).collect();
     let Some(l2) = deps.l2.as_ref().filter(|_| !skus.is_empty()) else { return none() };
     if deps.freshness.mode(Instant::now(), deps.origin.reachable()) == Mode::CatchingUp {
@@ -269,7 +252,7 @@ async fn from_l2(deps: &Deps, skus: &[Sku]) -> Vec<Option<Loaded>> {
     let Some(as_of) = deps.freshness.as_of() else { return none() };
     let reads = l2.read(skus, as_of.t).await;
     let until = deps.freshness.database_clock(Instant::now());
-    let fill = |sku: &Sku, read: Read| {
+    let fill = |sku: &Sku, read: L2Read| {
         let entry = deps.l1.fill(sku, read.stock, read.source, until).ok()?;
         Some(Loaded { entry, tier: Tier::L2, at: None, superseded: false })
     };
@@ -277,7 +260,7 @@ async fn from_l2(deps: &Deps, skus: &[Sku]) -> Vec<Option<Loaded>> {
 }
 
 /// Returns what has to be loaded again.
-async fn from_origin(deps: &Deps, skus: Vec<Sku>, outcomes: &mut Vec<(Sku, Outcome)>) -> Vec<Sku> {
+async fn from_origin(deps: &LoaderDeps, skus: Vec<Sku>, outcomes: &mut Vec<(Sku, LoadOutcome)>) -> Vec<Sku> {
     let began = deps.recent.tick();
     let sent = Instant::now();
     deps.metrics.origin_load(skus.len());
@@ -291,7 +274,7 @@ async fn from_origin(deps: &Deps, skus: Vec<Sku>, outcomes: &mut Vec<(Sku, Outco
     let until = read_before(loaded.at, sent);
     let mut again = Vec::new();
     for (sku, stock) in skus.into_iter().zip(loaded.stocks) {
-        match deps.l1.fill(&sku, stock, Source::Origin { began }, until) {
+        match deps.l1.fill(&sku, stock, LoadSource::Origin { began }, until) {
             Ok(entry) => {
                 if let Some(l2) = deps.l2.as_ref().filter(|_| entry.stock.known()) {
                     l2.fill(&sku);

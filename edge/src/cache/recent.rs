@@ -20,12 +20,12 @@ pub(crate) type Tick = u64;
 
 /// One record of the feed, as far as a SKU is concerned.
 #[derive(Debug, Clone)]
-pub(crate) enum News {
+pub(crate) enum SkuChange {
     Fact(Fact),
     Item(Item),
 }
 
-impl News {
+impl SkuChange {
     pub(crate) fn sku(&self) -> &Sku {
         match self {
             Self::Fact(fact) => &fact.sku,
@@ -50,7 +50,7 @@ impl News {
 
 /// Where loaded facts come from: what `recent` must reach back to for them to count.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Source {
+pub(crate) enum LoadSource {
     /// Read from the origin after this tick.
     Origin { began: Tick },
     /// Read from L2 while the partition's writer was at this offset.
@@ -63,7 +63,7 @@ pub(crate) enum Source {
 pub(crate) struct TooOld;
 
 #[derive(Clone)]
-struct Held {
+struct RecentSku {
     stock: Stock,
     tick: Tick,
     /// The last record of the feed that touched it.
@@ -73,9 +73,9 @@ struct Held {
 }
 
 #[derive(Clone, Default)]
-struct Inner {
+struct RecentSkus {
     tick: Tick,
-    held: HashMap<Sku, Held>,
+    held: HashMap<Sku, RecentSku>,
     /// Oldest first.
     order: BTreeMap<Tick, Sku>,
     /// Loaded facts in the order in which they came.
@@ -89,7 +89,7 @@ struct Inner {
 }
 
 pub(crate) struct Recent {
-    inner: Mutex<Inner>,
+    inner: Mutex<RecentSkus>,
     capacity: usize,
 }
 
@@ -98,7 +98,7 @@ impl Recent {
         Self { inner: Mutex::default(), capacity: capacity.max(1) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, RecentSkus> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -112,7 +112,7 @@ impl Recent {
     }
 
     /// What is held of a SKU, for whoever asks why.
-    pub(crate) fn look(&self, sku: &Sku, partition: i32) -> explain::Recent {
+    pub(crate) fn inspect(&self, sku: &Sku, partition: i32) -> explain::Recent {
         let inner = self.lock();
         let held = inner.held.get(sku);
         let from = usize::try_from(partition).ok().and_then(|index| inner.complete_from.get(index));
@@ -125,31 +125,37 @@ impl Recent {
     }
 
     /// A record of the feed. The caller then applies it to L1, and only then moves its position on.
-    pub(crate) fn feed(&self, partition: i32, offset: i64, news: News) {
+    pub(crate) fn feed(&self, partition: i32, offset: i64, change: SkuChange) {
         let mut inner = self.lock();
-        if news.term() < inner.good_since {
+        if change.term() < inner.good_since {
             return;
         }
-        let sku = news.sku().clone();
-        let held = inner.touch(&sku);
-        news.join_into(&mut held.stock);
+        let sku = change.sku().clone();
+        let held = inner.renew(&sku);
+        change.join_into(&mut held.stock);
         let before = held.fed.replace((partition, offset));
         if let Some((other, last)) = before.filter(|(other, _)| *other != partition) {
             inner.push_out(other, last); // the SKU moved between partitions
         }
-        inner.bound(self.capacity);
+        inner.keep_within(self.capacity);
     }
 
     /// Facts that a write answered with, complete through `until` by the database's clock.
     pub(crate) fn written(&self, sku: &Sku, stock: Stock, until: Timestamp) {
         let mut inner = self.lock();
         inner.enter_loaded(sku, stock, until);
-        inner.bound(self.capacity);
+        inner.keep_within(self.capacity);
     }
 
     /// L1's way in: judges whether the loaded facts still count, enters them, and joins to them what
     /// came in meanwhile. `until`: no earlier than the moment they were read, by the database's clock.
-    pub(crate) fn complete(&self, sku: &Sku, loaded: Stock, source: Source, until: Timestamp) -> Result<Stock, TooOld> {
+    pub(crate) fn join_load(
+        &self,
+        sku: &Sku,
+        loaded: Stock,
+        source: LoadSource,
+        until: Timestamp,
+    ) -> Result<Stock, TooOld> {
         let mut inner = self.lock();
         // Stripped of a lost history's facts it would not be whole.
         if !inner.reaches_back(source) || loaded.oldest_term() < inner.good_since {
@@ -161,20 +167,20 @@ impl Recent {
         }
         inner.enter_loaded(sku, loaded, until);
         let whole = inner.held[sku].stock.clone();
-        inner.bound(self.capacity);
+        inner.keep_within(self.capacity);
         Ok(whole)
     }
 
-    pub(crate) fn reaches_back(&self, source: Source) -> bool {
+    pub(crate) fn reaches_back(&self, source: LoadSource) -> bool {
         self.lock().reaches_back(source)
     }
 
     /// `as_of` has advanced: loaded facts that it has passed leave.
-    pub(crate) fn passed(&self, as_of: Timestamp) {
+    pub(crate) fn drop_passed(&self, as_of: Timestamp) {
         let mut inner = self.lock();
         while inner.leaving.front().is_some_and(|(until, _)| *until <= as_of) {
             let (_, sku) = inner.leaving.pop_front().expect("there is a front");
-            inner.leave(sku, as_of);
+            inner.drop_loaded(sku, as_of);
         }
     }
 
@@ -198,7 +204,7 @@ impl Recent {
     }
 }
 
-impl Inner {
+impl RecentSkus {
     fn clear(&mut self, positions: &[i64]) {
         let lost = self.held.values().filter_map(|held| held.loaded_until).max().unwrap_or_default();
         let tick = self.tick + 1;
@@ -213,10 +219,10 @@ impl Inner {
     }
 
     /// The SKU's entry, under the next tick.
-    fn touch(&mut self, sku: &Sku) -> &mut Held {
+    fn renew(&mut self, sku: &Sku) -> &mut RecentSku {
         self.tick += 1;
         let tick = self.tick;
-        let held = self.held.entry(sku.clone()).or_insert_with(|| Held {
+        let held = self.held.entry(sku.clone()).or_insert_with(|| RecentSku {
             stock: Stock::default(),
             tick: 0,
             fed: None,
@@ -230,7 +236,7 @@ impl Inner {
 
     fn enter_loaded(&mut self, sku: &Sku, mut stock: Stock, until: Timestamp) {
         stock.forget_before(self.good_since);
-        let held = self.touch(sku);
+        let held = self.renew(sku);
         held.stock.join(stock);
         let first = held.loaded_until.is_none();
         held.loaded_until = held.loaded_until.max(Some(until));
@@ -239,10 +245,10 @@ impl Inner {
         }
     }
 
-    fn reaches_back(&self, source: Source) -> bool {
+    fn reaches_back(&self, source: LoadSource) -> bool {
         match source {
-            Source::Origin { began } => began >= self.complete_since,
-            Source::L2 { partition, offset, as_of } => {
+            LoadSource::Origin { began } => began >= self.complete_since,
+            LoadSource::L2 { partition, offset, as_of } => {
                 let from = usize::try_from(partition).ok().and_then(|index| self.complete_from.get(index));
                 from.is_some_and(|from| offset >= *from) && as_of >= self.lost_until
             }
@@ -251,7 +257,7 @@ impl Inner {
 
     /// The loaded part is not needed any more. Whatever load is still in flight began after these
     /// facts were committed, or else meets them as records of the feed.
-    fn leave(&mut self, sku: Sku, as_of: Timestamp) {
+    fn drop_loaded(&mut self, sku: Sku, as_of: Timestamp) {
         let Some(held) = self.held.get_mut(&sku) else { return };
         let Some(until) = held.loaded_until else { return };
         if until > as_of {
@@ -265,7 +271,7 @@ impl Inner {
         }
     }
 
-    fn bound(&mut self, capacity: usize) {
+    fn keep_within(&mut self, capacity: usize) {
         while self.held.len() > capacity {
             let (tick, sku) = self.order.pop_first().expect("every entry has its place in the order");
             let held = self.held.remove(&sku).expect("the order names only entries");

@@ -12,7 +12,7 @@ use onhand_wire::{Fact, Item, LocationId, Sku, Stock, Timestamp, Version};
 use super::{
     Intake,
     l1::L1,
-    recent::{News, Recent, Source},
+    recent::{LoadSource, Recent, SkuChange},
 };
 use crate::config::CacheConfig;
 
@@ -81,12 +81,12 @@ impl Tiers {
     }
 
     fn feed(&self, offset: i64, name: &str, seq: u64) {
-        self.intake.apply(0, offset, News::Fact(fact(name, seq)));
+        self.intake.apply(0, offset, SkuChange::Fact(fact(name, seq)));
     }
 
     /// The first version comes with the item itself.
     fn create(&self, offset: i64, name: &str) {
-        self.intake.apply(0, offset, News::Item(item(name)));
+        self.intake.apply(0, offset, SkuChange::Item(item(name)));
         self.feed(offset, name, 1);
     }
 
@@ -94,11 +94,11 @@ impl Tiers {
         Some(version(&self.l1.hit(name)?.stock))
     }
 
-    fn began(&self) -> Source {
-        Source::Origin { began: self.recent.tick() }
+    fn began(&self) -> LoadSource {
+        LoadSource::Origin { began: self.recent.tick() }
     }
 
-    fn fill(&self, name: &str, seq: u64, source: Source, until: u64) -> Option<u64> {
+    fn fill(&self, name: &str, seq: u64, source: LoadSource, until: u64) -> Option<u64> {
         let entry = self.l1.fill(&sku(name), stock(name, seq), source, at(until)).ok()?;
         Some(version(&entry.stock))
     }

@@ -3,7 +3,8 @@
 use onhand_wire::Sku;
 use serde::Serialize;
 
-use super::{Cache, LoadError, Need, Tier};
+use super::{Cache, LoadError, Need};
+use crate::tier::Tier;
 
 /// SKUs loaded and filled in one step: as many as one load may ask for.
 pub(crate) const STEP: usize = onhand_wire::bulk::LOAD_SKUS;

@@ -12,12 +12,13 @@ use onhand_wire::{
 };
 use tokio::sync::watch;
 
-use super::{Position, Stop};
+use super::Stop;
 use crate::{
-    cache::{Intake, recent::News},
+    cache::{Intake, recent::SkuChange},
     freshness::Freshness,
     metrics::Metrics,
     origin::Origin,
+    position::Position,
     topology::Topology,
 };
 
@@ -91,9 +92,9 @@ impl Apply {
         match change {
             Change::Fact(fact) => {
                 self.metrics.propagation(wall_clock().since(fact.changed_at));
-                self.intake.apply(partition, offset, News::Fact(fact));
+                self.intake.apply(partition, offset, SkuChange::Fact(fact));
             }
-            Change::Item(item) => self.intake.apply(partition, offset, News::Item(item)),
+            Change::Item(item) => self.intake.apply(partition, offset, SkuChange::Item(item)),
             Change::Location(location) => self.topology.join_location(location),
             Change::Channel(channel) => self.topology.join_channel(channel),
             Change::Watermark(mark) => self.watermark(partition, &mark, stop),
@@ -124,7 +125,7 @@ impl Apply {
         }
         self.freshness.watermark(index, mark, Instant::now());
         let Some(as_of) = self.freshness.as_of() else { return };
-        self.intake.recent.passed(as_of.t);
+        self.intake.recent.drop_passed(as_of.t);
         if !*self.ready.borrow() {
             tracing::info!(as_of = %as_of.t, "ready: topology loaded, first watermark applied");
             self.ready.send_replace(true);

@@ -18,7 +18,7 @@ const RETRY: Duration = Duration::from_millis(250);
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Why reading stopped.
-enum End {
+enum ReadEnd {
     Stopped,
     /// The consumer is to be rebuilt and reading to go on where it was.
     Rebuild,
@@ -30,11 +30,13 @@ pub(super) fn read(brokers: &str, topic: &str, mut apply: Apply, stop: &Stop) {
     let mut positions: Option<Vec<i64>> = None;
     let mut failures = 0_u64;
     while !stop.stopped() {
-        match Reader::open(brokers, topic, &mut apply, positions.take(), stop) {
+        match FeedReader::open(brokers, topic, &mut apply, positions.take(), stop) {
             Ok(reader) => match reader.run(&mut apply, stop) {
-                End::Stopped => return,
-                End::Rebuild => positions = Some(apply.position.all()),
-                End::Lost => tracing::warn!("the feed no longer holds what comes next: starting again from its end"),
+                ReadEnd::Stopped => return,
+                ReadEnd::Rebuild => positions = Some(apply.position.all()),
+                ReadEnd::Lost => {
+                    tracing::warn!("the feed no longer holds what comes next: starting again from its end")
+                }
             },
             Err(error) => {
                 apply.position.set_connected(false);
@@ -87,14 +89,14 @@ fn partitions(consumer: &BaseConsumer, topic: &str) -> KafkaResult<i32> {
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
 
-struct Reader {
+struct FeedReader {
     consumer: BaseConsumer,
     topic: String,
     /// When each partition last had anything: a watermark comes to all of them, ten times a second.
     progress: Vec<Instant>,
 }
 
-impl Reader {
+impl FeedReader {
     /// Assigns every partition: on from `positions`, a new one from 0; without any, from the ends.
     fn open(
         brokers: &str,
@@ -131,7 +133,7 @@ impl Reader {
         Ok(Self { consumer, topic: topic.to_owned(), progress })
     }
 
-    fn run(mut self, apply: &mut Apply, stop: &Stop) -> End {
+    fn run(mut self, apply: &mut Apply, stop: &Stop) -> ReadEnd {
         while !stop.stopped() {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
@@ -139,26 +141,26 @@ impl Reader {
                     // Offsets have no holes but those of compaction: then a watermark may already
                     // speak for a change whose record was superseded further on.
                     if offset != apply.position.next_offset(partition) {
-                        return End::Lost;
+                        return ReadEnd::Lost;
                     }
                     apply.record(partition, offset, message.payload().unwrap_or_default(), stop);
                     self.progress[partition as usize] = Instant::now();
                     apply.position.set_connected(true);
                     if apply.freshness.named() > apply.position.partitions() as usize {
-                        return End::Rebuild;
+                        return ReadEnd::Rebuild;
                     }
                 }
-                Some(Err(error)) if lost(&error) => return End::Lost,
-                Some(Err(error)) => tracing::debug!(%error, "the change feed hesitates"),
+                Some(Err(error)) if lost(&error) => return ReadEnd::Lost,
+                Some(Err(error)) => tracing::debug!(%error, "the change feed could not be read"),
                 None => {}
             }
             let quiet = |progress: &Instant| progress.elapsed() > QUIET;
             if self.progress.iter().any(quiet) && self.stalled(apply) {
                 tracing::warn!("the consumer makes no progress: rebuilding it");
-                return End::Rebuild;
+                return ReadEnd::Rebuild;
             }
         }
-        End::Stopped
+        ReadEnd::Stopped
     }
 
     /// Nothing came of a partition for a while although the log has more: the consumer, not the feed,

@@ -24,10 +24,10 @@ use rdkafka::{
 };
 use tokio::runtime::Handle;
 
-use place::{Link, Place, REDIS};
+use place::{BlockingRedis, REDIS, WriterPlace};
 
-use super::{Position, Stop, kafka};
-use crate::{cache::l2::Redis, metrics::Metrics};
+use super::{Stop, kafka};
+use crate::{metrics::Metrics, position::Position, redis_client::Redis};
 
 const POLL: Duration = Duration::from_millis(100);
 const ASK: Duration = Duration::from_secs(2);
@@ -36,7 +36,7 @@ const RETRY: Duration = Duration::from_millis(250);
 const SILENT_MS: &str = "6000";
 /// How often new partitions are looked for.
 const LOOK_MS: &str = "10000";
-/// Most records in one round trip.
+/// Most writes in one round trip.
 const BATCH: usize = 500;
 
 /// What the writer needs; runs on a thread of its own.
@@ -75,15 +75,16 @@ impl L2Writer {
     }
 
     /// Writes until Redis or Kafka fails, or the feed turns to another topic.
-    fn write(&self, log_id: Arc<str>, stop: &Stop) -> Result<(), Failed> {
-        let link = Link { redis: self.redis.clone(), runtime: self.runtime.clone() };
+    fn write(&self, log_id: Arc<str>, stop: &Stop) -> Result<(), WriteFailed> {
+        let link = BlockingRedis { redis: self.redis.clone(), runtime: self.runtime.clone() };
         link.within(self.redis.ping())?;
-        let place = Place { topic: self.topic.clone(), log_id: log_id.clone(), link };
+        let place = WriterPlace { topic: self.topic.clone(), log_id: log_id.clone(), link };
         let mut config = kafka::settings(&self.brokers, &format!("onhand-l2-{}", self.region));
         config.set("session.timeout.ms", SILENT_MS).set("heartbeat.interval.ms", "1500");
         config.set("topic.metadata.refresh.interval.ms", LOOK_MS);
-        let context = Writing { place, at: Mutex::default(), assigned: AtomicU64::new(0), failed: Mutex::default() };
-        let consumer: BaseConsumer<Writing> = config.create_with_context(context)?;
+        let context =
+            WriterContext { place, at: Mutex::default(), assigned: AtomicU64::new(0), failed: Mutex::default() };
+        let consumer: BaseConsumer<WriterContext> = config.create_with_context(context)?;
         consumer.subscribe(&[&self.topic])?;
         while !stop.stopped() && self.position.log_id().as_ref() == Some(&log_id) {
             let batches = gather(&consumer);
@@ -91,18 +92,18 @@ impl L2Writer {
             if let Some(failed) = context.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 return Err(failed);
             }
-            let records: usize = batches.values().map(|batch| batch.records.len()).sum();
+            let writes: usize = batches.values().map(|batch| batch.writes.len()).sum();
             for partition in context.send(&batches)? {
                 context.start_again(&consumer, partition)?;
             }
-            self.metrics.l2_written(records);
+            self.metrics.l2_written(writes);
         }
         Ok(())
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Failed {
+enum WriteFailed {
     #[error("redis: no answer within {} s", REDIS.as_secs())]
     TooSlow,
     #[error("redis: {0}")]
@@ -111,40 +112,40 @@ enum Failed {
     Kafka(#[from] rdkafka::error::KafkaError),
 }
 
-/// One partition's records of a moment.
+/// One partition's writes of a moment.
 #[derive(Default)]
 struct Batch {
     /// The offset after the last of them.
     next: i64,
-    records: Vec<Record>,
+    writes: Vec<FieldWrite>,
 }
 
 impl Batch {
     /// Those from `offset` on: earlier ones were fetched before writing was placed elsewhere.
-    fn from(&self, offset: i64) -> impl Iterator<Item = &Record> {
-        self.records.iter().filter(move |record| record.offset >= offset)
+    fn from(&self, offset: i64) -> impl Iterator<Item = &FieldWrite> {
+        self.writes.iter().filter(move |write| write.offset >= offset)
     }
 }
 
-struct Record {
+struct FieldWrite {
     offset: i64,
     sku: Sku,
     field: String,
     value: Vec<u8>,
 }
 
-fn record(offset: i64, payload: &[u8]) -> Option<Record> {
+fn field_write(offset: i64, payload: &[u8]) -> Option<FieldWrite> {
     let (sku, field, value) = match Change::decode(payload).ok()? {
         Change::Fact(fact) => (fact.sku.clone(), fact.location.to_string(), l2::encode_field(&fact)),
         Change::Item(item) => (item.sku.clone(), l2::ITEM.to_owned(), l2::encode_field(&item)),
         Change::Location(_) | Change::Channel(_) | Change::Watermark(_) => return None,
     };
-    Some(Record { offset, sku, field, value })
+    Some(FieldWrite { offset, sku, field, value })
 }
 
 /// What has come, up to a batch. What came before partitions changed hands is dropped: it is read
 /// again by whoever has them now.
-fn gather(consumer: &BaseConsumer<Writing>) -> BTreeMap<i32, Batch> {
+fn gather(consumer: &BaseConsumer<WriterContext>) -> BTreeMap<i32, Batch> {
     let mut batches = BTreeMap::<i32, Batch>::new();
     let assigned = || consumer.context().assigned.load(Ordering::Relaxed);
     let mut under = assigned();
@@ -159,10 +160,10 @@ fn gather(consumer: &BaseConsumer<Writing>) -> BTreeMap<i32, Batch> {
             Some(Ok(message)) => {
                 let batch = batches.entry(message.partition()).or_default();
                 batch.next = message.offset() + 1;
-                batch.records.extend(message.payload().and_then(|payload| record(message.offset(), payload)));
+                batch.writes.extend(message.payload().and_then(|payload| field_write(message.offset(), payload)));
             }
             Some(Err(error)) => {
-                tracing::debug!(%error, "the change feed hesitates");
+                tracing::debug!(%error, "the change feed could not be read");
                 consumer.context().lost(&error);
                 break;
             }
@@ -174,18 +175,18 @@ fn gather(consumer: &BaseConsumer<Writing>) -> BTreeMap<i32, Batch> {
 }
 
 /// The consumer's context: partitions are assigned at the offsets that Redis has.
-struct Writing {
-    place: Place,
+struct WriterContext {
+    place: WriterPlace,
     /// The offset that Redis is expected to have, for each partition that is ours.
     at: Mutex<BTreeMap<i32, i64>>,
     /// How often partitions have changed hands.
     assigned: AtomicU64,
-    failed: Mutex<Option<Failed>>,
+    failed: Mutex<Option<WriteFailed>>,
 }
 
-impl ClientContext for Writing {}
+impl ClientContext for WriterContext {}
 
-impl ConsumerContext for Writing {
+impl ConsumerContext for WriterContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, list: &mut TopicPartitionList) {
         self.assigned.fetch_add(1, Ordering::Relaxed);
         let assigned = error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
@@ -196,12 +197,12 @@ impl ConsumerContext for Writing {
     }
 }
 
-impl Writing {
+impl WriterContext {
     fn at(&self) -> std::sync::MutexGuard<'_, BTreeMap<i32, i64>> {
         self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), Failed> {
+    fn assign(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) -> Result<(), WriteFailed> {
         let mut placed = TopicPartitionList::new();
         let mut at = BTreeMap::new();
         for element in list.elements() {
@@ -214,7 +215,7 @@ impl Writing {
         Ok(consumer.assign(&placed)?)
     }
 
-    fn revoke(&self, consumer: &BaseConsumer<Self>) -> Result<(), Failed> {
+    fn revoke(&self, consumer: &BaseConsumer<Self>) -> Result<(), WriteFailed> {
         self.at().clear();
         Ok(consumer.unassign()?)
     }
@@ -222,12 +223,12 @@ impl Writing {
     /// The log does not reach back to where we read: everything is placed anew.
     fn lost(&self, error: &rdkafka::error::KafkaError) {
         if kafka::lost(error) {
-            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Failed::Kafka(error.clone()));
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(WriteFailed::Kafka(error.clone()));
         }
     }
 
     /// Writes each partition's batch. Answers the partitions where Redis has another offset.
-    fn send(&self, batches: &BTreeMap<i32, Batch>) -> Result<Vec<i32>, Failed> {
+    fn send(&self, batches: &BTreeMap<i32, Batch>) -> Result<Vec<i32>, WriteFailed> {
         let mut at = self.at();
         let (mut sent, mut pipelines) = (Vec::new(), Vec::new());
         for (partition, batch) in batches {
@@ -250,7 +251,7 @@ impl Writing {
         Ok(others)
     }
 
-    fn start_again(&self, consumer: &BaseConsumer<Self>, partition: i32) -> Result<(), Failed> {
+    fn start_again(&self, consumer: &BaseConsumer<Self>, partition: i32) -> Result<(), WriteFailed> {
         let offset = self.place.of(consumer, partition)?;
         consumer.seek(&self.place.topic, partition, Offset::Offset(offset), ASK)?;
         self.at().insert(partition, offset);

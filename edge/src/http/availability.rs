@@ -18,11 +18,12 @@ use percent_encoding::percent_decode_str;
 
 use super::{Asked, Failure, Reply, ask::Query};
 use crate::{
-    cache::{Entry, LoadError, Loaded, Need, Tier},
+    cache::{LoadError, Loaded, Need},
+    entry::{Entry, RenderedBody},
     freshness::{AsOf, Mode},
     node::Node,
+    tier::Tier,
     view,
-    view::Rendered,
 };
 
 /// Made once: a name given as text is parsed each time.
@@ -130,7 +131,7 @@ pub(super) async fn get(node: &Node, asked: &Asked<'_>, segment: &str) -> Result
     let as_of = moment.earned(node, loaded.at);
     moment.show(&mut reply, as_of, loaded.tier);
     if query.reservation.is_none() {
-        node.auditor.offer(&name, &loaded, as_of);
+        node.sampler.offer(&name, &loaded, as_of);
     }
     if loaded.superseded {
         mark_stale(&mut reply);
@@ -152,7 +153,7 @@ async fn without(node: &Node, sku: Sku, reservation: uuid::Uuid, sees: Option<Se
 }
 
 /// The body, or nothing where the caller has it.
-fn shown(headers: &HeaderMap, body: Rendered) -> Reply {
+fn shown(headers: &HeaderMap, body: RenderedBody) -> Reply {
     let same = headers.get(header::IF_NONE_MATCH).is_some_and(|held| matches(held, &body.etag));
     let mut reply = if same {
         let mut reply = Response::new(Bytes::new().into());

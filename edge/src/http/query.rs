@@ -15,13 +15,7 @@ use super::{
     availability::{Moment, mark_stale},
     whole,
 };
-use crate::{
-    cache::{Loaded, Tier},
-    node::Node,
-    topology::Snapshot,
-    view,
-    view::Ask,
-};
+use crate::{cache::Loaded, node::Node, tier::Tier, topology::Snapshot, view, view::Ask};
 
 /// SKUs that are rendered before other requests of the thread have their turn.
 const RENDERED_AT_ONCE: usize = 4;
@@ -80,7 +74,7 @@ pub(super) fn promised(node: &Node, moment: &Moment, skus: &[Sku], loaded: &[Loa
     }
     let as_of = earned(node, moment, loaded);
     moment.show(&mut reply, as_of, worst(loaded));
-    node.auditor.offer_one_of(skus, loaded, as_of);
+    node.sampler.offer_one_of(skus, loaded, as_of);
     if loaded.iter().any(|loaded| loaded.superseded) {
         mark_stale(&mut reply);
     }

@@ -25,7 +25,7 @@ use super::{Asked, Failure, Reply, availability, not_found, reply};
 use crate::{
     freshness::AsOf,
     node::Node,
-    origin::{Answer, Call},
+    origin::{Call, OriginAnswer},
 };
 
 /// Headers of the origin's own answers that are passed on.
@@ -146,7 +146,7 @@ fn deadline(node: &Node, headers: &HeaderMap, began: Instant) -> Result<Instant,
 }
 
 /// The origin's own answer.
-fn passed(answer: Answer) -> Reply {
+fn passed(answer: OriginAnswer) -> Reply {
     let mut passed = reply(answer.status, "application/json", answer.body);
     let names = PASSED.into_iter().chain(PASSED_TOO.map(HeaderName::from_static));
     for name in names {

@@ -3,7 +3,7 @@
 //! 1. The SKUs are watched **before** they are loaded, so that nothing falls between.
 //! 2. What is loaded is seeded: the present state, of the load and of what came since.
 //! 3. The body is pulled by the connection: what its caller does not take waits in a bounded queue
-//!    ([`crate::cache::watch`]), and a reader that leaves it to overflow is told and dropped.
+//!    ([`crate::cache::subscriptions`]), and a reader that leaves it to overflow is told and dropped.
 //!
 //! Unlike other answers a stream lasts, so its connection closes with it.
 
@@ -40,8 +40,8 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Fa
     if let Some(channel) = &wanted.channel {
         known_channel(&node.topology.snapshot(), channel)?;
     }
-    let watch = node.cache.watch(&wanted.skus);
-    let generation = watch.generation();
+    let subscription = node.cache.subscribe(&wanted.skus);
+    let generation = subscription.generation();
     let loaded = node.cache.all(&wanted.skus, &moment.need, || place.caller().clone()).await?;
     let last = headers.get(LAST_EVENT_ID).and_then(|id| Resume::decode(id.as_bytes(), &wanted));
     // A caller that comes back is told of what was deleted meanwhile by an event.
@@ -51,7 +51,7 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Fa
     }
     let mut reply = query::promised(node, &moment, &wanted.skus, &loaded, Response::new(Answer::from("")));
     node.metrics.lookup_took(began.elapsed());
-    let start = Start { wanted, watch, generation, loaded, last, as_of: moment.as_of.t, until, place };
+    let start = Start { wanted, subscription, generation, loaded, last, as_of: moment.as_of.t, until, place };
     *reply.body_mut() = Answer::Events(Box::pin(unfold(Reader::new(node.clone(), start), |mut reader| async {
         reader.next().await.map(|event| (event, reader))
     })));

@@ -15,7 +15,7 @@ use hyper_util::{
 use onhand_http::call;
 use onhand_wire::setting::SecretUrl;
 
-use super::{Answer, Call, OriginError};
+use super::{Call, OriginAnswer, OriginError};
 
 /// Largest answer that is read, in bytes: a thousand SKUs at hundreds of locations.
 const ANSWER_BYTES: usize = 256 << 20;
@@ -28,12 +28,12 @@ const HEALTH: Duration = Duration::from_millis(500);
 
 /// An origin's address that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("edge.origin.urls: {0:?} is no http://HOST:PORT, without user, path and query")]
+#[error("edge.origin.urls: {0:?} must be http://HOST:PORT, without user, path or query")]
 pub struct BadUrl(SecretUrl);
 
 /// What became of one attempt.
 enum Attempt {
-    Answered(Answer),
+    Answered(OriginAnswer),
     NotSent,
     Lost,
     /// Its time was over before the answer came.
@@ -111,7 +111,7 @@ impl Addresses {
         call: &Call,
         first: Option<usize>,
         usual: Duration,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<OriginAnswer, Unanswered> {
         let first = first.unwrap_or_else(|| self.preferred.load(Ordering::Relaxed));
         let hurried = call.deadline < Instant::now() + usual.mul_f64(0.9);
         let mut tried = Tried::default();
@@ -167,7 +167,7 @@ impl Addresses {
             let response = self.client.request(request).await.map_err(|error| error.is_connect())?;
             let (head, body) = response.into_parts();
             let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|_| false)?;
-            Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes(), from: index })
+            Ok(OriginAnswer { status: head.status, headers: head.headers, body: body.to_bytes(), from: index })
         });
         match answered.await {
             Ok(Ok(answer)) => Attempt::Answered(answer),

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::OriginError;
 use crate::{
-    breaker::{Breaker, State},
+    breaker::{Breaker, BreakerState},
     config::BreakerConfig,
 };
 
@@ -46,12 +46,12 @@ impl Gate {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.breaker.state() == State::Open
+        self.breaker.state() == BreakerState::Open
     }
 
     /// Seconds until the breaker lets calls through again, at most [`LONGEST_WAIT_S`]; 0: it does.
     pub(super) fn opens_in_s(&self) -> u64 {
-        let left = self.breaker.opens_in(Instant::now());
+        let left = self.breaker.open_for(Instant::now());
         u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).min(LONGEST_WAIT_S)
     }
 }

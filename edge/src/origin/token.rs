@@ -13,10 +13,10 @@ use tokio::io::AsyncReadExt;
 
 use crate::{config::OriginConfig, metrics::Metrics};
 
-/// How often the file is looked at.
-const LOOK: Duration = Duration::from_secs(1);
-/// How often the log says that the origin refuses the token; every refusal is counted.
-const TOLD: Duration = Duration::from_secs(60);
+/// How often the file is read.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// The log says at most this often that the origin refuses the token; every refusal is counted.
+const LOG_EVERY: Duration = Duration::from_secs(60);
 
 /// A file that holds no token at the start.
 #[derive(Debug, thiserror::Error)]
@@ -29,9 +29,9 @@ pub struct BadToken {
 pub(super) struct Token {
     header: ArcSwap<HeaderValue>,
     file: Option<PathBuf>,
-    /// What the file said last, good or bad: each content is judged and told once.
+    /// What the file said last, good or bad: each content is checked and logged once.
     seen: Mutex<Result<String, String>>,
-    told: Mutex<Option<Instant>>,
+    last_logged: Mutex<Option<Instant>>,
     metrics: Arc<Metrics>,
 }
 
@@ -41,10 +41,10 @@ impl Token {
         let file = Some(PathBuf::from(&config.token_file)).filter(|file| !file.as_os_str().is_empty());
         let token = match &file {
             None => config.token.expose().to_owned(),
-            Some(file) => at_the_start(file)?,
+            Some(file) => read_at_start(file)?,
         };
         let header = ArcSwap::from_pointee(header(&token));
-        Ok(Self { header, file, seen: Mutex::new(Ok(token)), told: Mutex::default(), metrics })
+        Ok(Self { header, file, seen: Mutex::new(Ok(token)), last_logged: Mutex::default(), metrics })
     }
 
     pub(super) fn header(&self) -> HeaderValue {
@@ -55,12 +55,12 @@ impl Token {
     pub(super) async fn follow(&self) {
         let Some(file) = &self.file else { return };
         loop {
-            tokio::time::sleep(LOOK).await;
-            self.look(read(file).await);
+            tokio::time::sleep(CHECK_EVERY).await;
+            self.take(read(file).await);
         }
     }
 
-    fn look(&self, found: Result<String, String>) {
+    fn take(&self, found: Result<String, String>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if *seen == found {
             return;
@@ -82,11 +82,11 @@ impl Token {
     /// The origin answered one of the edge's own calls with 401 or 403.
     pub(super) fn was_refused(&self, status: StatusCode, path: &str, detail: &str) {
         self.metrics.token_refused();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_some_and(|told| told.elapsed() < TOLD) {
+        let mut last_logged = self.last_logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_logged.is_some_and(|logged| logged.elapsed() < LOG_EVERY) {
             return;
         }
-        *told = Some(Instant::now());
+        *last_logged = Some(Instant::now());
         let status = status.as_u16();
         tracing::error!(
             status,
@@ -104,9 +104,9 @@ fn header(token: &str) -> HeaderValue {
     header
 }
 
-fn at_the_start(file: &Path) -> Result<String, BadToken> {
+fn read_at_start(file: &Path) -> Result<String, BadToken> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"));
-    text.and_then(|text| judged(&text)).map_err(|fault| BadToken { path: file.display().to_string(), fault })
+    text.and_then(|text| parse_token(&text)).map_err(|fault| BadToken { path: file.display().to_string(), fault })
 }
 
 async fn read(file: &Path) -> Result<String, String> {
@@ -115,11 +115,11 @@ async fn read(file: &Path) -> Result<String, String> {
     let mut text = String::new();
     // Whatever lies there, no more than a token and its white space is read.
     file.take(2 * carried::LONGEST as u64).read_to_string(&mut text).await.map_err(cannot)?;
-    judged(&text)
+    parse_token(&text)
 }
 
 /// The token in a file's text. Editors and shells end a file with a line break.
-fn judged(text: &str) -> Result<String, String> {
+fn parse_token(text: &str) -> Result<String, String> {
     let token = text.trim();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     carried::fault(token, now).map_or_else(|| Ok(token.to_owned()), Err)

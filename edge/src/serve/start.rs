@@ -16,20 +16,24 @@ use tokio::sync::{Mutex, mpsc, watch};
 use super::{Background, StartError};
 use crate::{
     Auth, Config, Feed,
-    admission::{Limit, Queue, RateLimits, Shared, Shares},
-    audit::{self, Auditor},
+    admission::{Queue, RateLimits, RegionCounts, ShareLimit, Shares},
+    audit,
     cache::{
-        Cache, Deps, Intake,
+        Cache, Intake, LoaderDeps,
         l1::L1,
-        l2::{self, L2, Redis},
+        l2::{self, L2},
         recent::Recent,
     },
-    feed::{self, Apply, L2Writer, Position, Stop},
+    feed::{self, Apply, L2Writer, Stop},
     freshness::Freshness,
     metrics::Metrics,
     node::Node,
+    open_connections::OpenConnections,
+    open_streams::OpenStreams,
     origin::Origin,
-    streams::Streams,
+    position::Position,
+    redis_client::Redis,
+    sampler::Sampler,
     topology::Topology,
 };
 
@@ -51,7 +55,7 @@ pub(super) fn start(
     let stop = Stop::default();
     let second = second_tier(config, &feed, &position, &recent, &metrics, &stop)?;
     let (tier, fills) = second.unzip();
-    let deps = Deps {
+    let deps = LoaderDeps {
         l1: l1.clone(),
         recent: recent.clone(),
         l2: tier.clone(),
@@ -78,7 +82,7 @@ pub(super) fn start(
         follow(&rules, brokers, origin.clone())?;
     }
     feed::start(feed, apply, stop.clone())?;
-    let (auditor, samples) = Auditor::new();
+    let (sampler, samples) = Sampler::new();
     let node = Arc::new(Node {
         build,
         started: std::time::Instant::now(),
@@ -94,14 +98,14 @@ pub(super) fn start(
         cors: Cors::new(&config.http.cors_origins),
         rules,
         cache,
-        streams: Streams::new(config.streams, config.limits.streams_per_caller, metrics.clone()),
+        streams: OpenStreams::new(config.streams, config.limits.streams_per_caller, metrics.clone()),
         reservation_lookups: reservation_lookups(config, &metrics),
         topology,
         freshness,
         origin,
         metrics,
         l2: tier.clone(),
-        auditor,
+        sampler,
         position,
         kafka,
         redis_answers: AtomicBool::new(false),
@@ -112,7 +116,7 @@ pub(super) fn start(
     });
     let audited = audit::run(node.clone(), config.audit.clone(), samples);
     let carrier = node.origin.clone();
-    let mut tasks = vec![tokio::spawn(node.clone().look_after()), tokio::spawn(audited)];
+    let mut tasks = vec![tokio::spawn(node.clone().keep_health_current()), tokio::spawn(audited)];
     tasks.push(tokio::spawn(async move { carrier.follow_token().await }));
     if let (Some(tier), Some(fills)) = (tier, fills) {
         tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, fills)));
@@ -147,11 +151,11 @@ impl onhand_rules::Origin for Asked {
 }
 
 /// Where the region counts callers' requests, if it has a Redis.
-fn counts(config: &Config) -> Result<Option<Shared>, StartError> {
+fn counts(config: &Config) -> Result<Option<RegionCounts>, StartError> {
     if config.redis.url.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Shared::new(Redis::new(&config.redis)?, config.redis.timeout.0)))
+    Ok(Some(RegionCounts::new(Redis::new(&config.redis)?, config.redis.timeout.0)))
 }
 
 type SecondTier = (Arc<L2>, mpsc::Receiver<onhand_wire::Sku>);
@@ -186,5 +190,5 @@ fn second_tier(
 fn reservation_lookups(config: &Config, metrics: &Arc<Metrics>) -> Shares {
     let right = |most| format!("reservation: one caller may have {most} such lookups waiting here; try again");
     let most = config.limits.reservation_lookups_per_caller;
-    Shares::new(Limit::new("reservation_lookups", most, right, metrics.clone()))
+    Shares::new(ShareLimit::new("reservation_lookups", most, right, metrics.clone()))
 }

@@ -1,4 +1,4 @@
-use onhand_wire::{Item, Location, RestockAt, Timestamp, Version, bulk::LoadedTopology};
+use onhand_wire::{ChannelId, Item, Location, RestockAt, Timestamp, Version, bulk::LoadedTopology};
 
 use super::*;
 use crate::topology::Topology;

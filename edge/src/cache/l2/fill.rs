@@ -7,7 +7,7 @@ use redis::Pipeline;
 use tokio::sync::mpsc;
 
 use super::L2;
-use crate::cache::{Entry, l1::L1};
+use crate::{cache::l1::L1, entry::Entry};
 
 /// Fills that may wait to be written; beyond, they are forgone.
 pub(super) const WAITING: usize = 4096;
@@ -17,7 +17,7 @@ const AT_ONCE: usize = 64;
 /// the partition's writer. KEYS: offset, hash. ARGV: log id, the edge's position, ttl in ms, then
 /// field and value in turn. A value starts with its version: 2 bytes of term, 6 of seq.
 const FILL: &str = concat!(
-    include_str!("../newer.lua"),
+    include_str!("../../redis_client/newer.lua"),
     r#"
 local at = redis.call('GET', KEYS[1])
 if not at then return 0 end

@@ -69,7 +69,7 @@ enum Record {
 /// A load or a read of L2 on its way.
 struct Flight {
     sku: usize,
-    source: Source,
+    source: LoadSource,
     read: Option<u64>,
 }
 
@@ -158,7 +158,7 @@ impl World {
             }
             Step::L2Expires(sku) => self.hashes[sku] = None,
             Step::L2Read(sku) => {
-                let source = Source::L2 { partition: 0, offset: self.writer as i64, as_of: at(self.as_of) };
+                let source = LoadSource::L2 { partition: 0, offset: self.writer as i64, as_of: at(self.as_of) };
                 self.reads.push(Flight { sku, source, read: self.hashes[sku] });
             }
             Step::L2Landed(index) => {
@@ -200,7 +200,7 @@ impl World {
             Record::Fact(sku, version) => self.tiers.feed(self.next as i64, SKUS[sku], version),
             Record::Watermark(t) => {
                 self.as_of = self.as_of.max(t);
-                self.tiers.recent.passed(at(self.as_of));
+                self.tiers.recent.drop_passed(at(self.as_of));
             }
         }
         self.next += 1;

@@ -170,7 +170,7 @@ struct FillRace {
 
 impl FillRace {
     /// What the caller is answered; none: the load is made again, or its answer does not count.
-    fn land(&self, state: &mut State, read: u64, source: Source, until: u64) -> Option<u64> {
+    fn land(&self, state: &mut State, read: u64, source: LoadSource, until: u64) -> Option<u64> {
         let held = state.held.map(|version| stock(SKU, version));
         let loaded = stock(SKU, read);
         let filled = if self.fence {
@@ -249,7 +249,7 @@ impl State {
 
     /// Whether the step can be taken, and what lands with it: the version read, from where, and until when it speaks.
     #[allow(clippy::option_option)] // nothing to do, nothing lands, something lands
-    fn landing(&mut self, step: Step) -> Option<Option<(u64, Source, u64)>> {
+    fn landing(&mut self, step: Step) -> Option<Option<(u64, LoadSource, u64)>> {
         match step {
             Step::Take => (!self.taken && self.next < self.log.len()).then_some(None),
             Step::Finish => self.taken.then_some(None),
@@ -257,13 +257,13 @@ impl State {
                 let Load { began, read } = *self.loads.get(index)?;
                 let read = read?;
                 self.loads.remove(index);
-                Some(Some((read, Source::Origin { began }, read)))
+                Some(Some((read, LoadSource::Origin { began }, read)))
             }
             _ => {
                 let L2Read { offset, as_of, hash } = self.l2_read?;
                 let hash = hash?;
                 self.l2_read = None;
-                let source = Source::L2 { partition: 0, offset: offset as i64, as_of: moment(as_of) };
+                let source = LoadSource::L2 { partition: 0, offset: offset as i64, as_of: moment(as_of) };
                 Some(hash.map(|version| (version, source, self.truth)))
             }
         }
@@ -273,9 +273,9 @@ impl State {
         self.taken = true;
         let offset = self.next as i64;
         match self.log[self.next] {
-            Record::Created => self.recent.feed(0, offset, News::Item(item(SKU))),
-            Record::Fact(version) => self.recent.feed(0, offset, News::Fact(fact(SKU, version))),
-            Record::Other => self.recent.feed(0, offset, News::Fact(fact(OTHER, 1))),
+            Record::Created => self.recent.feed(0, offset, SkuChange::Item(item(SKU))),
+            Record::Fact(version) => self.recent.feed(0, offset, SkuChange::Fact(fact(SKU, version))),
+            Record::Other => self.recent.feed(0, offset, SkuChange::Fact(fact(OTHER, 1))),
             Record::Mark(version) => self.as_of = self.as_of.max(version),
         }
         None
@@ -285,7 +285,7 @@ impl State {
         match self.log[self.next] {
             Record::Fact(version) => self.held = self.held.map(|held| held.max(version)), // `L1::feed`
             Record::Other | Record::Created => {}
-            Record::Mark(_) => self.recent.passed(moment(self.as_of)),
+            Record::Mark(_) => self.recent.drop_passed(moment(self.as_of)),
         }
         self.taken = false;
         self.next += 1;

@@ -61,13 +61,13 @@ fn a_load_that_began_before_what_is_remembered_is_made_again() {
 #[test]
 fn a_read_of_l2_counts_only_from_where_recent_is_complete() {
     let tiers = Tiers::new(2, 1);
-    let l2 = |offset, as_of| Source::L2 { partition: 0, offset, as_of: at(as_of) };
+    let l2 = |offset, as_of| LoadSource::L2 { partition: 0, offset, as_of: at(as_of) };
     tiers.feed(0, "a", 2);
     tiers.feed(1, "b", 2);
     tiers.feed(2, "c", 1); // pushes out a, at offset 0
     assert!(!tiers.recent.reaches_back(l2(0, 0)));
     assert!(tiers.recent.reaches_back(l2(1, 0)));
-    assert!(!tiers.recent.reaches_back(Source::L2 { partition: 1, offset: 9, as_of: at(0) }), "no such partition");
+    assert!(!tiers.recent.reaches_back(LoadSource::L2 { partition: 1, offset: 9, as_of: at(0) }), "no such partition");
     assert_eq!(tiers.fill("b", 1, l2(1, 0), 10), Some(2), "joined with what came since");
 }
 
@@ -76,9 +76,9 @@ fn loaded_facts_leave_once_as_of_has_passed_them() {
     let tiers = Tiers::new(10, 1);
     tiers.fill("a", 5, tiers.began(), 100);
     tiers.feed(0, "b", 1);
-    tiers.recent.passed(at(99));
+    tiers.recent.drop_passed(at(99));
     assert_eq!(tiers.recent.len(), 2);
-    tiers.recent.passed(at(100));
+    tiers.recent.drop_passed(at(100));
     assert_eq!(tiers.recent.len(), 1, "the feed's own stays");
 }
 
@@ -88,7 +88,7 @@ fn l2_waits_when_loaded_facts_were_pushed_out() {
     let tiers = Tiers::new(1, 1);
     tiers.fill("a", 5, tiers.began(), 100);
     tiers.fill("b", 1, tiers.began(), 100);
-    let l2 = |as_of| Source::L2 { partition: 0, offset: 0, as_of: at(as_of) };
+    let l2 = |as_of| LoadSource::L2 { partition: 0, offset: 0, as_of: at(as_of) };
     assert!(!tiers.recent.reaches_back(l2(99)));
     assert!(tiers.recent.reaches_back(l2(100)));
 }
@@ -101,7 +101,7 @@ fn a_restart_forgets_everything_and_what_is_on_its_way() {
     tiers.intake.restart(&[7]);
     assert_eq!(tiers.held("a"), None);
     assert_eq!(tiers.fill("a", 1, load, 10), None);
-    let l2 = |offset| Source::L2 { partition: 0, offset, as_of: at(10) };
+    let l2 = |offset| LoadSource::L2 { partition: 0, offset, as_of: at(10) };
     assert!(!tiers.recent.reaches_back(l2(6)) && tiers.recent.reaches_back(l2(7)));
 }
 
@@ -111,7 +111,7 @@ fn an_unknown_sku_becomes_known_through_the_feed() {
     let load = tiers.began();
     let entry = tiers.l1.fill(&sku("new"), Stock::default(), load, at(1)).unwrap();
     assert!(!entry.stock.known());
-    tiers.intake.apply(0, 0, News::Item(item("new")));
+    tiers.intake.apply(0, 0, SkuChange::Item(item("new")));
     assert!(tiers.l1.get("new").unwrap().stock.known());
 }
 
@@ -148,9 +148,9 @@ fn what_is_created_and_deleted_changes_places() {
     tiers.create(0, "a");
     assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(1), (1, 0)));
     let deleted = Item { deleted: true, version: Version::new(1, 2), ..item("a") };
-    tiers.intake.apply(0, 1, News::Item(deleted));
+    tiers.intake.apply(0, 1, SkuChange::Item(deleted));
     assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(0), (0, 1)));
-    tiers.intake.apply(0, 2, News::Item(Item { version: Version::new(1, 3), ..item("a") }));
+    tiers.intake.apply(0, 2, SkuChange::Item(Item { version: Version::new(1, 3), ..item("a") }));
     assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(1), (1, 0)));
 }
 
@@ -160,7 +160,7 @@ fn names_that_are_made_up_push_out_nothing() {
     let config = CacheConfig { entries: 100, unknown_entries: 50, ..CacheConfig::default() };
     let recent = Arc::new(Recent::new(100));
     let l1 = L1::new(&config, recent.clone());
-    let began = || Source::Origin { began: recent.tick() };
+    let began = || LoadSource::Origin { began: recent.tick() };
     let load = began();
     for number in 0..100 {
         let name = format!("sku-{number}");
@@ -249,7 +249,7 @@ fn under_threads_no_reader_sees_a_version_fall() {
             truth.store(seq, SeqCst);
             tiers.feed(seq as i64, "a", seq);
             applied.store(seq, SeqCst);
-            tiers.recent.passed(at(seq));
+            tiers.recent.drop_passed(at(seq));
         }
         over.store(true, SeqCst);
     });

@@ -8,15 +8,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use redis::{FromRedisValue, Pipeline, RedisResult};
 use tokio::runtime::Handle;
 
-use super::{ASK, Batch, Failed, Writing};
-use crate::cache::l2::Redis;
+use super::{ASK, Batch, WriteFailed, WriterContext};
+use crate::redis_client::Redis;
 
 /// How long Redis may take for one batch.
 pub(super) const REDIS: Duration = Duration::from_secs(2);
 /// KEYS: the offset, then the hash of each record. ARGV: the offset expected, the offset to move to,
 /// then field and value of each record. Answers the offset that is there.
 const WRITE: &str = concat!(
-    include_str!("../../cache/newer.lua"),
+    include_str!("../../redis_client/newer.lua"),
     r#"
 local at = redis.call('GET', KEYS[1])
 if at ~= ARGV[1] then return at end
@@ -29,28 +29,28 @@ return ARGV[2]
 );
 
 /// Redis, as the writer's thread asks it.
-pub(super) struct Link {
+pub(super) struct BlockingRedis {
     pub(super) redis: Arc<Redis>,
     pub(super) runtime: Handle,
 }
 
-impl Link {
-    pub(super) fn within<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> Result<T, Failed> {
+impl BlockingRedis {
+    pub(super) fn within<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> Result<T, WriteFailed> {
         let answered = self.runtime.block_on(async { tokio::time::timeout(REDIS, answer).await });
-        Ok(answered.map_err(|_| Failed::TooSlow)??)
+        Ok(answered.map_err(|_| WriteFailed::TooSlow)??)
     }
 
-    fn one<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Failed> {
+    fn one<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, WriteFailed> {
         self.within(self.redis.run(pipeline))
     }
 
     /// At once, each for a partition of its own.
-    pub(super) fn all<T: FromRedisValue>(&self, pipelines: &[Pipeline]) -> Result<Vec<T>, Failed> {
+    pub(super) fn all<T: FromRedisValue>(&self, pipelines: &[Pipeline]) -> Result<Vec<T>, WriteFailed> {
         self.within(try_join_all(pipelines.iter().map(|pipeline| self.redis.run(pipeline))))
     }
 
     /// Takes as long as it takes: a partition may hold many hashes.
-    fn clear(&self, partition: i32) -> Result<(), Failed> {
+    fn clear(&self, partition: i32) -> Result<(), WriteFailed> {
         let mut pipeline = redis::pipe();
         pipeline.del(l2::offset_key(partition)).ignore(); // first: without it nothing is read and nothing filled
         self.one::<()>(&pipeline)?;
@@ -59,13 +59,13 @@ impl Link {
 }
 
 /// Where a partition's writer stands, in Redis.
-pub(super) struct Place {
+pub(super) struct WriterPlace {
     pub(super) topic: String,
     pub(super) log_id: Arc<str>,
-    pub(super) link: Link,
+    pub(super) link: BlockingRedis,
 }
 
-impl Place {
+impl WriterPlace {
     pub(super) fn pipeline(&self, partition: i32, expected: i64, batch: &Batch) -> Pipeline {
         let mut pipeline = redis::pipe();
         let command = pipeline.cmd("EVAL");
@@ -81,7 +81,7 @@ impl Place {
     }
 
     /// The offset to write from: Redis's, or the log's end after clearing the partition.
-    pub(super) fn of(&self, consumer: &BaseConsumer<Writing>, partition: i32) -> Result<i64, Failed> {
+    pub(super) fn of(&self, consumer: &BaseConsumer<WriterContext>, partition: i32) -> Result<i64, WriteFailed> {
         let key = l2::offset_key(partition);
         loop {
             let (low, high) = consumer.fetch_watermarks(&self.topic, partition, ASK)?;

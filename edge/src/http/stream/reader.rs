@@ -1,7 +1,7 @@
 //! One stream: what its reader has seen, and what is to be shown next.
 //!
 //! Pulled, one event at a time. In turn: the end, if there is a reason; a load, if what is held no
-//! longer counts; what has to be shown anew, because topology or rules changed; the changes that
+//! longer counts; what has to be shown to_show, because topology or rules changed; the changes that
 //! wait; and the moment claimed, once all that came before it was shown.
 
 use std::{
@@ -23,12 +23,13 @@ use super::{
 };
 use crate::{
     cache::{
-        Entry, Loaded, Need,
-        watch::{Told, Watch},
+        Loaded, Need,
+        subscriptions::{Subscription, Update},
     },
+    entry::Entry,
     freshness::Mode,
     node::Node,
-    streams::Place,
+    open_streams::OpenStream,
     topology::Snapshot,
     view::{self, Ask},
 };
@@ -39,8 +40,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// What a stream begins with.
 pub(super) struct Start {
     pub(super) wanted: Wanted,
-    pub(super) watch: Watch,
-    /// Of the watch, before the load.
+    pub(super) subscription: Subscription,
+    /// Of the subscription, before the load.
     pub(super) generation: u64,
     pub(super) loaded: Vec<Loaded>,
     pub(super) last: Option<Resume>,
@@ -48,26 +49,26 @@ pub(super) struct Start {
     pub(super) as_of: Timestamp,
     /// The last second, since 1970, for which its token is good.
     pub(super) until: Option<u64>,
-    pub(super) place: Place,
+    pub(super) place: OpenStream,
 }
 
 /// A moment to be told once what waited then was shown.
 struct Claim {
     as_of: Timestamp,
-    behind: usize,
+    backlog: usize,
 }
 
 pub(super) struct Reader {
     node: Arc<Node>,
     wanted: Wanted,
-    watch: Watch,
-    place: Place,
+    subscription: Subscription,
+    place: OpenStream,
     until: Option<u64>,
     resume: Resume,
     /// Of each SKU, the state to be shown, and its serial.
     states: Vec<(u64, Arc<Entry>)>,
     /// To be shown, if they show differently.
-    anew: VecDeque<usize>,
+    to_show: VecDeque<usize>,
     /// Under which the states are whole; none: they have to be loaded, at the next tick.
     generation: Option<u64>,
     snapshot: Arc<Snapshot>,
@@ -82,22 +83,22 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(node: Arc<Node>, start: Start) -> Self {
-        let Start { wanted, watch, generation, loaded, last, as_of, until, place } = start;
+        let Start { wanted, subscription, generation, loaded, last, as_of, until, place } = start;
         let mut tick = interval_at(tokio::time::Instant::now() + TICK, TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reader = Self {
             resume: last.unwrap_or_else(|| Resume::new(&wanted)),
             states: loaded.iter().map(|loaded| (0, loaded.entry.clone())).collect(),
-            anew: (0..wanted.skus.len()).collect(),
+            to_show: (0..wanted.skus.len()).collect(),
             generation: None,
             topology: node.topology.changes(),
             snapshot: node.topology.snapshot(),
             release: node.rules.release(),
-            claim: Some(Claim { as_of, behind: 0 }),
+            claim: Some(Claim { as_of, backlog: 0 }),
             ended: false,
             node,
             wanted,
-            watch,
+            subscription,
             place,
             until,
             as_of,
@@ -110,19 +111,19 @@ impl Reader {
     /// The next event; none after the end.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         while !self.ended {
-            if let Some(end) = self.must_end() {
+            if let Some(end) = self.end_reason() {
                 self.place.reason = end.as_str();
                 self.ended = true;
                 return Some(end.event());
             }
-            if self.generation.is_some_and(|generation| generation != self.watch.generation()) {
+            if self.generation.is_some_and(|generation| generation != self.subscription.generation()) {
                 self.load().await;
             }
-            self.look_around();
-            let shown = if let Some(index) = self.anew.pop_front() {
+            self.show_all_if_changed();
+            let shown = if let Some(index) = self.to_show.pop_front() {
                 self.show(index)
-            } else if let Some(told) = self.watch.next() {
-                self.take(told)
+            } else if let Some(update) = self.subscription.next() {
+                self.take(update)
             } else {
                 None
             };
@@ -130,18 +131,18 @@ impl Reader {
             if event.is_some() {
                 return event;
             }
-            if self.anew.is_empty() && self.watch.behind() == 0 {
+            if self.to_show.is_empty() && self.subscription.backlog() == 0 {
                 self.wait().await;
             }
         }
         None
     }
 
-    fn must_end(&self) -> Option<End> {
+    fn end_reason(&self) -> Option<End> {
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        if self.place.is_ending() {
+        if self.place.must_end() {
             Some(End::ShuttingDown)
-        } else if self.watch.overrun() {
+        } else if self.subscription.overflowed() {
             Some(End::SlowReader)
         } else if self.until.is_some_and(|until| now() > until) {
             Some(End::TokenExpired)
@@ -157,7 +158,7 @@ impl Reader {
     /// What was held counts no more: the log or its history was lost. Until it is loaded, no later
     /// moment is told.
     async fn load(&mut self) {
-        let generation = self.watch.generation();
+        let generation = self.subscription.generation();
         self.generation = None;
         let Some(as_of) = self.node.freshness.as_of() else { return };
         let need = Need { as_of: as_of.t, ..Need::default() };
@@ -172,31 +173,31 @@ impl Reader {
             return;
         }
         for (index, loaded) in loaded.iter().enumerate() {
-            let Some(told) = self.watch.seed(index, &loaded.entry.stock, generation) else { return };
-            self.states[index] = (told.serial, told.entry);
+            let Some(update) = self.subscription.seed(index, &loaded.entry.stock, generation) else { return };
+            self.states[index] = (update.serial, update.entry);
         }
-        self.anew = (0..self.states.len()).collect();
+        self.to_show = (0..self.states.len()).collect();
         self.generation = Some(generation);
     }
 
-    /// Everything shows anew under another topology, or release of the rules.
-    fn look_around(&mut self) {
+    /// Everything shows to_show under another topology, or release of the rules.
+    fn show_all_if_changed(&mut self) {
         let (snapshot, release) = (self.node.topology.snapshot(), self.node.rules.release());
         if snapshot.version != self.snapshot.version || release != self.release {
             (self.snapshot, self.release) = (snapshot, release);
-            self.anew = (0..self.states.len()).collect();
+            self.to_show = (0..self.states.len()).collect();
         }
     }
 
-    fn take(&mut self, told: Told) -> Option<Bytes> {
+    fn take(&mut self, update: Update) -> Option<Bytes> {
         if let Some(claim) = &mut self.claim {
-            claim.behind = claim.behind.saturating_sub(1);
+            claim.backlog = claim.backlog.saturating_sub(1);
         }
-        if told.serial <= self.states[told.index].0 {
+        if update.serial <= self.states[update.index].0 {
             return None; // seeded with a later one
         }
-        self.states[told.index] = (told.serial, told.entry);
-        self.show(told.index)
+        self.states[update.index] = (update.serial, update.entry);
+        self.show(update.index)
     }
 
     /// The SKU's state, unless that is what its reader saw last.
@@ -218,9 +219,9 @@ impl Reader {
 
     /// The moment, when all that it covers was shown.
     fn claimed(&mut self) -> Option<Bytes> {
-        let shown = |claim: &mut Claim| claim.behind == 0 && self.anew.is_empty();
+        let shown = |claim: &mut Claim| claim.backlog == 0 && self.to_show.is_empty();
         let claim = self.claim.take_if(shown)?;
-        let whole = self.generation == Some(self.watch.generation());
+        let whole = self.generation == Some(self.subscription.generation());
         if whole {
             self.as_of = self.as_of.max(claim.as_of);
         }
@@ -231,7 +232,7 @@ impl Reader {
         let ticked = tokio::select! {
             biased;
             () = self.place.ends() => false,
-            () = self.watch.woken() => false,
+            () = self.subscription.updated() => false,
             _the_node_holds_it = self.topology.changed() => false,
             _ = self.tick.tick() => true,
         };
@@ -244,7 +245,7 @@ impl Reader {
     /// them, or was shown.
     async fn ticked(&mut self) {
         if let Some(as_of) = self.node.freshness.as_of() {
-            self.claim = Some(Claim { as_of: as_of.t, behind: self.watch.behind() });
+            self.claim = Some(Claim { as_of: as_of.t, backlog: self.subscription.backlog() });
         }
         if self.generation.is_none() {
             self.load().await;

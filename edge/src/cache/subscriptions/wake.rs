@@ -1,20 +1,20 @@
-//! Waking readers. To wake one on another thread costs a system call, so the feed leaves a crowd of them to a
-//! thread of its own: they find what they are woken for in their queues already, and in which order they wake
-//! means nothing.
+//! Waking subscribers. To wake one on another thread costs a system call, so the feed leaves it to
+//! a thread of its own when there are many. Their updates are in their queues already, so the order in which they wake
+//! does not matter.
 
 use std::{
     sync::{Arc, OnceLock, mpsc},
     thread,
 };
 
-use super::Reader;
+use super::Subscriber;
 
-/// So many are woken at once by whoever told them.
+/// Up to so many are woken by the thread that pushed the update.
 const FEW: usize = 32;
 
-type Asleep = Vec<Arc<Reader>>;
+type Asleep = Vec<Arc<Subscriber>>;
 
-/// Its thread begins with the first crowd, and ends with its node.
+/// Its thread starts when there are many for the first time, and ends with the node.
 #[derive(Default)]
 pub(super) struct Waker(OnceLock<Option<mpsc::Sender<Asleep>>>);
 
@@ -22,12 +22,12 @@ impl Waker {
     pub(super) fn wake(&self, asleep: Asleep) {
         let few = asleep.len() <= FEW;
         let left = if few { Some(asleep) } else { hand_over(self.0.get_or_init(start).as_ref(), asleep) };
-        left.into_iter().flatten().for_each(|reader| reader.wake.notify_one());
+        left.into_iter().flatten().for_each(|subscriber| subscriber.wake.notify_one());
     }
 }
 
-/// What nobody took. A reader is handed over only while nothing waits in its queue, so no more of them wait here than
-/// there are.
+/// Returns what the thread did not take. A subscriber is handed over only when its queue was empty, so no more of them
+/// wait here than there are.
 fn hand_over(sender: Option<&mpsc::Sender<Asleep>>, asleep: Asleep) -> Option<Asleep> {
     match sender {
         Some(sender) => sender.send(asleep).err().map(|unsent| unsent.0),
@@ -35,10 +35,10 @@ fn hand_over(sender: Option<&mpsc::Sender<Asleep>>, asleep: Asleep) -> Option<As
     }
 }
 
-/// None where the system gives no thread.
+/// None if the system gives no thread.
 fn start() -> Option<mpsc::Sender<Asleep>> {
-    let (sender, crowds) = mpsc::channel::<Asleep>();
-    let wake = move || crowds.into_iter().flatten().for_each(|reader| reader.wake.notify_one());
+    let (sender, groups) = mpsc::channel::<Asleep>();
+    let wake = move || groups.into_iter().flatten().for_each(|subscriber| subscriber.wake.notify_one());
     let started = thread::Builder::new().name("wake-streams".to_owned()).spawn(wake);
     match started {
         Ok(_ends_with_the_sender) => Some(sender),

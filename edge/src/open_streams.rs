@@ -6,11 +6,11 @@ use onhand_wire::{Code, Problem};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
-    admission::{Caller, Limit, Share, Shares},
+    admission::{Caller, Share, ShareLimit, Shares},
     metrics::Metrics,
 };
 
-pub(crate) struct Streams {
+pub(crate) struct OpenStreams {
     places: Arc<Semaphore>,
     most: usize,
     shares: Shares,
@@ -18,12 +18,12 @@ pub(crate) struct Streams {
     metrics: Arc<Metrics>,
 }
 
-impl Streams {
+impl OpenStreams {
     /// `most`: streams open at once; `per_caller`: of these, those of one caller.
     pub(crate) fn new(most: usize, per_caller: usize, metrics: Arc<Metrics>) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
         let right = |most| format!("one caller may have {most} streams open here; one stream may watch several SKUs");
-        let shares = Shares::new(Limit::new("streams", per_caller, right, metrics.clone()));
+        let shares = Shares::new(ShareLimit::new("streams", per_caller, right, metrics.clone()));
         Self { places: Arc::new(Semaphore::new(most)), most, shares, ending: watch::Sender::new(false), metrics }
     }
 
@@ -31,12 +31,12 @@ impl Streams {
     ///
     /// # Errors
     /// 429 where its share is used up, else 503 where all places are taken.
-    pub(crate) fn enter(&self, caller: Caller) -> Result<Place, Problem> {
+    pub(crate) fn enter(&self, caller: Caller) -> Result<OpenStream, Problem> {
         let share = self.shares.take(caller)?;
         let permit = self.places.clone().try_acquire_owned().map_err(|_| self.full())?;
         self.metrics.stream_opened();
         let (ending, metrics) = (self.ending.subscribe(), self.metrics.clone());
-        Ok(Place { ending, reason: "left", metrics, share, _permit: permit })
+        Ok(OpenStream { ending, reason: "left", metrics, share, _permit: permit })
     }
 
     fn full(&self) -> Problem {
@@ -52,7 +52,7 @@ impl Streams {
 }
 
 /// One stream's place; dropped, it is free again.
-pub(crate) struct Place {
+pub(crate) struct OpenStream {
     ending: watch::Receiver<bool>,
     /// Why the stream ended; unless the node ended it, its reader left.
     pub(crate) reason: &'static str,
@@ -61,13 +61,13 @@ pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Place {
+impl OpenStream {
     /// Whose stream it is.
     pub(crate) fn caller(&self) -> &Caller {
         self.share.caller()
     }
 
-    pub(crate) fn is_ending(&self) -> bool {
+    pub(crate) fn must_end(&self) -> bool {
         *self.ending.borrow()
     }
 
@@ -77,7 +77,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         self.metrics.stream_ended(self.reason);
     }

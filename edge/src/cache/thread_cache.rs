@@ -1,9 +1,9 @@
-//! Entries that a thread took out of L1 lately, so that it need not ask moka for them again.
+//! A cache in front of moka for each thread: entries that the thread read lately.
 //!
-//! To find an entry in moka, and to note there that it was read, is two fifths of what a query of a
-//! hundred SKUs costs. A thread remembers what it took together with the stamp that the SKU had before;
-//! whoever writes to moka changes that stamp, once before and once after. What is remembered under
-//! another stamp counts for nothing, so a thread shows what moka would have shown it (docs/adr/0031).
+//! Finding an entry in moka, and noting there that it was read, costs two fifths of a query of a hundred SKUs. A
+//! thread keeps what it read together with the stamp that the SKU had before. Every write to moka changes that stamp,
+//! once before and once after. An entry kept under another stamp does not count, so a thread shows what moka would
+//! have shown (docs/adr/0031).
 
 use std::{
     cell::RefCell,
@@ -13,26 +13,27 @@ use std::{
     },
 };
 
-use super::l1::Entry;
+use crate::entry::Entry;
 
-/// Entries that a thread remembers, and stamps, which SKUs share: a power of two. 24 bytes each, and 8.
+/// How many entries a thread keeps, and how many stamps the SKUs share: a power of two. An entry's slot takes 24 bytes,
+/// a stamp 8.
 const SLOTS: usize = 1 << 15;
-/// Of so many reads one asks moka all the same: it evicts what is not read.
-const NOTED: u64 = 32;
-/// A stamp counts in its lower bits who is writing, in its upper ones who has written.
+/// One of so many reads asks moka anyway, because moka evicts what is not read.
+const ASK_MOKA_EVERY: u64 = 32;
+/// A stamp counts writes in progress in its lower bits, and finished writes in its upper bits.
 const WRITTEN: u64 = 1 << 16;
 
-/// Of the SKUs of one L1.
+/// The stamps of the SKUs of one L1.
 pub(super) struct Stamps {
-    /// A thread may serve several nodes.
-    of: u64,
+    /// Which L1: a thread may serve several nodes.
+    l1: u64,
     stamps: Box<[AtomicU64]>,
 }
 
-/// Somebody writes; until the end nothing remembered of these SKUs counts, and nothing is remembered.
-pub(super) struct Writing<'a>(&'a AtomicU64);
+/// While it lives, no thread uses or keeps entries of the SKUs that share the stamp.
+pub(super) struct WriteInProgress<'a>(&'a AtomicU64);
 
-impl Drop for Writing<'_> {
+impl Drop for WriteInProgress<'_> {
     fn drop(&mut self) {
         self.0.fetch_add(WRITTEN - 1, Ordering::AcqRel);
     }
@@ -41,45 +42,45 @@ impl Drop for Writing<'_> {
 impl Stamps {
     pub(super) fn new() -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
-        let of = MADE.fetch_add(1, Ordering::Relaxed);
-        Self { of, stamps: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
+        let l1 = MADE.fetch_add(1, Ordering::Relaxed);
+        Self { l1, stamps: (0..SLOTS).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    /// To be held while the SKU of this hash is written.
-    pub(super) fn writing(&self, hash: u64) -> Writing<'_> {
+    /// The caller holds it while it writes the SKU of this hash.
+    pub(super) fn begin_write(&self, hash: u64) -> WriteInProgress<'_> {
         let stamp = &self.stamps[slot(hash)];
         stamp.fetch_add(1, Ordering::AcqRel);
-        Writing(stamp)
+        WriteInProgress(stamp)
     }
 
-    /// After everything was taken out: nothing that is remembered counts.
-    pub(super) fn cleared(&self) {
+    /// After moka was emptied: no entry that a thread keeps counts any more.
+    pub(super) fn forget_all(&self) {
         for stamp in &self.stamps {
             stamp.fetch_add(WRITTEN, Ordering::AcqRel);
         }
     }
 
-    /// None while somebody writes.
-    fn at_rest(&self, hash: u64) -> Option<u64> {
+    /// The stamp; none while a write is in progress.
+    fn unless_writing(&self, hash: u64) -> Option<u64> {
         let stamp = self.stamps[slot(hash)].load(Ordering::Acquire);
         stamp.is_multiple_of(WRITTEN).then_some(stamp)
     }
 
-    /// What this thread remembers, or else what `moka` says. The stamp is read before moka is asked.
+    /// What this thread keeps, else what `moka` says. The stamp is read before moka is asked.
     pub(super) fn get(&self, hash: u64, sku: &str, moka: impl FnOnce() -> Option<Arc<Entry>>) -> Option<Arc<Entry>> {
-        let Some(stamp) = self.at_rest(hash) else { return moka() };
-        NEAR.with_borrow_mut(|near| {
-            near.serve(self.of);
-            near.reads += 1;
-            let slot = &mut near.slots[slot(hash)];
+        let Some(stamp) = self.unless_writing(hash) else { return moka() };
+        THREAD_CACHE.with_borrow_mut(|cache| {
+            cache.belong_to(self.l1);
+            cache.reads += 1;
+            let slot = &mut cache.slots[slot(hash)];
             match slot {
-                Some(held) if held.is(hash, stamp, sku) && !near.reads.is_multiple_of(NOTED) => {
+                Some(held) if held.matches(hash, stamp, sku) && !cache.reads.is_multiple_of(ASK_MOKA_EVERY) => {
                     Some(held.entry.clone())
                 }
                 _ => {
                     let entry = moka()?;
                     if entry.is_of(sku) {
-                        *slot = Some(Remembered { hash, stamp, entry: entry.clone() });
+                        *slot = Some(CachedEntry { hash, stamp, entry: entry.clone() });
                     }
                     Some(entry)
                 }
@@ -92,33 +93,33 @@ fn slot(hash: u64) -> usize {
     hash as usize % SLOTS
 }
 
-struct Remembered {
+struct CachedEntry {
     hash: u64,
     stamp: u64,
     entry: Arc<Entry>,
 }
 
-impl Remembered {
-    fn is(&self, hash: u64, stamp: u64, sku: &str) -> bool {
+impl CachedEntry {
+    fn matches(&self, hash: u64, stamp: u64, sku: &str) -> bool {
         self.hash == hash && self.stamp == stamp && self.entry.is_of(sku)
     }
 }
 
-/// What one thread remembers, of one L1.
-struct Thread {
-    of: Option<u64>,
-    slots: Vec<Option<Remembered>>,
+/// What one thread keeps of one L1.
+struct ThreadCache {
+    l1: Option<u64>,
+    slots: Vec<Option<CachedEntry>>,
     reads: u64,
 }
 
 thread_local! {
-    static NEAR: RefCell<Thread> = const { RefCell::new(Thread { of: None, slots: Vec::new(), reads: 0 }) };
+    static THREAD_CACHE: RefCell<ThreadCache> = const { RefCell::new(ThreadCache { l1: None, slots: Vec::new(), reads: 0 }) };
 }
 
-impl Thread {
-    fn serve(&mut self, of: u64) {
-        if self.of != Some(of) {
-            self.of = Some(of);
+impl ThreadCache {
+    fn belong_to(&mut self, l1: u64) {
+        if self.l1 != Some(l1) {
+            self.l1 = Some(l1);
             self.slots.clear();
             self.slots.resize_with(SLOTS, || None);
         }
@@ -153,19 +154,19 @@ mod tests {
     #[test]
     fn moka_is_asked_first_and_now_and_then() {
         let (stamps, a) = (Stamps::new(), entry("a"));
-        assert_eq!(asked(&stamps, 1, &a, "a", NOTED as usize * 10), 11);
+        assert_eq!(asked(&stamps, 1, &a, "a", ASK_MOKA_EVERY as usize * 10), 11);
     }
 
     #[test]
     fn what_was_written_is_asked_for_again_and_not_remembered_meanwhile() {
         let (stamps, a, b) = (Stamps::new(), entry("a"), entry("a"));
         asked(&stamps, 1, &a, "a", 1);
-        let writing = stamps.writing(1);
+        let writing = stamps.begin_write(1);
         assert_eq!(asked(&stamps, 1, &a, "a", 3), 3, "it may be either");
         assert_eq!(asked(&stamps, 2, &b, "a", 3), 1, "another SKU's stamp");
         drop(writing);
         assert_eq!(asked(&stamps, 1, &b, "a", 3), 1);
-        stamps.cleared();
+        stamps.forget_all();
         assert_eq!(asked(&stamps, 1, &a, "a", 3), 1);
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use onhand_wire::setting::Span;
 use redis::Script;
 
-use crate::{breaker::Breaker, cache::l2::Redis, config::BreakerConfig};
+use crate::{breaker::Breaker, config::BreakerConfig, redis_client::Redis};
 
 /// Counts one request; the window begins with the first. A key without an end is given one: it would
 /// refuse its caller for ever.
@@ -20,19 +20,19 @@ return {count, left}";
 
 /// Requests of a window so far, this one included, and when the window ends.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Count {
+pub(super) struct RegionCount {
     pub(super) requests: u32,
     pub(super) left: Duration,
 }
 
-pub(crate) struct Shared {
+pub(crate) struct RegionCounts {
     redis: Redis,
     timeout: Duration,
     breaker: Breaker,
     count: Script,
 }
 
-impl Shared {
+impl RegionCounts {
     pub(crate) fn new(redis: Redis, timeout: Duration) -> Self {
         let breaker = Breaker::new(
             "redis rate limits",
@@ -47,7 +47,7 @@ impl Shared {
     }
 
     /// None: Redis is gone or too slow, and the node counts alone.
-    pub(super) async fn count(&self, key: &[u8], window: Duration) -> Option<Count> {
+    pub(super) async fn count(&self, key: &[u8], window: Duration) -> Option<RegionCount> {
         if !self.breaker.allows(Instant::now()) {
             return None;
         }
@@ -57,7 +57,7 @@ impl Shared {
         match tokio::time::timeout(self.timeout, self.redis.invoke::<(u32, u64)>(&call)).await {
             Ok(Ok((requests, left_ms))) => {
                 self.breaker.succeeded();
-                return Some(Count { requests, left: Duration::from_millis(left_ms) });
+                return Some(RegionCount { requests, left: Duration::from_millis(left_ms) });
             }
             Ok(Err(error)) => tracing::debug!(%error, "redis failed to count a request"),
             Err(_) => tracing::debug!(timeout = ?self.timeout, "redis was too slow to count a request"),
