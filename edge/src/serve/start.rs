@@ -28,7 +28,6 @@ use crate::{
     freshness::Freshness,
     metrics::Metrics,
     node::Node,
-    open_connections::OpenConnections,
     open_streams::OpenStreams,
     origin::Origin,
     position::Position,
