@@ -1,4 +1,4 @@
-//! The connections that a listener has open. One too many, of all or of one address, is turned away.
+//! How many connections a listener has open, and how one too many, of all or of one address, is turned away.
 
 use std::{
     net::IpAddr,
@@ -21,23 +21,23 @@ use crate::{
     metrics::Metrics,
 };
 
-/// How many connections are sent a refusal at once; beyond, they are closed without one.
-const REFUSED_AT_ONCE: usize = 256;
-/// How long the caller may take to close after the refusal.
+/// OpenConnections being told at once; beyond, they are cut without a word.
+const TOLD_AT_ONCE: usize = 256;
+/// How long one that was told may take to leave.
 const LEAVE: Duration = Duration::from_secs(1);
 
 pub(crate) struct OpenConnections {
     most: usize,
     open: AtomicUsize,
     peers: Shares,
-    refusing: Semaphore,
+    being_told: Semaphore,
     metrics: Arc<Metrics>,
 }
 
 /// One of the connections; gives its place back when it ends.
 pub(crate) struct OpenConnection {
     connections: Arc<OpenConnections>,
-    /// None if connections are not counted by address.
+    /// None where nobody counts by address.
     _share: Option<Share>,
 }
 
@@ -52,7 +52,7 @@ impl OpenConnections {
     pub(crate) fn new(most: usize, per_peer: usize, metrics: Arc<Metrics>) -> Arc<Self> {
         let right = |most| format!("one address may have {most} connections open here; keep one and use it again");
         let peers = Shares::new(ShareLimit::new("connections", per_peer, right, metrics.clone()));
-        Arc::new(Self { most, open: AtomicUsize::new(0), peers, refusing: Semaphore::new(REFUSED_AT_ONCE), metrics })
+        Arc::new(Self { most, open: AtomicUsize::new(0), peers, being_told: Semaphore::new(TOLD_AT_ONCE), metrics })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -78,14 +78,14 @@ impl OpenConnections {
     /// Answers without reading, then waits for the caller to close: to close first, with a request
     /// unread, would take the answer back.
     pub(crate) async fn turn_away(self: Arc<Self>, mut stream: TcpStream, problem: Problem) {
-        let Ok(_refusing) = self.refusing.try_acquire() else { return };
-        let refused = async {
+        let Ok(_being_told) = self.being_told.try_acquire() else { return };
+        let told = async {
             stream.write_all(&problem.to_answer()).await?;
             stream.shutdown().await?;
             let mut dropped = [0; 1024];
             while stream.read(&mut dropped).await? > 0 {}
             Ok::<_, std::io::Error>(())
         };
-        let _left_or_not = tokio::time::timeout(LEAVE, refused).await;
+        let _left_or_not = tokio::time::timeout(LEAVE, told).await;
     }
 }
