@@ -1,4 +1,4 @@
-//! How many streams are open, and their end when the node shuts down.
+//! The streams that are open, and their end when the node shuts down.
 
 use std::sync::Arc;
 

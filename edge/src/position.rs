@@ -1,5 +1,4 @@
-//! How far the node has read the change feed. The feed's thread moves it on; the second tier counts only what goes
-//! with it.
+//! How far the node has read the change feed. The feed's thread advances it; a hash in L2 counts only against it.
 
 use std::sync::{
     Arc, PoisonError, RwLock,

@@ -36,7 +36,7 @@ impl Redis {
     /// Connects to nothing yet.
     ///
     /// # Errors
-    /// An address that is none.
+    /// If the address is not one of a Redis.
     pub(crate) fn new(config: &RedisConfig) -> RedisResult<Self> {
         if !config.cluster {
             return Ok(Self::One(Client::open(config.url.expose())?, OnceLock::new()));

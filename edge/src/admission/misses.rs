@@ -16,7 +16,7 @@ pub(crate) struct Misses {
     /// Of all callers together.
     most: usize,
     share: ShareLimit,
-    held: Mutex<PlacesTaken>,
+    taken: Mutex<PlacesTaken>,
 }
 
 #[derive(Default)]
@@ -44,30 +44,30 @@ pub(crate) struct Places {
 
 impl Misses {
     pub(crate) fn new(most: usize, share: ShareLimit) -> Arc<Self> {
-        Arc::new(Self { most, share, held: Mutex::default() })
+        Arc::new(Self { most, share, taken: Mutex::default() })
     }
 
-    fn held(&self) -> MutexGuard<'_, PlacesTaken> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn taken(&self) -> MutexGuard<'_, PlacesTaken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many places are taken.
     pub(crate) fn len(&self) -> usize {
-        self.held().skus
+        self.taken().skus
     }
 
     /// Places for all of `skus`, or for none of them. The node itself has no share, only the places of all.
     pub(crate) fn wait(self: &Arc<Self>, caller: Option<Caller>, skus: &[Sku]) -> Result<Places, MissRefused> {
-        let mut held = self.held();
-        let (own, all) = held.add(&caller, skus);
+        let mut taken = self.taken();
+        let (own, all) = taken.add(&caller, skus);
         let beyond = caller.as_ref().filter(|_| self.share.most > 0 && own > self.share.most);
         if beyond.is_none() && all <= self.most {
-            drop(held);
+            drop(taken);
             return Ok(Places { misses: self.clone(), caller, skus: skus.to_vec() });
         }
         // Under the same lock: what is refused takes nobody's place, not even for a moment.
-        held.remove(&caller, skus);
-        drop(held);
+        taken.remove(&caller, skus);
+        drop(taken);
         let own_fault = |caller: &Caller| MissRefused::BeyondShare(self.share.refused(caller.is_address()));
         Err(beyond.map_or(MissRefused::Crowded, own_fault))
     }
@@ -104,7 +104,7 @@ impl PlacesTaken {
 
 impl Drop for Places {
     fn drop(&mut self) {
-        self.misses.held().remove(&self.caller, &self.skus);
+        self.misses.taken().remove(&self.caller, &self.skus);
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
         drop((again, twice, first));
         assert_eq!(misses.len(), 3);
         drop(other);
-        assert!(misses.held().callers.is_empty(), "who waits for nothing is not remembered");
+        assert!(misses.taken().callers.is_empty(), "who waits for nothing is not remembered");
     }
 
     #[test]

@@ -88,8 +88,8 @@ impl RateLimits {
         Self { limits, region, metrics }
     }
 
-    /// Takes one request off its caller's share. None where nothing limits it, and where it will be
-    /// refused anyway for want of a good token.
+    /// Takes one request off its caller's share. None if nothing limits it, or if it will be refused anyway because it
+    /// has no good token.
     pub(crate) async fn charge(&self, asking: &Asking<'_>, method: &Method, path: &str) -> Option<Charge> {
         if self.limits.is_empty() {
             return None;
@@ -162,7 +162,7 @@ impl Window {
         left
     }
 
-    /// A region that counted less has lost its count: the node's own stays.
+    /// A region that counted less has lost its count, so the node keeps its own.
     fn learn(&mut self, count: RegionCount, now: Instant) {
         if count.requests >= self.requests {
             *self = Self { ends: now + count.left, requests: count.requests };

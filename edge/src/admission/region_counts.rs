@@ -46,7 +46,7 @@ impl RegionCounts {
         Self { redis, timeout, breaker, count: Script::new(COUNT) }
     }
 
-    /// None: Redis is gone or too slow, and the node counts alone.
+    /// None if Redis is gone or too slow; the node then counts by itself.
     pub(super) async fn count(&self, key: &[u8], window: Duration) -> Option<RegionCount> {
         if !self.breaker.allows(Instant::now()) {
             return None;

@@ -1,5 +1,4 @@
-//! What each tier holds of a SKU, for whoever asks why. In the order in which it can be judged: L2
-//! first, then `recent`, which completes it, then L1.
+//! What each tier holds of a SKU, for `explain`: L2 first, then `recent`, which completes it, then L1.
 
 use onhand_wire::{Sku, Timestamp, explain};
 

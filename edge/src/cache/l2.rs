@@ -56,7 +56,7 @@ pub(crate) struct L2Read {
     pub(crate) source: LoadSource,
 }
 
-/// What Redis holds of a SKU, whether it counts or not.
+/// All that Redis holds of a SKU, whether it counts or not.
 #[derive(Default)]
 pub(crate) struct StoredHash {
     /// Of the partition's writer: the log's id and the offset.
@@ -173,7 +173,7 @@ impl L2 {
         (whole && self.recent.reaches_back(source)).then_some(L2Read { stock, source })
     }
 
-    /// What Redis holds, for whoever asks why; past the breaker.
+    /// What Redis holds, for `explain`; it asks even while the breaker is open.
     ///
     /// # Errors
     /// Why there is no answer.

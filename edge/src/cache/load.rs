@@ -201,7 +201,7 @@ fn gather(wanted: LoadRequest, gathering: &mut Batch, sent: &mut HashMap<u64, Ha
     }
 }
 
-/// Tells the waiters. Those of a flight that broke off are dropped with their senders, and so told too.
+/// Answers the waiters. Those of a request that broke off learn it when their senders are dropped.
 fn answer_waiters(mut waiting: HashMap<Sku, Waiters>, outcomes: Vec<(Sku, LoadOutcome)>) {
     for (sku, outcome) in outcomes {
         for waiter in waiting.remove(&sku).unwrap_or_default() {
@@ -214,7 +214,7 @@ fn answer_waiters(mut waiting: HashMap<Sku, Waiters>, outcomes: Vec<(Sku, LoadOu
 async fn load_batch(deps: Arc<LoaderDeps>, skus: Vec<(Sku, bool)>) -> Vec<(Sku, LoadOutcome)> {
     let mut outcomes = Vec::with_capacity(skus.len());
     let (fresh, may): (Vec<_>, Vec<_>) = skus.into_iter().partition(|(_, fresh)| *fresh);
-    // A load may have landed between a caller's look into L1 and its word to the loader.
+    // Another load may have filled L1 after the caller looked there and before its request came here.
     let landed = |sku: &Sku| deps.l1.get(sku.as_str()).filter(|entry| deps.l1.counts(entry) && entry.stock.known());
     let mut missed = Vec::with_capacity(may.len());
     for (sku, _) in may {

@@ -111,7 +111,7 @@ impl Recent {
         self.lock().held.len()
     }
 
-    /// What is held of a SKU, for whoever asks why.
+    /// What is held of a SKU, for `explain`.
     pub(crate) fn inspect(&self, sku: &Sku, partition: i32) -> explain::Recent {
         let inner = self.lock();
         let held = inner.held.get(sku);

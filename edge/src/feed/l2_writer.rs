@@ -76,9 +76,9 @@ impl L2Writer {
 
     /// Writes until Redis or Kafka fails, or the feed turns to another topic.
     fn write(&self, log_id: Arc<str>, stop: &Stop) -> Result<(), WriteFailed> {
-        let link = BlockingRedis { redis: self.redis.clone(), runtime: self.runtime.clone() };
-        link.within(self.redis.ping())?;
-        let place = WriterPlace { topic: self.topic.clone(), log_id: log_id.clone(), link };
+        let redis = BlockingRedis { redis: self.redis.clone(), runtime: self.runtime.clone() };
+        redis.within(self.redis.ping())?;
+        let place = WriterPlace { topic: self.topic.clone(), log_id: log_id.clone(), redis };
         let mut config = kafka::settings(&self.brokers, &format!("onhand-l2-{}", self.region));
         config.set("session.timeout.ms", SILENT_MS).set("heartbeat.interval.ms", "1500");
         config.set("topic.metadata.refresh.interval.ms", LOOK_MS);
@@ -112,7 +112,7 @@ enum WriteFailed {
     Kafka(#[from] rdkafka::error::KafkaError),
 }
 
-/// One partition's writes of a moment.
+/// The writes of one partition that go to Redis together.
 #[derive(Default)]
 struct Batch {
     /// The offset after the last of them.
@@ -239,7 +239,7 @@ impl WriterContext {
             pipelines.push(self.place.pipeline(*partition, expected, batch));
             sent.push((*partition, batch.next));
         }
-        let found = self.place.link.all::<(Option<String>,)>(&pipelines)?;
+        let found = self.place.redis.all::<(Option<String>,)>(&pipelines)?;
         let mut others = Vec::new();
         for ((partition, next), (found,)) in sent.into_iter().zip(found) {
             if found.as_deref() == Some(&l2::encode_offset(&self.place.log_id, next)) {

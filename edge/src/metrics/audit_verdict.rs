@@ -1,4 +1,4 @@
-//! How many answers the self-audit found right is counted by these.
+//! The label by which answers of the self-audit are counted.
 
 /// What came of an answer that was compared with the origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -62,7 +62,7 @@ impl BlockingRedis {
 pub(super) struct WriterPlace {
     pub(super) topic: String,
     pub(super) log_id: Arc<str>,
-    pub(super) link: BlockingRedis,
+    pub(super) redis: BlockingRedis,
 }
 
 impl WriterPlace {
@@ -70,12 +70,12 @@ impl WriterPlace {
         let mut pipeline = redis::pipe();
         let command = pipeline.cmd("EVAL");
         command.arg(WRITE).arg(1 + batch.from(expected).count()).arg(l2::offset_key(partition));
-        batch.from(expected).for_each(|record| {
-            command.arg(l2::key(partition, &record.sku));
+        batch.from(expected).for_each(|write| {
+            command.arg(l2::key(partition, &write.sku));
         });
         command.arg(l2::encode_offset(&self.log_id, expected)).arg(l2::encode_offset(&self.log_id, batch.next));
-        batch.from(expected).for_each(|record| {
-            command.arg(&record.field).arg(&record.value);
+        batch.from(expected).for_each(|write| {
+            command.arg(&write.field).arg(&write.value);
         });
         pipeline
     }
@@ -85,16 +85,16 @@ impl WriterPlace {
         let key = l2::offset_key(partition);
         loop {
             let (low, high) = consumer.fetch_watermarks(&self.topic, partition, ASK)?;
-            let (held,): (Option<String>,) = self.link.one(redis::pipe().get(&key))?;
+            let (held,): (Option<String>,) = self.redis.one(redis::pipe().get(&key))?;
             let held = held.as_deref().and_then(l2::decode_offset);
             if let Some((_, offset)) = held.filter(|(id, at)| *id == &*self.log_id && (low..=high).contains(at)) {
                 return Ok(offset);
             }
             tracing::info!(partition, ?held, low, high, "clearing the second tier's partition");
-            self.link.clear(partition)?;
+            self.redis.clear(partition)?;
             // Not over another writer's: edges may have filled on the strength of it.
             let place = l2::encode_offset(&self.log_id, high);
-            self.link.one::<()>(redis::pipe().set_nx(&key, place).ignore())?;
+            self.redis.one::<()>(redis::pipe().set_nx(&key, place).ignore())?;
         }
     }
 }

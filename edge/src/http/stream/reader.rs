@@ -34,7 +34,7 @@ use crate::{
     view::{self, Ask},
 };
 
-/// How often the moment is told.
+/// How often the moment is sent.
 const TICK: Duration = Duration::from_secs(1);
 
 /// What a stream begins with.
@@ -52,7 +52,7 @@ pub(super) struct Start {
     pub(super) place: OpenStream,
 }
 
-/// A moment to be told once what waited then was shown.
+/// A moment to be sent once all updates that waited then were shown.
 struct Claim {
     as_of: Timestamp,
     backlog: usize,
@@ -74,7 +74,7 @@ pub(super) struct Reader {
     snapshot: Arc<Snapshot>,
     release: u64,
     topology: watch::Receiver<()>,
-    /// The last moment told.
+    /// The last moment sent.
     as_of: Timestamp,
     claim: Option<Claim>,
     tick: Interval,
