@@ -10,8 +10,9 @@ use ed25519_dalek::{
     pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
 use onhand_origin::{
-    command::{Ask, Command, digest},
+    command::{Ask, Command},
     decide::decide_all,
+    key::digest,
     record::StockRow,
     state::{State, Topology},
 };

@@ -22,12 +22,13 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use self::aside::Aside;
 use crate::{
     command::{Ask, Outcome},
+    config::Limits,
     decide::decide_all,
-    metrics::Metrics,
-    relay::{Feed, Handoff},
-    state::{Limits, State},
+    feed::{Feed, find_end},
+    handoff::Handoff,
+    metrics::{Decision, Metrics},
+    state::State,
     store::{Needs, Store, StoreError},
-    terms,
 };
 
 /// Most commands in one batch: beyond, a batch's own time would show in its callers' tails.
@@ -189,7 +190,8 @@ impl Batcher {
         let Part { waiting, failed } = part;
         match error {
             StoreError::AnotherCopy => {
-                if let Err(error) = terms::settle(&self.work.store, &self.work.feed).await {
+                let end = find_end(&self.work.feed).await;
+                if let Err(error) = self.work.store.settle_term(end).await {
                     tracing::warn!(%error, "the term could not be settled; trying again");
                     tokio::time::sleep(AGAIN).await;
                 }
@@ -277,8 +279,18 @@ impl Work {
         for outcome in outcomes.iter_mut().flatten() {
             outcome.committed_at = committed_at;
         }
-        self.metrics.decided(&outcomes);
+        outcomes.iter().for_each(|outcome| self.metrics.decided(label(outcome)));
         Ok(outcomes)
+    }
+}
+
+/// As the metrics tell it.
+fn label(outcome: &Outcome) -> Decision {
+    match outcome {
+        Ok(answer) if answer.replayed => Decision::Replayed,
+        Ok(_) => Decision::Done,
+        Err(problem) if problem.code == Code::InsufficientStock => Decision::InsufficientStock,
+        Err(_) => Decision::Refused,
     }
 }
 

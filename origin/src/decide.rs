@@ -20,7 +20,6 @@ use crate::{
     state::{Kept, State, Why},
 };
 
-pub use reconcile::Correct;
 pub(crate) use stock::shown as shown_fact;
 
 /// Decides every command in turn. The answers' `committed_at` is filled in after the commit.

@@ -119,8 +119,8 @@ mod tests {
     use super::*;
     use crate::{
         batch::{Work, batches},
-        relay::MemoryFeed,
-        state::Limits,
+        config::Limits,
+        feed::MemoryFeed,
         store::sqlite::Sqlite,
     };
 

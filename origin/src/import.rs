@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use onhand_wire::{LocationId, Money, Problem, Quantity, Sku, Timestamp, auth::Sees, limits, request::Policy};
+use onhand_wire::{Problem, Quantity, Sku, Timestamp, auth::Sees, limits};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
@@ -26,19 +26,14 @@ pub use self::{
 };
 use crate::{
     batch::{BULK_LANES, Batches},
-    command::{Ask, Command, Digest, Outcome},
+    command::{Ask, Command, ImportMode, ImportRow, Outcome},
+    key::Digest,
 };
 
 /// Rows in one batch, but that a SKU's neighbouring rows stay together, up to twice as many. A hold of
 /// one of its SKUs has to wait for it: 2,000 rows are 40 ms at 50,000 rows/s.
 const CHUNK: usize = 2000;
 const PATIENCE: Duration = Duration::from_secs(30);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Set,
-    Adjust,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
@@ -48,28 +43,11 @@ pub enum OnError {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    pub mode: Mode,
+    pub mode: ImportMode,
     pub on_error: OnError,
     pub create: bool,
     /// Whether the caller may change items: name, brand, price.
     pub items: bool,
-}
-
-/// One valid row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImportRow {
-    /// The line in the file.
-    pub row: u64,
-    pub sku: Sku,
-    pub location: LocationId,
-    /// On hand, or the change of it.
-    pub quantity: i64,
-    pub name: Option<String>,
-    pub brand: Option<String>,
-    pub price: Option<Money>,
-    pub policy: Policy,
-    pub mode: Mode,
-    pub create: bool,
 }
 
 /// A row that cannot be applied.
@@ -225,16 +203,16 @@ fn ask(rows: Vec<ImportRow>, chunk: u64, content: &Digest, caller: &Caller) -> A
 }
 
 /// A quantity column's bounds by mode.
-pub(crate) fn check_quantity(quantity: i64, mode: Mode) -> Result<(), Problem> {
+pub(crate) fn check_quantity(quantity: i64, mode: ImportMode) -> Result<(), Problem> {
     let most = i64::from(limits::QUANTITY);
     let valid = match mode {
-        Mode::Set => Quantity::try_from(quantity).is_ok(),
-        Mode::Adjust => (-most..=most).contains(&quantity) && quantity != 0,
+        ImportMode::Set => Quantity::try_from(quantity).is_ok(),
+        ImportMode::Adjust => (-most..=most).contains(&quantity) && quantity != 0,
     };
     if valid {
         return Ok(());
     }
-    let right = if mode == Mode::Set {
+    let right = if mode == ImportMode::Set {
         format!("a whole number from 0 to {most}")
     } else {
         format!("a whole number from -{most} to {most}, not 0")

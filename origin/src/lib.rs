@@ -15,27 +15,37 @@
 //! right, `restock` tells of thresholds crossed, `trail` of who changed what, and `announce` of releases of rules that were pushed.
 
 mod config;
-mod http;
-mod serve;
-pub mod command;
-pub mod batch;
-pub mod record;
-pub mod state;
-pub mod trail;
-pub mod decide;
-pub mod store;
-mod terms;
+pub mod metrics;
 mod thread;
+mod topic;
+/// Where changes are published: Kafka, or a log inside one process.
+pub mod feed;
+pub mod record;
+pub mod trail;
+pub mod key;
+/// What a batch is asked to do.
+pub mod command;
+/// What a batch has locked and read, and what it will write.
+pub mod state;
+/// Pure: what becomes of a command in a state.
+pub mod decide;
+/// When a term is raised.
+mod terms;
+/// All SQL.
+pub mod store;
+/// What each commit changed, on its way from the batches to the relay.
+pub mod handoff;
+pub mod batch;
 pub mod relay;
 mod expire;
 mod import;
-mod reconcile;
 mod warehouse;
-mod topic;
+mod reconcile;
 pub mod restock;
 mod announce;
 mod start;
-pub mod metrics;
+mod serve;
+mod http;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -53,13 +63,15 @@ use tokio::{net::TcpListener, task::JoinSet};
 use self::{
     announce::{Announced, Announcer},
     expire::Sweeper,
+    feed::{Feed as FeedSeam, FeedError, KafkaFeed, MemoryFeed},
+    handoff::Handoff,
     metrics::Metrics,
-    relay::{Feed as FeedSeam, Handoff, KafkaFeed, MemoryFeed, Relay},
+    relay::Relay,
     store::{Store, StoreError, postgres, sqlite::Sqlite},
     topic::{Shape, Topic},
 };
 pub use self::{
-    config::{Config, Database, Reservations, Restock, Warehouse, Webhook},
+    config::{Config, Database, Limits, Reservations, Restock, Warehouse, Webhook},
     http::{openapi::document as openapi, routed},
 };
 
@@ -76,7 +88,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Feed(#[from] relay::FeedError),
+    Feed(#[from] FeedError),
     #[error("origin.restock: {0}")]
     Restock(#[from] reqwest::Error),
     #[error("a thread cannot be started: {0}")]
@@ -92,7 +104,7 @@ impl Feed {
         }
         // What is compacted has few keys.
         let shape = Shape { partitions: if compacted { 1 } else { *partitions }, replication: *replication, compacted };
-        Ok(Some(Topic::new(brokers, name, shape).map_err(|error| relay::FeedError(error.to_string()))?))
+        Ok(Some(Topic::new(brokers, name, shape).map_err(|error| FeedError(error.to_string()))?))
     }
 }
 

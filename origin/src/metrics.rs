@@ -4,11 +4,18 @@ mod runbook;
 
 use std::time::Duration;
 
-use onhand_wire::Code;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 use self::runbook::Runbook;
-use crate::command::Outcome;
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy)]
+pub enum Decision {
+    Replayed,
+    Done,
+    InsufficientStock,
+    Refused,
+}
 
 #[derive(Clone)]
 pub struct Metrics {
@@ -129,16 +136,14 @@ impl Metrics {
         self.aside.add(more);
     }
 
-    pub fn decided(&self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            let label = match outcome {
-                Ok(answer) if answer.replayed => "replayed",
-                Ok(_) => "done",
-                Err(problem) if problem.code == Code::InsufficientStock => "insufficient_stock",
-                Err(_) => "refused",
-            };
-            self.decisions.with_label_values(&[label]).inc();
-        }
+    pub fn decided(&self, decision: Decision) {
+        let label = match decision {
+            Decision::Replayed => "replayed",
+            Decision::Done => "done",
+            Decision::InsufficientStock => "insufficient_stock",
+            Decision::Refused => "refused",
+        };
+        self.decisions.with_label_values(&[label]).inc();
     }
 
     pub fn token_refused(&self, reason: &str) {

@@ -22,8 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     batch::Batches,
-    command::{Ask, Command},
-    decide::Correct,
+    command::{Ask, Command, Correction},
     store::{Comparison, Difference, Level, Store, StoreError},
     warehouse::Count,
 };
@@ -161,10 +160,10 @@ impl Report {
     /// Sets the rows right through the batches; each command recomputes what it writes.
     pub async fn apply(&self, batches: &Batches, ask: &Ask) -> Result<Corrected, Problem> {
         let mut corrected = Corrected::default();
-        let rows: Vec<Correct> = self
+        let rows: Vec<Correction> = self
             .wrong
             .iter()
-            .map(|((sku, location), count)| Correct { sku: sku.clone(), location: location.clone(), count: *count })
+            .map(|((sku, location), count)| Correction { sku: sku.clone(), location: location.clone(), count: *count })
             .collect();
         for part in rows.chunks(CHUNK) {
             // Done twice it changes nothing, but a lost answer is settled by the key.

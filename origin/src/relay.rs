@@ -7,34 +7,23 @@
 //! watermark to every partition. Sequence order is not commit order, so there is no cursor; facts
 //! carry versions, so a repeat is harmless.
 
-mod handoff;
 mod lead;
 mod early;
-mod end;
-mod kafka;
-mod delivery;
-mod memory;
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use futures_util::future::BoxFuture;
 use onhand_wire::{
     Timestamp,
     event::{Change, Watermark},
 };
 use uuid::Uuid;
 
-pub(crate) use self::kafka::make as make_topic;
 use self::lead::{Lead, Read};
-pub use self::{
-    handoff::Handoff,
-    kafka::{KafkaFeed, probe},
-    memory::MemoryFeed,
-};
 use crate::{
+    feed::{Feed, FeedError, FeedRecord},
+    handoff::Handoff,
     metrics::Metrics,
-    store::{FeedEnd, Round, Store, StoreError},
+    store::{Round, Store, StoreError},
 };
 
 /// A round at least this often, changes or not.
@@ -47,31 +36,6 @@ const PART: usize = 10_000;
 const LEASE: Duration = Duration::from_secs(1);
 /// The first lease: looking at the feed's end comes before the first heartbeat.
 const FIRST_LEASE: Duration = Duration::from_secs(6);
-
-/// Where changes are published.
-#[async_trait]
-pub trait Feed: Send + Sync {
-    /// Partitions of the topic; connects, and makes the topic, where that is still to be done.
-    async fn partitions(&self) -> Result<i32, FeedError>;
-    /// What the last watermark says; looks at every partition.
-    async fn end(&self) -> Result<FeedEnd, FeedError>;
-    /// Queues the records before it returns, so that order is the callers'; resolves when every one
-    /// is acknowledged.
-    fn publish(&self, records: Vec<Record>) -> BoxFuture<'static, Result<(), FeedError>>;
-    /// Whether the last attempt worked; `None` when there is nothing outside to reach.
-    fn healthy(&self) -> Option<bool>;
-}
-
-#[derive(Debug)]
-pub struct Record {
-    pub partition: i32,
-    pub key: String,
-    pub value: Vec<u8>,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the feed: {0}")]
-pub struct FeedError(pub String);
 
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
@@ -140,9 +104,9 @@ impl Relay {
     }
 }
 
-fn watermarks(round: &Round, s: Timestamp, partitions: i32) -> Vec<Record> {
+fn watermarks(round: &Round, s: Timestamp, partitions: i32) -> Vec<FeedRecord> {
     let t = early::claimed(round.t);
     let watermark = Watermark { t, s, term: round.term, good_since: round.good_since, partitions };
     let change = Change::Watermark(watermark);
-    (0..partitions).map(|partition| Record { partition, key: change.key(), value: change.encode() }).collect()
+    (0..partitions).map(|partition| FeedRecord { partition, key: change.key(), value: change.encode() }).collect()
 }

@@ -26,13 +26,11 @@ use crate::{
     metrics::Metrics,
     store::{
         Store, StoreError,
-        runbook::{Attempt, Delivery, Undelivered},
+        runbook::{Attempt, Delivery, TOPIC, Undelivered},
     },
     topic::{self, Topic},
 };
 
-/// The target that is not a webhook.
-pub const TOPIC: &str = "topic";
 /// Crossings made out in one go.
 const MOST: usize = 200;
 /// Deliveries to one target under way at once.

@@ -3,18 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
-    time::Duration,
 };
 
 use onhand_wire::{
-    Channel, ChannelId, Fact, Item, Location, LocationId, Problem, Sku, Timestamp, Version, event::Change,
+    Channel, ChannelId, Fact, Item, Location, LocationId, Problem, Sku, Stock, Timestamp, Version, event::Change,
     request::Maintenance,
 };
 use uuid::Uuid;
 
 use crate::{
-    command::{Digest, group},
+    config::Limits,
+    key::{CallKey, Digest},
     record::{OpenAllocation, Record, StockPolicy, StockRow},
+    trail,
 };
 
 /// Locations and channels, and the stamp under which they were read.
@@ -44,15 +45,6 @@ pub struct Kept {
     pub digest: Digest,
     pub status: u16,
     pub body: String,
-}
-
-/// What one owner, or else subject, may hold; none: as much, and as long, as any reservation may.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Limits {
-    /// From now to a hold's deadline.
-    pub max_ttl: Option<Duration>,
-    /// Units that may be held or confirmed, and not shipped, at once.
-    pub max_open_units: Option<i64>,
 }
 
 /// What other rows say of a stock row; read for reconciliation only.
@@ -111,8 +103,8 @@ pub struct Changes {
     /// Single allocations of dead holds whose other SKUs are not locked here.
     pub released: Vec<OpenAllocation>,
     pub ledger: Vec<LedgerLine>,
-    pub trail: Vec<crate::trail::Line>,
-    pub kept: BTreeMap<(String, String), Kept>,
+    pub trail: Vec<trail::Line>,
+    pub kept: BTreeMap<CallKey, Kept>,
     /// By how much holders' open units change.
     pub open_units: BTreeMap<String, i64>,
     pub maintenance: Option<Maintenance>,
@@ -157,7 +149,7 @@ pub struct State {
     pub reservations: HashMap<Uuid, Record>,
     /// Allocations past their deadline on the batch's SKUs.
     pub dead: Vec<OpenAllocation>,
-    pub kept: HashMap<(String, String), Kept>,
+    pub kept: HashMap<CallKey, Kept>,
     pub limits: Limits,
     /// By holder, of those whose holds are counted: read after they were locked.
     pub open_units: HashMap<String, i64>,
@@ -281,9 +273,21 @@ impl State {
     }
 
     /// The facts of `keys`, grouped by SKU.
-    pub fn stocks<'a>(&self, keys: impl IntoIterator<Item = &'a (Sku, LocationId)>) -> Vec<onhand_wire::Stock> {
+    pub fn stocks<'a>(&self, keys: impl IntoIterator<Item = &'a (Sku, LocationId)>) -> Vec<Stock> {
         group(Vec::new(), keys.into_iter().filter_map(|(sku, location)| self.fact(sku, location)).collect())
     }
+}
+
+/// Groups changed facts and items by SKU.
+pub fn group(items: Vec<Item>, facts: Vec<Fact>) -> Vec<Stock> {
+    let mut by_sku = BTreeMap::<Sku, Stock>::new();
+    for item in items {
+        by_sku.entry(item.sku.clone()).or_default().join_item(item);
+    }
+    for fact in facts {
+        by_sku.entry(fact.sku.clone()).or_default().join_fact(fact);
+    }
+    by_sku.into_values().collect()
 }
 
 pub fn unknown_sku(sku: &Sku) -> Problem {

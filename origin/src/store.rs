@@ -27,7 +27,8 @@ use uuid::Uuid;
 
 pub use self::ledger::{LedgerCheck, LedgerFault, Rebuilt, Table};
 use crate::{
-    command::Named,
+    feed::FeedEnd,
+    key::{CallKey, NamedReservation},
     record::{Record, StockPolicy},
     state::State,
 };
@@ -36,13 +37,13 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Needs {
     pub skus: BTreeSet<Sku>,
-    pub reservations: BTreeSet<Named>,
+    pub reservations: BTreeSet<NamedReservation>,
     /// Whether locations or channels may be changed.
     pub topology: bool,
     /// Whose open units must be known: they are locked first, so that no other batch adds to them meanwhile.
     pub holders: BTreeSet<String>,
     /// Whose it is, and the key.
-    pub keys: Vec<(String, String)>,
+    pub keys: Vec<CallKey>,
     /// Among the SKUs, those whose books are read as well.
     pub reconcile: BTreeSet<Sku>,
 }
@@ -72,19 +73,6 @@ pub enum StoreError {
 }
 
 pub type Result<T> = std::result::Result<T, StoreError>;
-
-/// What the feed's end says of the history that it was written from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeedEnd {
-    /// Its last watermark: the highest term, then the latest T.
-    At {
-        term: u16,
-        t: Timestamp,
-    },
-    /// Nobody has written a watermark yet.
-    Empty,
-    Unreachable,
-}
 
 /// What a relay round reads, in one snapshot taken after `t`.
 #[derive(Debug)]
@@ -208,7 +196,7 @@ pub trait Store: runbook::Runbook + releases::Releases + trail::Trail + Send + S
     async fn locked(&self, skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>>;
 
     /// The SKUs of each reservation; they never change.
-    async fn skus_of(&self, reservations: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>>;
+    async fn skus_of(&self, reservations: &[NamedReservation]) -> Result<BTreeMap<NamedReservation, BTreeSet<Sku>>>;
 
     async fn load_facts(&self, load: &LoadFacts) -> Result<LoadedFacts>;
     async fn load_topology(&self) -> Result<LoadedTopology>;

@@ -12,7 +12,7 @@ use std::{
 
 use super::Waiting;
 use crate::{
-    command::Named,
+    key::NamedReservation,
     store::{Store, StoreError},
 };
 use onhand_wire::{Code, Problem, Sku};
@@ -30,11 +30,11 @@ pub(super) struct Aside {
 }
 
 /// What each command names; a verb's SKUs are its reservation's.
-struct Skus(BTreeMap<Named, BTreeSet<Sku>>);
+struct Skus(BTreeMap<NamedReservation, BTreeSet<Sku>>);
 
 impl Skus {
     async fn read(store: &Arc<dyn Store>, commands: &[Waiting]) -> Result<Self, StoreError> {
-        let verbs: Vec<Named> = commands.iter().filter_map(|waiting| waiting.ask.reservation()).collect();
+        let verbs: Vec<NamedReservation> = commands.iter().filter_map(|waiting| waiting.ask.reservation()).collect();
         if verbs.is_empty() {
             return Ok(Self(BTreeMap::new()));
         }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    command::{Ask, Done, group},
-    state::State,
+    command::{Ask, Done},
+    state::{State, group},
 };
 
 fn answer(new: bool, body: &impl Serialize) -> Done {

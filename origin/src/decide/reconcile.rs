@@ -8,21 +8,13 @@ use onhand_wire::{LocationId, Problem, Quantity, Sku};
 use serde_json::{Value, json};
 
 use crate::{
-    command::{Ask, Done},
+    command::{Ask, Correction, Done},
     state::{Book, State, Why},
 };
 
-/// A row to look at again, and what was counted there, if it was.
-#[derive(Debug, Clone)]
-pub struct Correct {
-    pub sku: Sku,
-    pub location: LocationId,
-    pub count: Option<Quantity>,
-}
-
 type Level = (i64, i64);
 
-pub(super) fn reconcile(state: &mut State, ask: &Ask, rows: &[Correct]) -> Result<Done, Problem> {
+pub(super) fn reconcile(state: &mut State, ask: &Ask, rows: &[Correction]) -> Result<Done, Problem> {
     let mut corrected = Vec::new();
     let mut keys = Vec::new();
     for row in rows {
@@ -35,7 +27,7 @@ pub(super) fn reconcile(state: &mut State, ask: &Ask, rows: &[Correct]) -> Resul
 }
 
 /// What was done to the row; nothing where all agrees.
-fn correct(state: &mut State, ask: &Ask, row: &Correct) -> Option<Value> {
+fn correct(state: &mut State, ask: &Ask, row: &Correction) -> Option<Value> {
     let count = countable(state, row);
     let book = book(state, &row.sku, &row.location);
     let held = state.stock.get(&row.sku).and_then(|rows| rows.get(&row.location)).cloned().unwrap_or_default();
@@ -64,7 +56,7 @@ fn correct(state: &mut State, ask: &Ask, row: &Correct) -> Option<Value> {
 }
 
 /// A count of what is not in the catalogue, or nowhere, sets nothing.
-fn countable(state: &State, row: &Correct) -> Option<i64> {
+fn countable(state: &State, row: &Correction) -> Option<i64> {
     let known = state.item(&row.sku).is_some() && state.topology.locations.contains_key(&row.location);
     row.count.filter(|_| known).map(Quantity::get)
 }
@@ -89,7 +81,7 @@ fn book(state: &State, sku: &Sku, location: &LocationId) -> Book {
 struct Line<'a> {
     state: &'a mut State,
     ask: &'a Ask,
-    row: &'a Correct,
+    row: &'a Correction,
     seq: u64,
     deleted: bool,
     at: Level,

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 
 use super::{catalogue, insufficient, short};
 use crate::{
-    command::{Ask, Done},
-    import::{ImportRow, Mode},
+    command::{Ask, Done, ImportMode, ImportRow},
     record::StockRow,
     state::State,
 };
@@ -156,8 +155,8 @@ fn import_row(state: &mut State, ask: &Ask, row: &ImportRow) -> Result<(), Probl
     let on_hand = held.map_or(0, |held| held.on_hand);
     let mut wanted = held.cloned().unwrap_or_default();
     wanted.on_hand = match row.mode {
-        Mode::Set => row.quantity,
-        Mode::Adjust => adjusted(on_hand, row.quantity, &row.sku, "quantity")?,
+        ImportMode::Set => row.quantity,
+        ImportMode::Adjust => adjusted(on_hand, row.quantity, &row.sku, "quantity")?,
     };
     merge(&mut wanted, &row.policy);
     let same = held == Some(&wanted);
@@ -165,7 +164,7 @@ fn import_row(state: &mut State, ask: &Ask, row: &ImportRow) -> Result<(), Probl
     if same {
         return Ok(());
     }
-    let kind = if row.mode == Mode::Set { "import_set" } else { "import_adjust" };
+    let kind = if row.mode == ImportMode::Set { "import_set" } else { "import_adjust" };
     state.change_stock(&row.sku, &row.location, &ask.why(kind, None), |held| {
         held.on_hand = wanted.on_hand;
         merge(held, &row.policy);

@@ -15,15 +15,15 @@ use super::{
     whole::{self, Begun},
     write,
 };
-use crate::command::{Answer, Ask, Command};
-use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, drop_the_rest, receive};
+use crate::command::{Answer, Ask, Command, ImportMode};
+use crate::import::{Caller, Format, OnError, Options, Staged, apply, drop_the_rest, receive};
 
 pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     let claims = write::claims(&parts)?;
     let mut options = options(&parts)?;
     options.items = claims.scope.include(Scope::Admin);
-    if options.mode == Mode::Set || options.create {
+    if options.mode == ImportMode::Set || options.create {
         claims.need(Scope::Admin)?;
     }
     let format = match media_type(&parts.headers)?.to_ascii_lowercase().as_str() {
@@ -68,7 +68,7 @@ fn crowded(at_once: usize) -> Problem {
 fn options(parts: &Parts) -> Result<Options, Problem> {
     let mut params = Params::of(parts.uri.query());
     let options = Options {
-        mode: params.word("mode", &[("set", Mode::Set), ("adjust", Mode::Adjust)], Mode::Set)?,
+        mode: params.word("mode", &[("set", ImportMode::Set), ("adjust", ImportMode::Adjust)], ImportMode::Set)?,
         on_error: params.word("on_error", &[("abort", OnError::Abort), ("skip", OnError::Skip)], OnError::Abort)?,
         create: params.word("create", &[("false", false), ("true", true)], false)?,
         items: false,

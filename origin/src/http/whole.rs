@@ -5,7 +5,10 @@ use onhand_wire::{Code, Problem, Timestamp, auth::Claims, request::check_idempot
 use serde_json::Value;
 
 use super::{Context, Reply, write};
-use crate::command::{Answer, Ask, Command, digest};
+use crate::{
+    command::{Answer, Ask, Command},
+    key::digest,
+};
 
 /// A call that is under way, or was done before under the same key.
 pub(super) enum Begun {

@@ -18,7 +18,10 @@ use onhand_wire::{
 use uuid::Uuid;
 
 use super::{Context, Reply, body, fail::Correlation, params::Params};
-use crate::command::{Answer, Ask, Command, digest};
+use crate::{
+    command::{Answer, Ask, Command},
+    key::digest,
+};
 
 /// The longest that a caller may make a call last.
 const LONGEST: Duration = Duration::from_secs(600);

@@ -4,8 +4,9 @@ use std::{collections::HashSet, sync::Arc};
 
 use onhand_wire::{Code, LocationId, Problem, Sku};
 
-use super::{ImportRow, RowError};
+use super::RowError;
 use crate::{
+    command::ImportRow,
     state::{unknown_location, unknown_sku},
     store::{Store, StoreError},
 };

@@ -5,7 +5,6 @@ use std::time::Duration;
 use prometheus::{Gauge, Histogram, IntCounterVec, IntGauge, Opts, Registry, core::Collector};
 
 use super::{Metrics, gauge, seconds};
-use crate::store::runbook::Connections;
 
 #[derive(Clone)]
 pub(super) struct Runbook {
@@ -82,12 +81,13 @@ impl Metrics {
         self.runbook.unannounced.set(rules);
     }
 
-    pub fn connections(&self, pool: Connections) {
+    /// Connections for reads: the most, those at work, those that are idle, and calls that wait for one.
+    pub fn connections(&self, max: usize, active: usize, idle: usize, pending: usize) {
         let set = |gauge: &IntGauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        set(&self.runbook.pool_max, pool.max);
-        set(&self.runbook.pool_active, pool.active);
-        set(&self.runbook.pool_idle, pool.idle);
-        set(&self.runbook.pool_pending, pool.pending);
-        self.runbook.pool_usage.set(pool.active as f64 / pool.max.max(1) as f64);
+        set(&self.runbook.pool_max, max);
+        set(&self.runbook.pool_active, active);
+        set(&self.runbook.pool_idle, idle);
+        set(&self.runbook.pool_pending, pending);
+        self.runbook.pool_usage.set(active as f64 / max.max(1) as f64);
     }
 }

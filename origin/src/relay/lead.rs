@@ -13,11 +13,11 @@ use onhand_wire::{Version, event::Change};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{BEAT, FeedError, LEASE, PART, Record, Relay, RoundError, WATERMARK};
+use super::{BEAT, LEASE, PART, Relay, RoundError, WATERMARK};
 use crate::{
+    feed::{FeedEnd, FeedError, FeedRecord, find_end},
     state::News,
-    store::{FeedEnd, Pending, Round, Sent},
-    terms,
+    store::{Pending, Round, Sent},
 };
 
 /// Records on their way at once; beyond, the others wait in line.
@@ -28,7 +28,7 @@ pub(super) struct Lead<'a> {
     holder: Uuid,
     /// As the last round found them; nothing handed over is sent before the first.
     found: Option<Found>,
-    line: VecDeque<Record>,
+    line: VecDeque<FeedRecord>,
     sending: FuturesOrdered<BoxFuture<'static, Result<usize, FeedError>>>,
     on_their_way: usize,
     /// Records queued, and acknowledged, since it leads.
@@ -158,7 +158,11 @@ impl<'a> Lead<'a> {
 
     /// Once, before the first record: whether the feed knows of more than this copy of the database.
     async fn settle(&mut self) -> Result<(), RoundError> {
-        if terms::settle(&self.relay.store, &self.relay.feed).await? == FeedEnd::Unreachable {
+        // The feed is looked at first: its last watermark is never ahead of the T that the database stored before it
+        // was sent.
+        let end = find_end(&self.relay.feed).await;
+        self.relay.store.settle_term(end).await?;
+        if end == FeedEnd::Unreachable {
             return Err(FeedError("its end cannot be read".to_owned()).into());
         }
         Ok(())
@@ -261,12 +265,12 @@ impl<'a> Lead<'a> {
     fn queue(&mut self, key: String, change: &Change, found: Found) {
         self.counted.0 += 1;
         let partition = change.partition(found.partitions);
-        self.line.push_back(Record { partition, key, value: change.encode() });
+        self.line.push_back(FeedRecord { partition, key, value: change.encode() });
     }
 
     fn send(&mut self) {
         while self.on_their_way < ON_THEIR_WAY && !self.line.is_empty() {
-            let part: Vec<Record> = self.line.drain(..self.line.len().min(PART)).collect();
+            let part: Vec<FeedRecord> = self.line.drain(..self.line.len().min(PART)).collect();
             let (records, started, metrics) = (part.len(), Instant::now(), self.relay.metrics.clone());
             let sent = self.relay.feed.publish(part);
             self.on_their_way += records;
@@ -338,11 +342,7 @@ mod tests {
     use onhand_wire::{Item, Sku, Timestamp, memory_log::MemoryLog};
 
     use super::*;
-    use crate::{
-        metrics::Metrics,
-        relay::{Handoff, memory::MemoryFeed},
-        store::sqlite::Sqlite,
-    };
+    use crate::{feed::MemoryFeed, handoff::Handoff, metrics::Metrics, store::sqlite::Sqlite};
 
     fn news(seq: u64) -> News {
         let (sku, name, changed_at) = (Sku::new("x").unwrap(), seq.to_string(), Timestamp::default());
@@ -370,7 +370,7 @@ mod tests {
             relay.handoff.give(Some(news(seq)));
             lead.publish_handed();
         }
-        let seq = |record: &Record| version(&Change::decode(&record.value).unwrap()).unwrap().seq();
+        let seq = |record: &FeedRecord| version(&Change::decode(&record.value).unwrap()).unwrap().seq();
         let queued: Vec<u64> = lead.line.iter().map(seq).collect();
         assert_eq!(queued, [2, 3]);
         assert_eq!(lead.under_way.len(), 3, "the late one's row is published with the newer one's record");

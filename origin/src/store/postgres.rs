@@ -38,7 +38,7 @@ use super::{
     Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
     Standing, Store, StoreError, Table,
 };
-use crate::{command::Named, record::Record};
+use crate::{key::NamedReservation, record::Record};
 
 mod embedded {
     refinery::embed_migrations!("migrations/postgres");
@@ -256,7 +256,7 @@ impl Store for Postgres {
         looked
     }
 
-    async fn skus_of(&self, reservations: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>> {
+    async fn skus_of(&self, reservations: &[NamedReservation]) -> Result<BTreeMap<NamedReservation, BTreeSet<Sku>>> {
         read::skus_of(&mut self.reader().await?, reservations).await
     }
 

@@ -21,12 +21,15 @@ pub struct LowStock {
     pub since: Timestamp,
 }
 
+/// The target that is not a webhook.
+pub const TOPIC: &str = "topic";
+
 /// A crossing that one target is to be told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The same in every attempt and to every target.
     pub notification: Uuid,
-    /// [`crate::restock::TOPIC`], or a webhook's URL.
+    /// [`TOPIC`], or a webhook's URL.
     pub target: String,
     /// This one included.
     pub attempts: i32,

@@ -32,7 +32,7 @@ use super::{
     Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
     Standing, Store, StoreError, Table,
 };
-use crate::{command::Named, record::Record};
+use crate::{key::NamedReservation, record::Record};
 
 mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
@@ -156,9 +156,9 @@ impl Store for Sqlite {
         Ok(BTreeSet::new())
     }
 
-    async fn skus_of(&self, reservations: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>> {
+    async fn skus_of(&self, reservations: &[NamedReservation]) -> Result<BTreeMap<NamedReservation, BTreeSet<Sku>>> {
         self.with(|connection| {
-            let skus = |named: &Named| {
+            let skus = |named: &NamedReservation| {
                 let record = row::record(connection, named.0, named.1.as_deref())?;
                 Ok(record.map(|record| (named.clone(), record.skus().cloned().collect())))
             };

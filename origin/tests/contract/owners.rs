@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use onhand_origin::{
+    Limits,
     command::{Answer, Ask, Outcome},
     decide::decide_all,
-    state::{Limits, State},
+    state::State,
     store::{Needs, Store},
 };
 use onhand_rules::Rules;

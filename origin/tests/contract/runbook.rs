@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use onhand_origin::{
-    command::Command,
-    decide::Correct,
+    command::{Command, Correction},
     record::StockRow,
     state::State,
     store::{
@@ -186,7 +185,7 @@ async fn in_batch(shop: &Shop, mut change: impl FnMut(&mut State) + Send) {
 
 fn again(count: Option<i64>) -> Command {
     let count = count.map(|count| Quantity::try_from(count).unwrap());
-    Command::Reconcile(vec![Correct { sku: sku("x"), location: location("a"), count }])
+    Command::Reconcile(vec![Correction { sku: sku("x"), location: location("a"), count }])
 }
 
 async fn corrected(shop: &Shop, count: Option<i64>) -> Value {

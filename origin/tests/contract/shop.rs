@@ -6,9 +6,11 @@ use std::sync::{
 };
 
 use onhand_origin::{
-    command::{Answer, Ask, Command, Outcome, digest},
+    Limits,
+    command::{Answer, Ask, Command, Outcome},
     decide::decide_all,
-    state::{Limits, State},
+    key::digest,
+    state::State,
     store::{Needs, Rebuilt, Store, postgres, sqlite::Sqlite},
 };
 use onhand_rules::Rules;
@@ -79,7 +81,7 @@ impl Shop {
     async fn over(store: Arc<dyn Store>, under: Under) -> Self {
         store.migrate().await.unwrap();
         store.check_schema().await.unwrap();
-        store.settle_term(onhand_origin::store::FeedEnd::Empty).await.unwrap();
+        store.settle_term(onhand_origin::feed::FeedEnd::Empty).await.unwrap();
         assert!(store.migrate().await.unwrap().is_empty(), "a second migration has nothing to do");
         Self { store, under, keys: AtomicU64::new(0) }
     }

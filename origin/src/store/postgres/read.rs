@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::row;
 use crate::{
-    command::Named,
+    key::NamedReservation,
     record::Record,
     store::{
         Comparison, Difference, Due, LedgerEntry, Level, Result, Standing,
@@ -113,7 +113,10 @@ pub(super) async fn reservation(client: &mut Object, id: Uuid, sees: &Sees) -> R
     found.map(|found| Ok((row::json("a reservation", found.get(0))?, row::time(&found, 1)))).transpose()
 }
 
-pub(super) async fn skus_of(client: &mut Object, named: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>> {
+pub(super) async fn skus_of(
+    client: &mut Object,
+    named: &[NamedReservation],
+) -> Result<BTreeMap<NamedReservation, BTreeSet<Sku>>> {
     let (ids, owners): (Vec<Uuid>, Vec<Option<&str>>) = named.iter().map(|(id, owner)| (*id, owner.as_deref())).unzip();
     let sql = client.prepare_cached(row::NAMED_RESERVATIONS).await?;
     let found = client.query(&sql, &[&ids, &owners]).await?;

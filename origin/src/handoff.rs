@@ -23,12 +23,12 @@ pub struct Handoff {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Handed {
+pub(crate) struct Handed {
     /// As they came: of two commits that name one key, the later may come first.
-    pub(super) news: Vec<News>,
+    pub(crate) news: Vec<News>,
     changes: usize,
     /// Whether the outbox has more of it.
-    pub(super) more: bool,
+    pub(crate) more: bool,
 }
 
 impl Handoff {
@@ -51,16 +51,16 @@ impl Handoff {
     }
 
     /// Whether this process's relay leads; what was handed to one that did is forgotten.
-    pub(super) fn leads(&self, leads: bool) {
+    pub(crate) fn leads(&self, leads: bool) {
         self.leads.store(leads, Ordering::Relaxed);
         self.take();
     }
 
-    pub(super) async fn told(&self) {
+    pub(crate) async fn told(&self) {
         self.told.notified().await;
     }
 
-    pub(super) fn take(&self) -> Handed {
+    pub(crate) fn take(&self) -> Handed {
         std::mem::take(&mut self.handed())
     }
 
