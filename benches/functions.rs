@@ -10,8 +10,8 @@ use ed25519_dalek::{
     pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
 use onhand_origin::{
+    answer::answer_all,
     command::{Ask, Command},
-    decide::decide_all,
     key::digest,
     record::StockRow,
     state::{State, Topology},
@@ -76,7 +76,7 @@ fn decide(criterion: &mut Criterion) {
         let asks: Vec<&Ask> = asks.iter().collect();
         group.throughput(Throughput::Elements(size as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &asks, |bencher, asks| {
-            bencher.iter_batched_ref(state, |state| black_box(decide_all(state, asks, &rules)), BatchSize::SmallInput);
+            bencher.iter_batched_ref(state, |state| black_box(answer_all(state, asks, &rules)), BatchSize::SmallInput);
         });
     }
 }

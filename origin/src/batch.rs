@@ -21,9 +21,9 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 
 use self::aside::Aside;
 use crate::{
-    command::{Ask, Outcome},
+    answer::{Outcome, answer_all},
+    command::Ask,
     config::Limits,
-    decide::decide_all,
     feed::{Feed, find_end},
     handoff::Handoff,
     metrics::{Decision, Metrics},
@@ -271,7 +271,7 @@ impl Work {
         let (mut outcomes, mut news) = (Vec::new(), None);
         let decide = &mut |state: &mut State| {
             state.limits = self.limits;
-            outcomes = decide_all(state, &asks, &rules);
+            outcomes = answer_all(state, &asks, &rules);
             news = state.news();
         };
         let committed_at = self.store.batch(needs(&asks, self.limits), decide).await?;
@@ -322,7 +322,7 @@ fn refused(error: &StoreError, ask: &Ask) -> Problem {
     tracing::error!(%error, correlation_id = ask.correlation, command = ?ask.command, "a command failed in the database");
     match error {
         StoreError::Locked(_) => aside::still_locked(),
-        StoreError::Failing(_) => unavailable(),
+        error if error.may_pass() => unavailable(),
         _ => Problem::new(
             Code::Internal,
             "the command could not be carried out; the log has the cause under this correlation id",

@@ -1,10 +1,10 @@
-//! What a batch is asked to do, and what comes back.
+//! What a batch is asked to do.
 
 mod correction;
 mod import;
 
 use onhand_wire::{
-    ChannelId, LocationId, Problem, Sku, Stock, Timestamp,
+    ChannelId, LocationId, Sku,
     auth::Sees,
     request::{
         Adjust, Cancel, Confirm, Extend, Fulfil, Hold, Maintenance, Policy, PutChannel, PutItem, PutLocation, Return,
@@ -136,26 +136,3 @@ impl Ask {
         }
     }
 }
-
-/// What a command did.
-#[derive(Debug, Clone)]
-pub struct Done {
-    pub status: u16,
-    /// JSON.
-    pub body: String,
-    /// The facts and items that it changed, as they are now.
-    pub stocks: Vec<Stock>,
-}
-
-/// What the caller gets.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub body: String,
-    pub replayed: bool,
-    /// Read after the commit.
-    pub committed_at: Timestamp,
-    pub stocks: Vec<Stock>,
-}
-
-pub type Outcome = Result<Answer, Problem>;

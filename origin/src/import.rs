@@ -25,8 +25,9 @@ pub use self::{
     stage::{Staged, drop_the_rest, receive},
 };
 use crate::{
+    answer::Outcome,
     batch::{BULK_LANES, Batches},
-    command::{Ask, Command, ImportMode, ImportRow, Outcome},
+    command::{Ask, Command, ImportMode, ImportRow},
     key::Digest,
 };
 

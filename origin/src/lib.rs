@@ -7,7 +7,7 @@
 //! | 1 | `http` | judges the token, reads the body, makes a [`command`] of it |
 //! | 2 | `batch` | gathers commands while the last batch commits |
 //! | 3 | `store` | locks and reads what they name, in one round trip |
-//! | 4 | `decide` | pure: each command in turn against the state |
+//! | 4 | `decide`, `answer` | pure: each command in turn against the state, and what its caller is told |
 //! | 5 | `store` | writes rows, ledger, reservations, keys, outbox; one commit |
 //! | 6 | `relay` | outbox → feed, then the watermark |
 //!
@@ -29,6 +29,7 @@ pub mod command;
 pub mod state;
 /// Pure: what becomes of a command in a state.
 pub mod decide;
+pub mod answer;
 /// When a term is raised.
 mod terms;
 /// All SQL.

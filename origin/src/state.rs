@@ -6,7 +6,7 @@ use std::{
 };
 
 use onhand_wire::{
-    Channel, ChannelId, Fact, Item, Location, LocationId, Problem, Sku, Stock, Timestamp, Version, event::Change,
+    Channel, ChannelId, Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version, event::Change,
     request::Maintenance,
 };
 use uuid::Uuid;
@@ -173,14 +173,6 @@ impl State {
         self.stock.get(sku).into_iter().flatten().filter(|(_, row)| !row.deleted)
     }
 
-    pub fn require_item(&self, sku: &Sku) -> Result<&Item, Problem> {
-        self.item(sku).ok_or_else(|| unknown_sku(sku))
-    }
-
-    pub fn require_location(&self, location: &LocationId) -> Result<&Location, Problem> {
-        self.topology.locations.get(location).ok_or_else(|| unknown_location(location))
-    }
-
     /// Changes one row under its SKU's lock: next seq, ledger line, outbox.
     pub fn change_stock(
         &mut self,
@@ -288,18 +280,4 @@ pub fn group(items: Vec<Item>, facts: Vec<Fact>) -> Vec<Stock> {
         by_sku.entry(fact.sku.clone()).or_default().join_fact(fact);
     }
     by_sku.into_values().collect()
-}
-
-pub fn unknown_sku(sku: &Sku) -> Problem {
-    Problem::new(onhand_wire::Code::UnknownSku, format!("sku: {sku} is not in the catalogue")).with("sku", sku.as_str())
-}
-
-pub fn unknown_location(location: &LocationId) -> Problem {
-    Problem::new(onhand_wire::Code::UnknownLocation, format!("location: {location} does not exist"))
-        .with("location", location.as_str())
-}
-
-pub fn unknown_channel(channel: &ChannelId) -> Problem {
-    Problem::new(onhand_wire::Code::UnknownChannel, format!("channel: {channel} does not exist"))
-        .with("channel", channel.as_str())
 }

@@ -72,6 +72,13 @@ pub enum StoreError {
     Refused(String),
 }
 
+impl StoreError {
+    /// Whether the same call may succeed later; what the database refused, it refuses again.
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, Self::Refused(_))
+    }
+}
+
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What a relay round reads, in one snapshot taken after `t`.

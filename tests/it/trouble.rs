@@ -126,6 +126,42 @@ async fn commands_that_the_database_never_can_carry_out_keep_nobody_waiting() {
     }
 }
 
+/// A statement that the database refuses, it refuses again; a connection that is lost comes back. Callers are told which.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_statement_is_never_to_be_retried_and_a_lost_connection_is() {
+    let world = world().await;
+    let shop = world.origin(0).client(&world.tokens.storefront);
+    let held = hold(&shop, "x").await.expect(201).json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/reservations/{held}");
+    let own = world.postgres().client(world.database()).await;
+
+    own.batch_execute("ALTER TABLE reservations RENAME TO gone").await.unwrap();
+    for refused in [shop.get(&path).await, hold(&shop, "x").await] {
+        assert_eq!((refused.status, refused.json()["retry"].as_str()), (500, Some("never")), "{}", refused.text());
+        assert!(!refused.text().contains("reservations\""), "nothing internal leaks: {}", refused.text());
+    }
+    own.batch_execute("ALTER TABLE gone RENAME TO reservations").await.unwrap();
+    shop.get(&path).await.expect(200);
+
+    own.batch_execute("BEGIN; LOCK TABLE reservations IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let reading = tokio::spawn({
+        let (shop, path) = (shop.clone(), path.clone());
+        async move { shop.get(&path).await }
+    });
+    let end = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+         WHERE datname = '{}' AND application_name = 'onhand-origin' AND wait_event_type = 'Lock'
+             AND query LIKE '%FROM reservations v, relay r%v.id = $1%'",
+        world.database()
+    );
+    eventually!(world.postgres().sql(world.database(), &end).await[0].get::<_, i64>(0) > 0);
+    let lost = reading.await.unwrap();
+    assert_eq!((lost.status, lost.json()["retry"].as_str()), (503, Some("same_key")), "{}", lost.text());
+    assert!(lost.header("retry-after").is_some());
+    own.batch_execute("ROLLBACK").await.unwrap();
+    eventually!(shop.get(&path).await.status == 200);
+}
+
 /// Beyond the queue: 503 at once, with a time to come back; and a caller's own deadline counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_refuses_at_once_and_a_deadline_is_kept() {

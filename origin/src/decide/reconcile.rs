@@ -4,30 +4,28 @@
 //! The ledger goes on from its own sum, not from what the row had: so both its sum and its last
 //! line are the row again. What the row had stands in the reason.
 
-use onhand_wire::{LocationId, Problem, Quantity, Sku};
-use serde_json::{Value, json};
+use onhand_wire::{LocationId, Quantity, Sku};
 
+use super::{Corrected, Done, Effect, Level};
 use crate::{
-    command::{Ask, Correction, Done},
+    command::{Ask, Correction},
     state::{Book, State, Why},
 };
 
-type Level = (i64, i64);
-
-pub(super) fn reconcile(state: &mut State, ask: &Ask, rows: &[Correction]) -> Result<Done, Problem> {
+pub(super) fn reconcile(state: &mut State, ask: &Ask, rows: &[Correction]) -> Done {
     let mut corrected = Vec::new();
     let mut keys = Vec::new();
     for row in rows {
-        if let Some(shown) = correct(state, ask, row) {
-            corrected.push(shown);
+        if let Some(done) = correct(state, ask, row) {
+            corrected.push(done);
             keys.push((row.sku.clone(), row.location.clone()));
         }
     }
-    Ok(Done { status: 200, body: json!({"corrected": corrected}).to_string(), stocks: state.stocks(&keys) })
+    Done { effect: Effect::Reconciled(corrected), stocks: state.stocks(&keys) }
 }
 
 /// What was done to the row; nothing where all agrees.
-fn correct(state: &mut State, ask: &Ask, row: &Correction) -> Option<Value> {
+fn correct(state: &mut State, ask: &Ask, row: &Correction) -> Option<Corrected> {
     let count = countable(state, row);
     let book = book(state, &row.sku, &row.location);
     let held = state.stock.get(&row.sku).and_then(|rows| rows.get(&row.location)).cloned().unwrap_or_default();
@@ -51,8 +49,7 @@ fn correct(state: &mut State, ask: &Ask, row: &Correction) -> Option<Value> {
         );
         line.write("reconcile_ledger", &reason, right);
     }
-    let level = |(on_hand, reserved): Level| json!({"on_hand": on_hand, "reserved": reserved});
-    Some(json!({"sku": row.sku, "location": row.location, "before": level(found), "after": level(right)}))
+    Some(Corrected { sku: row.sku.clone(), location: row.location.clone(), before: found, after: right })
 }
 
 /// A count of what is not in the catalogue, or nowhere, sets nothing.

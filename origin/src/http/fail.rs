@@ -25,8 +25,7 @@ impl From<Problem> for Fail {
 
 impl From<crate::store::StoreError> for Fail {
     fn from(error: crate::store::StoreError) -> Self {
-        tracing::warn!(%error, "a read failed");
-        Self(Problem::new(Code::OriginUnavailable, "the database cannot be reached; try again"))
+        Self(Problem::from(error))
     }
 }
 

@@ -15,7 +15,8 @@ use super::{
     whole::{self, Begun},
     write,
 };
-use crate::command::{Answer, Ask, Command, ImportMode};
+use crate::answer::Answer;
+use crate::command::{Ask, Command, ImportMode};
 use crate::import::{Caller, Format, OnError, Options, Staged, apply, drop_the_rest, receive};
 
 pub(super) async fn import(State(context): Shared, request: Request) -> Reply {

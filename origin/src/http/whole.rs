@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::{Context, Reply, write};
 use crate::{
-    command::{Answer, Ask, Command},
+    answer::Answer,
+    command::{Ask, Command},
+    decide::Rejection,
     key::digest,
 };
 
@@ -20,7 +22,7 @@ impl Context {
     /// Refused under maintenance, and under a key that was used for another call.
     pub(super) async fn begin(&self, parts: &Parts, claims: Claims, body: &[u8]) -> Result<Begun, super::fail::Fail> {
         if let Some(message) = self.store.standing().await?.maintenance {
-            return Err(crate::decide::maintenance(&message).into());
+            return Err(Problem::from(Rejection::Maintenance { message }).into());
         }
         let ask = Ask {
             command: Command::Recall,

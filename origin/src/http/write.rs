@@ -19,7 +19,8 @@ use uuid::Uuid;
 
 use super::{Context, Reply, body, fail::Correlation, params::Params};
 use crate::{
-    command::{Answer, Ask, Command},
+    answer::Answer,
+    command::{Ask, Command},
     key::digest,
 };
 

@@ -15,6 +15,7 @@ mod write;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    error::Error,
     sync::{
         Arc, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -174,7 +175,11 @@ async fn end_frozen_copies(client: &Client, after: Duration) -> Result<()> {
 /// constraint.
 fn sort(error: &tokio_postgres::Error) -> StoreError {
     let Some(refusal) = error.as_db_error() else {
-        return StoreError::Unreachable(error.to_string());
+        // A value that can be neither sent nor read; a connection fails as I/O, or is closed.
+        let of_a_value = error.source().is_some_and(|cause| !cause.is::<std::io::Error>());
+        let refused = of_a_value && !error.is_closed();
+        let message = error.to_string();
+        return if refused { StoreError::Refused(message) } else { StoreError::Unreachable(message) };
     };
     let message = format!("{} ({})", refusal.message(), refusal.code().code());
     match *refusal.code() {

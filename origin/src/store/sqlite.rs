@@ -24,7 +24,7 @@ use onhand_wire::{
     auth::Sees,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use uuid::Uuid;
 
@@ -91,7 +91,17 @@ fn close_to_others(path: &Path) -> std::io::Result<()> {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Refused(error.to_string())
+        let message = error.to_string();
+        match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::OutOfMemory
+                | ErrorCode::SystemIoFailure,
+            ) => Self::Failing(message),
+            _ => Self::Refused(message),
+        }
     }
 }
 

@@ -107,7 +107,7 @@ pub(crate) async fn a_moment_covers_what_was_committed_before_it(shop: Shop) {
             onhand_origin::store::Needs { skus: ask.command.skus().into_iter().collect(), ..Default::default() };
         let committed_at = shop
             .store
-            .batch(needs, &mut |state| decided = onhand_origin::decide::decide_all(state, &[&ask], &rules))
+            .batch(needs, &mut |state| decided = onhand_origin::answer::answer_all(state, &[&ask], &rules))
             .await
             .unwrap();
         let round = shop.store.round(&Sent::default()).await.unwrap();

@@ -1,4 +1,4 @@
-//! The least store that `decide_all` can work over: what it says to write is kept, nothing more.
+//! The least store that `answer_all` can work over: what it says to write is kept, nothing more.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -6,8 +6,8 @@ use std::{
 };
 
 use onhand_origin::{
-    command::{Ask, Outcome},
-    decide::decide_all,
+    answer::{Outcome, answer_all},
+    command::Ask,
     record::{OpenAllocation, Record, StockRow},
     state::{Kept, State, Topology},
 };
@@ -62,7 +62,7 @@ impl Memory {
             let key = ask.kept_under();
             state.kept.extend(self.kept.get(&key).map(|kept| (key, kept.clone())));
         }
-        let outcomes = decide_all(&mut state, asks, &self.rules);
+        let outcomes = answer_all(&mut state, asks, &self.rules);
         self.write(state);
         outcomes
     }

@@ -6,7 +6,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use onhand_harness::random_seed;
-use onhand_origin::command::{Ask, Command, Outcome};
+use onhand_origin::{
+    answer::Outcome,
+    command::{Ask, Command},
+};
 use onhand_wire::{Fact, Timestamp};
 use serde_json::Value;
 

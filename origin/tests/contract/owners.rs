@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use onhand_origin::{
     Limits,
-    command::{Answer, Ask, Outcome},
-    decide::decide_all,
+    answer::{Answer, Outcome, answer_all},
+    command::Ask,
     state::State,
     store::{Needs, Store},
 };
@@ -230,7 +230,7 @@ async fn alone(store: &dyn Store, ask: Ask) -> Outcome {
     let mut outcomes = Vec::new();
     let decide = &mut |state: &mut State| {
         state.limits = limits();
-        outcomes = decide_all(state, &[&ask], &Rules::none());
+        outcomes = answer_all(state, &[&ask], &Rules::none());
     };
     store.batch(needs, decide).await.unwrap();
     outcomes.pop().unwrap()

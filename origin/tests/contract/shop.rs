@@ -7,8 +7,8 @@ use std::sync::{
 
 use onhand_origin::{
     Limits,
-    command::{Answer, Ask, Command, Outcome},
-    decide::decide_all,
+    answer::{Answer, Outcome, answer_all},
+    command::{Ask, Command},
     key::digest,
     state::State,
     store::{Needs, Rebuilt, Store, postgres, sqlite::Sqlite},
@@ -156,7 +156,7 @@ impl Shop {
         let mut outcomes = Vec::new();
         let decide = &mut |state: &mut State| {
             state.limits = limits;
-            outcomes = decide_all(state, &refs, &rules);
+            outcomes = answer_all(state, &refs, &rules);
         };
         self.store.batch(needs, decide).await.unwrap();
         outcomes
