@@ -14,7 +14,7 @@ use onhand_origin::{
     command::{Ask, Command},
     key::digest,
     record::StockRow,
-    state::{State, Topology},
+    state::{BatchState, Topology},
 };
 use onhand_rules::Rules;
 use onhand_wire::{
@@ -39,17 +39,17 @@ fn location(index: usize) -> Location {
     serde_json::from_value(serde_json::json!({"location": place(index), "version": "1.1"})).unwrap()
 }
 
-fn state() -> State {
+fn state() -> BatchState {
     let item: Item = serde_json::from_value(serde_json::json!({"sku": sku(), "version": "1.1"})).unwrap();
     let locations = (0..LOCATIONS).map(|index| (place(index), location(index))).collect();
     let row = StockRow { on_hand: 1_000_000, seq: 1, ..StockRow::default() };
     let rows: BTreeMap<_, _> = (0..LOCATIONS).map(|index| (place(index), row.clone())).collect();
-    State {
+    BatchState {
         term: 1,
         topology: Topology { locations, ..Topology::default() }.into(),
         items: [(sku(), item)].into(),
         stock: [(sku(), rows)].into(),
-        ..State::default()
+        ..BatchState::default()
     }
 }
 

@@ -15,12 +15,12 @@ pub(crate) use self::effect::shown_fact;
 use crate::{
     command::Ask,
     decide::{Done, decide, release_dead},
-    state::{Kept, State},
+    state::{BatchState, Kept},
 };
 
 /// What the caller of a write gets.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct WriteAnswer {
     pub status: u16,
     /// JSON.
     pub body: String,
@@ -31,16 +31,16 @@ pub struct Answer {
     pub stocks: Vec<Stock>,
 }
 
-pub type Outcome = Result<Answer, Problem>;
+pub type WriteOutcome = Result<WriteAnswer, Problem>;
 
 /// Decides and answers every command in turn. The answers' `committed_at` is filled in after the commit.
-pub fn answer_all(state: &mut State, asks: &[&Ask], rules: &Rules) -> Vec<Outcome> {
+pub fn answer_all(state: &mut BatchState, asks: &[&Ask], rules: &Rules) -> Vec<WriteOutcome> {
     release_dead(state);
     asks.iter().map(|ask| answer_once(state, ask, rules)).collect()
 }
 
 /// A key that was seen gets its first answer again.
-fn answer_once(state: &mut State, ask: &Ask, rules: &Rules) -> Outcome {
+fn answer_once(state: &mut BatchState, ask: &Ask, rules: &Rules) -> WriteOutcome {
     let key = ask.kept_under();
     if let Some(kept) = state.kept.get(&key) {
         return replay(kept, ask);
@@ -56,20 +56,20 @@ fn answer_once(state: &mut State, ask: &Ask, rules: &Rules) -> Outcome {
     outcome
 }
 
-fn answer(state: &mut State, ask: &Ask, done: Done) -> Answer {
+fn answer(state: &mut BatchState, ask: &Ask, done: Done) -> WriteAnswer {
     let Done { effect, stocks } = done;
     let (status, body) = effect::encode(&effect);
     state.changes.trail.extend(trail::line(ask, &effect, &body));
-    Answer { status, body, replayed: false, committed_at: state.now, stocks }
+    WriteAnswer { status, body, replayed: false, committed_at: state.now, stocks }
 }
 
-fn replay(kept: &Kept, ask: &Ask) -> Outcome {
+fn replay(kept: &Kept, ask: &Ask) -> WriteOutcome {
     if kept.digest != ask.digest {
         let detail = "Idempotency-Key: it was used for another call; use a new key for a new call";
         return Err(Problem::new(Code::IdempotencyKeyReused, detail));
     }
     // Its moment is its own commit's: it must not acknowledge what a lost standby never had.
-    Ok(Answer {
+    Ok(WriteAnswer {
         status: kept.status,
         body: kept.body.clone(),
         replayed: true,
@@ -79,7 +79,7 @@ fn replay(kept: &Kept, ask: &Ask) -> Outcome {
 }
 
 /// Only successes and insufficient_stock are kept.
-fn keep(outcome: &Outcome, ask: &Ask) -> Option<Kept> {
+fn keep(outcome: &WriteOutcome, ask: &Ask) -> Option<Kept> {
     if ask.key.is_empty() {
         return None;
     }

@@ -23,11 +23,11 @@ pub use self::{
 };
 use crate::{
     command::{Ask, Command},
-    state::{State, Why},
+    state::{BatchState, Why},
 };
 
 /// A dead hold never refuses a live buyer: its allocations on the locked SKUs go first.
-pub fn release_dead(state: &mut State) {
+pub fn release_dead(state: &mut BatchState) {
     for dead in std::mem::take(&mut state.dead) {
         let why =
             Why { actor: "onhand", kind: "expire", reason: None, correlation: "", reservation: Some(dead.reservation) };
@@ -36,7 +36,7 @@ pub fn release_dead(state: &mut State) {
     }
 }
 
-pub fn decide(state: &mut State, ask: &Ask, rules: &Rules) -> Result<Done, Rejection> {
+pub fn decide(state: &mut BatchState, ask: &Ask, rules: &Rules) -> Result<Done, Rejection> {
     if let Some(message) = &state.maintenance
         && !matches!(ask.command, Command::Maintain(_) | Command::Expire(_))
     {

@@ -19,7 +19,7 @@ const MOST: usize = 50_000;
 pub struct Handoff {
     leads: AtomicBool,
     handed: Mutex<Handed>,
-    told: Notify,
+    given: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub(crate) struct Handed {
 }
 
 impl Handoff {
-    /// After a commit. None: only the outbox can tell what changed.
+    /// After a commit. `None`: only the outbox can tell what changed.
     pub(crate) fn give(&self, news: Option<News>) {
         let nothing = news.as_ref().is_some_and(|news| news.changes.is_empty());
         if nothing || !self.leads.load(Ordering::Relaxed) {
@@ -47,17 +47,18 @@ impl Handoff {
             None => handed.more = true,
         }
         drop(handed);
-        self.told.notify_one();
+        self.given.notify_one();
     }
 
     /// Whether this process's relay leads; what was handed to one that did is forgotten.
-    pub(crate) fn leads(&self, leads: bool) {
+    pub(crate) fn set_leading(&self, leads: bool) {
         self.leads.store(leads, Ordering::Relaxed);
         self.take();
     }
 
-    pub(crate) async fn told(&self) {
-        self.told.notified().await;
+    /// Resolves when something was handed over since this last did.
+    pub(crate) async fn handed_over(&self) {
+        self.given.notified().await;
     }
 
     pub(crate) fn take(&self) -> Handed {

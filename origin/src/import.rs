@@ -25,7 +25,7 @@ pub use self::{
     stage::{Staged, drop_the_rest, receive},
 };
 use crate::{
-    answer::Outcome,
+    answer::WriteOutcome,
     batch::{BULK_LANES, Batches},
     command::{Ask, Command, ImportMode, ImportRow},
     key::Digest,
@@ -60,7 +60,7 @@ pub struct RowError {
 
 /// What became of the file.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct ImportReport {
     pub read: u64,
     pub applied: u64,
     pub rejected: u64,
@@ -71,7 +71,7 @@ pub struct Report {
     pub replayed: bool,
 }
 
-impl Report {
+impl ImportReport {
     fn reject(&mut self, row: u64, code: &str, detail: &str) {
         self.rejected += 1;
         if self.errors.len() < limits::IMPORT_ERRORS {
@@ -99,10 +99,19 @@ pub struct Caller {
 }
 
 /// Applies a staged file through batches; stops at the first batch that cannot be settled.
-pub async fn apply(batches: &Batches, staged: Staged, options: Options, caller: &Caller) -> Result<Report, Problem> {
+pub async fn apply(
+    batches: &Batches,
+    staged: Staged,
+    options: Options,
+    caller: &Caller,
+) -> Result<ImportReport, Problem> {
     let errors = staged.errors.iter().map(|error| shown(error.row, error.problem.code.as_str(), &error.problem.detail));
-    let mut report =
-        Report { read: staged.read, rejected: staged.rejected, errors: errors.collect(), ..Report::default() };
+    let mut report = ImportReport {
+        read: staged.read,
+        rejected: staged.rejected,
+        errors: errors.collect(),
+        ..ImportReport::default()
+    };
     if staged.rejected > 0 && options.on_error == OnError::Abort {
         return Ok(report);
     }
@@ -120,8 +129,8 @@ pub async fn apply(batches: &Batches, staged: Staged, options: Options, caller: 
 struct Chunks<'a> {
     batches: &'a Batches,
     /// In the file's order, with what each names.
-    under_way: VecDeque<(HashSet<Sku>, JoinHandle<Outcome>)>,
-    report: &'a mut Report,
+    under_way: VecDeque<(HashSet<Sku>, JoinHandle<WriteOutcome>)>,
+    report: &'a mut ImportReport,
     /// Whether any of them was not done before, under the same key.
     fresh: bool,
 }
@@ -168,9 +177,9 @@ impl Chunks<'_> {
     }
 }
 
-impl Report {
+impl ImportReport {
     /// What a batch did; whether it did it now. One that could not be settled ends the import.
-    fn add(&mut self, outcome: Outcome) -> Result<bool, Problem> {
+    fn add(&mut self, outcome: WriteOutcome) -> Result<bool, Problem> {
         let answer = outcome?;
         // Chunks may commit in another order than the file's.
         self.committed_at = self.committed_at.max(Some(answer.committed_at));

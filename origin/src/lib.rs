@@ -1,43 +1,46 @@
 //! The authoritative side: decides every reservation, keeps the ledger, publishes every change.
 //!
-//! A change passes through these files, in this order:
+//! A change passes through these modules, in this order:
 //!
-//! | step | file | what it does |
+//! | step | module | what it does |
 //! |---|---|---|
 //! | 1 | `http` | judges the token, reads the body, makes a [`command`] of it |
 //! | 2 | `batch` | gathers commands while the last batch commits |
-//! | 3 | `store` | locks and reads what they name, in one round trip |
-//! | 4 | `decide`, `answer` | pure: each command in turn against the state, and what its caller is told |
-//! | 5 | `store` | writes rows, ledger, reservations, keys, outbox; one commit |
-//! | 6 | `relay` | outbox → feed, then the watermark |
+//! | 3 | `store` | locks and reads what they name into a [`state`], in one round trip |
+//! | 4 | `decide` | pure: what becomes of each command in turn |
+//! | 5 | `answer` | what its caller is told, and what its key keeps |
+//! | 6 | `store` | writes rows, ledger, reservations, keys, outbox; one commit |
+//! | 7 | `handoff` | takes what the commit changed to this process's relay |
+//! | 8 | `relay` | outbox → [`feed`], then the watermark |
 //!
-//! Beside that, `expire` closes holds at their deadline, `import` stages files, `reconcile` sets rows
-//! right, `restock` tells of thresholds crossed, `trail` of who changed what, and `announce` of releases of rules that were pushed.
+//! The modules stand bottom-up: each uses only those above it.
 
+// What everything may use.
 mod config;
 pub mod metrics;
 mod thread;
 mod topic;
-/// Where changes are published: Kafka, or a log inside one process.
 pub mod feed;
+
+// What a batch is made of.
+pub mod key;
 pub mod record;
 pub mod trail;
-pub mod key;
-/// What a batch is asked to do.
 pub mod command;
-/// What a batch has locked and read, and what it will write.
 pub mod state;
-/// Pure: what becomes of a command in a state.
 pub mod decide;
-pub mod answer;
-/// When a term is raised.
+
+// Where it is kept.
 mod terms;
-/// All SQL.
 pub mod store;
-/// What each commit changed, on its way from the batches to the relay.
+pub mod answer;
+
+// A change's way out.
 pub mod handoff;
 pub mod batch;
 pub mod relay;
+
+// What goes on beside calls.
 mod expire;
 mod import;
 mod warehouse;
@@ -45,6 +48,8 @@ mod reconcile;
 pub mod restock;
 mod announce;
 mod start;
+
+// How callers reach it.
 mod serve;
 mod http;
 

@@ -37,7 +37,7 @@ const COMPARISONS: [&str; 3] = ["counts", "reservations", "ledger"];
 type Key = (Sku, LocationId);
 
 /// What a report found.
-pub struct Report {
+pub struct Reconciliation {
     /// Rows looked at.
     checked: i64,
     /// Counts given; none were to be had.
@@ -68,9 +68,9 @@ pub fn check_counts(counts: &[Count]) -> Result<(), Problem> {
     Ok(())
 }
 
-pub async fn report(store: &dyn Store, counts: Option<&[Count]>) -> Result<Report, StoreError> {
+pub async fn report(store: &dyn Store, counts: Option<&[Count]>) -> Result<Reconciliation, StoreError> {
     let Comparison { checked, differences } = store.compare().await?;
-    let mut report = Report {
+    let mut report = Reconciliation {
         checked,
         counts: counts.map(<[Count]>::len),
         differences: Vec::new(),
@@ -92,7 +92,7 @@ pub async fn report(store: &dyn Store, counts: Option<&[Count]>) -> Result<Repor
     Ok(report)
 }
 
-impl Report {
+impl Reconciliation {
     async fn compare_counts(
         &mut self,
         store: &dyn Store,

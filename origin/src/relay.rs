@@ -7,23 +7,22 @@
 //! watermark to every partition. Sequence order is not commit order, so there is no cursor; facts
 //! carry versions, so a repeat is harmless.
 
+mod outgoing;
+mod rounds;
+mod claim;
+mod lease;
 mod lead;
-mod early;
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::{
-    Timestamp,
-    event::{Change, Watermark},
-};
 use uuid::Uuid;
 
-use self::lead::{Lead, Read};
+use self::lead::Lead;
 use crate::{
-    feed::{Feed, FeedError, FeedRecord},
+    feed::{Feed, FeedError},
     handoff::Handoff,
     metrics::Metrics,
-    store::{Round, Store, StoreError},
+    store::{Store, StoreError},
 };
 
 /// A round at least this often, changes or not.
@@ -59,9 +58,9 @@ impl Relay {
     pub async fn run(self) {
         let holder = Uuid::new_v4();
         loop {
-            let led = match self.store.heartbeat(holder, None, FIRST_LEASE).await {
-                Ok(Some(_)) => self.lead(holder).await,
-                Ok(None) => Ok(()),
+            let led = match self.store.take_lease(holder, FIRST_LEASE).await {
+                Ok(true) => self.lead(holder).await,
+                Ok(false) => Ok(()),
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = led {
@@ -74,39 +73,17 @@ impl Relay {
 
     /// After any trouble it leads anew: its sessions may then be on another copy of the database.
     async fn lead(&self, holder: Uuid) -> Result<(), RoundError> {
-        self.leads(true);
+        self.set_leading(true);
         let ended = Lead::new(self, holder).run().await;
-        self.leads(false);
+        self.set_leading(false);
         ended
     }
 
-    fn leads(&self, leads: bool) {
+    fn set_leading(&self, leads: bool) {
         tracing::info!(leads, "the relay's lease changed hands");
-        self.metrics.leading(leads);
-        self.handoff.leads(leads);
+        self.metrics.set_leading(leads);
+        self.handoff.set_leading(leads);
         // Its own commits are handed to its own relay; others hear of them only when another leads.
         self.store.announce_commits(!leads);
     }
-
-    /// Renews the lease and says nothing of T; whether it still leads.
-    async fn renew(self, holder: Uuid) -> Result<bool, RoundError> {
-        Ok(self.store.heartbeat(holder, Some(Timestamp::default()), LEASE).await?.is_some())
-    }
-
-    /// Stores T and renews the lease, then tells every partition: the round's records are acknowledged.
-    async fn beat(self, holder: Uuid, read: Read) -> Result<bool, RoundError> {
-        let Some(s) = self.store.heartbeat(holder, Some(read.round.t), LEASE).await? else {
-            return Ok(false);
-        };
-        self.feed.publish(watermarks(&read.round, s, read.partitions)).await?;
-        self.metrics.watermark(read.started.elapsed());
-        Ok(true)
-    }
-}
-
-fn watermarks(round: &Round, s: Timestamp, partitions: i32) -> Vec<FeedRecord> {
-    let t = early::claimed(round.t);
-    let watermark = Watermark { t, s, term: round.term, good_since: round.good_since, partitions };
-    let change = Change::Watermark(watermark);
-    (0..partitions).map(|partition| FeedRecord { partition, key: change.key(), value: change.encode() }).collect()
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     config::Limits,
     key::{CallKey, Digest},
-    record::{OpenAllocation, Record, StockPolicy, StockRow},
+    record::{OpenAllocation, ReservationRecord, StockPolicy, StockRow},
     trail,
 };
 
@@ -39,7 +39,7 @@ impl Topology {
     }
 }
 
-/// A kept answer.
+/// The answer that a call's key keeps.
 #[derive(Debug, Clone)]
 pub struct Kept {
     pub digest: Digest,
@@ -136,7 +136,7 @@ pub struct News {
 
 /// Everything that the batch's commands may look at.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct BatchState {
     /// The database's clock, held so that it never falls.
     pub now: Timestamp,
     pub term: u16,
@@ -146,7 +146,7 @@ pub struct State {
     /// Rows of `products`, deleted ones too: their seq survives.
     pub items: HashMap<Sku, Item>,
     pub stock: HashMap<Sku, BTreeMap<LocationId, StockRow>>,
-    pub reservations: HashMap<Uuid, Record>,
+    pub reservations: HashMap<Uuid, ReservationRecord>,
     /// Allocations past their deadline on the batch's SKUs.
     pub dead: Vec<OpenAllocation>,
     pub kept: HashMap<CallKey, Kept>,
@@ -160,7 +160,7 @@ pub struct State {
     pub outbox: Uuid,
 }
 
-impl State {
+impl BatchState {
     pub fn item(&self, sku: &Sku) -> Option<&Item> {
         self.items.get(sku).filter(|item| !item.deleted)
     }
@@ -224,7 +224,7 @@ impl State {
         self.items.insert(item.sku.clone(), item);
     }
 
-    pub fn put_record(&mut self, record: Record) {
+    pub fn put_record(&mut self, record: ReservationRecord) {
         self.count(&record);
         if !self.reservations.contains_key(&record.id) {
             self.changes.new_reservations.insert(record.id);
@@ -235,9 +235,9 @@ impl State {
     }
 
     /// What is counted when it is made is counted to its end, whatever the limit is by then.
-    fn count(&mut self, record: &Record) {
+    fn count(&mut self, record: &ReservationRecord) {
         let Some(holder) = &record.holder else { return };
-        let before = self.reservations.get(&record.id).map_or(0, Record::open_units);
+        let before = self.reservations.get(&record.id).map_or(0, ReservationRecord::open_units);
         let change = record.open_units() - before;
         if change != 0 {
             *self.changes.open_units.entry(holder.clone()).or_default() += change;
@@ -252,8 +252,8 @@ impl State {
         Some(self.stock.get(sku)?.get(location)?.fact(sku, location, self.term))
     }
 
-    /// The changed items and facts, for the relay. None if the outbox's row names more than them: what
-    /// a location's or a channel's row will say is settled by its write.
+    /// The changed items and facts, for the relay; `None` if the outbox's row names more than those: what a location's or
+    /// a channel's row will say is settled by its write.
     pub fn news(&self) -> Option<News> {
         let changes = &self.changes;
         if !changes.locations.is_empty() || !changes.channels.is_empty() {

@@ -1,10 +1,12 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
+pub mod connections;
 mod ledger;
 mod outbox;
 pub mod postgres;
 pub mod releases;
-pub mod runbook;
+pub mod notifications;
+pub mod stock_lists;
 mod sql;
 pub mod sqlite;
 pub mod trail;
@@ -29,8 +31,8 @@ pub use self::ledger::{LedgerCheck, LedgerFault, Rebuilt, Table};
 use crate::{
     feed::FeedEnd,
     key::{CallKey, NamedReservation},
-    record::{Record, StockPolicy},
-    state::State,
+    record::{ReservationRecord, StockPolicy},
+    state::BatchState,
 };
 
 /// What a batch locks and reads before it decides.
@@ -178,11 +180,19 @@ pub struct Comparison {
 }
 
 /// The decision, made between reading and writing.
-pub type Decide<'a> = dyn FnMut(&mut State) + Send + 'a;
+pub type Decide<'a> = dyn FnMut(&mut BatchState) + Send + 'a;
 
 /// A store. Functions ending in `_in_tx` run in the caller's transaction.
 #[async_trait]
-pub trait Store: runbook::Runbook + releases::Releases + trail::Trail + Send + Sync {
+pub trait Store:
+    stock_lists::StockLists
+    + notifications::Notifications
+    + connections::Pooled
+    + releases::Releases
+    + trail::Trail
+    + Send
+    + Sync
+{
     /// Brings the schema up to date; the versions applied.
     async fn migrate(&self) -> Result<Vec<String>>;
 
@@ -208,7 +218,7 @@ pub trait Store: runbook::Runbook + releases::Releases + trail::Trail + Send + S
     async fn load_facts(&self, load: &LoadFacts) -> Result<LoadedFacts>;
     async fn load_topology(&self) -> Result<LoadedTopology>;
     /// The reservation, if it is one of those that are seen, and the database's present moment.
-    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>>;
+    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(ReservationRecord, Timestamp)>>;
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>>;
     /// Those of `skus` that are not in the catalogue.
     async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>>;
@@ -235,9 +245,14 @@ pub trait Store: runbook::Runbook + releases::Releases + trail::Trail + Send + S
     /// published from one copy of the database says nothing of another's rows.
     async fn round(&self, sent: &Sent) -> Result<Round>;
     /// The deletion alone.
-    async fn published(&self, sent: &Sent) -> Result<()>;
-    /// Stores `t` and renews the lease (whoever does not lead yet takes it without a `t` first); the database's clock at that moment, or `None` if another relay leads.
-    async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>>;
+    async fn delete_published(&self, sent: &Sent) -> Result<()>;
+    /// Takes the lease, unless another relay leads; whether this one does now.
+    async fn take_lease(&self, holder: Uuid, lease: Duration) -> Result<bool>;
+    /// Renews the lease of a relay that leads; whether it still does.
+    async fn renew_lease(&self, holder: Uuid, lease: Duration) -> Result<bool>;
+    /// Stores `t`, through which everything is published, and renews the lease; the database's clock at that moment, or
+    /// `None` if another relay leads.
+    async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>>;
     /// Resolves when another replica has committed something.
     async fn changed_elsewhere(&self);
     /// Whether commits must be announced to another replica's relay.

@@ -1,4 +1,5 @@
-//! Kafka topics: how they are made and written to, and one beside the feed, whose records are acknowledged one by one.
+//! Kafka topics: how each is made and written to, and a topic beside the feed, whose records are acknowledged one by
+//! one.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

@@ -34,8 +34,8 @@ async fn a_row_locked_by_hand_holds_up_its_own_callers_only() {
             async move { hold(&shop, "x").await }
         }),
     );
-    eventually!(world.origin(0).metric("origin_commands_aside").await == Some(1.0));
-    // Set aside: from here on nobody waits for the lock's timeout any more, not for `x` either.
+    eventually!(world.origin(0).metric("origin_commands_parked").await == Some(1.0));
+    // Parked: from here on nobody waits for the lock's timeout any more, not for `x` either.
     let (later, before) = (
         tokio::spawn({
             let shop = shop.clone();
@@ -53,7 +53,7 @@ async fn a_row_locked_by_hand_holds_up_its_own_callers_only() {
     by_hand.batch_execute("COMMIT").await.unwrap();
     assert!(matches!(later.await.unwrap().status, 201 | 503));
     hold(&shop, "x").await.expect(201);
-    eventually!(world.origin(0).metric("origin_commands_aside").await == Some(0.0));
+    eventually!(world.origin(0).metric("origin_commands_parked").await == Some(0.0));
 }
 
 /// A row that was tampered with makes its own command fail, and nobody else's.

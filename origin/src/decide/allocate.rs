@@ -8,10 +8,15 @@ use onhand_wire::{
     reservation::Allocation,
 };
 
-use crate::{record::Share, state::State};
+use crate::{record::Share, state::BatchState};
 
 /// The shares of each line, which may be short, and what decided them.
-pub(super) fn plan(state: &State, hold: &Hold, channel: Option<&Channel>, rules: &Rules) -> (Vec<Vec<Share>>, Decided) {
+pub(super) fn plan(
+    state: &BatchState,
+    hold: &Hold,
+    channel: Option<&Channel>,
+    rules: &Rules,
+) -> (Vec<Vec<Share>>, Decided) {
     let serving = state.topology.serving(channel);
     let mut plan = Plan::new(&hold.lines, hold.destination.as_ref(), serving, |sku, location| {
         let row = state.row(sku, location)?;

@@ -9,17 +9,17 @@ use onhand_wire::{
 use super::{Done, Effect, Rejection, require};
 use crate::{
     command::Ask,
-    state::{State, group},
+    state::{BatchState, group},
 };
 
-pub(super) fn put_item(state: &mut State, sku: &Sku, body: &PutItem) -> Done {
+pub(super) fn put_item(state: &mut BatchState, sku: &Sku, body: &PutItem) -> Done {
     let before = state.item(sku).cloned();
     state.put_item(item(sku, body.clone()));
     let now = state.items[sku].clone();
     Done { stocks: group(vec![now.clone()], Vec::new()), effect: Effect::Item { before, now } }
 }
 
-/// Version and time are given by [`State::put_item`].
+/// Version and time are given by [`BatchState::put_item`].
 pub(super) fn item(sku: &Sku, body: PutItem) -> Item {
     Item {
         sku: sku.clone(),
@@ -35,7 +35,7 @@ pub(super) fn item(sku: &Sku, body: PutItem) -> Item {
 }
 
 /// Refused while reservations are open. Rows stay, marked: their seq goes on.
-pub(super) fn delete_item(state: &mut State, ask: &Ask, sku: &Sku) -> Result<Done, Rejection> {
+pub(super) fn delete_item(state: &mut BatchState, ask: &Ask, sku: &Sku) -> Result<Done, Rejection> {
     let before = require::item(state, sku)?.clone();
     let reserved: i64 = state.rows(sku).map(|(_, row)| row.reserved).sum();
     if reserved > 0 {
@@ -53,7 +53,7 @@ pub(super) fn delete_item(state: &mut State, ask: &Ask, sku: &Sku) -> Result<Don
     Ok(Done { stocks: group(vec![state.items[sku].clone()], facts), effect: Effect::ItemDeleted { before } })
 }
 
-pub(super) fn put_location(state: &mut State, id: &LocationId, body: &PutLocation) -> Done {
+pub(super) fn put_location(state: &mut BatchState, id: &LocationId, body: &PutLocation) -> Done {
     let before = state.topology.locations.get(id).cloned();
     let location = Location {
         location: id.clone(),
@@ -73,7 +73,7 @@ pub(super) fn put_location(state: &mut State, id: &LocationId, body: &PutLocatio
 }
 
 pub(super) fn put_channel(
-    state: &mut State,
+    state: &mut BatchState,
     id: &ChannelId,
     body: &PutChannel,
     rules: &Rules,
@@ -96,7 +96,7 @@ pub(super) fn put_channel(
     Ok(Effect::Channel { before, now: channel }.alone())
 }
 
-pub(super) fn maintain(state: &mut State, body: &Maintenance) -> Done {
+pub(super) fn maintain(state: &mut BatchState, body: &Maintenance) -> Done {
     let message = body.maintenance_mode.then(|| body.message.clone().unwrap_or_default());
     let before = std::mem::replace(&mut state.maintenance, message);
     state.changes.maintenance = Some(body.clone());

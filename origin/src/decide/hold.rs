@@ -13,11 +13,11 @@ use uuid::Uuid;
 use super::{Done, Effect, Rejection, ShortLine, Shortage, allocate, limit, require};
 use crate::{
     command::Ask,
-    record::{Record, RecordLine, Share},
-    state::State,
+    record::{ReservationLine, ReservationRecord, Share},
+    state::BatchState,
 };
 
-pub(super) fn hold(state: &mut State, ask: &Ask, id: Uuid, hold: &Hold, rules: &Rules) -> Result<Done, Rejection> {
+pub(super) fn hold(state: &mut BatchState, ask: &Ask, id: Uuid, hold: &Hold, rules: &Rules) -> Result<Done, Rejection> {
     limit::check_ttl(state, hold.ttl_s)?;
     let channel = channel(state, hold)?;
     for line in &hold.lines {
@@ -38,7 +38,7 @@ pub(super) fn hold(state: &mut State, ask: &Ask, id: Uuid, hold: &Hold, rules: &
     Ok(write(state, ask, record))
 }
 
-fn channel(state: &State, hold: &Hold) -> Result<Option<Channel>, Rejection> {
+fn channel(state: &BatchState, hold: &Hold) -> Result<Option<Channel>, Rejection> {
     let Some(id) = &hold.channel else { return Ok(None) };
     state.topology.channels.get(id).cloned().map(Some).ok_or_else(|| Rejection::UnknownChannel(id.clone()))
 }
@@ -63,15 +63,15 @@ fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Rejection> 
     Err(Rejection::Short { of: Shortage::Stock, lines: short.collect() })
 }
 
-fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, decided: Decided) -> Record {
-    let lines = hold.lines.iter().zip(shares).map(|(line, shares)| RecordLine {
+fn record(state: &BatchState, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, decided: Decided) -> ReservationRecord {
+    let lines = hold.lines.iter().zip(shares).map(|(line, shares)| ReservationLine {
         sku: line.sku.clone(),
         requested: line.quantity.get(),
         quantity: shares.iter().map(|share| share.quantity).sum(),
         confirmed: 0,
         shares,
     });
-    Record {
+    ReservationRecord {
         id,
         state: Stage::Held,
         expires_at: Some(state.now.plus(Duration::from_secs(hold.ttl_s.into()))),
@@ -88,7 +88,7 @@ fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, decided
     }
 }
 
-fn write(state: &mut State, ask: &Ask, record: Record) -> Done {
+fn write(state: &mut BatchState, ask: &Ask, record: ReservationRecord) -> Done {
     let why = ask.why("hold", None);
     let mut keys = BTreeSet::new();
     for line in &record.lines {

@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     command::{Ask, ImportMode, ImportRow},
-    state::State,
+    state::BatchState,
 };
 
 /// Rows that were valid when staged; what has turned invalid since is reported.
-pub(super) fn import(state: &mut State, ask: &Ask, rows: &[ImportRow]) -> Done {
+pub(super) fn import(state: &mut BatchState, ask: &Ask, rows: &[ImportRow]) -> Done {
     let mut refused = Vec::new();
     for row in rows {
         if let Err(rejection) = import_row(state, ask, row) {
@@ -25,7 +25,7 @@ pub(super) fn import(state: &mut State, ask: &Ask, rows: &[ImportRow]) -> Done {
 
 /// A row that says what is so already is applied by writing nothing: a nightly file of everything
 /// costs what has changed.
-fn import_row(state: &mut State, ask: &Ask, row: &ImportRow) -> Result<(), Rejection> {
+fn import_row(state: &mut BatchState, ask: &Ask, row: &ImportRow) -> Result<(), Rejection> {
     if !row.create {
         require::item(state, &row.sku)?;
     }
@@ -52,7 +52,7 @@ fn import_row(state: &mut State, ask: &Ask, row: &ImportRow) -> Result<(), Rejec
 }
 
 /// Creates the item, or renames and reprices it where the file has those columns.
-fn import_item(state: &mut State, row: &ImportRow) {
+fn import_item(state: &mut BatchState, row: &ImportRow) {
     let held = state.item(&row.sku);
     let says_other = held.is_none_or(|item| {
         row.name.as_ref().is_some_and(|name| *name != item.name)

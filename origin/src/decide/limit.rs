@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Rejection;
-use crate::{command::Ask, state::State};
+use crate::{command::Ask, state::BatchState};
 
 /// A hold may last so long from now.
-pub(super) fn check_ttl(state: &State, ttl_s: u32) -> Result<(), Rejection> {
+pub(super) fn check_ttl(state: &BatchState, ttl_s: u32) -> Result<(), Rejection> {
     let Some(most) = state.limits.max_ttl.filter(|most| Duration::from_secs(ttl_s.into()) > *most) else {
         return Ok(());
     };
@@ -14,7 +14,7 @@ pub(super) fn check_ttl(state: &State, ttl_s: u32) -> Result<(), Rejection> {
 }
 
 /// Whether the owner, or else the subject, may have so many more units open.
-pub(super) fn check_open(state: &State, ask: &Ask, units: i64) -> Result<(), Rejection> {
+pub(super) fn check_open(state: &BatchState, ask: &Ask, units: i64) -> Result<(), Rejection> {
     let Some(most) = state.limits.max_open_units else { return Ok(()) };
     let open = state.open_units.get(&ask.holder()).copied().unwrap_or_default();
     if open.saturating_add(units) <= most {
@@ -24,6 +24,6 @@ pub(super) fn check_open(state: &State, ask: &Ask, units: i64) -> Result<(), Rej
 }
 
 /// Whose open units a new hold counts for; nobody's where they are not limited.
-pub(super) fn holder(state: &State, ask: &Ask) -> Option<String> {
+pub(super) fn holder(state: &BatchState, ask: &Ask) -> Option<String> {
     state.limits.max_open_units.map(|_| ask.holder())
 }

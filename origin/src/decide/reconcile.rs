@@ -9,10 +9,10 @@ use onhand_wire::{LocationId, Quantity, Sku};
 use super::{Corrected, Done, Effect, Level};
 use crate::{
     command::{Ask, Correction},
-    state::{Book, State, Why},
+    state::{BatchState, Book, Why},
 };
 
-pub(super) fn reconcile(state: &mut State, ask: &Ask, rows: &[Correction]) -> Done {
+pub(super) fn reconcile(state: &mut BatchState, ask: &Ask, rows: &[Correction]) -> Done {
     let mut corrected = Vec::new();
     let mut keys = Vec::new();
     for row in rows {
@@ -25,7 +25,7 @@ pub(super) fn reconcile(state: &mut State, ask: &Ask, rows: &[Correction]) -> Do
 }
 
 /// What was done to the row; nothing where all agrees.
-fn correct(state: &mut State, ask: &Ask, row: &Correction) -> Option<Corrected> {
+fn correct(state: &mut BatchState, ask: &Ask, row: &Correction) -> Option<Corrected> {
     let count = countable(state, row);
     let book = book(state, &row.sku, &row.location);
     let held = state.stock.get(&row.sku).and_then(|rows| rows.get(&row.location)).cloned().unwrap_or_default();
@@ -53,14 +53,14 @@ fn correct(state: &mut State, ask: &Ask, row: &Correction) -> Option<Corrected> 
 }
 
 /// A count of what is not in the catalogue, or nowhere, sets nothing.
-fn countable(state: &State, row: &Correction) -> Option<i64> {
+fn countable(state: &BatchState, row: &Correction) -> Option<i64> {
     let known = state.item(&row.sku).is_some() && state.topology.locations.contains_key(&row.location);
     row.count.filter(|_| known).map(Quantity::get)
 }
 
 /// The books as read, carried on by what this batch has done so far. A ledger line's change of
 /// `reserved` is a change of allocations, except where reconciliation itself wrote it.
-fn book(state: &State, sku: &Sku, location: &LocationId) -> Book {
+fn book(state: &BatchState, sku: &Sku, location: &LocationId) -> Book {
     let mut book = state.books.get(&(sku.clone(), location.clone())).cloned().unwrap_or_default();
     for line in state.changes.ledger.iter().filter(|line| line.sku == *sku && line.location == *location) {
         let reserved = line.after.1 - line.before.1;
@@ -76,7 +76,7 @@ fn book(state: &State, sku: &Sku, location: &LocationId) -> Book {
 
 /// Writes the corrections of one row, each going on from where the ledger stands.
 struct Line<'a> {
-    state: &'a mut State,
+    state: &'a mut BatchState,
     ask: &'a Ask,
     row: &'a Correction,
     seq: u64,

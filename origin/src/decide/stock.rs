@@ -6,21 +6,21 @@ use onhand_wire::{
 };
 
 use super::{Done, Effect, Excess, Rejection, ShortLine, Shortage, require};
-use crate::{command::Ask, record::StockRow, state::State};
+use crate::{command::Ask, record::StockRow, state::BatchState};
 
 type Key = (Sku, LocationId);
 
-fn done(state: &State, sku: &Sku, keys: &[Key]) -> Done {
+fn done(state: &BatchState, sku: &Sku, keys: &[Key]) -> Done {
     let facts = keys.iter().filter_map(|(sku, location)| state.fact(sku, location)).collect();
     Done { effect: Effect::Stock { sku: sku.clone(), facts }, stocks: state.stocks(keys) }
 }
 
-fn check_key(state: &State, sku: &Sku, location: &LocationId) -> Result<(), Rejection> {
+fn check_key(state: &BatchState, sku: &Sku, location: &LocationId) -> Result<(), Rejection> {
     require::item(state, sku)?;
     require::location(state, location).map(drop)
 }
 
-pub(super) fn set(state: &mut State, ask: &Ask, sku: &Sku, body: &SetStock) -> Result<Done, Rejection> {
+pub(super) fn set(state: &mut BatchState, ask: &Ask, sku: &Sku, body: &SetStock) -> Result<Done, Rejection> {
     check_key(state, sku, &body.location)?;
     let fact = state.fact(sku, &body.location).filter(|fact| !fact.deleted);
     let (version, on_hand) = fact.map_or((None, 0), |fact| (Some(fact.version), fact.on_hand));
@@ -35,7 +35,7 @@ pub(super) fn set(state: &mut State, ask: &Ask, sku: &Sku, body: &SetStock) -> R
     Ok(done(state, sku, &[(sku.clone(), body.location.clone())]))
 }
 
-pub(super) fn adjust(state: &mut State, ask: &Ask, sku: &Sku, body: &Adjust) -> Result<Done, Rejection> {
+pub(super) fn adjust(state: &mut BatchState, ask: &Ask, sku: &Sku, body: &Adjust) -> Result<Done, Rejection> {
     check_key(state, sku, &body.location)?;
     let on_hand = state.row(sku, &body.location).map_or(0, |row| row.on_hand);
     let after = adjusted(on_hand, body.delta, sku, Excess::Delta)?;
@@ -62,7 +62,7 @@ fn short(of: Shortage, sku: &Sku, requested: i64, available: i64) -> Rejection {
 }
 
 /// Moves what is available at `from`: both sides or neither.
-pub(super) fn transfer(state: &mut State, ask: &Ask, body: &Transfer) -> Result<Done, Rejection> {
+pub(super) fn transfer(state: &mut BatchState, ask: &Ask, body: &Transfer) -> Result<Done, Rejection> {
     check_key(state, &body.sku, &body.from)?;
     require::location(state, &body.to)?;
     let quantity = body.quantity.get();
@@ -79,7 +79,7 @@ pub(super) fn transfer(state: &mut State, ask: &Ask, body: &Transfer) -> Result<
     Ok(done(state, &body.sku, &keys))
 }
 
-pub(super) fn set_policy(state: &mut State, ask: &Ask, sku: &Sku, body: &Policy) -> Result<Done, Rejection> {
+pub(super) fn set_policy(state: &mut BatchState, ask: &Ask, sku: &Sku, body: &Policy) -> Result<Done, Rejection> {
     require::item(state, sku)?;
     let keys: Vec<Key> = match &body.location {
         Some(location) => {
@@ -95,7 +95,7 @@ pub(super) fn set_policy(state: &mut State, ask: &Ask, sku: &Sku, body: &Policy)
 }
 
 /// Where the item has stock rows; before it has any, every location, so that nothing said is forgotten.
-fn everywhere(state: &State, sku: &Sku) -> Vec<Key> {
+fn everywhere(state: &BatchState, sku: &Sku) -> Vec<Key> {
     let key = |location: &LocationId| (sku.clone(), location.clone());
     let held: Vec<Key> = state.rows(sku).map(|(location, _)| key(location)).collect();
     if held.is_empty() { state.topology.locations.keys().map(key).collect() } else { held }

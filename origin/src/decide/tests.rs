@@ -17,7 +17,7 @@ use crate::record::StockRow;
 const RESERVATION: Uuid = Uuid::from_u128(1);
 
 /// Five of `x` at `a`.
-fn five() -> State {
+fn five() -> BatchState {
     let item = Item {
         sku: sku("x"),
         name: String::new(),
@@ -41,7 +41,7 @@ fn five() -> State {
         version: Version::new(1, 1),
         changed_at: Timestamp::default(),
     };
-    let mut state = State { term: 1, ..State::default() };
+    let mut state = BatchState { term: 1, ..BatchState::default() };
     state
         .stock
         .entry(sku("x"))
@@ -67,7 +67,7 @@ fn hold(quantities: &[u32], policy: HoldPolicy) -> Command {
     Command::Hold(RESERVATION, hold)
 }
 
-fn run(state: &mut State, command: Command) -> Result<Effect, Rejection> {
+fn run(state: &mut BatchState, command: Command) -> Result<Effect, Rejection> {
     let ask = Ask {
         // Another call each time.
         digest: [state.changes.ledger.len() as u8; 32],

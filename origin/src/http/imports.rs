@@ -15,7 +15,7 @@ use super::{
     whole::{self, Begun},
     write,
 };
-use crate::answer::Answer;
+use crate::answer::WriteAnswer;
 use crate::command::{Ask, Command, ImportMode};
 use crate::import::{Caller, Format, OnError, Options, Staged, apply, drop_the_rest, receive};
 
@@ -57,7 +57,7 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let report = apply(&context.batches, staged, options, &caller).await?;
     let Some(committed_at) = report.committed_at else { return Ok(write::json(&report.shown())) };
     let (body, replayed) = (report.shown().to_string(), report.replayed);
-    let answer = Answer { status: 200, body, replayed, committed_at, stocks: Vec::new() };
+    let answer = WriteAnswer { status: 200, body, replayed, committed_at, stocks: Vec::new() };
     Ok(whole::respond(answer, &caller.correlation))
 }
 

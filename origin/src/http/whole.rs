@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Context, Reply, write};
 use crate::{
-    answer::Answer,
+    answer::WriteAnswer,
     command::{Ask, Command},
     decide::Rejection,
     key::digest,
@@ -15,7 +15,7 @@ use crate::{
 /// A call that is under way, or was done before under the same key.
 pub(super) enum Begun {
     Fresh(Box<Ask>),
-    Before(Answer),
+    Before(WriteAnswer),
 }
 
 impl Context {
@@ -50,7 +50,8 @@ impl Context {
             return Ok(respond(self.batches.ask(keep, self.write_timeout).await?, &ask.correlation));
         }
         let Some(committed_at) = committed_at else { return Ok(write::json(&body)) };
-        let answer = Answer { status: 200, body: body.to_string(), replayed: false, committed_at, stocks: Vec::new() };
+        let answer =
+            WriteAnswer { status: 200, body: body.to_string(), replayed: false, committed_at, stocks: Vec::new() };
         Ok(respond(answer, &ask.correlation))
     }
 }
@@ -62,7 +63,7 @@ pub(super) fn key(parts: &Parts) -> Result<String, Problem> {
 }
 
 /// Too many facts to name: the moment speaks for every SKU.
-pub(super) fn respond(answer: Answer, correlation: &str) -> axum::response::Response {
+pub(super) fn respond(answer: WriteAnswer, correlation: &str) -> axum::response::Response {
     let session = Session { at: answer.committed_at.rounded_up(), all: true, ..Session::default() };
     write::respond(answer, session, false, correlation)
 }

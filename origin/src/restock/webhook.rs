@@ -10,7 +10,7 @@ use hmac::{Hmac, Mac};
 use onhand_wire::setting::{Secret, SecretUrl};
 use sha2::Sha256;
 
-use crate::{config::Webhook, store::runbook::TOPIC};
+use crate::{config::Webhook, store::notifications::TOPIC};
 
 pub(super) struct Caller {
     client: reqwest::Client,

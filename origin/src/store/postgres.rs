@@ -1,13 +1,16 @@
 //! PostgreSQL: a session for each batch under way, one for the relay, a pool for reads.
 
 mod batch;
+mod books;
+mod connections;
 mod ledger;
+mod notifications;
 mod outbox;
 mod products;
 mod read;
 mod releases;
 mod row;
-mod runbook;
+mod stock_lists;
 mod session;
 mod terms;
 mod trail;
@@ -39,7 +42,7 @@ use super::{
     Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
     Standing, Store, StoreError, Table,
 };
-use crate::{key::NamedReservation, record::Record};
+use crate::{key::NamedReservation, record::ReservationRecord};
 
 mod embedded {
     refinery::embed_migrations!("migrations/postgres");
@@ -77,7 +80,7 @@ struct Oldest {
 }
 
 impl Oldest {
-    fn is_now(&self) {
+    fn set_now(&self) {
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.micros.store(micros, Ordering::SeqCst);
     }
@@ -239,7 +242,7 @@ impl Store for Postgres {
         let settling = async { terms::settle(&self.connect(Purpose::Batch).await?, feed).await };
         let settled = self.within(settling).await?;
         if settled.raised {
-            self.oldest.is_now(); // reads turn to this copy, too
+            self.oldest.set_now(); // reads turn to this copy, too
         }
         Ok(settled.term)
     }
@@ -295,7 +298,7 @@ impl Store for Postgres {
         read::load_topology(&mut self.reader().await?).await
     }
 
-    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>> {
+    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(ReservationRecord, Timestamp)>> {
         read::reservation(&mut self.reader().await?, id, sees).await
     }
 
@@ -350,12 +353,22 @@ impl Store for Postgres {
         self.with_relay(&self.relay, nothing, async |session| Box::pin(session.round(sent)).await).await
     }
 
-    async fn published(&self, sent: &Sent) -> Result<()> {
+    async fn delete_published(&self, sent: &Sent) -> Result<()> {
         self.with_relay(&self.relay, false, async |session| Ok(session.delete(sent).await.map(drop)?)).await
     }
 
-    async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
-        self.with_relay(&self.beats, t.is_none(), async |session| session.heartbeat(holder, t, lease).await).await
+    async fn take_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
+        let taken = self.with_relay(&self.beats, true, async |session| session.heartbeat(holder, None, lease).await);
+        Ok(taken.await?.is_some())
+    }
+
+    async fn renew_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
+        let renewed = self.with_relay(&self.beats, false, async |session| session.heartbeat(holder, None, lease).await);
+        Ok(renewed.await?.is_some())
+    }
+
+    async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>> {
+        self.with_relay(&self.beats, false, async |session| session.heartbeat(holder, Some(t), lease).await).await
     }
 
     async fn changed_elsewhere(&self) {

@@ -1,12 +1,15 @@
 //! SQLite, for `onhand dev`: one file or memory, one process, the same contract as PostgreSQL.
 
 mod batch;
+mod books;
+mod connections;
 mod ledger;
+mod notifications;
 mod outbox;
 mod read;
 mod releases;
 mod row;
-mod runbook;
+mod stock_lists;
 mod trail;
 
 use std::{
@@ -32,7 +35,7 @@ use super::{
     Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
     Standing, Store, StoreError, Table,
 };
-use crate::{key::NamedReservation, record::Record};
+use crate::{key::NamedReservation, record::ReservationRecord};
 
 mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
@@ -201,7 +204,7 @@ impl Store for Sqlite {
         })
     }
 
-    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>> {
+    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(ReservationRecord, Timestamp)>> {
         self.with(|connection| {
             let now = now_in_tx(connection)?;
             Ok(row::record(connection, id, sees.only())?.map(|record| (record, now)))
@@ -268,7 +271,7 @@ impl Store for Sqlite {
         })
     }
 
-    async fn published(&self, sent: &Sent) -> Result<()> {
+    async fn delete_published(&self, sent: &Sent) -> Result<()> {
         self.with(|connection| {
             let tx = begin(connection)?;
             outbox::delete_in_tx(&tx, sent)?;
@@ -276,8 +279,16 @@ impl Store for Sqlite {
         })
     }
 
-    async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
-        self.with(|connection| outbox::heartbeat(connection, holder, t, lease))
+    async fn take_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
+        self.with(|connection| Ok(outbox::heartbeat(connection, holder, None, lease)?.is_some()))
+    }
+
+    async fn renew_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
+        self.take_lease(holder, lease).await
+    }
+
+    async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>> {
+        self.with(|connection| outbox::heartbeat(connection, holder, Some(t), lease))
     }
 
     /// One process: nothing changes elsewhere.

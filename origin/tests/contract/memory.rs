@@ -6,10 +6,10 @@ use std::{
 };
 
 use onhand_origin::{
-    answer::{Outcome, answer_all},
+    answer::{WriteOutcome, answer_all},
     command::Ask,
-    record::{OpenAllocation, Record, StockRow},
-    state::{Kept, State, Topology},
+    record::{OpenAllocation, ReservationRecord, StockRow},
+    state::{BatchState, Kept, Topology},
 };
 use onhand_rules::Rules;
 use onhand_wire::{Item, LocationId, Sku, Timestamp};
@@ -19,7 +19,7 @@ pub(crate) struct Memory {
     topology: Arc<Topology>,
     items: HashMap<Sku, Item>,
     pub(crate) stock: HashMap<Sku, BTreeMap<LocationId, StockRow>>,
-    records: HashMap<Uuid, Record>,
+    records: HashMap<Uuid, ReservationRecord>,
     open: Vec<OpenAllocation>,
     kept: HashMap<(String, String), Kept>,
     /// On hand and reserved by the ledger alone.
@@ -42,8 +42,8 @@ impl Memory {
     }
 
     /// One batch. It reads only what a store would: its own SKUs, reservations and keys.
-    pub(crate) fn batch(&mut self, now: Timestamp, asks: &[&Ask]) -> Vec<Outcome> {
-        let mut state = State { now, term: 1, topology: self.topology.clone(), ..State::default() };
+    pub(crate) fn batch(&mut self, now: Timestamp, asks: &[&Ask]) -> Vec<WriteOutcome> {
+        let mut state = BatchState { now, term: 1, topology: self.topology.clone(), ..BatchState::default() };
         let mut skus: BTreeSet<Sku> = asks.iter().flat_map(|ask| ask.command.skus()).collect();
         for id in asks.iter().filter_map(|ask| ask.command.reservation()) {
             if let Some(record) = self.records.get(&id) {
@@ -67,8 +67,8 @@ impl Memory {
         outcomes
     }
 
-    fn write(&mut self, state: State) {
-        let State { topology, mut items, mut stock, mut reservations, changes, .. } = state;
+    fn write(&mut self, state: BatchState) {
+        let BatchState { topology, mut items, mut stock, mut reservations, changes, .. } = state;
         self.topology = topology;
         self.items.extend(changes.items.iter().map(|sku| items.remove_entry(sku).expect("noted as changed")));
         for (sku, location) in &changes.stock {

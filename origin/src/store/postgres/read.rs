@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::row;
 use crate::{
     key::NamedReservation,
-    record::Record,
+    record::ReservationRecord,
     store::{
         Comparison, Difference, Due, LedgerEntry, Level, Result, Standing,
         sql::{RESERVATIONS_AGAINST_ROWS, ledger_against_rows},
@@ -105,7 +105,11 @@ pub(super) async fn load_topology(client: &mut Object) -> Result<LoadedTopology>
     Ok(LoadedTopology { at: row::time(&at, 0), term, good_since, locations, channels })
 }
 
-pub(super) async fn reservation(client: &mut Object, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>> {
+pub(super) async fn reservation(
+    client: &mut Object,
+    id: Uuid,
+    sees: &Sees,
+) -> Result<Option<(ReservationRecord, Timestamp)>> {
     let sql = "SELECT v.body::text, greatest(clock_timestamp(), r.t) FROM reservations v, relay r
         WHERE v.id = $1 AND ($2::text IS NULL OR v.owner = $2)";
     let sql = client.prepare_cached(sql).await?;
@@ -121,7 +125,7 @@ pub(super) async fn skus_of(
     let sql = client.prepare_cached(row::NAMED_RESERVATIONS).await?;
     let found = client.query(&sql, &[&ids, &owners]).await?;
     let skus = |found: &tokio_postgres::Row| {
-        let record: Record = row::json("a reservation", found.get(1))?;
+        let record: ReservationRecord = row::json("a reservation", found.get(1))?;
         Ok(((record.id, found.get(2)), record.skus().cloned().collect()))
     };
     found.iter().map(skus).collect()
