@@ -10,10 +10,11 @@ use ed25519_dalek::{
     pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
 use onhand_origin::{
-    command::{Ask, Command, digest},
-    decide::decide_all,
+    answer::answer_all,
+    command::{Ask, Command},
+    key::digest,
     record::StockRow,
-    state::{State, Topology},
+    state::{BatchState, Topology},
 };
 use onhand_rules::Rules;
 use onhand_wire::{
@@ -38,17 +39,17 @@ fn location(index: usize) -> Location {
     serde_json::from_value(serde_json::json!({"location": place(index), "version": "1.1"})).unwrap()
 }
 
-fn state() -> State {
+fn state() -> BatchState {
     let item: Item = serde_json::from_value(serde_json::json!({"sku": sku(), "version": "1.1"})).unwrap();
     let locations = (0..LOCATIONS).map(|index| (place(index), location(index))).collect();
     let row = StockRow { on_hand: 1_000_000, seq: 1, ..StockRow::default() };
     let rows: BTreeMap<_, _> = (0..LOCATIONS).map(|index| (place(index), row.clone())).collect();
-    State {
+    BatchState {
         term: 1,
         topology: Topology { locations, ..Topology::default() }.into(),
         items: [(sku(), item)].into(),
         stock: [(sku(), rows)].into(),
-        ..State::default()
+        ..BatchState::default()
     }
 }
 
@@ -75,7 +76,7 @@ fn decide(criterion: &mut Criterion) {
         let asks: Vec<&Ask> = asks.iter().collect();
         group.throughput(Throughput::Elements(size as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &asks, |bencher, asks| {
-            bencher.iter_batched_ref(state, |state| black_box(decide_all(state, asks, &rules)), BatchSize::SmallInput);
+            bencher.iter_batched_ref(state, |state| black_box(answer_all(state, asks, &rules)), BatchSize::SmallInput);
         });
     }
 }

@@ -4,7 +4,7 @@
 //! all the holds that waited for the one before. Bulk commands have lanes of their own, and a batch
 //! each: nobody else waits for them, but at a row that both change.
 
-mod aside;
+mod parked;
 
 use std::{
     collections::BTreeSet,
@@ -19,15 +19,16 @@ use onhand_rules::Rules;
 use onhand_wire::{Code, Problem};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use self::aside::Aside;
+use self::parked::Parked;
 use crate::{
-    command::{Ask, Outcome},
-    decide::decide_all,
-    metrics::Metrics,
-    relay::{Feed, Handoff},
-    state::{Limits, State},
+    answer::{WriteOutcome, answer_all},
+    command::Ask,
+    config::Limits,
+    feed::{Feed, find_end},
+    handoff::Handoff,
+    metrics::{Decision, Metrics},
+    state::BatchState,
     store::{Needs, Store, StoreError},
-    terms,
 };
 
 /// Most commands in one batch: beyond, a batch's own time would show in its callers' tails.
@@ -40,7 +41,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 struct Waiting {
     ask: Ask,
     deadline: Instant,
-    reply: oneshot::Sender<Outcome>,
+    reply: oneshot::Sender<WriteOutcome>,
 }
 
 /// Commands that are tried together, and how that failed the last time.
@@ -71,7 +72,7 @@ pub struct Batcher {
     /// Most commands in one batch.
     most: usize,
     reachable: Arc<AtomicBool>,
-    aside: Aside,
+    parked: Parked,
     work: Arc<Work>,
 }
 
@@ -96,7 +97,7 @@ pub fn batches(work: Work, queue: usize) -> (Batches, Vec<Batcher>) {
         queue: queue.clone(),
         most,
         reachable: reachable.clone(),
-        aside: Aside::default(),
+        parked: Parked::default(),
         work: work.clone(),
     };
     let mut lanes = vec![lane("batches", &Arc::new(Mutex::new(receiver)), MOST)];
@@ -107,7 +108,7 @@ pub fn batches(work: Work, queue: usize) -> (Batches, Vec<Batcher>) {
 
 impl Batches {
     /// Answers within `patience`; a full queue is refused at once.
-    pub async fn ask(&self, ask: Ask, patience: Duration) -> Outcome {
+    pub async fn ask(&self, ask: Ask, patience: Duration) -> WriteOutcome {
         let (reply, answer) = oneshot::channel();
         let queue = if ask.command.is_bulk() { &self.bulk } else { &self.queue };
         let waiting = Waiting { ask, deadline: Instant::now() + patience, reply };
@@ -139,11 +140,11 @@ impl Batcher {
         let mut gathered = Vec::with_capacity(self.most);
         while self.gather(&mut gathered).await {
             let mut batch = std::mem::take(&mut gathered);
-            // Whose caller has gone away is not carried out any more.
+            // A command whose caller has gone away is not carried out any more.
             batch.retain(|waiting| !waiting.reply.is_closed());
-            let aside = self.aside.len() as i64;
-            if aside > 0 {
-                batch = self.aside.look(&self.work.store, batch).await;
+            let before = self.parked.len() as i64;
+            if before > 0 {
+                batch = self.parked.exchange(&self.work.store, batch).await;
             }
             if !batch.is_empty() {
                 self.work.metrics.batch_size(batch.len());
@@ -151,18 +152,18 @@ impl Batcher {
                 self.settle(batch).await;
                 self.work.metrics.batch_duration(started.elapsed());
             }
-            self.work.metrics.set_aside(self.aside.len() as i64 - aside);
+            self.work.metrics.add_parked(self.parked.len() as i64 - before);
         }
     }
 
-    /// What waits; while something is set aside, it is looked after even if nothing comes.
+    /// What waits; while something is parked, it is looked after even if nothing comes.
     async fn gather(&mut self, gathered: &mut Vec<Waiting>) -> bool {
         let (queue, most) = (self.queue.clone(), self.most);
         let waiting = async move { queue.lock().await.recv_many(gathered, most).await };
-        if self.aside.is_empty() {
+        if self.parked.is_empty() {
             return waiting.await > 0;
         }
-        tokio::time::timeout(aside::LOOK, waiting).await.is_ok_and(|more| more > 0) || !self.aside.is_empty()
+        tokio::time::timeout(parked::LOOK, waiting).await.is_ok_and(|more| more > 0) || !self.parked.is_empty()
     }
 
     /// Answers every command, running the batch again in smaller parts where one of them breaks it.
@@ -189,7 +190,8 @@ impl Batcher {
         let Part { waiting, failed } = part;
         match error {
             StoreError::AnotherCopy => {
-                if let Err(error) = terms::settle(&self.work.store, &self.work.feed).await {
+                let end = find_end(&self.work.feed).await;
+                if let Err(error) = self.work.store.settle_term(end).await {
                     tracing::warn!(%error, "the term could not be settled; trying again");
                     tokio::time::sleep(AGAIN).await;
                 }
@@ -212,12 +214,12 @@ impl Batcher {
         }
     }
 
-    /// Sets aside what needs the locked rows.
+    /// Parks what needs the locked rows.
     async fn recover_locked(&mut self, error: &StoreError, waiting: Vec<Waiting>) -> Vec<Part> {
         let before = waiting.len();
-        match self.aside.take_locked(&self.work.store, waiting).await {
+        match self.parked.park_locked(&self.work.store, waiting).await {
             Ok(rest) if rest.len() < before => {
-                tracing::warn!(set_aside = before - rest.len(), "rows stay locked; what needs them waits aside");
+                tracing::warn!(parked = before - rest.len(), "rows stay locked; what needs them is parked");
                 vec![Part::untried(rest)]
             }
             // Free again, or never a row's: one alone has its time to try again.
@@ -234,8 +236,9 @@ impl Batcher {
     }
 }
 
-/// It may pass by itself, so it is tried once more. What fails alike twice is halved: if one command is the cause, the
-/// others must not wait until their time is up. That one alone is answered, so that the next batch can begin.
+/// The trouble may pass by itself, so the batch is tried once more. A batch that fails alike twice is halved: if one
+/// command is the cause, the others must not wait until their time is up. That command alone is answered, so that the
+/// next batch can begin.
 async fn again_or_halved(cause: String, waiting: Vec<Waiting>, failed: Option<String>) -> Vec<Part> {
     let alike = failed.as_ref() == Some(&cause);
     tracing::warn!(cause, alike, commands = waiting.len(), "the database could not carry out a batch");
@@ -262,14 +265,14 @@ fn halve_or_refuse(error: &StoreError, waiting: Vec<Waiting>) -> Vec<Part> {
 }
 
 impl Work {
-    async fn attempt(&self, part: &[Waiting]) -> Result<Vec<Outcome>, StoreError> {
+    async fn attempt(&self, part: &[Waiting]) -> Result<Vec<WriteOutcome>, StoreError> {
         let asks: Vec<&Ask> = part.iter().map(|waiting| &waiting.ask).collect();
         // One batch, one set of releases.
         let rules = self.rules.pinned();
         let (mut outcomes, mut news) = (Vec::new(), None);
-        let decide = &mut |state: &mut State| {
+        let decide = &mut |state: &mut BatchState| {
             state.limits = self.limits;
-            outcomes = decide_all(state, &asks, &rules);
+            outcomes = answer_all(state, &asks, &rules);
             news = state.news();
         };
         let committed_at = self.store.batch(needs(&asks, self.limits), decide).await?;
@@ -277,8 +280,18 @@ impl Work {
         for outcome in outcomes.iter_mut().flatten() {
             outcome.committed_at = committed_at;
         }
-        self.metrics.decided(&outcomes);
+        outcomes.iter().for_each(|outcome| self.metrics.decided(label(outcome)));
         Ok(outcomes)
+    }
+}
+
+/// As the metrics tell it.
+fn label(outcome: &WriteOutcome) -> Decision {
+    match outcome {
+        Ok(answer) if answer.replayed => Decision::Replayed,
+        Ok(_) => Decision::Done,
+        Err(problem) if problem.code == Code::InsufficientStock => Decision::InsufficientStock,
+        Err(_) => Decision::Refused,
     }
 }
 
@@ -305,12 +318,12 @@ fn give_up_late(part: Vec<Waiting>) -> Vec<Waiting> {
     left
 }
 
-/// What one command gets that the database refused; the cause goes to the log only.
+/// What the caller of a command that failed in the database is told; the cause goes to the log only.
 fn refused(error: &StoreError, ask: &Ask) -> Problem {
     tracing::error!(%error, correlation_id = ask.correlation, command = ?ask.command, "a command failed in the database");
     match error {
-        StoreError::Locked(_) => aside::still_locked(),
-        StoreError::Failing(_) => unavailable(),
+        StoreError::Locked(_) => parked::still_locked(),
+        error if error.may_pass() => unavailable(),
         _ => Problem::new(
             Code::Internal,
             "the command could not be carried out; the log has the cause under this correlation id",

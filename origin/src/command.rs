@@ -1,17 +1,23 @@
-//! What a batch is asked to do, and what comes back.
+//! What a batch is asked to do.
+
+mod correction;
+mod import;
 
 use onhand_wire::{
-    ChannelId, Fact, Item, LocationId, Problem, Sku, Stock, Timestamp,
+    ChannelId, LocationId, Sku,
     auth::Sees,
     request::{
         Adjust, Cancel, Confirm, Extend, Fulfil, Hold, Maintenance, Policy, PutChannel, PutItem, PutLocation, Return,
         SetStock, Transfer,
     },
 };
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::{decide::Correct, import::ImportRow};
+pub use self::{
+    correction::Correction,
+    import::{ImportMode, ImportRow},
+};
+use crate::key::{CallKey, Digest, NamedReservation, call_key};
 
 /// One change, checked for form, not yet for the state it meets.
 #[derive(Debug, Clone)]
@@ -35,7 +41,7 @@ pub enum Command {
     /// The sweeper's: closes a hold that is past its deadline.
     Expire(Uuid),
     /// Sets rows right, as their books say under the lock.
-    Reconcile(Vec<Correct>),
+    Reconcile(Vec<Correction>),
     /// Keeps the answer of a call that was more than one command.
     Keep(String),
     /// Gets what was kept: refused where nothing was.
@@ -95,21 +101,6 @@ impl Command {
     }
 }
 
-/// SHA-256 of method, path and parsed JSON: whether two calls are the same.
-pub type Digest = [u8; 32];
-
-pub fn digest(method: &str, path: &str, body: &[u8]) -> Digest {
-    // Parsed and written again: member order and white space do not make another call.
-    let body = if body.is_empty() { b"{}" } else { body };
-    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let mut hash = Sha256::new();
-    for part in [method.as_bytes(), path.as_bytes(), parsed.to_string().as_bytes()] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().into()
-}
-
 /// A command and who asks.
 #[derive(Debug, Clone)]
 pub struct Ask {
@@ -126,25 +117,15 @@ pub struct Ask {
     pub correlation: String,
 }
 
-/// A reservation, and the one owner whose it must be to be there at all; none: anybody's.
-pub type Named = (Uuid, Option<String>);
-
-/// Between subject and owner where both are one text: neither has control characters.
-const BETWEEN: char = '\u{1f}';
-
 impl Ask {
     /// The reservation that it names.
-    pub fn reservation(&self) -> Option<Named> {
+    pub fn reservation(&self) -> Option<NamedReservation> {
         self.command.reservation().map(|id| (id, self.sees.only().map(str::to_owned)))
     }
 
-    /// Whose the key is, and the key: the same subject's keys are others for another owner.
-    pub fn kept_under(&self) -> (String, String) {
-        let keeper = match &self.owner {
-            Some(owner) => format!("{}{BETWEEN}{owner}", self.actor),
-            None => self.actor.clone(),
-        };
-        (keeper, self.key.clone())
+    /// Under which its answer is kept.
+    pub fn kept_under(&self) -> CallKey {
+        call_key(&self.actor, self.owner.as_deref(), &self.key)
     }
 
     /// Whose open units a hold counts for.
@@ -154,39 +135,4 @@ impl Ask {
             None => format!("subject:{}", self.actor),
         }
     }
-}
-
-/// What a command did.
-#[derive(Debug, Clone)]
-pub struct Done {
-    pub status: u16,
-    /// JSON.
-    pub body: String,
-    /// The facts and items that it changed, as they are now.
-    pub stocks: Vec<Stock>,
-}
-
-/// What the caller gets.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub body: String,
-    pub replayed: bool,
-    /// Read after the commit.
-    pub committed_at: Timestamp,
-    pub stocks: Vec<Stock>,
-}
-
-pub type Outcome = Result<Answer, Problem>;
-
-/// Groups changed facts and items by SKU.
-pub fn group(items: Vec<Item>, facts: Vec<Fact>) -> Vec<Stock> {
-    let mut by_sku = std::collections::BTreeMap::<Sku, Stock>::new();
-    for item in items {
-        by_sku.entry(item.sku.clone()).or_default().join_item(item);
-    }
-    for fact in facts {
-        by_sku.entry(fact.sku.clone()).or_default().join_fact(fact);
-    }
-    by_sku.into_values().collect()
 }

@@ -1,15 +1,21 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
 mod imports;
-mod runbook;
+mod reservations;
+mod restock;
+mod warehouse;
 
 use onhand_http::host::host_fault;
 use onhand_wire::setting::{HttpConfig, SecretUrl, Span, address_fault, count_fault};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use self::imports::Imports;
-pub use self::runbook::{Reservations, Restock, Warehouse, Webhook};
+pub use self::{
+    imports::Imports,
+    reservations::{Limits, Reservations},
+    restock::{Restock, Webhook},
+    warehouse::Warehouse,
+};
 
 const DAY_S: u64 = 24 * 3600;
 

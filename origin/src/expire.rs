@@ -119,8 +119,8 @@ mod tests {
     use super::*;
     use crate::{
         batch::{Work, batches},
-        relay::MemoryFeed,
-        state::Limits,
+        config::Limits,
+        feed::MemoryFeed,
         store::sqlite::Sqlite,
     };
 
@@ -159,7 +159,7 @@ mod tests {
         let holds = (0..1200).map(|_| run(Command::Hold(Uuid::now_v7(), read(hold).unwrap())));
         futures_util::future::join_all(holds).await;
         let later: Timestamp = store.round(&Default::default()).await.unwrap().t.plus(Duration::from_secs(3600));
-        store.heartbeat(Uuid::new_v4(), Some(later), PATIENCE).await.unwrap().unwrap();
+        store.store_t(Uuid::new_v4(), later, PATIENCE).await.unwrap().unwrap();
         let swept = Sweeper { store: store.clone(), batches: batches.clone(), metrics, trail_keep: PATIENCE }
             .sweep_all()
             .await

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use onhand_wire::{LocationId, Money, Problem, Quantity, Sku, Timestamp, auth::Sees, limits, request::Policy};
+use onhand_wire::{Problem, Quantity, Sku, Timestamp, auth::Sees, limits};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
@@ -25,20 +25,16 @@ pub use self::{
     stage::{Staged, drop_the_rest, receive},
 };
 use crate::{
+    answer::WriteOutcome,
     batch::{BULK_LANES, Batches},
-    command::{Ask, Command, Digest, Outcome},
+    command::{Ask, Command, ImportMode, ImportRow},
+    key::Digest,
 };
 
 /// Rows in one batch, but that a SKU's neighbouring rows stay together, up to twice as many. A hold of
 /// one of its SKUs has to wait for it: 2,000 rows are 40 ms at 50,000 rows/s.
 const CHUNK: usize = 2000;
 const PATIENCE: Duration = Duration::from_secs(30);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Set,
-    Adjust,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
@@ -48,28 +44,11 @@ pub enum OnError {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    pub mode: Mode,
+    pub mode: ImportMode,
     pub on_error: OnError,
     pub create: bool,
     /// Whether the caller may change items: name, brand, price.
     pub items: bool,
-}
-
-/// One valid row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ImportRow {
-    /// The line in the file.
-    pub row: u64,
-    pub sku: Sku,
-    pub location: LocationId,
-    /// On hand, or the change of it.
-    pub quantity: i64,
-    pub name: Option<String>,
-    pub brand: Option<String>,
-    pub price: Option<Money>,
-    pub policy: Policy,
-    pub mode: Mode,
-    pub create: bool,
 }
 
 /// A row that cannot be applied.
@@ -81,7 +60,7 @@ pub struct RowError {
 
 /// What became of the file.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct ImportReport {
     pub read: u64,
     pub applied: u64,
     pub rejected: u64,
@@ -92,7 +71,7 @@ pub struct Report {
     pub replayed: bool,
 }
 
-impl Report {
+impl ImportReport {
     fn reject(&mut self, row: u64, code: &str, detail: &str) {
         self.rejected += 1;
         if self.errors.len() < limits::IMPORT_ERRORS {
@@ -120,10 +99,19 @@ pub struct Caller {
 }
 
 /// Applies a staged file through batches; stops at the first batch that cannot be settled.
-pub async fn apply(batches: &Batches, staged: Staged, options: Options, caller: &Caller) -> Result<Report, Problem> {
+pub async fn apply(
+    batches: &Batches,
+    staged: Staged,
+    options: Options,
+    caller: &Caller,
+) -> Result<ImportReport, Problem> {
     let errors = staged.errors.iter().map(|error| shown(error.row, error.problem.code.as_str(), &error.problem.detail));
-    let mut report =
-        Report { read: staged.read, rejected: staged.rejected, errors: errors.collect(), ..Report::default() };
+    let mut report = ImportReport {
+        read: staged.read,
+        rejected: staged.rejected,
+        errors: errors.collect(),
+        ..ImportReport::default()
+    };
     if staged.rejected > 0 && options.on_error == OnError::Abort {
         return Ok(report);
     }
@@ -141,8 +129,8 @@ pub async fn apply(batches: &Batches, staged: Staged, options: Options, caller: 
 struct Chunks<'a> {
     batches: &'a Batches,
     /// In the file's order, with what each names.
-    under_way: VecDeque<(HashSet<Sku>, JoinHandle<Outcome>)>,
-    report: &'a mut Report,
+    under_way: VecDeque<(HashSet<Sku>, JoinHandle<WriteOutcome>)>,
+    report: &'a mut ImportReport,
     /// Whether any of them was not done before, under the same key.
     fresh: bool,
 }
@@ -189,9 +177,9 @@ impl Chunks<'_> {
     }
 }
 
-impl Report {
+impl ImportReport {
     /// What a batch did; whether it did it now. One that could not be settled ends the import.
-    fn add(&mut self, outcome: Outcome) -> Result<bool, Problem> {
+    fn add(&mut self, outcome: WriteOutcome) -> Result<bool, Problem> {
         let answer = outcome?;
         // Chunks may commit in another order than the file's.
         self.committed_at = self.committed_at.max(Some(answer.committed_at));
@@ -225,16 +213,16 @@ fn ask(rows: Vec<ImportRow>, chunk: u64, content: &Digest, caller: &Caller) -> A
 }
 
 /// A quantity column's bounds by mode.
-pub(crate) fn check_quantity(quantity: i64, mode: Mode) -> Result<(), Problem> {
+pub(crate) fn check_quantity(quantity: i64, mode: ImportMode) -> Result<(), Problem> {
     let most = i64::from(limits::QUANTITY);
     let valid = match mode {
-        Mode::Set => Quantity::try_from(quantity).is_ok(),
-        Mode::Adjust => (-most..=most).contains(&quantity) && quantity != 0,
+        ImportMode::Set => Quantity::try_from(quantity).is_ok(),
+        ImportMode::Adjust => (-most..=most).contains(&quantity) && quantity != 0,
     };
     if valid {
         return Ok(());
     }
-    let right = if mode == Mode::Set {
+    let right = if mode == ImportMode::Set {
         format!("a whole number from 0 to {most}")
     } else {
         format!("a whole number from -{most} to {most}, not 0")

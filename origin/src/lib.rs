@@ -1,41 +1,57 @@
 //! The authoritative side: decides every reservation, keeps the ledger, publishes every change.
 //!
-//! A change passes through these files, in this order:
+//! A change passes through these modules, in this order:
 //!
-//! | step | file | what it does |
+//! | step | module | what it does |
 //! |---|---|---|
 //! | 1 | `http` | judges the token, reads the body, makes a [`command`] of it |
 //! | 2 | `batch` | gathers commands while the last batch commits |
-//! | 3 | `store` | locks and reads what they name, in one round trip |
-//! | 4 | `decide` | pure: each command in turn against the state |
-//! | 5 | `store` | writes rows, ledger, reservations, keys, outbox; one commit |
-//! | 6 | `relay` | outbox → feed, then the watermark |
+//! | 3 | `store` | locks and reads what they name into a [`state`], in one round trip |
+//! | 4 | `decide` | pure: what becomes of each command in turn |
+//! | 5 | `answer` | what its caller is told, and what its key keeps |
+//! | 6 | `store` | writes rows, ledger, reservations, keys, outbox; one commit |
+//! | 7 | `handoff` | takes what the commit changed to this process's relay |
+//! | 8 | `relay` | outbox → [`feed`], then the watermark |
 //!
-//! Beside that, `expire` closes holds at their deadline, `import` stages files, `reconcile` sets rows
-//! right, `restock` tells of thresholds crossed, `trail` of who changed what, and `announce` of releases of rules that were pushed.
+//! The modules stand bottom-up: each uses only those above it.
 
+// What everything may use.
 mod config;
-mod http;
-mod serve;
-pub mod command;
-pub mod batch;
-pub mod record;
-pub mod state;
-pub mod trail;
-pub mod decide;
-pub mod store;
-mod terms;
+pub mod metrics;
 mod thread;
+mod topic;
+pub mod feed;
+
+// What a batch is made of.
+pub mod key;
+pub mod record;
+pub mod trail;
+pub mod command;
+pub mod state;
+pub mod decide;
+
+// Where it is kept.
+mod terms;
+pub mod store;
+pub mod answer;
+
+// A change's way out.
+pub mod handoff;
+pub mod batch;
 pub mod relay;
+
+// What goes on beside calls.
 mod expire;
 mod import;
-mod reconcile;
 mod warehouse;
-mod topic;
+mod reconcile;
 pub mod restock;
 mod announce;
 mod start;
-pub mod metrics;
+
+// How callers reach it.
+mod serve;
+mod http;
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -57,13 +73,15 @@ use tokio::{net::TcpListener, task::JoinSet};
 use self::{
     announce::{Announced, Announcer},
     expire::Sweeper,
+    feed::{Feed as FeedSeam, FeedError, KafkaFeed, MemoryFeed},
+    handoff::Handoff,
     metrics::Metrics,
-    relay::{Feed as FeedSeam, Handoff, KafkaFeed, MemoryFeed, Relay},
+    relay::Relay,
     store::{Store, StoreError, postgres, sqlite::Sqlite},
     topic::{Shape, Topic},
 };
 pub use self::{
-    config::{Config, Database, Reservations, Restock, Warehouse, Webhook},
+    config::{Config, Database, Limits, Reservations, Restock, Warehouse, Webhook},
     http::{openapi::document as openapi, routed},
 };
 
@@ -80,7 +98,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Feed(#[from] relay::FeedError),
+    Feed(#[from] FeedError),
     #[error("origin.restock: {0}")]
     Restock(#[from] reqwest::Error),
     #[error(transparent)]
@@ -98,7 +116,7 @@ impl Feed {
         }
         // What is compacted has few keys.
         let shape = Shape { partitions: if compacted { 1 } else { *partitions }, replication: *replication, compacted };
-        Ok(Some(Topic::new(brokers, name, shape).map_err(|error| relay::FeedError(error.to_string()))?))
+        Ok(Some(Topic::new(brokers, name, shape).map_err(|error| FeedError(error.to_string()))?))
     }
 }
 

@@ -1,23 +1,30 @@
 //! One named function for each thing that is measured.
 
-mod runbook;
+mod operations;
 
 use std::time::Duration;
 
 use onhand_http::connections::Refusal;
-use onhand_wire::Code;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use self::runbook::Runbook;
-use crate::command::Outcome;
+use self::operations::Operations;
+
+/// What became of a command.
+#[derive(Debug, Clone, Copy)]
+pub enum Decision {
+    Replayed,
+    Done,
+    InsufficientStock,
+    Refused,
+}
 
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
-    runbook: Runbook,
+    operations: Operations,
     batch_size: Histogram,
     batch_seconds: Histogram,
-    aside: IntGauge,
+    parked: IntGauge,
     decisions: IntCounterVec,
     leading: IntGauge,
     rounds: IntCounter,
@@ -60,7 +67,7 @@ impl Metrics {
         let metrics = Self {
             batch_size: histogram("origin_batch_commands", "Commands in a batch.", sizes),
             batch_seconds: seconds("origin_batch_duration_seconds", "From a batch's first lock to its commit."),
-            aside: gauge("origin_commands_aside", "Commands that wait for rows which others hold."),
+            parked: gauge("origin_commands_parked", "Commands that wait for rows which others hold."),
             decisions: decisions.expect("a valid metric"),
             leading: gauge("origin_relay_leading", "1 while this replica's relay leads."),
             rounds: counter("origin_relay_watermarks_total", "Relay rounds that ended with a watermark."),
@@ -94,13 +101,13 @@ impl Metrics {
                 &["reason"],
             )
             .expect("a valid metric"),
-            runbook: Runbook::new(&registry),
+            operations: Operations::new(&registry),
             registry,
         };
         let all: [Box<dyn prometheus::core::Collector>; 19] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
-            Box::new(metrics.aside.clone()),
+            Box::new(metrics.parked.clone()),
             Box::new(metrics.decisions.clone()),
             Box::new(metrics.leading.clone()),
             Box::new(metrics.rounds.clone()),
@@ -133,20 +140,18 @@ impl Metrics {
     }
 
     /// How many more, or fewer, than before.
-    pub fn set_aside(&self, more: i64) {
-        self.aside.add(more);
+    pub fn add_parked(&self, more: i64) {
+        self.parked.add(more);
     }
 
-    pub fn decided(&self, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            let label = match outcome {
-                Ok(answer) if answer.replayed => "replayed",
-                Ok(_) => "done",
-                Err(problem) if problem.code == Code::InsufficientStock => "insufficient_stock",
-                Err(_) => "refused",
-            };
-            self.decisions.with_label_values(&[label]).inc();
-        }
+    pub fn decided(&self, decision: Decision) {
+        let label = match decision {
+            Decision::Replayed => "replayed",
+            Decision::Done => "done",
+            Decision::InsufficientStock => "insufficient_stock",
+            Decision::Refused => "refused",
+        };
+        self.decisions.with_label_values(&[label]).inc();
     }
 
     pub fn token_refused(&self, reason: &str) {
@@ -161,7 +166,7 @@ impl Metrics {
         self.connections_refused.with_label_values(&[reason]).inc();
     }
 
-    pub fn leading(&self, leads: bool) {
+    pub fn set_leading(&self, leads: bool) {
         self.leading.set(leads.into());
     }
 

@@ -22,8 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     batch::Batches,
-    command::{Ask, Command},
-    decide::Correct,
+    command::{Ask, Command, Correction},
     store::{Comparison, Difference, Level, Store, StoreError},
     warehouse::Count,
 };
@@ -38,7 +37,7 @@ const COMPARISONS: [&str; 3] = ["counts", "reservations", "ledger"];
 type Key = (Sku, LocationId);
 
 /// What a report found.
-pub struct Report {
+pub struct Reconciliation {
     /// Rows looked at.
     checked: i64,
     /// Counts given; none were to be had.
@@ -69,9 +68,9 @@ pub fn check_counts(counts: &[Count]) -> Result<(), Problem> {
     Ok(())
 }
 
-pub async fn report(store: &dyn Store, counts: Option<&[Count]>) -> Result<Report, StoreError> {
+pub async fn report(store: &dyn Store, counts: Option<&[Count]>) -> Result<Reconciliation, StoreError> {
     let Comparison { checked, differences } = store.compare().await?;
-    let mut report = Report {
+    let mut report = Reconciliation {
         checked,
         counts: counts.map(<[Count]>::len),
         differences: Vec::new(),
@@ -93,7 +92,7 @@ pub async fn report(store: &dyn Store, counts: Option<&[Count]>) -> Result<Repor
     Ok(report)
 }
 
-impl Report {
+impl Reconciliation {
     async fn compare_counts(
         &mut self,
         store: &dyn Store,
@@ -161,10 +160,10 @@ impl Report {
     /// Sets the rows right through the batches; each command recomputes what it writes.
     pub async fn apply(&self, batches: &Batches, ask: &Ask) -> Result<Corrected, Problem> {
         let mut corrected = Corrected::default();
-        let rows: Vec<Correct> = self
+        let rows: Vec<Correction> = self
             .wrong
             .iter()
-            .map(|((sku, location), count)| Correct { sku: sku.clone(), location: location.clone(), count: *count })
+            .map(|((sku, location), count)| Correction { sku: sku.clone(), location: location.clone(), count: *count })
             .collect();
         for part in rows.chunks(CHUNK) {
             // Done twice it changes nothing, but a lost answer is settled by the key.

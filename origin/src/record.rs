@@ -92,7 +92,7 @@ impl Share {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordLine {
+pub struct ReservationLine {
     pub sku: Sku,
     pub requested: i64,
     pub quantity: i64,
@@ -102,7 +102,7 @@ pub struct RecordLine {
 
 /// A reservation with all that later verbs need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct ReservationRecord {
     pub id: Uuid,
     pub state: State,
     pub expires_at: Option<Timestamp>,
@@ -116,7 +116,7 @@ pub struct Record {
     /// The rules that were asked, each with its input and its answer or fault; none if none was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<CapturedCall>,
-    pub lines: Vec<RecordLine>,
+    pub lines: Vec<ReservationLine>,
     /// Digest of the call that made the present state: the same call again changes nothing.
     #[serde(default)]
     pub made_by: Option<String>,
@@ -139,7 +139,7 @@ pub struct OpenAllocation {
     pub expires_at: Option<Timestamp>,
 }
 
-impl Record {
+impl ReservationRecord {
     /// Past its deadline a hold is expired, whatever its row says.
     pub fn state_at(&self, now: Timestamp) -> State {
         match (self.state, self.expires_at) {
@@ -190,7 +190,7 @@ impl Record {
     }
 }
 
-impl RecordLine {
+impl ReservationLine {
     pub fn shipped(&self) -> i64 {
         self.shares.iter().map(|share| share.shipped).sum()
     }

@@ -7,34 +7,22 @@
 //! watermark to every partition. Sequence order is not commit order, so there is no cursor; facts
 //! carry versions, so a repeat is harmless.
 
-mod handoff;
+mod outgoing;
+mod rounds;
+mod claim;
+mod lease;
 mod lead;
-mod early;
-mod end;
-mod kafka;
-mod delivery;
-mod memory;
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use futures_util::future::BoxFuture;
-use onhand_wire::{
-    Timestamp,
-    event::{Change, Watermark},
-};
 use uuid::Uuid;
 
-pub(crate) use self::kafka::make as make_topic;
-use self::lead::{Lead, Read};
-pub use self::{
-    handoff::Handoff,
-    kafka::{KafkaFeed, probe},
-    memory::MemoryFeed,
-};
+use self::lead::Lead;
 use crate::{
+    feed::{Feed, FeedError},
+    handoff::Handoff,
     metrics::Metrics,
-    store::{FeedEnd, Round, Store, StoreError},
+    store::{Store, StoreError},
 };
 
 /// A round at least this often, changes or not.
@@ -47,31 +35,6 @@ const PART: usize = 10_000;
 const LEASE: Duration = Duration::from_secs(1);
 /// The first lease: looking at the feed's end comes before the first heartbeat.
 const FIRST_LEASE: Duration = Duration::from_secs(6);
-
-/// Where changes are published.
-#[async_trait]
-pub trait Feed: Send + Sync {
-    /// Partitions of the topic; connects, and makes the topic, where that is still to be done.
-    async fn partitions(&self) -> Result<i32, FeedError>;
-    /// What the last watermark says; looks at every partition.
-    async fn end(&self) -> Result<FeedEnd, FeedError>;
-    /// Queues the records before it returns, so that order is the callers'; resolves when every one
-    /// is acknowledged.
-    fn publish(&self, records: Vec<Record>) -> BoxFuture<'static, Result<(), FeedError>>;
-    /// Whether the last attempt worked; `None` when there is nothing outside to reach.
-    fn healthy(&self) -> Option<bool>;
-}
-
-#[derive(Debug)]
-pub struct Record {
-    pub partition: i32,
-    pub key: String,
-    pub value: Vec<u8>,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the feed: {0}")]
-pub struct FeedError(pub String);
 
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
@@ -95,9 +58,9 @@ impl Relay {
     pub async fn run(self) {
         let holder = Uuid::new_v4();
         loop {
-            let led = match self.store.heartbeat(holder, None, FIRST_LEASE).await {
-                Ok(Some(_)) => self.lead(holder).await,
-                Ok(None) => Ok(()),
+            let led = match self.store.take_lease(holder, FIRST_LEASE).await {
+                Ok(true) => self.lead(holder).await,
+                Ok(false) => Ok(()),
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = led {
@@ -110,39 +73,17 @@ impl Relay {
 
     /// After any trouble it leads anew: its sessions may then be on another copy of the database.
     async fn lead(&self, holder: Uuid) -> Result<(), RoundError> {
-        self.leads(true);
+        self.set_leading(true);
         let ended = Lead::new(self, holder).run().await;
-        self.leads(false);
+        self.set_leading(false);
         ended
     }
 
-    fn leads(&self, leads: bool) {
+    fn set_leading(&self, leads: bool) {
         tracing::info!(leads, "the relay's lease changed hands");
-        self.metrics.leading(leads);
-        self.handoff.leads(leads);
+        self.metrics.set_leading(leads);
+        self.handoff.set_leading(leads);
         // Its own commits are handed to its own relay; others hear of them only when another leads.
         self.store.announce_commits(!leads);
     }
-
-    /// Renews the lease and says nothing of T; whether it still leads.
-    async fn renew(self, holder: Uuid) -> Result<bool, RoundError> {
-        Ok(self.store.heartbeat(holder, Some(Timestamp::default()), LEASE).await?.is_some())
-    }
-
-    /// Stores T and renews the lease, then tells every partition: the round's records are acknowledged.
-    async fn beat(self, holder: Uuid, read: Read) -> Result<bool, RoundError> {
-        let Some(s) = self.store.heartbeat(holder, Some(read.round.t), LEASE).await? else {
-            return Ok(false);
-        };
-        self.feed.publish(watermarks(&read.round, s, read.partitions)).await?;
-        self.metrics.watermark(read.started.elapsed());
-        Ok(true)
-    }
-}
-
-fn watermarks(round: &Round, s: Timestamp, partitions: i32) -> Vec<Record> {
-    let t = early::claimed(round.t);
-    let watermark = Watermark { t, s, term: round.term, good_since: round.good_since, partitions };
-    let change = Change::Watermark(watermark);
-    (0..partitions).map(|partition| Record { partition, key: change.key(), value: change.encode() }).collect()
 }

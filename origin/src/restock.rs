@@ -26,13 +26,11 @@ use crate::{
     metrics::Metrics,
     store::{
         Store, StoreError,
-        runbook::{Attempt, Delivery, Undelivered},
+        notifications::{Attempt, Delivery, TOPIC, Undelivered},
     },
     topic::{self, Topic},
 };
 
-/// The target that is not a webhook.
-pub const TOPIC: &str = "topic";
 /// Crossings made out in one go.
 const MOST: usize = 200;
 /// Deliveries to one target under way at once.
@@ -46,7 +44,7 @@ const SHORTEST_LOOK: Duration = Duration::from_millis(100);
 
 /// What one look did.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Sent {
+pub struct Delivered {
     /// Acknowledged.
     pub sent: usize,
     pub given_up: usize,
@@ -94,25 +92,25 @@ impl Restocker {
     }
 
     /// Sends all that is due now, to every target at once: a silent one delays only its own.
-    pub async fn look(&self) -> Result<Sent, StoreError> {
+    pub async fn look(&self) -> Result<Delivered, StoreError> {
         let _alone = self.looking.lock().await;
         let targets = self.targets();
-        while self.store.tell(&targets, MOST).await? > 0 {}
+        while self.store.make_out_deliveries(&targets, MOST).await? > 0 {}
         let given_up = self.store.give_up_others(&targets, self.config.give_up_after.0).await?;
         if given_up > 0 {
             tracing::error!(given_up, "restock notifications of targets that are configured away are given up");
         }
         let looks = try_join_all(targets.iter().map(|target| self.deliver(target))).await?;
         self.store.forget_notifications(FAILED_KEPT).await?;
-        Ok(Sent {
+        Ok(Delivered {
             sent: looks.iter().map(|look| look.sent).sum(),
             given_up: looks.iter().map(|look| look.given_up).sum::<usize>() + given_up,
         })
     }
 
     /// In small parts, so that the lease may be short; ends where a whole part failed, until the next look.
-    async fn deliver(&self, target: &str) -> Result<Sent, StoreError> {
-        let mut all = Sent::default();
+    async fn deliver(&self, target: &str) -> Result<Delivered, StoreError> {
+        let mut all = Delivered::default();
         loop {
             let taken = self.store.take_deliveries(target, AT_ONCE, self.lease()).await?;
             let attempts = join_all(taken.into_iter().map(|delivery| self.attempt(delivery))).await;
@@ -163,7 +161,7 @@ impl Restocker {
         Attempt::Again(pause(attempts))
     }
 
-    fn count(&self, attempts: &[(Delivery, Attempt)], all: &mut Sent) {
+    fn count(&self, attempts: &[(Delivery, Attempt)], all: &mut Delivered) {
         for (delivery, attempt) in attempts {
             let outcome = match attempt {
                 Attempt::Acknowledged => {

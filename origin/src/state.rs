@@ -3,18 +3,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
-    time::Duration,
 };
 
 use onhand_wire::{
-    Channel, ChannelId, Fact, Item, Location, LocationId, Problem, Sku, Timestamp, Version, event::Change,
+    Channel, ChannelId, Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version, event::Change,
     request::Maintenance,
 };
 use uuid::Uuid;
 
 use crate::{
-    command::{Digest, group},
-    record::{OpenAllocation, Record, StockPolicy, StockRow},
+    config::Limits,
+    key::{CallKey, Digest},
+    record::{OpenAllocation, ReservationRecord, StockPolicy, StockRow},
+    trail,
 };
 
 /// Locations and channels, and the stamp under which they were read.
@@ -38,21 +39,12 @@ impl Topology {
     }
 }
 
-/// A kept answer.
+/// The answer that a call's key keeps.
 #[derive(Debug, Clone)]
 pub struct Kept {
     pub digest: Digest,
     pub status: u16,
     pub body: String,
-}
-
-/// What one owner, or else subject, may hold; none: as much, and as long, as any reservation may.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Limits {
-    /// From now to a hold's deadline.
-    pub max_ttl: Option<Duration>,
-    /// Units that may be held or confirmed, and not shipped, at once.
-    pub max_open_units: Option<i64>,
 }
 
 /// What other rows say of a stock row; read for reconciliation only.
@@ -111,8 +103,8 @@ pub struct Changes {
     /// Single allocations of dead holds whose other SKUs are not locked here.
     pub released: Vec<OpenAllocation>,
     pub ledger: Vec<LedgerLine>,
-    pub trail: Vec<crate::trail::Line>,
-    pub kept: BTreeMap<(String, String), Kept>,
+    pub trail: Vec<trail::Line>,
+    pub kept: BTreeMap<CallKey, Kept>,
     /// By how much holders' open units change.
     pub open_units: BTreeMap<String, i64>,
     pub maintenance: Option<Maintenance>,
@@ -144,7 +136,7 @@ pub struct News {
 
 /// Everything that the batch's commands may look at.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct BatchState {
     /// The database's clock, held so that it never falls.
     pub now: Timestamp,
     pub term: u16,
@@ -154,10 +146,10 @@ pub struct State {
     /// Rows of `products`, deleted ones too: their seq survives.
     pub items: HashMap<Sku, Item>,
     pub stock: HashMap<Sku, BTreeMap<LocationId, StockRow>>,
-    pub reservations: HashMap<Uuid, Record>,
+    pub reservations: HashMap<Uuid, ReservationRecord>,
     /// Allocations past their deadline on the batch's SKUs.
     pub dead: Vec<OpenAllocation>,
-    pub kept: HashMap<(String, String), Kept>,
+    pub kept: HashMap<CallKey, Kept>,
     pub limits: Limits,
     /// By holder, of those whose holds are counted: read after they were locked.
     pub open_units: HashMap<String, i64>,
@@ -168,7 +160,7 @@ pub struct State {
     pub outbox: Uuid,
 }
 
-impl State {
+impl BatchState {
     pub fn item(&self, sku: &Sku) -> Option<&Item> {
         self.items.get(sku).filter(|item| !item.deleted)
     }
@@ -179,14 +171,6 @@ impl State {
 
     pub fn rows(&self, sku: &Sku) -> impl Iterator<Item = (&LocationId, &StockRow)> {
         self.stock.get(sku).into_iter().flatten().filter(|(_, row)| !row.deleted)
-    }
-
-    pub fn require_item(&self, sku: &Sku) -> Result<&Item, Problem> {
-        self.item(sku).ok_or_else(|| unknown_sku(sku))
-    }
-
-    pub fn require_location(&self, location: &LocationId) -> Result<&Location, Problem> {
-        self.topology.locations.get(location).ok_or_else(|| unknown_location(location))
     }
 
     /// Changes one row under its SKU's lock: next seq, ledger line, outbox.
@@ -240,7 +224,7 @@ impl State {
         self.items.insert(item.sku.clone(), item);
     }
 
-    pub fn put_record(&mut self, record: Record) {
+    pub fn put_record(&mut self, record: ReservationRecord) {
         self.count(&record);
         if !self.reservations.contains_key(&record.id) {
             self.changes.new_reservations.insert(record.id);
@@ -251,9 +235,9 @@ impl State {
     }
 
     /// What is counted when it is made is counted to its end, whatever the limit is by then.
-    fn count(&mut self, record: &Record) {
+    fn count(&mut self, record: &ReservationRecord) {
         let Some(holder) = &record.holder else { return };
-        let before = self.reservations.get(&record.id).map_or(0, Record::open_units);
+        let before = self.reservations.get(&record.id).map_or(0, ReservationRecord::open_units);
         let change = record.open_units() - before;
         if change != 0 {
             *self.changes.open_units.entry(holder.clone()).or_default() += change;
@@ -268,8 +252,8 @@ impl State {
         Some(self.stock.get(sku)?.get(location)?.fact(sku, location, self.term))
     }
 
-    /// The changed items and facts, for the relay. None if the outbox's row names more than them: what
-    /// a location's or a channel's row will say is settled by its write.
+    /// The changed items and facts, for the relay; `None` if the outbox's row names more than those: what a location's or
+    /// a channel's row will say is settled by its write.
     pub fn news(&self) -> Option<News> {
         let changes = &self.changes;
         if !changes.locations.is_empty() || !changes.channels.is_empty() {
@@ -281,21 +265,19 @@ impl State {
     }
 
     /// The facts of `keys`, grouped by SKU.
-    pub fn stocks<'a>(&self, keys: impl IntoIterator<Item = &'a (Sku, LocationId)>) -> Vec<onhand_wire::Stock> {
+    pub fn stocks<'a>(&self, keys: impl IntoIterator<Item = &'a (Sku, LocationId)>) -> Vec<Stock> {
         group(Vec::new(), keys.into_iter().filter_map(|(sku, location)| self.fact(sku, location)).collect())
     }
 }
 
-pub fn unknown_sku(sku: &Sku) -> Problem {
-    Problem::new(onhand_wire::Code::UnknownSku, format!("sku: {sku} is not in the catalogue")).with("sku", sku.as_str())
-}
-
-pub fn unknown_location(location: &LocationId) -> Problem {
-    Problem::new(onhand_wire::Code::UnknownLocation, format!("location: {location} does not exist"))
-        .with("location", location.as_str())
-}
-
-pub fn unknown_channel(channel: &ChannelId) -> Problem {
-    Problem::new(onhand_wire::Code::UnknownChannel, format!("channel: {channel} does not exist"))
-        .with("channel", channel.as_str())
+/// Groups changed facts and items by SKU.
+pub fn group(items: Vec<Item>, facts: Vec<Fact>) -> Vec<Stock> {
+    let mut by_sku = BTreeMap::<Sku, Stock>::new();
+    for item in items {
+        by_sku.entry(item.sku.clone()).or_default().join_item(item);
+    }
+    for fact in facts {
+        by_sku.entry(fact.sku.clone()).or_default().join_fact(fact);
+    }
+    by_sku.into_values().collect()
 }

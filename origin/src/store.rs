@@ -1,10 +1,12 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
+pub mod connections;
 mod ledger;
 mod outbox;
 pub mod postgres;
 pub mod releases;
-pub mod runbook;
+pub mod notifications;
+pub mod stock_lists;
 mod sql;
 pub mod sqlite;
 pub mod trail;
@@ -27,22 +29,23 @@ use uuid::Uuid;
 
 pub use self::ledger::{LedgerCheck, LedgerFault, Rebuilt, Table};
 use crate::{
-    command::Named,
-    record::{Record, StockPolicy},
-    state::State,
+    feed::FeedEnd,
+    key::{CallKey, NamedReservation},
+    record::{ReservationRecord, StockPolicy},
+    state::BatchState,
 };
 
 /// What a batch locks and reads before it decides.
 #[derive(Debug, Default)]
 pub struct Needs {
     pub skus: BTreeSet<Sku>,
-    pub reservations: BTreeSet<Named>,
+    pub reservations: BTreeSet<NamedReservation>,
     /// Whether locations or channels may be changed.
     pub topology: bool,
     /// Whose open units must be known: they are locked first, so that no other batch adds to them meanwhile.
     pub holders: BTreeSet<String>,
     /// Whose it is, and the key.
-    pub keys: Vec<(String, String)>,
+    pub keys: Vec<CallKey>,
     /// Among the SKUs, those whose books are read as well.
     pub reconcile: BTreeSet<Sku>,
 }
@@ -71,20 +74,14 @@ pub enum StoreError {
     Refused(String),
 }
 
-pub type Result<T> = std::result::Result<T, StoreError>;
-
-/// What the feed's end says of the history that it was written from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeedEnd {
-    /// Its last watermark: the highest term, then the latest T.
-    At {
-        term: u16,
-        t: Timestamp,
-    },
-    /// Nobody has written a watermark yet.
-    Empty,
-    Unreachable,
+impl StoreError {
+    /// Whether the same call may succeed later; what the database refused, it refuses again.
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, Self::Refused(_))
+    }
 }
+
+pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What a relay round reads, in one snapshot taken after `t`.
 #[derive(Debug)]
@@ -183,11 +180,19 @@ pub struct Comparison {
 }
 
 /// The decision, made between reading and writing.
-pub type Decide<'a> = dyn FnMut(&mut State) + Send + 'a;
+pub type Decide<'a> = dyn FnMut(&mut BatchState) + Send + 'a;
 
 /// A store. Functions ending in `_in_tx` run in the caller's transaction.
 #[async_trait]
-pub trait Store: runbook::Runbook + releases::Releases + trail::Trail + Send + Sync {
+pub trait Store:
+    stock_lists::StockLists
+    + notifications::Notifications
+    + connections::Pooled
+    + releases::Releases
+    + trail::Trail
+    + Send
+    + Sync
+{
     /// Brings the schema up to date; the versions applied.
     async fn migrate(&self) -> Result<Vec<String>>;
 
@@ -208,12 +213,12 @@ pub trait Store: runbook::Runbook + releases::Releases + trail::Trail + Send + S
     async fn locked(&self, skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>>;
 
     /// The SKUs of each reservation; they never change.
-    async fn skus_of(&self, reservations: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>>;
+    async fn skus_of(&self, reservations: &[NamedReservation]) -> Result<BTreeMap<NamedReservation, BTreeSet<Sku>>>;
 
     async fn load_facts(&self, load: &LoadFacts) -> Result<LoadedFacts>;
     async fn load_topology(&self) -> Result<LoadedTopology>;
     /// The reservation, if it is one of those that are seen, and the database's present moment.
-    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>>;
+    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(ReservationRecord, Timestamp)>>;
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>>;
     /// Those of `skus` that are not in the catalogue.
     async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>>;
@@ -240,9 +245,14 @@ pub trait Store: runbook::Runbook + releases::Releases + trail::Trail + Send + S
     /// published from one copy of the database says nothing of another's rows.
     async fn round(&self, sent: &Sent) -> Result<Round>;
     /// The deletion alone.
-    async fn published(&self, sent: &Sent) -> Result<()>;
-    /// Stores `t` and renews the lease (whoever does not lead yet takes it without a `t` first); the database's clock at that moment, or `None` if another relay leads.
-    async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>>;
+    async fn delete_published(&self, sent: &Sent) -> Result<()>;
+    /// Takes the lease, unless another relay leads; whether this one does now.
+    async fn take_lease(&self, holder: Uuid, lease: Duration) -> Result<bool>;
+    /// Renews the lease of a relay that leads; whether it still does.
+    async fn renew_lease(&self, holder: Uuid, lease: Duration) -> Result<bool>;
+    /// Stores `t`, through which everything is published, and renews the lease; the database's clock at that moment, or
+    /// `None` if another relay leads.
+    async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>>;
     /// Resolves when another replica has committed something.
     async fn changed_elsewhere(&self);
     /// Whether commits must be announced to another replica's relay.

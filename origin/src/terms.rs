@@ -6,35 +6,7 @@
 //! before still count is told with the term: they do where every commit had waited for the standby
 //! and the database's stored T is not behind the feed's last watermark.
 
-use std::{sync::Arc, time::Duration};
-
-use crate::{
-    relay::Feed,
-    store::{FeedEnd, Store, StoreError},
-};
-
-/// How long the feed's end may take to be found: writes wait for it, and their own deadline is 5 s.
-const LOOK: Duration = Duration::from_secs(3);
-const AGAIN: Duration = Duration::from_millis(200);
-
-/// Raises the term where that is due. The feed is looked at first: its last watermark is never
-/// ahead of the T that the database stored before it was sent.
-pub(crate) async fn settle(store: &Arc<dyn Store>, feed: &Arc<dyn Feed>) -> Result<FeedEnd, StoreError> {
-    let end = tokio::time::timeout(LOOK, look(feed)).await.unwrap_or(FeedEnd::Unreachable);
-    store.settle_term(end).await?;
-    Ok(end)
-}
-
-/// A topic that was just made, or a broker that was just started, tells only after a moment.
-async fn look(feed: &Arc<dyn Feed>) -> FeedEnd {
-    loop {
-        match feed.end().await {
-            Ok(end) => return end,
-            Err(error) => tracing::warn!(%error, "the feed's end cannot be read yet"),
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
-}
+use crate::feed::FeedEnd;
 
 /// A database's own account of itself, as the decision needs it.
 #[derive(Debug, Clone, Copy)]

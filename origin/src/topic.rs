@@ -1,4 +1,5 @@
-//! A Kafka topic beside the feed: made when it is first written to, each record acknowledged.
+//! Kafka topics: how each is made and written to, and a topic beside the feed, whose records are acknowledged one by
+//! one.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -7,16 +8,16 @@ use std::{
 
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, NewTopic, TopicReplication},
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     producer::{FutureProducer, FutureRecord},
 };
 
-use crate::relay::make_topic;
-
 /// A record that is not acknowledged by then has failed, and is no longer on its way.
 pub(crate) const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
+
+const MADE_WITHIN: Duration = Duration::from_secs(5);
 
 /// What every producer of an origin has in common.
 pub(crate) fn producing(brokers: &str) -> ClientConfig {
@@ -28,6 +29,18 @@ pub(crate) fn producing(brokers: &str) -> ClientConfig {
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", ACKNOWLEDGED_WITHIN.as_millis().to_string());
     config
+}
+
+/// Makes a topic; one that is there already is as good.
+pub(crate) async fn make(admin: &AdminClient<DefaultClientContext>, topic: &NewTopic<'_>) -> Result<(), String> {
+    let options = AdminOptions::new().operation_timeout(Some(MADE_WITHIN)).request_timeout(Some(MADE_WITHIN));
+    let made = admin.create_topics([topic], &options).await.map_err(|error| error.to_string())?;
+    match made.into_iter().next() {
+        Some(Err((name, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
+            Err(format!("the topic {name} could not be made: {code}"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How a topic that is missing is made.
@@ -74,6 +87,6 @@ impl Topic {
         let Shape { partitions, replication, compacted } = self.shape;
         let topic = NewTopic::new(&self.name, partitions, TopicReplication::Fixed(replication))
             .set("cleanup.policy", if compacted { "compact" } else { "delete" });
-        make_topic(&self.admin, &topic).await
+        make(&self.admin, &topic).await
     }
 }

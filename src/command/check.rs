@@ -28,10 +28,8 @@ pub(super) async fn run(config: Config) -> Done {
     }
     if !config.kafka.brokers.is_empty() {
         let (brokers, topic) = (config.kafka.brokers.expose(), config.kafka.topic.clone());
-        tried.push(Tried(
-            "kafka",
-            onhand_origin::relay::probe(brokers, &topic).await.map_err(|error| error.to_string()),
-        ));
+        tried
+            .push(Tried("kafka", onhand_origin::feed::probe(brokers, &topic).await.map_err(|error| error.to_string())));
     }
     if !config.edge.redis.url.is_empty() {
         tried.push(Tried("edge.redis", redis(config.edge.redis.url.expose()).await));

@@ -34,8 +34,8 @@ async fn a_row_locked_by_hand_holds_up_its_own_callers_only() {
             async move { hold(&shop, "x").await }
         }),
     );
-    eventually!(world.origin(0).metric("origin_commands_aside").await == Some(1.0));
-    // Set aside: from here on nobody waits for the lock's timeout any more, not for `x` either.
+    eventually!(world.origin(0).metric("origin_commands_parked").await == Some(1.0));
+    // Parked: from here on nobody waits for the lock's timeout any more, not for `x` either.
     let (later, before) = (
         tokio::spawn({
             let shop = shop.clone();
@@ -53,7 +53,7 @@ async fn a_row_locked_by_hand_holds_up_its_own_callers_only() {
     by_hand.batch_execute("COMMIT").await.unwrap();
     assert!(matches!(later.await.unwrap().status, 201 | 503));
     hold(&shop, "x").await.expect(201);
-    eventually!(world.origin(0).metric("origin_commands_aside").await == Some(0.0));
+    eventually!(world.origin(0).metric("origin_commands_parked").await == Some(0.0));
 }
 
 /// A row that was tampered with makes its own command fail, and nobody else's.
@@ -124,6 +124,42 @@ async fn commands_that_the_database_never_can_carry_out_keep_nobody_waiting() {
             _ => assert!(matches!(reply.status, 201 | 409), "{}", reply.text()),
         }
     }
+}
+
+/// A statement that the database refuses, it refuses again; a connection that is lost comes back. Callers are told which.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_statement_is_never_to_be_retried_and_a_lost_connection_is() {
+    let world = world().await;
+    let shop = world.origin(0).client(&world.tokens.storefront);
+    let held = hold(&shop, "x").await.expect(201).json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/reservations/{held}");
+    let own = world.postgres().client(world.database()).await;
+
+    own.batch_execute("ALTER TABLE reservations RENAME TO gone").await.unwrap();
+    for refused in [shop.get(&path).await, hold(&shop, "x").await] {
+        assert_eq!((refused.status, refused.json()["retry"].as_str()), (500, Some("never")), "{}", refused.text());
+        assert!(!refused.text().contains("reservations\""), "nothing internal leaks: {}", refused.text());
+    }
+    own.batch_execute("ALTER TABLE gone RENAME TO reservations").await.unwrap();
+    shop.get(&path).await.expect(200);
+
+    own.batch_execute("BEGIN; LOCK TABLE reservations IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let reading = tokio::spawn({
+        let (shop, path) = (shop.clone(), path.clone());
+        async move { shop.get(&path).await }
+    });
+    let end = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+         WHERE datname = '{}' AND application_name = 'onhand-origin' AND wait_event_type = 'Lock'
+             AND query LIKE '%FROM reservations v, relay r%v.id = $1%'",
+        world.database()
+    );
+    eventually!(world.postgres().sql(world.database(), &end).await[0].get::<_, i64>(0) > 0);
+    let lost = reading.await.unwrap();
+    assert_eq!((lost.status, lost.json()["retry"].as_str()), (503, Some("same_key")), "{}", lost.text());
+    assert!(lost.header("retry-after").is_some());
+    own.batch_execute("ROLLBACK").await.unwrap();
+    eventually!(shop.get(&path).await.status == 200);
 }
 
 /// Beyond the queue: 503 at once, with a time to come back; and a caller's own deadline counts.

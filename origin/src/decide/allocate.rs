@@ -8,11 +8,11 @@ use onhand_wire::{
     reservation::Allocation,
 };
 
-use crate::{record::Share, state::State};
+use crate::{record::Share, state::BatchState};
 
 /// The shares of each line, which may be short, and what decided them.
 pub(super) fn plan(
-    state: &State,
+    state: &BatchState,
     hold: &Hold,
     channel: Option<&Channel>,
     rules: &Rules,

@@ -2,31 +2,24 @@
 
 use onhand_rules::Rules;
 use onhand_wire::{
-    Channel, ChannelId, Code, Item, Location, LocationId, Problem, Sku, Timestamp, Version,
+    Channel, ChannelId, Item, Location, LocationId, Sku, Timestamp, Version,
     request::{Maintenance, PutChannel, PutItem, PutLocation},
 };
-use serde::Serialize;
-use serde_json::json;
 
+use super::{Done, Effect, Rejection, require};
 use crate::{
-    command::{Ask, Done, group},
-    state::State,
+    command::Ask,
+    state::{BatchState, group},
 };
 
-fn answer(new: bool, body: &impl Serialize) -> Done {
-    let body = serde_json::to_string(body).expect("plain data encodes");
-    Done { status: if new { 201 } else { 200 }, body, stocks: Vec::new() }
-}
-
-pub(super) fn put_item(state: &mut State, sku: &Sku, body: &PutItem) -> Result<Done, Problem> {
-    let new = state.item(sku).is_none();
+pub(super) fn put_item(state: &mut BatchState, sku: &Sku, body: &PutItem) -> Done {
+    let before = state.item(sku).cloned();
     state.put_item(item(sku, body.clone()));
-    let item = state.items[sku].clone();
-    let done = answer(new, &item);
-    Ok(Done { stocks: group(vec![item], Vec::new()), ..done })
+    let now = state.items[sku].clone();
+    Done { stocks: group(vec![now.clone()], Vec::new()), effect: Effect::Item { before, now } }
 }
 
-/// Version and time are given by [`State::put_item`].
+/// Version and time are given by [`BatchState::put_item`].
 pub(super) fn item(sku: &Sku, body: PutItem) -> Item {
     Item {
         sku: sku.clone(),
@@ -42,12 +35,11 @@ pub(super) fn item(sku: &Sku, body: PutItem) -> Item {
 }
 
 /// Refused while reservations are open. Rows stay, marked: their seq goes on.
-pub(super) fn delete_item(state: &mut State, ask: &Ask, sku: &Sku) -> Result<Done, Problem> {
-    let item = state.require_item(sku)?.clone();
+pub(super) fn delete_item(state: &mut BatchState, ask: &Ask, sku: &Sku) -> Result<Done, Rejection> {
+    let before = require::item(state, sku)?.clone();
     let reserved: i64 = state.rows(sku).map(|(_, row)| row.reserved).sum();
     if reserved > 0 {
-        let detail = format!("sku: {reserved} units of {sku} are in open reservations; cancel or ship them first");
-        return Err(Problem::new(Code::InUse, detail).with("reserved", reserved));
+        return Err(Rejection::InUse { sku: sku.clone(), reserved });
     }
     let keys: Vec<_> = state.rows(sku).map(|(location, _)| (sku.clone(), location.clone())).collect();
     for (sku, location) in &keys {
@@ -56,15 +48,13 @@ pub(super) fn delete_item(state: &mut State, ask: &Ask, sku: &Sku) -> Result<Don
             row.deleted = true;
         });
     }
-    state.put_item(Item { deleted: true, ..item });
+    state.put_item(Item { deleted: true, ..before.clone() });
     let facts = keys.iter().filter_map(|(sku, location)| state.fact(sku, location)).collect();
-    let done = answer(false, &json!({"sku": sku, "deleted": true}));
-    Ok(Done { stocks: group(vec![state.items[sku].clone()], facts), ..done })
+    Ok(Done { stocks: group(vec![state.items[sku].clone()], facts), effect: Effect::ItemDeleted { before } })
 }
 
-pub(super) fn put_location(state: &mut State, id: &LocationId, body: &PutLocation) -> Result<Done, Problem> {
-    let held = state.topology.locations.get(id);
-    let new = held.is_none();
+pub(super) fn put_location(state: &mut BatchState, id: &LocationId, body: &PutLocation) -> Done {
+    let before = state.topology.locations.get(id).cloned();
     let location = Location {
         location: id.clone(),
         name: body.name.clone(),
@@ -74,42 +64,41 @@ pub(super) fn put_location(state: &mut State, id: &LocationId, body: &PutLocatio
         lon: body.lon,
         enabled: body.enabled,
         pickup: body.pickup,
-        version: Version::new(state.term, held.map_or(0, |held| held.version.seq()) + 1),
+        version: Version::new(state.term, before.as_ref().map_or(0, |held| held.version.seq()) + 1),
         changed_at: state.now,
     };
-    let done = answer(new, &location);
     std::sync::Arc::make_mut(&mut state.topology).locations.insert(id.clone(), location.clone());
-    state.changes.locations.insert(id.clone(), location);
-    Ok(done)
+    state.changes.locations.insert(id.clone(), location.clone());
+    Effect::Location { before, now: location }.alone()
 }
 
 pub(super) fn put_channel(
-    state: &mut State,
+    state: &mut BatchState,
     id: &ChannelId,
     body: &PutChannel,
     rules: &Rules,
-) -> Result<Done, Problem> {
+) -> Result<Done, Rejection> {
     for location in &body.locations {
-        state.require_location(location)?;
+        require::location(state, location)?;
     }
-    onhand_rules::check_allocation(&body.allocation, rules).map_err(|right| Problem::field("allocation", right))?;
-    let held = state.topology.channels.get(id);
-    let new = held.is_none();
+    onhand_rules::check_allocation(&body.allocation, rules)
+        .map_err(|right| Rejection::Allocation { right: right.to_string() })?;
+    let before = state.topology.channels.get(id).cloned();
     let channel = Channel {
         channel: id.clone(),
         locations: body.locations.clone(),
         allocation: body.allocation.clone(),
-        version: Version::new(state.term, held.map_or(0, |held| held.version.seq()) + 1),
+        version: Version::new(state.term, before.as_ref().map_or(0, |held| held.version.seq()) + 1),
         changed_at: state.now,
     };
-    let done = answer(new, &channel);
     std::sync::Arc::make_mut(&mut state.topology).channels.insert(id.clone(), channel.clone());
-    state.changes.channels.insert(id.clone(), channel);
-    Ok(done)
+    state.changes.channels.insert(id.clone(), channel.clone());
+    Ok(Effect::Channel { before, now: channel }.alone())
 }
 
-pub(super) fn maintain(state: &mut State, body: &Maintenance) -> Result<Done, Problem> {
-    state.maintenance = body.maintenance_mode.then(|| body.message.clone().unwrap_or_default());
+pub(super) fn maintain(state: &mut BatchState, body: &Maintenance) -> Done {
+    let message = body.maintenance_mode.then(|| body.message.clone().unwrap_or_default());
+    let before = std::mem::replace(&mut state.maintenance, message);
     state.changes.maintenance = Some(body.clone());
-    Ok(answer(false, &json!({"maintenanceMode": body.maintenance_mode, "message": body.message})))
+    Effect::Maintenance { before, now: body.clone() }.alone()
 }

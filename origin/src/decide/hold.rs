@@ -4,25 +4,25 @@ use std::{collections::BTreeSet, time::Duration};
 
 use onhand_rules::{AllocationDecision, Rules};
 use onhand_wire::{
-    Channel, Problem,
+    Channel,
     request::{Hold, HoldPolicy},
     reservation::State as Stage,
 };
 use uuid::Uuid;
 
-use super::{allocate, insufficient, limit, short};
+use super::{Done, Effect, Rejection, ShortLine, Shortage, allocate, limit, require};
 use crate::{
-    command::{Ask, Done},
-    record::{Record, RecordLine, Share},
-    state::{State, unknown_channel},
+    command::Ask,
+    record::{ReservationLine, ReservationRecord, Share},
+    state::BatchState,
 };
 
-pub(super) fn hold(state: &mut State, ask: &Ask, id: Uuid, hold: &Hold, rules: &Rules) -> Result<Done, Problem> {
+pub(super) fn hold(state: &mut BatchState, ask: &Ask, id: Uuid, hold: &Hold, rules: &Rules) -> Result<Done, Rejection> {
     limit::check_ttl(state, hold.ttl_s)?;
     let channel = channel(state, hold)?;
     for line in &hold.lines {
-        state.require_item(&line.sku)?;
-        line.location.as_ref().map_or(Ok(()), |named| state.require_location(named).map(drop))?;
+        require::item(state, &line.sku)?;
+        line.location.as_ref().map_or(Ok(()), |named| require::location(state, named).map(drop))?;
     }
     if hold.policy == HoldPolicy::All {
         // Known before any rule is asked: who is at the limit costs no rule's time.
@@ -38,13 +38,13 @@ pub(super) fn hold(state: &mut State, ask: &Ask, id: Uuid, hold: &Hold, rules: &
     Ok(write(state, ask, record))
 }
 
-fn channel(state: &State, hold: &Hold) -> Result<Option<Channel>, Problem> {
+fn channel(state: &BatchState, hold: &Hold) -> Result<Option<Channel>, Rejection> {
     let Some(id) = &hold.channel else { return Ok(None) };
-    state.topology.channels.get(id).cloned().map(Some).ok_or_else(|| unknown_channel(id))
+    state.topology.channels.get(id).cloned().map(Some).ok_or_else(|| Rejection::UnknownChannel(id.clone()))
 }
 
 /// `all`: every short line is named. `partial`: only nothing at all is refused.
-fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Problem> {
+fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Rejection> {
     let got: Vec<i64> = shares.iter().map(|line| line.iter().map(|share| share.quantity).sum()).collect();
     let enough = match hold.policy {
         HoldPolicy::All => hold.lines.iter().zip(&got).all(|(line, got)| *got >= line.quantity.get()),
@@ -54,21 +54,30 @@ fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Problem> {
         return Ok(());
     }
     let lines = hold.lines.iter().zip(&got).zip(0..);
-    let named = lines
-        .filter(|((line, got), _)| **got < line.quantity.get())
-        .map(|((line, got), number)| short(number, &line.sku, line.quantity.get(), *got));
-    Err(insufficient("lines: not enough stock for every line; each short line is named", named.collect()))
+    let short = lines.filter(|((line, got), _)| **got < line.quantity.get()).map(|((line, got), number)| ShortLine {
+        line: number,
+        sku: line.sku.clone(),
+        requested: line.quantity.get(),
+        available: *got,
+    });
+    Err(Rejection::Short { of: Shortage::Stock, lines: short.collect() })
 }
 
-fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, decided: AllocationDecision) -> Record {
-    let lines = hold.lines.iter().zip(shares).map(|(line, shares)| RecordLine {
+fn record(
+    state: &BatchState,
+    id: Uuid,
+    hold: &Hold,
+    shares: Vec<Vec<Share>>,
+    decided: AllocationDecision,
+) -> ReservationRecord {
+    let lines = hold.lines.iter().zip(shares).map(|(line, shares)| ReservationLine {
         sku: line.sku.clone(),
         requested: line.quantity.get(),
         quantity: shares.iter().map(|share| share.quantity).sum(),
         confirmed: 0,
         shares,
     });
-    Record {
+    ReservationRecord {
         id,
         state: Stage::Held,
         expires_at: Some(state.now.plus(Duration::from_secs(hold.ttl_s.into()))),
@@ -85,7 +94,7 @@ fn record(state: &State, id: Uuid, hold: &Hold, shares: Vec<Vec<Share>>, decided
     }
 }
 
-fn write(state: &mut State, ask: &Ask, record: Record) -> Done {
+fn write(state: &mut BatchState, ask: &Ask, record: ReservationRecord) -> Done {
     let why = ask.why("hold", None);
     let mut keys = BTreeSet::new();
     for line in &record.lines {
@@ -94,7 +103,7 @@ fn write(state: &mut State, ask: &Ask, record: Record) -> Done {
             keys.insert((line.sku.clone(), share.location.clone()));
         }
     }
-    let body = serde_json::to_string(&record.shown(state.now)).expect("plain data encodes");
+    let effect = Effect::Held(record.shown(state.now));
     state.put_record(record);
-    Done { status: 201, body, stocks: state.stocks(&keys) }
+    Done { effect, stocks: state.stocks(&keys) }
 }

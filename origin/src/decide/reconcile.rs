@@ -4,38 +4,28 @@
 //! The ledger goes on from its own sum, not from what the row had: so both its sum and its last
 //! line are the row again. What the row had stands in the reason.
 
-use onhand_wire::{LocationId, Problem, Quantity, Sku};
-use serde_json::{Value, json};
+use onhand_wire::{LocationId, Quantity, Sku};
 
+use super::{Corrected, Done, Effect, Level};
 use crate::{
-    command::{Ask, Done},
-    state::{Book, State, Why},
+    command::{Ask, Correction},
+    state::{BatchState, Book, Why},
 };
 
-/// A row to look at again, and what was counted there, if it was.
-#[derive(Debug, Clone)]
-pub struct Correct {
-    pub sku: Sku,
-    pub location: LocationId,
-    pub count: Option<Quantity>,
-}
-
-type Level = (i64, i64);
-
-pub(super) fn reconcile(state: &mut State, ask: &Ask, rows: &[Correct]) -> Result<Done, Problem> {
+pub(super) fn reconcile(state: &mut BatchState, ask: &Ask, rows: &[Correction]) -> Done {
     let mut corrected = Vec::new();
     let mut keys = Vec::new();
     for row in rows {
-        if let Some(shown) = correct(state, ask, row) {
-            corrected.push(shown);
+        if let Some(done) = correct(state, ask, row) {
+            corrected.push(done);
             keys.push((row.sku.clone(), row.location.clone()));
         }
     }
-    Ok(Done { status: 200, body: json!({"corrected": corrected}).to_string(), stocks: state.stocks(&keys) })
+    Done { effect: Effect::Reconciled(corrected), stocks: state.stocks(&keys) }
 }
 
 /// What was done to the row; nothing where all agrees.
-fn correct(state: &mut State, ask: &Ask, row: &Correct) -> Option<Value> {
+fn correct(state: &mut BatchState, ask: &Ask, row: &Correction) -> Option<Corrected> {
     let count = countable(state, row);
     let book = book(state, &row.sku, &row.location);
     let held = state.stock.get(&row.sku).and_then(|rows| rows.get(&row.location)).cloned().unwrap_or_default();
@@ -59,19 +49,18 @@ fn correct(state: &mut State, ask: &Ask, row: &Correct) -> Option<Value> {
         );
         line.write("reconcile_ledger", &reason, right);
     }
-    let level = |(on_hand, reserved): Level| json!({"on_hand": on_hand, "reserved": reserved});
-    Some(json!({"sku": row.sku, "location": row.location, "before": level(found), "after": level(right)}))
+    Some(Corrected { sku: row.sku.clone(), location: row.location.clone(), before: found, after: right })
 }
 
 /// A count of what is not in the catalogue, or nowhere, sets nothing.
-fn countable(state: &State, row: &Correct) -> Option<i64> {
+fn countable(state: &BatchState, row: &Correction) -> Option<i64> {
     let known = state.item(&row.sku).is_some() && state.topology.locations.contains_key(&row.location);
     row.count.filter(|_| known).map(Quantity::get)
 }
 
 /// The books as read, carried on by what this batch has done so far. A ledger line's change of
 /// `reserved` is a change of allocations, except where reconciliation itself wrote it.
-fn book(state: &State, sku: &Sku, location: &LocationId) -> Book {
+fn book(state: &BatchState, sku: &Sku, location: &LocationId) -> Book {
     let mut book = state.books.get(&(sku.clone(), location.clone())).cloned().unwrap_or_default();
     for line in state.changes.ledger.iter().filter(|line| line.sku == *sku && line.location == *location) {
         let reserved = line.after.1 - line.before.1;
@@ -87,9 +76,9 @@ fn book(state: &State, sku: &Sku, location: &LocationId) -> Book {
 
 /// Writes the corrections of one row, each going on from where the ledger stands.
 struct Line<'a> {
-    state: &'a mut State,
+    state: &'a mut BatchState,
     ask: &'a Ask,
-    row: &'a Correct,
+    row: &'a Correction,
     seq: u64,
     deleted: bool,
     at: Level,

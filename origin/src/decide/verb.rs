@@ -6,33 +6,37 @@ use std::{
 };
 
 use onhand_wire::{
-    Code, LocationId, Problem, Sku, limits,
+    LocationId, Sku, limits,
     request::{Cancel, Confirm, Extend, Fulfil, Return},
     reservation::State as Stage,
 };
 use uuid::Uuid;
 
-use super::{insufficient, limit, short};
+use super::{Done, Effect, Excess, Rejection, ShortLine, Shortage, Verb, limit, require};
 use crate::{
-    command::{Ask, Done},
-    record::{Record, RecordLine, Share},
-    state::{State, Why, unknown_sku},
+    command::Ask,
+    record::{ReservationLine, ReservationRecord, Share},
+    state::{BatchState, Why},
 };
 
 /// The reservation, or 404: so it is, too, with one that the caller does not see.
-fn find(state: &State, ask: &Ask, id: Uuid) -> Result<Record, Problem> {
+fn find(state: &BatchState, ask: &Ask, id: Uuid) -> Result<ReservationRecord, Rejection> {
     let found = state.reservations.get(&id).filter(|record| ask.sees.includes(record.owner.as_deref())).cloned();
-    found.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))
+    found.ok_or(Rejection::NoSuchReservation)
 }
 
-fn wrong_state(record: &Record, state: &State, verb: &str) -> Problem {
-    let present = record.state_at(state.now).as_str();
-    Problem::new(Code::ReservationState, format!("a reservation that is {present} cannot be changed by {verb}"))
-        .with("state", present)
+fn wrong_state(record: &ReservationRecord, state: &BatchState, verb: Verb) -> Rejection {
+    Rejection::WrongState { state: record.state_at(state.now), verb }
 }
 
 /// The record if it is in one of `allowed`; `None` if this very call made its present state.
-fn open(state: &State, ask: &Ask, id: Uuid, verb: &str, allowed: &[Stage]) -> Result<Option<Record>, Problem> {
+fn open(
+    state: &BatchState,
+    ask: &Ask,
+    id: Uuid,
+    verb: Verb,
+    allowed: &[Stage],
+) -> Result<Option<ReservationRecord>, Rejection> {
     let record = find(state, ask, id)?;
     if record.made_by.as_deref() == Some(&*fingerprint(ask)) {
         return Ok(None);
@@ -47,36 +51,40 @@ fn fingerprint(ask: &Ask) -> String {
     ask.digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn short(line: u32, sku: &Sku, requested: i64, available: i64) -> ShortLine {
+    ShortLine { line, sku: sku.clone(), requested, available }
+}
+
 type Keys = BTreeSet<(Sku, LocationId)>;
 
-fn done(state: &mut State, record: Record, keys: &Keys) -> Done {
-    let body = serde_json::to_string(&record.shown(state.now)).expect("plain data encodes");
+fn done(state: &mut BatchState, record: ReservationRecord, keys: &Keys) -> Done {
+    let effect = Effect::Reservation(record.shown(state.now));
     state.put_record(record);
-    Done { status: 200, body, stocks: state.stocks(keys) }
+    Done { effect, stocks: state.stocks(keys) }
 }
 
-fn unchanged(state: &State, ask: &Ask, id: Uuid) -> Result<Done, Problem> {
-    let body = serde_json::to_string(&find(state, ask, id)?.shown(state.now)).expect("plain data encodes");
-    Ok(Done { status: 200, body, stocks: Vec::new() })
+fn unchanged(state: &BatchState, ask: &Ask, id: Uuid) -> Result<Done, Rejection> {
+    Ok(Effect::Reservation(find(state, ask, id)?.shown(state.now)).alone())
 }
 
-fn line_mut(record: &mut Record, index: usize, line: u32) -> Result<&mut RecordLine, Problem> {
-    let most = record.lines.len() - 1;
-    let found = record.lines.get_mut(line as usize);
-    found.ok_or_else(|| {
-        Problem::field(&format!("lines[{index}].line"), format!("a line of the reservation, 0 to {most}"))
-    })
+fn line_mut(record: &mut ReservationRecord, index: usize, line: u32) -> Result<&mut ReservationLine, Rejection> {
+    let last = record.lines.len() - 1;
+    record.lines.get_mut(line as usize).ok_or(Rejection::NoSuchLine { index, last })
 }
 
-pub(super) fn extend(state: &mut State, ask: &Ask, id: Uuid, body: &Extend) -> Result<Done, Problem> {
+pub(super) fn extend(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Extend) -> Result<Done, Rejection> {
     limit::check_ttl(state, body.ttl_s)?;
-    let Some(mut record) = open(state, ask, id, "extend", &[Stage::Held])? else { return unchanged(state, ask, id) };
+    let Some(mut record) = open(state, ask, id, Verb::Extend, &[Stage::Held])? else {
+        return unchanged(state, ask, id);
+    };
     record.expires_at = Some(state.now.plus(Duration::from_secs(body.ttl_s.into())));
     Ok(done(state, record, &Keys::new()))
 }
 
-pub(super) fn confirm(state: &mut State, ask: &Ask, id: Uuid, body: &Confirm) -> Result<Done, Problem> {
-    let Some(mut record) = open(state, ask, id, "confirm", &[Stage::Held])? else { return unchanged(state, ask, id) };
+pub(super) fn confirm(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Confirm) -> Result<Done, Rejection> {
+    let Some(mut record) = open(state, ask, id, Verb::Confirm, &[Stage::Held])? else {
+        return unchanged(state, ask, id);
+    };
     let mut wanted: Vec<i64> = record.lines.iter().map(|line| line.quantity).collect();
     let mut shorts = Vec::new();
     for (index, asked) in body.lines.iter().flatten().enumerate() {
@@ -87,10 +95,10 @@ pub(super) fn confirm(state: &mut State, ask: &Ask, id: Uuid, body: &Confirm) ->
         wanted[asked.line as usize] = asked.quantity.get();
     }
     if !shorts.is_empty() {
-        return Err(insufficient("lines: more than is held", shorts));
+        return Err(Rejection::Short { of: Shortage::Held, lines: shorts });
     }
     if wanted.iter().sum::<i64>() == 0 {
-        return Err(Problem::field("lines", "confirm at least one unit, or cancel the reservation"));
+        return Err(Rejection::NothingConfirmed);
     }
     record.state = Stage::Confirmed;
     record.expires_at = None;
@@ -107,7 +115,7 @@ pub(super) fn confirm(state: &mut State, ask: &Ask, id: Uuid, body: &Confirm) ->
 }
 
 /// Gives `excess` units of a line back, from the last allocation.
-fn release(state: &mut State, line: &mut RecordLine, mut excess: i64, why: &Why<'_>, keys: &mut Keys) {
+fn release(state: &mut BatchState, line: &mut ReservationLine, mut excess: i64, why: &Why<'_>, keys: &mut Keys) {
     for share in line.shares.iter_mut().rev() {
         let given = excess.min(share.open());
         if given > 0 {
@@ -120,9 +128,9 @@ fn release(state: &mut State, line: &mut RecordLine, mut excess: i64, why: &Why<
     line.shares.retain(|share| share.quantity > 0);
 }
 
-pub(super) fn cancel(state: &mut State, ask: &Ask, id: Uuid, body: &Cancel) -> Result<Done, Problem> {
+pub(super) fn cancel(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Cancel) -> Result<Done, Rejection> {
     let allowed = [Stage::Held, Stage::Confirmed];
-    let Some(mut record) = open(state, ask, id, "cancel", &allowed)? else { return unchanged(state, ask, id) };
+    let Some(mut record) = open(state, ask, id, Verb::Cancel, &allowed)? else { return unchanged(state, ask, id) };
     let keys = give_up(state, &record, &ask.why("cancel", body.reason.as_deref()));
     record.state = Stage::Cancelled;
     record.made_by = Some(fingerprint(ask));
@@ -130,7 +138,7 @@ pub(super) fn cancel(state: &mut State, ask: &Ask, id: Uuid, body: &Cancel) -> R
 }
 
 /// The sweeper's: what a batch has released already is not in the record's open rows any more.
-pub(super) fn expire(state: &mut State, ask: &Ask, id: Uuid) -> Result<Done, Problem> {
+pub(super) fn expire(state: &mut BatchState, ask: &Ask, id: Uuid) -> Result<Done, Rejection> {
     let mut record = find(state, ask, id)?;
     if record.state != Stage::Held || record.state_at(state.now) != Stage::Expired {
         return unchanged(state, ask, id);
@@ -141,7 +149,7 @@ pub(super) fn expire(state: &mut State, ask: &Ask, id: Uuid) -> Result<Done, Pro
 }
 
 /// Releases all that a record holds; its shares stay as they were, for the reader.
-fn give_up(state: &mut State, record: &Record, why: &Why<'_>) -> Keys {
+fn give_up(state: &mut BatchState, record: &ReservationRecord, why: &Why<'_>) -> Keys {
     let mut keys = Keys::new();
     for open in record.open() {
         state.change_stock(&open.sku, &open.location, why, |row| row.reserved -= open.quantity);
@@ -150,8 +158,8 @@ fn give_up(state: &mut State, record: &Record, why: &Why<'_>) -> Keys {
     keys
 }
 
-pub(super) fn fulfil(state: &mut State, ask: &Ask, id: Uuid, body: &Fulfil) -> Result<Done, Problem> {
-    let Some(mut record) = open(state, ask, id, "fulfil", &[Stage::Confirmed])? else {
+pub(super) fn fulfil(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Fulfil) -> Result<Done, Rejection> {
+    let Some(mut record) = open(state, ask, id, Verb::Fulfil, &[Stage::Confirmed])? else {
         return unchanged(state, ask, id);
     };
     let shipments = shipments(state, &record, body)?;
@@ -183,14 +191,18 @@ struct Shipment {
 /// Line, quantity and, where one is named, the location.
 type Wanted<'a> = (u32, i64, Option<&'a LocationId>);
 
-fn wanted<'a>(state: &State, record: &mut Record, body: &'a Fulfil) -> Result<Vec<Wanted<'a>>, Problem> {
+fn wanted<'a>(
+    state: &BatchState,
+    record: &mut ReservationRecord,
+    body: &'a Fulfil,
+) -> Result<Vec<Wanted<'a>>, Rejection> {
     let Some(lines) = &body.lines else {
-        let left = |line: &RecordLine| line.shares.iter().map(Share::open).sum();
+        let left = |line: &ReservationLine| line.shares.iter().map(Share::open).sum();
         return Ok(record.lines.iter().zip(0..).map(|(line, number)| (number, left(line), None)).collect());
     };
     let mut wanted = Vec::new();
     for (index, asked) in lines.iter().enumerate() {
-        asked.location.as_ref().map_or(Ok(()), |location| state.require_location(location).map(drop))?;
+        asked.location.as_ref().map_or(Ok(()), |location| require::location(state, location).map(drop))?;
         line_mut(record, index, asked.line)?;
         wanted.push((asked.line, asked.quantity.get(), asked.location.as_ref()));
     }
@@ -199,11 +211,11 @@ fn wanted<'a>(state: &State, record: &mut Record, body: &'a Fulfil) -> Result<Ve
 
 /// What ships from where: from the line's allocations in order or from the location named, and
 /// nowhere more than is on hand. A backorder waits for its goods; what is elsewhere need not.
-fn shipments(state: &State, record: &Record, body: &Fulfil) -> Result<Vec<Shipment>, Problem> {
+fn shipments(state: &BatchState, record: &ReservationRecord, body: &Fulfil) -> Result<Vec<Shipment>, Rejection> {
     let mut left = record.clone();
     let (mut shipments, mut tally, mut on_hand) = (Vec::new(), Tally::default(), BTreeMap::new());
     for (number, asked, named) in wanted(state, &mut left, body)? {
-        let RecordLine { sku, shares, .. } = &mut left.lines[number as usize];
+        let ReservationLine { sku, shares, .. } = &mut left.lines[number as usize];
         let mut missing = asked;
         let here = |share: &Share| named.is_none_or(|named| *named == share.location);
         for (share, row) in shares.iter_mut().enumerate().filter(|(_, row)| here(row)) {
@@ -217,7 +229,7 @@ fn shipments(state: &State, record: &Record, body: &Fulfil) -> Result<Vec<Shipme
         }
         tally.count(number, asked, asked - missing);
     }
-    tally.enough(record, "lines: more than is left to ship, or than is on hand where it is held")?;
+    tally.enough(record, Shortage::LeftToShip)?;
     Ok(shipments)
 }
 
@@ -231,21 +243,21 @@ impl Tally {
         *sums = (sums.0 + asked, sums.1 + possible);
     }
 
-    fn enough(self, record: &Record, detail: &'static str) -> Result<(), Problem> {
+    fn enough(self, record: &ReservationRecord, of: Shortage) -> Result<(), Rejection> {
         let shorts = self.0.into_iter().filter(|(_, (asked, possible))| possible < asked);
         let shorts: Vec<_> = shorts
             .map(|(line, (asked, possible))| short(line, &record.lines[line as usize].sku, asked, possible))
             .collect();
-        if shorts.is_empty() { Ok(()) } else { Err(insufficient(detail, shorts)) }
+        if shorts.is_empty() { Ok(()) } else { Err(Rejection::Short { of, lines: shorts }) }
     }
 }
 
-pub(super) fn give_back(state: &mut State, ask: &Ask, id: Uuid, body: &Return) -> Result<Done, Problem> {
+pub(super) fn give_back(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Return) -> Result<Done, Rejection> {
     let mut record = find(state, ask, id)?;
     if !matches!(record.state_at(state.now), Stage::Confirmed | Stage::Fulfilled) {
-        return Err(wrong_state(&record, state, "return"));
+        return Err(wrong_state(&record, state, Verb::Return));
     }
-    body.location.as_ref().map_or(Ok(()), |location| state.require_location(location).map(drop))?;
+    body.location.as_ref().map_or(Ok(()), |location| require::location(state, location).map(drop))?;
     let returns = returns(state, &mut record, body)?;
     let why = ask.why("return", None);
     let mut keys = Keys::new();
@@ -257,25 +269,28 @@ pub(super) fn give_back(state: &mut State, ask: &Ask, id: Uuid, body: &Return) -
 }
 
 /// On hand cannot go above what a quantity can be: with the last of `returns`, and what goes there, too.
-fn check_room(state: &State, returns: &[(Sku, LocationId, i64)], index: usize) -> Result<(), Problem> {
+fn check_room(state: &BatchState, returns: &[(Sku, LocationId, i64)], index: usize) -> Result<(), Rejection> {
     let Some((sku, location, _)) = returns.last() else { return Ok(()) };
     let coming: i64 = returns.iter().filter(|(s, l, _)| (s, l) == (sku, location)).map(|(.., quantity)| quantity).sum();
     let on_hand = state.row(sku, location).map_or(0, |row| row.on_hand);
     if on_hand + coming <= i64::from(limits::QUANTITY) {
         return Ok(());
     }
-    let right = format!("on hand at {location} cannot go above {}", limits::QUANTITY);
-    Err(Problem::field(&format!("lines[{index}].quantity"), right))
+    Err(Rejection::TooMuch(Excess::Returned { index, location: location.clone() }))
 }
 
 /// What comes back where: to the location named, else to where it was shipped from.
-fn returns(state: &State, record: &mut Record, body: &Return) -> Result<Vec<(Sku, LocationId, i64)>, Problem> {
+fn returns(
+    state: &BatchState,
+    record: &mut ReservationRecord,
+    body: &Return,
+) -> Result<Vec<(Sku, LocationId, i64)>, Rejection> {
     let mut returns = Vec::<(Sku, LocationId, i64)>::new();
     let mut tally = Tally::default();
     for (index, asked) in body.lines.iter().enumerate() {
         let line = line_mut(record, index, asked.line)?;
         if state.item(&line.sku).is_none() {
-            return Err(unknown_sku(&line.sku));
+            return Err(Rejection::UnknownSku(line.sku.clone()));
         }
         let mut missing = asked.quantity.get();
         for share in &mut line.shares {
@@ -290,6 +305,6 @@ fn returns(state: &State, record: &mut Record, body: &Return) -> Result<Vec<(Sku
         }
         tally.count(asked.line, asked.quantity.get(), asked.quantity.get() - missing);
     }
-    tally.enough(record, "lines: more than was shipped")?;
+    tally.enough(record, Shortage::Shipped)?;
     Ok(returns)
 }

@@ -34,7 +34,7 @@ impl Context {
     /// Reads off what is only known when it is looked at.
     pub(super) fn measure(&self) {
         if let Some(pool) = self.store.connections() {
-            self.metrics.connections(pool);
+            self.metrics.connections(pool.max, pool.active, pool.idle, pool.pending);
         }
     }
 

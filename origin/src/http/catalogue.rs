@@ -13,9 +13,9 @@ use serde_json::json;
 
 use super::{Context, Reply, Shared, fail::Fail, stock::sku, write};
 use crate::{
+    answer::shown_fact,
     command::Command,
-    decide::shown_fact,
-    state::{unknown_channel, unknown_location, unknown_sku},
+    decide::Rejection,
     store::{ProductQuery, words},
 };
 
@@ -31,7 +31,7 @@ pub(super) async fn delete_item(State(context): Shared, Path(name): Path<String>
 pub(super) async fn item(context: &Context, sku: &onhand_wire::Sku) -> Result<Stock, Fail> {
     let load = LoadFacts { skus: vec![sku.clone()], ..LoadFacts::default() };
     let stock = context.store.load_facts(&load).await?.stocks.pop().unwrap_or_default();
-    if stock.known() { Ok(stock) } else { Err(unknown_sku(sku).into()) }
+    if stock.known() { Ok(stock) } else { Err(Problem::from(Rejection::UnknownSku(sku.clone())).into()) }
 }
 
 /// The item, and what is where.
@@ -114,11 +114,11 @@ pub(super) async fn put_channel(State(context): Shared, Path(id): Path<String>, 
 pub(super) async fn read_location(State(context): Shared, Path(id): Path<String>) -> Reply {
     let id = location_id(&id)?;
     let found = context.store.load_topology().await?.locations.into_iter().find(|row| row.location == id);
-    Ok(write::json(&found.ok_or_else(|| unknown_location(&id))?))
+    Ok(write::json(&found.ok_or_else(|| Problem::from(Rejection::UnknownLocation(id)))?))
 }
 
 pub(super) async fn read_channel(State(context): Shared, Path(id): Path<String>) -> Reply {
     let id = channel_id(&id)?;
     let found = context.store.load_topology().await?.channels.into_iter().find(|row| row.channel == id);
-    Ok(write::json(&found.ok_or_else(|| unknown_channel(&id))?))
+    Ok(write::json(&found.ok_or_else(|| Problem::from(Rejection::UnknownChannel(id)))?))
 }

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use onhand_http::{correlation::Correlation, problem};
-use onhand_wire::{Code, Problem};
+use onhand_wire::Problem;
 
 use super::Shared;
 use crate::serve::Peer;
@@ -25,8 +25,7 @@ impl From<Problem> for Fail {
 
 impl From<crate::store::StoreError> for Fail {
     fn from(error: crate::store::StoreError) -> Self {
-        tracing::warn!(%error, "a read failed");
-        Self(Problem::new(Code::OriginUnavailable, "the database cannot be reached; try again"))
+        Self(Problem::from(error))
     }
 }
 

@@ -17,15 +17,16 @@ use super::{
     whole::{self, Begun},
     write,
 };
-use crate::command::{Answer, Ask, Command};
-use crate::import::{Caller, Format, Mode, OnError, Options, Staged, apply, drop_the_rest, receive};
+use crate::answer::WriteAnswer;
+use crate::command::{Ask, Command, ImportMode};
+use crate::import::{Caller, Format, OnError, Options, Staged, apply, drop_the_rest, receive};
 
 pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     let claims = write::claims(&parts)?;
     let mut options = options(&parts)?;
     options.items = claims.scope.include(Scope::Admin);
-    if options.mode == Mode::Set || options.create {
+    if options.mode == ImportMode::Set || options.create {
         claims.need(Scope::Admin)?;
     }
     let format = match media_type(&parts.headers)?.to_ascii_lowercase().as_str() {
@@ -58,7 +59,7 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     let report = apply(&context.batches, staged, options, &caller).await?;
     let Some(committed_at) = report.committed_at else { return Ok(write::json(&report.shown())) };
     let (body, replayed) = (report.shown().to_string(), report.replayed);
-    let answer = Answer { status: 200, body, replayed, committed_at, stocks: Vec::new() };
+    let answer = WriteAnswer { status: 200, body, replayed, committed_at, stocks: Vec::new() };
     Ok(whole::respond(answer, &caller.correlation))
 }
 
@@ -70,7 +71,7 @@ fn crowded(at_once: usize) -> Problem {
 fn options(parts: &Parts) -> Result<Options, Problem> {
     let mut params = Params::of(parts.uri.query())?;
     let options = Options {
-        mode: params.word("mode", &[("set", Mode::Set), ("adjust", Mode::Adjust)], Mode::Set)?,
+        mode: params.word("mode", &[("set", ImportMode::Set), ("adjust", ImportMode::Adjust)], ImportMode::Set)?,
         on_error: params.word("on_error", &[("abort", OnError::Abort), ("skip", OnError::Skip)], OnError::Abort)?,
         create: params.word("create", &[("false", false), ("true", true)], false)?,
         items: false,

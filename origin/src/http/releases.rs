@@ -27,23 +27,23 @@ use super::{
 use crate::{
     announce::Announcer,
     command::Ask,
-    store::releases::{BackTo, By, Outcome, Plan, Pushed, Standing},
+    store::releases::{BackTo, By, Plan, Pushed, ReleaseOutcome, Standing},
 };
 
 impl Context {
     fn announcer(&self) -> Result<&Announcer, Problem> {
-        let told = "rules.topic is empty at this origin: nobody would hear of it; put the release into rules.dir";
-        self.announcer.as_deref().ok_or_else(|| Problem::field("rule", told))
+        let detail = "rules.topic is empty at this origin: nobody would hear of it; put the release into rules.dir";
+        self.announcer.as_deref().ok_or_else(|| Problem::field("rule", detail))
     }
 
     /// Keeps the answer, if the call has a key.
-    async fn changed(&self, ask: Ask, outcome: Outcome) -> Reply {
+    async fn changed(&self, ask: Ask, outcome: ReleaseOutcome) -> Reply {
         let (manifest, new) = match outcome {
-            Outcome::Changed(manifest) => (manifest, true),
-            Outcome::Same(manifest) => (manifest, false),
-            Outcome::Older { mark } => return Err(older(mark).into()),
-            Outcome::Moved(None) => return Err(no_rule().into()),
-            Outcome::Moved(Some(seq)) => return Err(moved(seq).into()),
+            ReleaseOutcome::Changed(manifest) => (manifest, true),
+            ReleaseOutcome::Same(manifest) => (manifest, false),
+            ReleaseOutcome::Older { mark } => return Err(older(mark).into()),
+            ReleaseOutcome::Moved(None) => return Err(no_rule().into()),
+            ReleaseOutcome::Moved(Some(seq)) => return Err(moved(seq).into()),
         };
         self.announcer()?.wake();
         let (rule, seq, actor, mark) = (&manifest.rule, manifest.seq, &manifest.actor, manifest.mark);
@@ -57,17 +57,17 @@ impl Context {
 }
 
 fn older(mark: u64) -> Problem {
-    let told = format!(
+    let detail = format!(
         "its sequence is not above {mark}, the greatest that the rule has had: what was signed before is not released \
          again; sign it anew (`onhand rule sign`) if it is this one that you mean"
     );
-    Problem::field("signature", told)
+    Problem::field("signature", detail)
 }
 
 fn moved(seq: u64) -> Problem {
-    let told =
+    let detail =
         format!("the rule has changed meanwhile; its seq is {seq} now. Look at what would come back, and sign that");
-    Problem::field("seq", told)
+    Problem::field("seq", detail)
 }
 
 fn by(ask: &Ask) -> By {
@@ -135,8 +135,8 @@ fn refused(fault: &LoadFault) -> Problem {
         | LoadFault::Marks { .. }
         | LoadFault::NoRules => {
             tracing::error!(%fault, "a release that is pushed can't be checked");
-            let told = "the release can't be checked at this origin, whose log says why; try another";
-            return Problem::new(Code::OriginUnavailable, told);
+            let detail = "the release can't be checked at this origin, whose log says why; try another";
+            return Problem::new(Code::OriginUnavailable, detail);
         }
         LoadFault::Name | LoadFault::BuiltIn(_) => "rule",
         LoadFault::Unsigned(_)
@@ -218,8 +218,8 @@ async fn part(
         return superfluous.map_or(Ok(None), |problem| Err(problem.into()));
     };
     if signature.is_none() && context.rules.wants_signatures() {
-        let told = "a roll back is signed like a push; `onhand rule rollback NAME --key KEY.pem` does it";
-        return Err(Problem::field(field, told).into());
+        let detail = "a roll back is signed like a push; `onhand rule rollback NAME --key KEY.pem` does it";
+        return Err(Problem::field(field, detail).into());
     }
     let kept = context.store.release(&then.digest).await?;
     let kept = kept.ok_or_else(|| Problem::new(Code::NotFound, "the release that comes back is not kept"))?;

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Context, Reply, Shared, whole, whole::Begun, write};
-use crate::{record::Record, store::StoreError};
+use crate::{record::ReservationRecord, store::StoreError};
 
 /// Ids that a sweep's answer lists; all are counted.
 const LISTED: usize = 10_000;
@@ -72,7 +72,7 @@ pub(super) async fn stuck(State(context): Shared, request: Request) -> Reply {
 }
 
 /// The state is the row's: past its deadline, callers see the reservation as expired.
-fn shown(record: &Record) -> Value {
+fn shown(record: &ReservationRecord) -> Value {
     let open = record.open();
     let held = record.expires_at.is_some();
     let lines: Vec<Value> = open

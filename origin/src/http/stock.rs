@@ -9,7 +9,7 @@ use onhand_wire::{
 };
 
 use super::{Reply, Shared, write::json};
-use crate::{command::Command, state::unknown_location};
+use crate::{command::Command, decide::Rejection};
 
 pub(super) fn sku(text: &str) -> Result<Sku, Problem> {
     Sku::new(text).map_err(|error| Problem::field("sku", error))
@@ -44,7 +44,7 @@ pub(super) async fn ledger(State(context): Shared, Path(name): Path<String>, req
     if let Some(asked) = &location
         && !context.store.load_topology().await?.locations.iter().any(|row| row.location == *asked)
     {
-        return Err(unknown_location(asked).into());
+        return Err(Problem::from(Rejection::UnknownLocation(asked.clone())).into());
     }
     let mut items = context.store.ledger(&sku, location.as_ref(), before, limit + 1).await?;
     let more = items.len() > limit;

@@ -6,19 +6,24 @@ use onhand_wire::{Code, Problem, Timestamp, auth::Claims, session::Session};
 use serde_json::Value;
 
 use super::{Context, Reply, write};
-use crate::command::{Answer, Ask, Command, digest};
+use crate::{
+    answer::WriteAnswer,
+    command::{Ask, Command},
+    decide::Rejection,
+    key::digest,
+};
 
 /// A call that is under way, or was done before under the same key.
 pub(super) enum Begun {
     Fresh(Box<Ask>),
-    Before(Answer),
+    Before(WriteAnswer),
 }
 
 impl Context {
     /// Refused under maintenance, and under a key that was used for another call.
     pub(super) async fn begin(&self, parts: &Parts, claims: Claims, body: &[u8]) -> Result<Begun, super::fail::Fail> {
         if let Some(message) = self.store.standing().await?.maintenance {
-            return Err(crate::decide::maintenance(&message).into());
+            return Err(Problem::from(Rejection::Maintenance { message }).into());
         }
         let ask = Ask {
             command: Command::Recall,
@@ -46,7 +51,8 @@ impl Context {
             return Ok(respond(self.batches.ask(keep, self.write_timeout).await?, &ask.correlation));
         }
         let Some(committed_at) = committed_at else { return Ok(write::json(&body)) };
-        let answer = Answer { status: 200, body: body.to_string(), replayed: false, committed_at, stocks: Vec::new() };
+        let answer =
+            WriteAnswer { status: 200, body: body.to_string(), replayed: false, committed_at, stocks: Vec::new() };
         Ok(respond(answer, &ask.correlation))
     }
 }
@@ -58,7 +64,7 @@ pub(super) fn key(parts: &Parts) -> Result<String, Problem> {
 }
 
 /// Too many facts to name: the moment speaks for every SKU.
-pub(super) fn respond(answer: Answer, correlation: &str) -> axum::response::Response {
+pub(super) fn respond(answer: WriteAnswer, correlation: &str) -> axum::response::Response {
     let session = Session { at: answer.committed_at.rounded_up(), all: true, ..Session::default() };
     write::respond(answer, session, false, correlation)
 }

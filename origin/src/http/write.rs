@@ -18,7 +18,11 @@ use onhand_wire::{
 use uuid::Uuid;
 
 use super::{Context, Reply};
-use crate::command::{Answer, Ask, Command, digest};
+use crate::{
+    answer::WriteAnswer,
+    command::{Ask, Command},
+    key::digest,
+};
 
 /// Whose call it is: the router has judged the token already, as its table says.
 pub(super) fn claims(parts: &Parts) -> Result<Claims, Problem> {
@@ -103,7 +107,7 @@ fn wants_written(headers: &HeaderMap) -> bool {
 }
 
 /// What the write changed, as floors for the caller's next lookup.
-fn floors(answer: &Answer) -> Session {
+fn floors(answer: &WriteAnswer) -> Session {
     let items = answer.stocks.iter().filter_map(|stock| stock.item.as_ref());
     let items = items.map(|item| Floor { sku: item.sku.clone(), location: None, version: item.version });
     let facts = answer.stocks.iter().flat_map(|stock| &stock.facts);
@@ -113,7 +117,7 @@ fn floors(answer: &Answer) -> Session {
     Session { at: answer.committed_at.rounded_up(), floors: items.chain(facts).collect(), all: answer.replayed }
 }
 
-pub(super) fn respond(answer: Answer, brought: Session, written: bool, correlation: &str) -> Response {
+pub(super) fn respond(answer: WriteAnswer, brought: Session, written: bool, correlation: &str) -> Response {
     let session = brought.extended(floors(&answer));
     let as_of = answer.committed_at.rounded_up();
     if written {

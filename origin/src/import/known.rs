@@ -4,9 +4,10 @@ use std::{collections::HashSet, sync::Arc};
 
 use onhand_wire::{Code, LocationId, Problem, Sku};
 
-use super::{ImportRow, RowError};
+use super::RowError;
 use crate::{
-    state::{unknown_location, unknown_sku},
+    command::ImportRow,
+    decide::Rejection,
     store::{Store, StoreError},
 };
 
@@ -35,14 +36,14 @@ impl Known {
             self.store.missing(&skus).await.map_err(|error| unavailable(&error))?
         };
         let judge = |row: &ImportRow| {
-            let problem = if missing.contains(&row.sku) {
-                unknown_sku(&row.sku)
+            let unknown = if missing.contains(&row.sku) {
+                Rejection::UnknownSku(row.sku.clone())
             } else if !self.locations.contains(&row.location) {
-                unknown_location(&row.location)
+                Rejection::UnknownLocation(row.location.clone())
             } else {
                 return None;
             };
-            Some(RowError { row: row.row, problem })
+            Some(RowError { row: row.row, problem: unknown.into() })
         };
         Ok(rows.iter().filter_map(judge).collect())
     }
@@ -50,5 +51,9 @@ impl Known {
 
 fn unavailable(error: &StoreError) -> Problem {
     tracing::warn!(%error, "an import could not be checked");
+    if !error.may_pass() {
+        let detail = "the database refused to look for what the file names; nothing was applied, the log has the cause";
+        return Problem::new(Code::Internal, detail);
+    }
     Problem::new(Code::OriginUnavailable, "the database cannot be reached; nothing was applied, try again")
 }

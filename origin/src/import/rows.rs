@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader, Read};
 use onhand_wire::{LocationId, Money, Problem, Quantity, Sku, limits, request::Policy};
 use serde::Deserialize;
 
-use super::{ImportRow, Options, RowError, check_quantity, records::Records, stage::failed};
+use super::{Options, RowError, check_quantity, records::Records, stage::failed};
+use crate::command::ImportRow;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {

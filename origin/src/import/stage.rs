@@ -12,8 +12,8 @@ use onhand_wire::{Code, Problem, limits, setting::Size};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
-use super::{Format, ImportRow, OnError, Options, RowError, known::Known, rows::Rows};
-use crate::{command::Digest, store::Store};
+use super::{Format, OnError, Options, RowError, known::Known, rows::Rows};
+use crate::{command::ImportRow, key::Digest, store::Store};
 
 /// A file whose rows have been checked.
 pub struct Staged {

@@ -10,7 +10,7 @@ use hmac::{Hmac, Mac};
 use onhand_wire::setting::{Secret, SecretUrl};
 use sha2::Sha256;
 
-use crate::config::Webhook;
+use crate::{config::Webhook, store::notifications::TOPIC};
 
 pub(super) struct Caller {
     client: reqwest::Client,
@@ -53,7 +53,7 @@ fn sign(secret: &Secret, seconds: i64, body: &str) -> String {
 
 /// A target for the log: the topic, or a webhook's address, whose path may be its secret.
 pub(super) fn shown(target: &str) -> String {
-    if target == super::TOPIC { target.to_owned() } else { SecretUrl::new(target).to_string() }
+    if target == TOPIC { target.to_owned() } else { SecretUrl::new(target).to_string() }
 }
 
 #[cfg(test)]
@@ -70,6 +70,6 @@ mod tests {
     #[test]
     fn the_log_shows_no_secret() {
         assert_eq!(shown("https://me:pass@shop.example/T0/S3CRET?key=1"), "https://shop.example");
-        assert_eq!(shown(super::super::TOPIC), super::super::TOPIC);
+        assert_eq!(shown(TOPIC), TOPIC);
     }
 }

@@ -135,8 +135,8 @@ pub(super) struct Step {
     pub corrects: bool,
 }
 
-/// What a key's lines have told so far.
-struct Told {
+/// What a key's lines have said so far.
+struct SoFar {
     key: (String, String),
     level: (i64, i64),
     /// Of all changes.
@@ -152,13 +152,13 @@ struct Told {
 pub(super) struct Checker {
     most: usize,
     check: LedgerCheck,
-    told: Option<Told>,
+    so_far: Option<SoFar>,
 }
 
 impl Checker {
     /// `most`: faults to describe; all are counted.
     pub(super) fn new(most: usize) -> Self {
-        Self { most, check: LedgerCheck::default(), told: None }
+        Self { most, check: LedgerCheck::default(), so_far: None }
     }
 
     pub(super) fn lines(&self) -> u64 {
@@ -167,7 +167,7 @@ impl Checker {
 
     pub(super) fn take(&mut self, step: Step) {
         let key = (step.sku.clone(), step.location.clone());
-        if self.told.as_ref().is_some_and(|told| told.key != key) {
+        if self.so_far.as_ref().is_some_and(|so_far| so_far.key != key) {
             self.close();
         }
         if step.id.is_some() {
@@ -192,7 +192,7 @@ impl Checker {
     }
 
     fn line(&mut self, key: (String, String), step: Step) {
-        let mut told = self.told.take().unwrap_or_else(|| Told {
+        let mut so_far = self.so_far.take().unwrap_or_else(|| SoFar {
             key: key.clone(),
             level: (0, 0),
             sum: (0, 0),
@@ -201,50 +201,50 @@ impl Checker {
             policy: StockPolicy::default(),
             broken: Vec::new(),
         });
-        if step.corrects && step.before == told.sum {
-            told.broken.clear();
-        } else if step.before != told.level {
-            let what = format!("it starts from {}; the line before left {}", level(step.before), level(told.level));
-            told.broken.push((step.id, what));
+        if step.corrects && step.before == so_far.sum {
+            so_far.broken.clear();
+        } else if step.before != so_far.level {
+            let what = format!("it starts from {}; the line before left {}", level(step.before), level(so_far.level));
+            so_far.broken.push((step.id, what));
         }
         let changed = (step.after.0 - step.before.0, step.after.1 - step.before.1);
-        let sum = (told.sum.0 + changed.0, told.sum.1 + changed.1);
-        let rises = if step.baseline { step.seq >= told.seq } else { step.seq > told.seq };
+        let sum = (so_far.sum.0 + changed.0, so_far.sum.1 + changed.1);
+        let rises = if step.baseline { step.seq >= so_far.seq } else { step.seq > so_far.seq };
         if !rises {
-            self.fault(&key, step.id, format!("its seq is {}; the line before has {}", step.seq, told.seq));
+            self.fault(&key, step.id, format!("its seq is {}; the line before has {}", step.seq, so_far.seq));
         }
-        let policy = step.policy.unwrap_or(told.policy);
-        self.told = Some(Told { level: step.after, sum, seq: step.seq, at: step.at, policy, ..told });
+        let policy = step.policy.unwrap_or(so_far.policy);
+        self.so_far = Some(SoFar { level: step.after, sum, seq: step.seq, at: step.at, policy, ..so_far });
     }
 
     fn row(&mut self, key: &(String, String), row: &Step) {
-        let Some(told) = self.told.take() else {
+        let Some(so_far) = self.so_far.take() else {
             return self.fault(key, None, "the ledger has no line of this row".to_owned());
         };
-        self.tell_breaks(&told);
+        self.tell_breaks(&so_far);
         let policy = row.policy.clone().unwrap_or_default();
         let mut compare = |same: bool, what: &str, ledger: String, row: String| {
             if !same {
                 self.fault(key, None, format!("{what}: the ledger tells {ledger}, the row has {row}"));
             }
         };
-        compare(told.level == row.after, "quantities", level(told.level), level(row.after));
-        compare(told.policy == policy, "policy", shown(&told.policy), shown(&policy));
-        compare(told.seq == row.seq, "seq", told.seq.to_string(), row.seq.to_string());
-        compare(told.at == row.at, "changed_at", told.at.to_string(), row.at.to_string());
+        compare(so_far.level == row.after, "quantities", level(so_far.level), level(row.after));
+        compare(so_far.policy == policy, "policy", shown(&so_far.policy), shown(&policy));
+        compare(so_far.seq == row.seq, "seq", so_far.seq.to_string(), row.seq.to_string());
+        compare(so_far.at == row.at, "changed_at", so_far.at.to_string(), row.at.to_string());
     }
 
-    fn tell_breaks(&mut self, told: &Told) {
-        for (line, what) in &told.broken {
-            self.fault(&told.key, *line, what.clone());
+    fn tell_breaks(&mut self, so_far: &SoFar) {
+        for (line, what) in &so_far.broken {
+            self.fault(&so_far.key, *line, what.clone());
         }
     }
 
     /// A key is over; its row would have ended it.
     fn close(&mut self) {
-        if let Some(told) = self.told.take() {
-            self.tell_breaks(&told);
-            self.fault(&told.key, None, format!("the ledger tells {}, there is no row", level(told.level)));
+        if let Some(so_far) = self.so_far.take() {
+            self.tell_breaks(&so_far);
+            self.fault(&so_far.key, None, format!("the ledger tells {}, there is no row", level(so_far.level)));
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Pending, Result, StoreError};
-use crate::state::State;
+use crate::state::BatchState;
 
 /// A key of the feed, as it stands in a row (`{"fact":["a","eu-1"]}`). Items come before facts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl Key {
 }
 
 /// The keys that a batch changes, as its row names them; none if it changes none.
-pub(super) fn keys(state: &State) -> Option<String> {
+pub(super) fn keys(state: &BatchState) -> Option<String> {
     let changes = &state.changes;
     let items = changes.items.iter().cloned().map(Key::Item);
     let facts = changes.stock.iter().cloned().map(|(sku, location)| Key::Fact(sku, location));
@@ -66,7 +66,7 @@ impl Rows {
         self.rows.iter().flat_map(|(_, keys)| keys).collect()
     }
 
-    pub(super) fn is(&mut self, change: Change) {
+    pub(super) fn set_state(&mut self, change: Change) {
         if let Some(key) = Key::of(&change) {
             self.states.insert(key, change);
         }

@@ -1,13 +1,16 @@
 //! PostgreSQL: a session for each batch under way, one for the relay, a pool for reads.
 
 mod batch;
+mod books;
+mod connections;
 mod ledger;
+mod notifications;
 mod outbox;
 mod products;
 mod read;
 mod releases;
 mod row;
-mod runbook;
+mod stock_lists;
 mod session;
 mod terms;
 mod trail;
@@ -15,6 +18,7 @@ mod write;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    error::Error,
     sync::{
         Arc, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -38,7 +42,7 @@ use super::{
     Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
     Standing, Store, StoreError, Table,
 };
-use crate::{command::Named, record::Record};
+use crate::{key::NamedReservation, record::ReservationRecord};
 
 mod embedded {
     refinery::embed_migrations!("migrations/postgres");
@@ -76,7 +80,7 @@ struct Oldest {
 }
 
 impl Oldest {
-    fn is_now(&self) {
+    fn set_now(&self) {
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.micros.store(micros, Ordering::SeqCst);
     }
@@ -174,7 +178,11 @@ async fn end_frozen_copies(client: &Client, after: Duration) -> Result<()> {
 /// constraint.
 fn sort(error: &tokio_postgres::Error) -> StoreError {
     let Some(refusal) = error.as_db_error() else {
-        return StoreError::Unreachable(error.to_string());
+        // A value that can be neither sent nor read; a connection fails as I/O, or is closed.
+        let of_a_value = error.source().is_some_and(|cause| !cause.is::<std::io::Error>());
+        let refused = of_a_value && !error.is_closed();
+        let message = error.to_string();
+        return if refused { StoreError::Refused(message) } else { StoreError::Unreachable(message) };
     };
     let message = format!("{} ({})", refusal.message(), refusal.code().code());
     match *refusal.code() {
@@ -234,7 +242,7 @@ impl Store for Postgres {
         let settling = async { terms::settle(&self.connect(Purpose::Batch).await?, feed).await };
         let settled = self.within(settling).await?;
         if settled.raised {
-            self.oldest.is_now(); // reads turn to this copy, too
+            self.oldest.set_now(); // reads turn to this copy, too
         }
         Ok(settled.term)
     }
@@ -256,7 +264,7 @@ impl Store for Postgres {
         looked
     }
 
-    async fn skus_of(&self, reservations: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>> {
+    async fn skus_of(&self, reservations: &[NamedReservation]) -> Result<BTreeMap<NamedReservation, BTreeSet<Sku>>> {
         read::skus_of(&mut self.reader().await?, reservations).await
     }
 
@@ -290,7 +298,7 @@ impl Store for Postgres {
         read::load_topology(&mut self.reader().await?).await
     }
 
-    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>> {
+    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(ReservationRecord, Timestamp)>> {
         read::reservation(&mut self.reader().await?, id, sees).await
     }
 
@@ -345,12 +353,22 @@ impl Store for Postgres {
         self.with_relay(&self.relay, nothing, async |session| Box::pin(session.round(sent)).await).await
     }
 
-    async fn published(&self, sent: &Sent) -> Result<()> {
+    async fn delete_published(&self, sent: &Sent) -> Result<()> {
         self.with_relay(&self.relay, false, async |session| Ok(session.delete(sent).await.map(drop)?)).await
     }
 
-    async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
-        self.with_relay(&self.beats, t.is_none(), async |session| session.heartbeat(holder, t, lease).await).await
+    async fn take_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
+        let taken = self.with_relay(&self.beats, true, async |session| session.heartbeat(holder, None, lease).await);
+        Ok(taken.await?.is_some())
+    }
+
+    async fn renew_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
+        let renewed = self.with_relay(&self.beats, false, async |session| session.heartbeat(holder, None, lease).await);
+        Ok(renewed.await?.is_some())
+    }
+
+    async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>> {
+        self.with_relay(&self.beats, false, async |session| session.heartbeat(holder, Some(t), lease).await).await
     }
 
     async fn changed_elsewhere(&self) {

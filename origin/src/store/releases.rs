@@ -39,7 +39,7 @@ pub struct BackTo {
 
 /// What came of a change.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum ReleaseOutcome {
     Changed(Manifest),
     /// It stood so already.
     Same(Manifest),
@@ -68,24 +68,24 @@ pub struct Standing {
 
 /// A manifest and the seq that a roll back of it brings back.
 #[derive(Debug, Clone)]
-pub(super) struct State {
+pub(super) struct RuleState {
     pub(super) manifest: Manifest,
     pub(super) before: u64,
 }
 
 /// What is to be written, or why nothing is.
-pub(super) type After = std::result::Result<State, Box<Outcome>>;
+pub(super) type After = std::result::Result<RuleState, Box<ReleaseOutcome>>;
 
 /// What a push makes of a rule. A full release ends what ran beside the one before; pushed again it leaves alone what
 /// runs beside it now.
-pub(super) fn after_push(now: Option<&State>, pushed: &Pushed, by: &By, at: Timestamp) -> After {
+pub(super) fn after_push(now: Option<&RuleState>, pushed: &Pushed, by: &By, at: Timestamp) -> After {
     let released = &pushed.released;
     let now = now.map(|now| &now.manifest);
     let present = now.and_then(|now| if released.stage == Stage::Full { now.full.as_ref() } else { now.next.as_ref() });
     if let (Some(now), Some(present)) = (now, present)
         && present.digest == released.digest
     {
-        return Err(Box::new(Outcome::Same(now.clone())));
+        return Err(Box::new(ReleaseOutcome::Same(now.clone())));
     }
     let (seq, mark) = now.map_or((0, 0), |now| (now.seq, now.mark));
     let mark = raised(mark, released.sequence)?;
@@ -96,14 +96,20 @@ pub(super) fn after_push(now: Option<&State>, pushed: &Pushed, by: &By, at: Time
     let (rule, actor, correlation) = (pushed.rule.clone(), by.actor.clone(), by.correlation.clone());
     let (change, withdrawal) = (Change::Push, None);
     let manifest = Manifest { rule, seq: seq + 1, change, at, actor, correlation, full, next, mark, withdrawal };
-    Ok(State { manifest, before: seq })
+    Ok(RuleState { manifest, before: seq })
 }
 
 /// What a roll back makes of it: `then` again, or nothing, where nothing was before.
-pub(super) fn after_roll_back(now: &State, then: Option<&State>, back: &BackTo, by: &By, at: Timestamp) -> After {
+pub(super) fn after_roll_back(
+    now: &RuleState,
+    then: Option<&RuleState>,
+    back: &BackTo,
+    by: &By,
+    at: Timestamp,
+) -> After {
     let present = &now.manifest;
     if now.is_nothing() || present.seq != back.from {
-        return Err(Box::new(Outcome::Moved(Some(present.seq).filter(|_| !now.is_nothing()))));
+        return Err(Box::new(ReleaseOutcome::Moved(Some(present.seq).filter(|_| !now.is_nothing()))));
     }
     let released = |part: &Option<Pushed>| part.as_ref().map(|pushed| pushed.released.clone());
     let (full, next) = (released(&back.full), released(&back.next));
@@ -115,7 +121,7 @@ pub(super) fn after_roll_back(now: &State, then: Option<&State>, back: &BackTo, 
     let (actor, correlation) = (by.actor.clone(), by.correlation.clone());
     let (change, withdrawal) = (Change::Rollback, back.withdrawal.as_ref().map(|(text, _)| text.clone()));
     let manifest = Manifest { rule, seq, change, at, actor, correlation, full, next, mark, withdrawal };
-    Ok(State { manifest, before: then.map_or(0, |then| then.before) })
+    Ok(RuleState { manifest, before: then.map_or(0, |then| then.before) })
 }
 
 /// None where nothing is in force.
@@ -125,15 +131,15 @@ pub(super) fn plan(now: Manifest, then: Option<Manifest>) -> Result<Option<Plan>
 }
 
 /// The mark after another statement; what is not signed moves it not.
-fn raised(mark: u64, sequence: Option<u64>) -> std::result::Result<u64, Box<Outcome>> {
+fn raised(mark: u64, sequence: Option<u64>) -> std::result::Result<u64, Box<ReleaseOutcome>> {
     match sequence {
-        Some(sequence) if sequence <= mark => Err(Box::new(Outcome::Older { mark })),
+        Some(sequence) if sequence <= mark => Err(Box::new(ReleaseOutcome::Older { mark })),
         Some(sequence) => Ok(sequence),
         None => Ok(mark),
     }
 }
 
-impl State {
+impl RuleState {
     pub(super) fn is_nothing(&self) -> bool {
         self.manifest.full.is_none() && self.manifest.next.is_none()
     }
@@ -142,11 +148,11 @@ impl State {
 #[async_trait]
 pub trait Releases: Send + Sync {
     /// Puts a release in force.
-    async fn push(&self, pushed: &Pushed, by: &By) -> Result<Outcome>;
+    async fn push(&self, pushed: &Pushed, by: &By) -> Result<ReleaseOutcome>;
     /// What a roll back would do; none if nothing is in force.
     async fn roll_back_plan(&self, rule: &str) -> Result<Option<Plan>>;
     /// Puts in force what was before.
-    async fn roll_back(&self, back: &BackTo, by: &By) -> Result<Outcome>;
+    async fn roll_back(&self, back: &BackTo, by: &By) -> Result<ReleaseOutcome>;
     /// A release, whole, by its digest.
     async fn release(&self, digest: &str) -> Result<Option<Release>>;
     /// Every rule that ever was pushed, by name, beyond `after`.

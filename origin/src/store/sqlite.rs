@@ -1,12 +1,15 @@
 //! SQLite, for `onhand dev`: one file or memory, one process, the same contract as PostgreSQL.
 
 mod batch;
+mod books;
+mod connections;
 mod ledger;
+mod notifications;
 mod outbox;
 mod read;
 mod releases;
 mod row;
-mod runbook;
+mod stock_lists;
 mod trail;
 
 use std::{
@@ -24,7 +27,7 @@ use onhand_wire::{
     auth::Sees,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use uuid::Uuid;
 
@@ -32,7 +35,7 @@ use super::{
     Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
     Standing, Store, StoreError, Table,
 };
-use crate::{command::Named, record::Record};
+use crate::{key::NamedReservation, record::ReservationRecord};
 
 mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
@@ -91,7 +94,17 @@ fn close_to_others(path: &Path) -> std::io::Result<()> {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Refused(error.to_string())
+        let message = error.to_string();
+        match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::OutOfMemory
+                | ErrorCode::SystemIoFailure,
+            ) => Self::Failing(message),
+            _ => Self::Refused(message),
+        }
     }
 }
 
@@ -156,9 +169,9 @@ impl Store for Sqlite {
         Ok(BTreeSet::new())
     }
 
-    async fn skus_of(&self, reservations: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>> {
+    async fn skus_of(&self, reservations: &[NamedReservation]) -> Result<BTreeMap<NamedReservation, BTreeSet<Sku>>> {
         self.with(|connection| {
-            let skus = |named: &Named| {
+            let skus = |named: &NamedReservation| {
                 let record = row::record(connection, named.0, named.1.as_deref())?;
                 Ok(record.map(|record| (named.clone(), record.skus().cloned().collect())))
             };
@@ -191,7 +204,7 @@ impl Store for Sqlite {
         })
     }
 
-    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>> {
+    async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(ReservationRecord, Timestamp)>> {
         self.with(|connection| {
             let now = now_in_tx(connection)?;
             Ok(row::record(connection, id, sees.only())?.map(|record| (record, now)))
@@ -258,7 +271,7 @@ impl Store for Sqlite {
         })
     }
 
-    async fn published(&self, sent: &Sent) -> Result<()> {
+    async fn delete_published(&self, sent: &Sent) -> Result<()> {
         self.with(|connection| {
             let tx = begin(connection)?;
             outbox::delete_in_tx(&tx, sent)?;
@@ -266,8 +279,16 @@ impl Store for Sqlite {
         })
     }
 
-    async fn heartbeat(&self, holder: Uuid, t: Option<Timestamp>, lease: Duration) -> Result<Option<Timestamp>> {
-        self.with(|connection| outbox::heartbeat(connection, holder, t, lease))
+    async fn take_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
+        self.with(|connection| Ok(outbox::heartbeat(connection, holder, None, lease)?.is_some()))
+    }
+
+    async fn renew_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
+        self.take_lease(holder, lease).await
+    }
+
+    async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>> {
+        self.with(|connection| outbox::heartbeat(connection, holder, Some(t), lease))
     }
 
     /// One process: nothing changes elsewhere.

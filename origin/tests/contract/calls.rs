@@ -1,6 +1,9 @@
 //! Random calls, made with the model's reservations in view; the same seed makes the same calls.
 
-use onhand_origin::command::{Ask, Command, digest};
+use onhand_origin::{
+    command::{Ask, Command},
+    key::digest,
+};
 use onhand_wire::{auth::Sees, request::read};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};

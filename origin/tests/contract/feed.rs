@@ -45,7 +45,7 @@ pub(crate) async fn a_batch_since_the_round_stays_in_the_outbox(shop: Shop) {
     let next = shop.store.round(&sent).await.unwrap();
     assert!(matches!(changes(&next)[..], [Change::Fact(fact)] if fact.reserved == 2));
     let sent = Sent { term: next.term, published: rows(&next), ..Sent::default() };
-    shop.store.published(&sent).await.unwrap();
+    shop.store.delete_published(&sent).await.unwrap();
     assert!(shop.store.round(&Sent::default()).await.unwrap().pending.is_empty());
 }
 
@@ -57,7 +57,7 @@ pub(crate) async fn what_is_under_way_is_left_out_under_its_term_only(shop: Shop
     assert!(shop.store.round(&under_way).await.unwrap().pending.is_empty());
     let under_another = shop.store.round(&of(round.term + 1)).await.unwrap();
     assert_eq!(rows(&under_another), rows(&round), "neither deleted nor left out");
-    shop.store.published(&of(round.term + 1)).await.unwrap();
+    shop.store.delete_published(&of(round.term + 1)).await.unwrap();
     assert_eq!(rows(&shop.store.round(&Sent::default()).await.unwrap()), rows(&round));
 }
 
@@ -85,14 +85,15 @@ pub(crate) async fn a_long_outbox_is_read_in_parts(shop: Shop) {
 pub(crate) async fn one_relay_leads_until_its_lease_ends(shop: Shop) {
     let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
     let t = shop.store.round(&Sent::default()).await.unwrap().t;
-    assert!(shop.store.heartbeat(first, None, LEASE).await.unwrap().is_some(), "nobody leads yet");
-    let beat = shop.store.heartbeat(first, Some(t), LEASE).await.unwrap().unwrap();
+    assert!(shop.store.take_lease(first, LEASE).await.unwrap(), "nobody leads yet");
+    let beat = shop.store.store_t(first, t, LEASE).await.unwrap().unwrap();
     assert!(beat >= t, "S is not before T");
-    assert!(shop.store.heartbeat(second, None, LEASE).await.unwrap().is_none());
-    assert!(shop.store.heartbeat(first, Some(t), LEASE).await.unwrap().is_some(), "the holder renews");
+    assert!(!shop.store.take_lease(second, LEASE).await.unwrap());
+    assert!(shop.store.renew_lease(first, LEASE).await.unwrap(), "the holder renews");
     tokio::time::sleep(LEASE + Duration::from_millis(50)).await;
-    assert!(shop.store.heartbeat(second, None, LEASE).await.unwrap().is_some());
-    assert!(shop.store.heartbeat(first, Some(t), LEASE).await.unwrap().is_none(), "the deposed one cannot");
+    assert!(shop.store.take_lease(second, LEASE).await.unwrap());
+    assert!(!shop.store.renew_lease(first, LEASE).await.unwrap(), "the deposed one cannot renew it");
+    assert!(shop.store.store_t(first, t, LEASE).await.unwrap().is_none(), "nor store a T");
 }
 
 /// Invariant 4's half at the origin: what a write's own moment is before, a later T's snapshot has.
@@ -107,7 +108,7 @@ pub(crate) async fn a_moment_covers_what_was_committed_before_it(shop: Shop) {
             onhand_origin::store::Needs { skus: ask.command.skus().into_iter().collect(), ..Default::default() };
         let committed_at = shop
             .store
-            .batch(needs, &mut |state| decided = onhand_origin::decide::decide_all(state, &[&ask], &rules))
+            .batch(needs, &mut |state| decided = onhand_origin::answer::answer_all(state, &[&ask], &rules))
             .await
             .unwrap();
         let round = shop.store.round(&Sent::default()).await.unwrap();

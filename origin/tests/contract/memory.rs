@@ -1,4 +1,4 @@
-//! The least store that `decide_all` can work over: what it says to write is kept, nothing more.
+//! The least store that `answer_all` can work over: what it says to write is kept, nothing more.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -6,10 +6,10 @@ use std::{
 };
 
 use onhand_origin::{
-    command::{Ask, Outcome},
-    decide::decide_all,
-    record::{OpenAllocation, Record, StockRow},
-    state::{Kept, State, Topology},
+    answer::{WriteOutcome, answer_all},
+    command::Ask,
+    record::{OpenAllocation, ReservationRecord, StockRow},
+    state::{BatchState, Kept, Topology},
 };
 use onhand_rules::Rules;
 use onhand_wire::{Item, LocationId, Sku, Timestamp};
@@ -19,7 +19,7 @@ pub(crate) struct Memory {
     topology: Arc<Topology>,
     items: HashMap<Sku, Item>,
     pub(crate) stock: HashMap<Sku, BTreeMap<LocationId, StockRow>>,
-    records: HashMap<Uuid, Record>,
+    records: HashMap<Uuid, ReservationRecord>,
     open: Vec<OpenAllocation>,
     kept: HashMap<(String, String), Kept>,
     /// On hand and reserved by the ledger alone.
@@ -42,8 +42,8 @@ impl Memory {
     }
 
     /// One batch. It reads only what a store would: its own SKUs, reservations and keys.
-    pub(crate) fn batch(&mut self, now: Timestamp, asks: &[&Ask]) -> Vec<Outcome> {
-        let mut state = State { now, term: 1, topology: self.topology.clone(), ..State::default() };
+    pub(crate) fn batch(&mut self, now: Timestamp, asks: &[&Ask]) -> Vec<WriteOutcome> {
+        let mut state = BatchState { now, term: 1, topology: self.topology.clone(), ..BatchState::default() };
         let mut skus: BTreeSet<Sku> = asks.iter().flat_map(|ask| ask.command.skus()).collect();
         for id in asks.iter().filter_map(|ask| ask.command.reservation()) {
             if let Some(record) = self.records.get(&id) {
@@ -62,13 +62,13 @@ impl Memory {
             let key = ask.kept_under();
             state.kept.extend(self.kept.get(&key).map(|kept| (key, kept.clone())));
         }
-        let outcomes = decide_all(&mut state, asks, &self.rules);
+        let outcomes = answer_all(&mut state, asks, &self.rules);
         self.write(state);
         outcomes
     }
 
-    fn write(&mut self, state: State) {
-        let State { topology, mut items, mut stock, mut reservations, changes, .. } = state;
+    fn write(&mut self, state: BatchState) {
+        let BatchState { topology, mut items, mut stock, mut reservations, changes, .. } = state;
         self.topology = topology;
         self.items.extend(changes.items.iter().map(|sku| items.remove_entry(sku).expect("noted as changed")));
         for (sku, location) in &changes.stock {

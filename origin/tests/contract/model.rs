@@ -6,7 +6,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use onhand_harness::random_seed;
-use onhand_origin::command::{Ask, Command, Outcome};
+use onhand_origin::{
+    answer::WriteOutcome,
+    command::{Ask, Command},
+};
 use onhand_wire::{Fact, Timestamp};
 use serde_json::Value;
 
@@ -80,7 +83,7 @@ impl Sequence {
         self.log.push(format!("now {}", self.model.now));
     }
 
-    fn check(&mut self, steps: &[Step], outcomes: &[Outcome]) {
+    fn check(&mut self, steps: &[Step], outcomes: &[WriteOutcome]) {
         for (step, outcome) in steps.iter().zip(outcomes) {
             let (status, body, replayed) = match outcome {
                 Ok(answer) => (answer.status, serde_json::from_str(&answer.body).unwrap(), answer.replayed),

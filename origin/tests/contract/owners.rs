@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use onhand_origin::{
-    command::{Answer, Ask, Outcome},
-    decide::decide_all,
-    state::{Limits, State},
+    Limits,
+    answer::{WriteAnswer, WriteOutcome, answer_all},
+    command::Ask,
+    state::BatchState,
     store::{Needs, Store},
 };
 use onhand_rules::Rules;
@@ -116,11 +117,11 @@ fn limits() -> Limits {
     Limits { max_open_units: Some(LIMIT), max_ttl: Some(Duration::from_secs(900)) }
 }
 
-async fn limited(shop: &Shop, ask: Ask) -> Outcome {
+async fn limited(shop: &Shop, ask: Ask) -> WriteOutcome {
     shop.batch_within(limits(), &[ask]).await.pop().unwrap()
 }
 
-fn refused(outcome: Outcome) -> (Code, Value, Value) {
+fn refused(outcome: WriteOutcome) -> (Code, Value, Value) {
     let Problem { code, members, .. } = outcome.expect_err("beyond the limit");
     (code, members["limit"].clone(), members["open"].clone())
 }
@@ -128,7 +129,7 @@ fn refused(outcome: Outcome) -> (Code, Value, Value) {
 pub(crate) async fn open_units_end_at_the_limit(shop: Shop) {
     stocked(&shop).await;
     let hold = async |owner: &str, quantity: i64| limited(&shop, of(owner, units(&shop, quantity))).await;
-    let first: Answer = hold("shop-a", 6).await.unwrap();
+    let first: WriteAnswer = hold("shop-a", 6).await.unwrap();
     assert_eq!(refused(hold("shop-a", 5).await), (Code::RateLimited, json!(LIMIT), json!(6)));
     hold("shop-a", 4).await.unwrap();
     assert_eq!(refused(hold("shop-a", 1).await), (Code::RateLimited, json!(LIMIT), json!(10)));
@@ -219,7 +220,7 @@ pub(crate) async fn a_hundred_holds_at_once_cannot_pass_the_limit(shop: Shop) {
     shop.agrees().await;
 }
 
-async fn alone(store: &dyn Store, ask: Ask) -> Outcome {
+async fn alone(store: &dyn Store, ask: Ask) -> WriteOutcome {
     let needs = Needs {
         skus: ask.command.skus().into_iter().collect(),
         holders: [ask.holder()].into(),
@@ -227,9 +228,9 @@ async fn alone(store: &dyn Store, ask: Ask) -> Outcome {
         ..Needs::default()
     };
     let mut outcomes = Vec::new();
-    let decide = &mut |state: &mut State| {
+    let decide = &mut |state: &mut BatchState| {
         state.limits = limits();
-        outcomes = decide_all(state, &[&ask], &Rules::none());
+        outcomes = answer_all(state, &[&ask], &Rules::none());
     };
     store.batch(needs, decide).await.unwrap();
     outcomes.pop().unwrap()

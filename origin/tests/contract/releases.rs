@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onhand_origin::store::{
     Sent,
-    releases::{BackTo, By, Outcome, Pushed},
+    releases::{BackTo, By, Pushed, ReleaseOutcome},
 };
 use onhand_wire::release::{Change, Manifest, Release, Released, Stage};
 
@@ -38,8 +38,8 @@ fn by(actor: &str) -> By {
 
 async fn push(shop: &Shop, component: &str, stage: Stage) -> (Manifest, bool) {
     match shop.store.push(&pushed(component, stage), &by("ci")).await.unwrap() {
-        Outcome::Changed(manifest) => (manifest, true),
-        Outcome::Same(manifest) => (manifest, false),
+        ReleaseOutcome::Changed(manifest) => (manifest, true),
+        ReleaseOutcome::Same(manifest) => (manifest, false),
         other => panic!("{other:?}"),
     }
 }
@@ -52,7 +52,7 @@ fn signed(component: &str, stage: Stage, sequence: u64) -> Pushed {
     pushed
 }
 
-async fn push_signed(shop: &Shop, component: &str, stage: Stage, sequence: u64) -> Outcome {
+async fn push_signed(shop: &Shop, component: &str, stage: Stage, sequence: u64) -> ReleaseOutcome {
     shop.store.push(&signed(component, stage, sequence), &by("ci")).await.unwrap()
 }
 
@@ -67,7 +67,7 @@ async fn roll_back(shop: &Shop) -> Option<Manifest> {
     let back =
         BackTo { rule: "r".to_owned(), from: plan.now.seq, full: part(full), next: part(next), withdrawal: None };
     match shop.store.roll_back(&back, &by("ops")).await.unwrap() {
-        Outcome::Changed(manifest) => Some(manifest),
+        ReleaseOutcome::Changed(manifest) => Some(manifest),
         other => panic!("{other:?}"),
     }
 }
@@ -124,7 +124,7 @@ pub(crate) async fn stages_follow_each_other_and_go_back(shop: Shop) {
     assert_eq!(back, ["5 a b Some(Canary)", "6 a b Some(Shadow)", "7 a  None", "8   None"]);
     assert!(shop.store.roll_back_plan("other").await.unwrap().is_none());
     let other = BackTo { rule: "other".to_owned(), from: 1, full: None, next: None, withdrawal: None };
-    assert_eq!(shop.store.roll_back(&other, &by("ops")).await.unwrap(), Outcome::Moved(None));
+    assert_eq!(shop.store.roll_back(&other, &by("ops")).await.unwrap(), ReleaseOutcome::Moved(None));
     assert_eq!(shop.store.rules("", 10).await.unwrap().len(), 1, "a name that was only asked for leaves nothing");
 
     let (again, _) = push(&shop, "a", Stage::Full).await;
@@ -135,9 +135,9 @@ pub(crate) async fn stages_follow_each_other_and_go_back(shop: Shop) {
     assert_eq!(history.iter().map(|manifest| manifest.seq).collect::<Vec<_>>(), [9, 8, 7], "newest first, before 10");
 }
 
-fn mark(outcome: Outcome) -> u64 {
+fn mark(outcome: ReleaseOutcome) -> u64 {
     match outcome {
-        Outcome::Changed(manifest) => manifest.mark,
+        ReleaseOutcome::Changed(manifest) => manifest.mark,
         other => panic!("{other:?}"),
     }
 }
@@ -148,12 +148,12 @@ pub(crate) async fn what_was_signed_before_is_not_released_again(shop: Shop) {
     assert_eq!(mark(push_signed(&shop, "b", Stage::Canary, 12).await), 12);
     for (component, stage, sequence) in [("c", Stage::Full, 11), ("c", Stage::Canary, 12), ("c", Stage::Shadow, 10)] {
         let outcome = push_signed(&shop, component, stage, sequence).await;
-        assert_eq!(outcome, Outcome::Older { mark: 12 }, "{component} {sequence}");
+        assert_eq!(outcome, ReleaseOutcome::Older { mark: 12 }, "{component} {sequence}");
     }
-    assert!(matches!(push_signed(&shop, "a", Stage::Full, 10).await, Outcome::Same(_)), "in force");
+    assert!(matches!(push_signed(&shop, "a", Stage::Full, 10).await, ReleaseOutcome::Same(_)), "in force");
     assert_eq!(mark(push_signed(&shop, "b", Stage::Full, 13).await), 13);
-    assert_eq!(push_signed(&shop, "a", Stage::Full, 10).await, Outcome::Older { mark: 13 });
-    assert_eq!(push_signed(&shop, "b", Stage::Canary, 12).await, Outcome::Older { mark: 13 });
+    assert_eq!(push_signed(&shop, "a", Stage::Full, 10).await, ReleaseOutcome::Older { mark: 13 });
+    assert_eq!(push_signed(&shop, "b", Stage::Canary, 12).await, ReleaseOutcome::Older { mark: 13 });
 
     // Back by a new signature only: to the state before, with its canary, which is newer than what it runs beside.
     let plan = shop.store.roll_back_plan("r").await.unwrap().unwrap();
@@ -167,9 +167,13 @@ pub(crate) async fn what_was_signed_before_is_not_released_again(shop: Shop) {
     };
     let roll_back = async |back: BackTo| shop.store.roll_back(&back, &by("ops")).await.unwrap();
     for (full, next) in [(10, 12), (10, 14), (14, 12)] {
-        assert!(matches!(roll_back(back(full, next)).await, Outcome::Older { .. }), "{full} {next}");
+        assert!(matches!(roll_back(back(full, next)).await, ReleaseOutcome::Older { .. }), "{full} {next}");
     }
-    assert_eq!(roll_back(BackTo { from: 2, ..back(14, 15) }).await, Outcome::Moved(Some(3)), "another state by now");
+    assert_eq!(
+        roll_back(BackTo { from: 2, ..back(14, 15) }).await,
+        ReleaseOutcome::Moved(Some(3)),
+        "another state by now"
+    );
     assert_eq!(mark(roll_back(back(14, 15)).await), 15);
     assert_eq!(
         shop.store.release(&signed("a", Stage::Full, 14).released.digest).await.unwrap().unwrap().signature.as_deref(),
@@ -184,12 +188,12 @@ pub(crate) async fn what_was_signed_before_is_not_released_again(shop: Shop) {
         next: None,
         withdrawal: Some(("withdrawn".to_owned(), sequence)),
     };
-    assert_eq!(roll_back(nothing(4, 15)).await, Outcome::Older { mark: 15 });
+    assert_eq!(roll_back(nothing(4, 15)).await, ReleaseOutcome::Older { mark: 15 });
     assert_eq!(mark(roll_back(nothing(4, 16)).await), 16);
-    assert_eq!(push_signed(&shop, "a", Stage::Full, 14).await, Outcome::Older { mark: 16 });
+    assert_eq!(push_signed(&shop, "a", Stage::Full, 14).await, ReleaseOutcome::Older { mark: 16 });
     let now = shop.store.manifests("r", None, 1).await.unwrap().remove(0);
     assert_eq!((now.withdrawal.as_deref(), now.mark, now.seq), (Some("withdrawn"), 16, 5));
-    assert_eq!(roll_back(nothing(5, 17)).await, Outcome::Moved(None), "nothing is in force");
+    assert_eq!(roll_back(nothing(5, 17)).await, ReleaseOutcome::Moved(None), "nothing is in force");
     assert_eq!(mark(push_signed(&shop, "a", Stage::Full, 17).await), 17);
 }
 

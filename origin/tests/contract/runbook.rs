@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use onhand_origin::{
-    command::Command,
-    decide::Correct,
+    command::{Command, Correction},
     record::StockRow,
-    state::State,
+    state::BatchState,
     store::{
         Difference, Needs,
-        runbook::{Attempt, Delivery},
+        notifications::{Attempt, Delivery},
     },
 };
 use onhand_wire::{Quantity, Timestamp};
@@ -73,7 +72,7 @@ pub(crate) async fn what_is_low_is_listed_since_it_crossed(shop: Shop) {
 
 async fn told(shop: &Shop, targets: &[&str]) -> Vec<Delivery> {
     let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
-    while shop.store.tell(&targets, 2).await.unwrap() > 0 {}
+    while shop.store.make_out_deliveries(&targets, 2).await.unwrap() > 0 {}
     let mut taken = Vec::new();
     for target in &targets {
         taken.extend(shop.store.take_deliveries(target, 100, LEASE).await.unwrap());
@@ -179,14 +178,14 @@ async fn tamper(shop: &Shop, change: impl Fn(&mut StockRow) + Send + Sync) {
     .await;
 }
 
-async fn in_batch(shop: &Shop, mut change: impl FnMut(&mut State) + Send) {
+async fn in_batch(shop: &Shop, mut change: impl FnMut(&mut BatchState) + Send) {
     let needs = Needs { skus: [sku("x")].into(), ..Needs::default() };
     shop.store.batch(needs, &mut |state| change(state)).await.unwrap();
 }
 
 fn again(count: Option<i64>) -> Command {
     let count = count.map(|count| Quantity::try_from(count).unwrap());
-    Command::Reconcile(vec![Correct { sku: sku("x"), location: location("a"), count }])
+    Command::Reconcile(vec![Correction { sku: sku("x"), location: location("a"), count }])
 }
 
 async fn corrected(shop: &Shop, count: Option<i64>) -> Value {

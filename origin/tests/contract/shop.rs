@@ -6,9 +6,11 @@ use std::sync::{
 };
 
 use onhand_origin::{
-    command::{Answer, Ask, Command, Outcome, digest},
-    decide::decide_all,
-    state::{Limits, State},
+    Limits,
+    answer::{WriteAnswer, WriteOutcome, answer_all},
+    command::{Ask, Command},
+    key::digest,
+    state::BatchState,
     store::{Needs, Rebuilt, Store, postgres, sqlite::Sqlite},
 };
 use onhand_rules::Rules;
@@ -79,7 +81,7 @@ impl Shop {
     async fn over(store: Arc<dyn Store>, under: Under) -> Self {
         store.migrate().await.unwrap();
         store.check_schema().await.unwrap();
-        store.settle_term(onhand_origin::store::FeedEnd::Empty).await.unwrap();
+        store.settle_term(onhand_origin::feed::FeedEnd::Empty).await.unwrap();
         assert!(store.migrate().await.unwrap().is_empty(), "a second migration has nothing to do");
         Self { store, under, keys: AtomicU64::new(0) }
     }
@@ -135,12 +137,12 @@ impl Shop {
     }
 
     /// One batch.
-    pub(crate) async fn batch(&self, asks: &[Ask]) -> Vec<Outcome> {
+    pub(crate) async fn batch(&self, asks: &[Ask]) -> Vec<WriteOutcome> {
         self.batch_within(Limits::default(), asks).await
     }
 
     /// The same, where owners may hold no more than this.
-    pub(crate) async fn batch_within(&self, limits: Limits, asks: &[Ask]) -> Vec<Outcome> {
+    pub(crate) async fn batch_within(&self, limits: Limits, asks: &[Ask]) -> Vec<WriteOutcome> {
         let refs: Vec<&Ask> = asks.iter().collect();
         let needs = Needs {
             skus: asks.iter().flat_map(|ask| ask.command.skus()).collect(),
@@ -152,19 +154,19 @@ impl Shop {
         };
         let rules = Rules::none();
         let mut outcomes = Vec::new();
-        let decide = &mut |state: &mut State| {
+        let decide = &mut |state: &mut BatchState| {
             state.limits = limits;
-            outcomes = decide_all(state, &refs, &rules);
+            outcomes = answer_all(state, &refs, &rules);
         };
         self.store.batch(needs, decide).await.unwrap();
         outcomes
     }
 
-    pub(crate) async fn run(&self, ask: Ask) -> Outcome {
+    pub(crate) async fn run(&self, ask: Ask) -> WriteOutcome {
         self.batch(&[ask]).await.pop().unwrap()
     }
 
-    pub(crate) async fn done(&self, command: Command) -> Answer {
+    pub(crate) async fn done(&self, command: Command) -> WriteAnswer {
         self.run(self.ask("/", &json!(format!("{command:?}")), command)).await.unwrap()
     }
 
@@ -233,9 +235,8 @@ impl Shop {
     /// Moves the stored T on: the database's moment never falls below it.
     pub(crate) async fn turn_clock_to(&self, t: onhand_wire::Timestamp) {
         let (holder, lease) = (Uuid::new_v4(), std::time::Duration::from_millis(200));
-        for t in [None, Some(t)] {
-            self.store.heartbeat(holder, t, lease).await.unwrap().unwrap();
-        }
+        assert!(self.store.take_lease(holder, lease).await.unwrap());
+        self.store.store_t(holder, t, lease).await.unwrap().unwrap();
     }
 
     /// Rows, reservations and ledger agree.
@@ -250,7 +251,7 @@ impl Shop {
     }
 }
 
-pub(crate) fn reservation(answer: &Answer) -> Reservation {
+pub(crate) fn reservation(answer: &WriteAnswer) -> Reservation {
     serde_json::from_str(&answer.body).unwrap()
 }
 

@@ -1,8 +1,8 @@
 //! Counts, adjustments, transfers, items, the ledger.
 
 use onhand_origin::{
+    answer::answer_all,
     command::{Ask, Command},
-    decide::decide_all,
     store::{Needs, Store, StoreError},
 };
 use onhand_rules::Rules;
@@ -135,7 +135,7 @@ async fn make(shop: &Shop, names: &[Sku], name: &str) -> u32 {
     let mut times = 0;
     loop {
         let needs = Needs { skus: names.iter().cloned().collect(), ..Needs::default() };
-        match shop.store.batch(needs, &mut |state| drop(decide_all(state, &asks, &rules))).await {
+        match shop.store.batch(needs, &mut |state| drop(answer_all(state, &asks, &rules))).await {
             Ok(_) => return times,
             Err(StoreError::Overtaken(_)) => times += 1,
             Err(error) => panic!("{error}"),
@@ -185,7 +185,7 @@ pub(crate) async fn a_batch_of_many_is_written_as_a_short_one_is(shop: Shop) {
         let needs = Needs { skus: (0..MANY).map(name).collect(), ..Needs::default() };
         let asks = asks(&|n| set(n, 1));
         let (refs, rules): (Vec<&Ask>, _) = (asks.iter().collect(), Rules::none());
-        let refused = shop.store.batch(needs, &mut |state| drop(decide_all(state, &refs, &rules))).await;
+        let refused = shop.store.batch(needs, &mut |state| drop(answer_all(state, &refs, &rules))).await;
         assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
         assert_eq!(shop.fact("n000", "a").await.on_hand, 0, "nothing of it is left");
         shop.sql("DROP TRIGGER no ON ledger").await.unwrap();

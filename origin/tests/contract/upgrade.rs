@@ -29,7 +29,7 @@ pub(crate) async fn the_rows_of_v4_are_there_after_an_upgrade(shop: Shop) {
     assert!(shop.store.check_schema().await.is_err(), "it says to migrate");
     shop.store.migrate().await.unwrap();
     shop.store.check_schema().await.unwrap();
-    shop.store.settle_term(onhand_origin::store::FeedEnd::Empty).await.unwrap();
+    shop.store.settle_term(onhand_origin::feed::FeedEnd::Empty).await.unwrap();
     let round = shop.store.round(&Sent::default()).await.unwrap();
     let pending: Vec<&Change> = round.pending.iter().flat_map(|row| &row.changes).collect();
     assert!(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 pub(super) use self::releases::{ChangedRule, ManifestPage, RollBackPlan, RulePage, WholeRelease};
 use crate::{
-    store::{Difference, LedgerEntry, runbook::LowStock},
+    store::{Difference, LedgerEntry, stock_lists::LowStock},
     trail::Entry,
 };
 

@@ -1,9 +1,9 @@
 //! Line numbers and what is refused, in both formats.
 
 use super::*;
-use crate::import::{Mode, OnError};
+use crate::{command::ImportMode, import::OnError};
 
-const SET: Options = Options { mode: Mode::Set, on_error: OnError::Skip, create: false, items: true };
+const SET: Options = Options { mode: ImportMode::Set, on_error: OnError::Skip, create: false, items: true };
 
 /// Line and SKU of each valid row, line and field of each other.
 fn rows(format: Format, text: &str) -> Vec<(u64, String)> {

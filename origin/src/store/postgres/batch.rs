@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use super::{row, session::Session, terms::SYNCED, write};
 use crate::{
-    record::{OpenAllocation, Record},
-    state::{Kept, State, Topology},
+    record::{OpenAllocation, ReservationRecord},
+    state::{BatchState, Kept, Topology},
     store::{Decide, Needs, Result, StoreError},
 };
 
@@ -189,7 +189,7 @@ impl BatchSession {
         Ok(())
     }
 
-    async fn lock_and_read(&mut self, needs: &Needs) -> Result<State> {
+    async fn lock_and_read(&mut self, needs: &Needs) -> Result<BatchState> {
         let (client, with) = (&self.session.client, &self.statements);
         let skus: Vec<&str> = needs.skus.iter().map(Sku::as_str).collect();
         let (ids, owners) = named(needs);
@@ -217,19 +217,19 @@ impl BatchSession {
         self.refresh_topology(&standing).await?;
         let (lossless, synced) = (standing.get::<_, bool>(7), standing.get::<_, bool>(8));
         self.synced = synced;
-        let mut state = State {
+        let mut state = BatchState {
             now: row::time(&standing, 4),
             term: self.term,
             topology: self.topology.clone(),
             maintenance: standing.get::<_, bool>(2).then(|| standing.get(3)),
             outbox: Uuid::now_v7(),
-            ..State::default()
+            ..BatchState::default()
         };
         state.changes.lossless = (lossless != synced).then_some(synced);
         fill(&mut state, &items, &stock, &kept, &records, &dead)?;
         state.open_units = open.iter().map(|found| (found.get(0), found.get(1))).collect();
         if !needs.reconcile.is_empty() {
-            state.books = super::runbook::books(&self.session.client, &needs.reconcile).await?;
+            state.books = super::books::books(&self.session.client, &needs.reconcile).await?;
         }
         Ok(state)
     }
@@ -266,7 +266,7 @@ impl BatchSession {
     }
 
     /// A COMMIT is never cancelled; one that warns is not acknowledged.
-    async fn write_and_commit(&mut self, state: &State) -> Result<Timestamp> {
+    async fn write_and_commit(&mut self, state: &BatchState) -> Result<Timestamp> {
         let client = &self.session.client;
         let mut writes = self.writes.all(client, state);
         if write::copied(state) {
@@ -320,11 +320,18 @@ fn named(needs: &Needs) -> (Vec<Uuid>, Vec<Option<&str>>) {
     needs.reservations.iter().map(|(id, owner)| (*id, owner.as_deref())).unzip()
 }
 
-fn record(found: &Row) -> Result<Record> {
+fn record(found: &Row) -> Result<ReservationRecord> {
     row::json("a reservation", found.get(1))
 }
 
-fn fill(state: &mut State, items: &[Row], stock: &[Row], kept: &[Row], records: &[Row], dead: &[Row]) -> Result<()> {
+fn fill(
+    state: &mut BatchState,
+    items: &[Row],
+    stock: &[Row],
+    kept: &[Row],
+    records: &[Row],
+    dead: &[Row],
+) -> Result<()> {
     for found in items {
         let item = row::item(found, state.term)?;
         state.items.insert(item.sku.clone(), item);

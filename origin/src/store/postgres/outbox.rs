@@ -75,7 +75,7 @@ impl RelaySession {
             rows.add(found.get(0), found.get(1))?;
         }
         for change in self.states_and_commit(&rows, term).await? {
-            rows.is(change);
+            rows.set_state(change);
         }
         Ok(Round { t, term, good_since, whole: left.len() < ROWS, pending: rows.pending() })
     }

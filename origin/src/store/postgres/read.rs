@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::row;
 use crate::{
-    command::Named,
-    record::Record,
+    key::NamedReservation,
+    record::ReservationRecord,
     store::{
         Comparison, Difference, Due, LedgerEntry, Level, Result, Standing,
         sql::{RESERVATIONS_AGAINST_ROWS, ledger_against_rows},
@@ -105,7 +105,11 @@ pub(super) async fn load_topology(client: &mut Object) -> Result<LoadedTopology>
     Ok(LoadedTopology { at: row::time(&at, 0), term, good_since, locations, channels })
 }
 
-pub(super) async fn reservation(client: &mut Object, id: Uuid, sees: &Sees) -> Result<Option<(Record, Timestamp)>> {
+pub(super) async fn reservation(
+    client: &mut Object,
+    id: Uuid,
+    sees: &Sees,
+) -> Result<Option<(ReservationRecord, Timestamp)>> {
     let sql = "SELECT v.body::text, greatest(clock_timestamp(), r.t) FROM reservations v, relay r
         WHERE v.id = $1 AND ($2::text IS NULL OR v.owner = $2)";
     let sql = client.prepare_cached(sql).await?;
@@ -113,12 +117,15 @@ pub(super) async fn reservation(client: &mut Object, id: Uuid, sees: &Sees) -> R
     found.map(|found| Ok((row::json("a reservation", found.get(0))?, row::time(&found, 1)))).transpose()
 }
 
-pub(super) async fn skus_of(client: &mut Object, named: &[Named]) -> Result<BTreeMap<Named, BTreeSet<Sku>>> {
+pub(super) async fn skus_of(
+    client: &mut Object,
+    named: &[NamedReservation],
+) -> Result<BTreeMap<NamedReservation, BTreeSet<Sku>>> {
     let (ids, owners): (Vec<Uuid>, Vec<Option<&str>>) = named.iter().map(|(id, owner)| (*id, owner.as_deref())).unzip();
     let sql = client.prepare_cached(row::NAMED_RESERVATIONS).await?;
     let found = client.query(&sql, &[&ids, &owners]).await?;
     let skus = |found: &tokio_postgres::Row| {
-        let record: Record = row::json("a reservation", found.get(1))?;
+        let record: ReservationRecord = row::json("a reservation", found.get(1))?;
         Ok(((record.id, found.get(2)), record.skus().cloned().collect()))
     };
     found.iter().map(skus).collect()

@@ -20,7 +20,8 @@ use crate::{
     store::{
         Result, StoreError,
         releases::{
-            After, BackTo, By, Outcome, Plan, Pushed, Releases, Standing, State, after_push, after_roll_back, plan,
+            After, BackTo, By, Plan, Pushed, ReleaseOutcome, Releases, RuleState, Standing, after_push,
+            after_roll_back, plan,
         },
     },
     trail::Line,
@@ -50,23 +51,23 @@ fn manifest(row: &Row) -> Result<Manifest> {
 }
 
 /// The rule's present state, its row locked.
-async fn locked_in_tx(tx: &Transaction<'_>, rule: &str) -> Result<Option<State>> {
+async fn locked_in_tx(tx: &Transaction<'_>, rule: &str) -> Result<Option<RuleState>> {
     tx.execute("INSERT INTO rules (rule, seq) VALUES ($1, 0) ON CONFLICT DO NOTHING", &[&rule]).await?;
     let seq: i64 = tx.query_one("SELECT seq FROM rules WHERE rule = $1 FOR UPDATE", &[&rule]).await?.get(0);
     state_in_tx(tx, rule, seq).await
 }
 
-async fn state_in_tx(tx: &Transaction<'_>, rule: &str, seq: i64) -> Result<Option<State>> {
+async fn state_in_tx(tx: &Transaction<'_>, rule: &str, seq: i64) -> Result<Option<RuleState>> {
     let sql = "SELECT manifest, before FROM rule_manifests WHERE rule = $1 AND seq = $2";
     let Some(found) = tx.query_opt(sql, &[&rule, &seq]).await? else { return Ok(None) };
-    Ok(Some(State { manifest: manifest(&found)?, before: found.get::<_, i64>(1) as u64 }))
+    Ok(Some(RuleState { manifest: manifest(&found)?, before: found.get::<_, i64>(1) as u64 }))
 }
 
 async fn moment_in_tx(tx: &Transaction<'_>) -> Result<Timestamp> {
     Ok(row::time(&tx.query_one(row::MOMENT, &[]).await?, 0))
 }
 
-async fn write_in_tx(tx: &Transaction<'_>, state: &State) -> Result<()> {
+async fn write_in_tx(tx: &Transaction<'_>, state: &RuleState) -> Result<()> {
     let (rule, seq) = (&state.manifest.rule, state.manifest.seq as i64);
     let text = serde_json::to_string(&state.manifest).expect("plain data encodes");
     let sql = "INSERT INTO rule_manifests (rule, seq, before, manifest) VALUES ($1, $2, $3, $4)";
@@ -87,7 +88,7 @@ async fn keep_in_tx(tx: &Transaction<'_>, pushed: &Pushed) -> Result<()> {
     Ok(())
 }
 
-async fn push(client: &mut Client, pushed: &Pushed, by: &By) -> Result<Outcome> {
+async fn push(client: &mut Client, pushed: &Pushed, by: &By) -> Result<ReleaseOutcome> {
     let tx = client.transaction().await?;
     tx.batch_execute(LIMITS).await?;
     let now = locked_in_tx(&tx, &pushed.rule).await?;
@@ -95,10 +96,10 @@ async fn push(client: &mut Client, pushed: &Pushed, by: &By) -> Result<Outcome> 
     settle(tx, after_push(now.as_ref(), pushed, by, at), [Some(pushed)]).await
 }
 
-async fn roll_back(client: &mut Client, back: &BackTo, by: &By) -> Result<Outcome> {
+async fn roll_back(client: &mut Client, back: &BackTo, by: &By) -> Result<ReleaseOutcome> {
     let tx = client.transaction().await?;
     tx.batch_execute(LIMITS).await?;
-    let Some(now) = locked_in_tx(&tx, &back.rule).await? else { return Ok(Outcome::Moved(None)) };
+    let Some(now) = locked_in_tx(&tx, &back.rule).await? else { return Ok(ReleaseOutcome::Moved(None)) };
     let then = state_in_tx(&tx, &back.rule, now.before as i64).await?;
     let after = after_roll_back(&now, then.as_ref(), back, by, moment_in_tx(&tx).await?);
     settle(tx, after, [back.full.as_ref(), back.next.as_ref()]).await
@@ -109,7 +110,7 @@ async fn settle(
     tx: Transaction<'_>,
     after: After,
     releases: impl IntoIterator<Item = Option<&Pushed>>,
-) -> Result<Outcome> {
+) -> Result<ReleaseOutcome> {
     let then = match after {
         Ok(then) => then,
         Err(outcome) => return Ok(*outcome),
@@ -119,7 +120,7 @@ async fn settle(
     }
     write_in_tx(&tx, &then).await?;
     tx.commit().await?;
-    Ok(Outcome::Changed(then.manifest))
+    Ok(ReleaseOutcome::Changed(then.manifest))
 }
 
 impl Postgres {
@@ -140,7 +141,7 @@ impl Postgres {
 
 #[async_trait]
 impl Releases for Postgres {
-    async fn push(&self, pushed: &Pushed, by: &By) -> Result<Outcome> {
+    async fn push(&self, pushed: &Pushed, by: &By) -> Result<ReleaseOutcome> {
         self.change(async |client| Box::pin(push(client, pushed, by)).await).await
     }
 
@@ -153,7 +154,7 @@ impl Releases for Postgres {
         plan.unwrap_or(Ok(None))
     }
 
-    async fn roll_back(&self, back: &BackTo, by: &By) -> Result<Outcome> {
+    async fn roll_back(&self, back: &BackTo, by: &By) -> Result<ReleaseOutcome> {
         self.change(async |client| Box::pin(roll_back(client, back, by)).await).await
     }
 
@@ -185,20 +186,16 @@ impl Releases for Postgres {
     }
 
     async fn take_unannounced(&self, lease: Duration) -> Result<Vec<Manifest>> {
-        self.write(TAKE, &[&micros(lease)]).await?.iter().map(manifest).collect()
+        self.write(TAKE, &[&row::micros(lease)]).await?.iter().map(manifest).collect()
     }
 
     async fn settle_announcement(&self, rule: &str, seq: Option<u64>, pause: Duration) -> Result<()> {
         // No rule has a seq below 0.
         let seq = seq.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(-1);
-        self.write(SETTLE, &[&rule, &seq, &micros(pause)]).await.map(drop)
+        self.write(SETTLE, &[&rule, &seq, &row::micros(pause)]).await.map(drop)
     }
 
     async fn unannounced(&self) -> Result<i64> {
         Ok(self.reader().await?.query_one("SELECT count(*) FROM rules WHERE NOT announced", &[]).await?.get(0))
     }
-}
-
-fn micros(span: Duration) -> f64 {
-    span.as_micros() as f64
 }

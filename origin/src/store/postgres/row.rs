@@ -1,5 +1,7 @@
 //! Rows to what they mean, and back.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use onhand_wire::{Channel, Item, Location, LocationId, Money, RestockAt, Sku, Timestamp, Version};
 use serde::de::DeserializeOwned;
@@ -104,4 +106,8 @@ pub(super) fn channel(row: &Row, term: u16) -> Result<Channel> {
         version: Version::new(term, seq(row, 3)),
         changed_at: time(row, 4),
     })
+}
+
+pub(super) fn micros(span: Duration) -> f64 {
+    span.as_micros() as f64
 }

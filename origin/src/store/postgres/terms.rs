@@ -4,7 +4,8 @@ use tokio_postgres::Client;
 
 use super::{row, session::Session};
 use crate::{
-    store::{FeedEnd, Result, StoreError},
+    feed::FeedEnd,
+    store::{Result, StoreError},
     terms::{Standpoint, Which, raised},
 };
 

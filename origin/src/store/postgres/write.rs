@@ -16,7 +16,7 @@ use self::{
     copy::Copies,
 };
 use crate::{
-    state::State,
+    state::BatchState,
     store::{Result, outbox},
 };
 
@@ -158,7 +158,7 @@ impl Statements {
 
     /// The batch's writes in order; each is sent when first polled. A batch whose new rows are `copied`
     /// must wait for each.
-    pub(super) fn all<'a>(&'a self, client: &'a Client, state: &'a State) -> Vec<BoxFuture<'a, Result<()>>> {
+    pub(super) fn all<'a>(&'a self, client: &'a Client, state: &'a BatchState) -> Vec<BoxFuture<'a, Result<()>>> {
         let changes = &state.changes;
         let (open, keys) = (open_allocations(state), outbox::keys(state));
         let mut writes = Writes { client, all: Vec::new() };

@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use super::{now_in_tx, row};
 use crate::{
-    record::{OpenAllocation, Record},
-    state::{Kept, State, Topology},
+    record::{OpenAllocation, ReservationRecord},
+    state::{BatchState, Kept, Topology},
     store::{Needs, Result, StoreError, outbox, words::search_text},
 };
 
-pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<State> {
+pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<BatchState> {
     let (term, _) = row::term(connection)?;
-    let mut state = State { now: now_in_tx(connection)?, term, outbox: Uuid::now_v7(), ..State::default() };
+    let mut state = BatchState { now: now_in_tx(connection)?, term, outbox: Uuid::now_v7(), ..BatchState::default() };
     state.topology = Arc::new(topology(connection, term)?);
     state.maintenance = super::read::standing(connection)?.maintenance;
     for (id, owner) in &needs.reservations {
@@ -41,7 +41,7 @@ pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<St
         let sql = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations WHERE sku = ?1 AND expires_at <= ?2";
         state.dead.extend(row::all(connection, sql, params![sku, state.now.micros()], dead)?);
     }
-    state.books = super::runbook::books(connection, &needs.reconcile)?;
+    state.books = super::books::books(connection, &needs.reconcile)?;
     for (subject, key) in needs.keys {
         let mut statement = connection
             .prepare_cached("SELECT digest, status, body FROM idempotency_keys WHERE subject = ?1 AND key = ?2")?;
@@ -83,7 +83,7 @@ fn dead(row: &rusqlite::Row<'_>) -> Result<OpenAllocation> {
     })
 }
 
-pub(super) fn write_in_tx(connection: &Connection, state: &State) -> Result<()> {
+pub(super) fn write_in_tx(connection: &Connection, state: &BatchState) -> Result<()> {
     items(connection, state)?;
     stock(connection, state)?;
     topology_rows(connection, state)?;
@@ -100,7 +100,7 @@ pub(super) fn write_in_tx(connection: &Connection, state: &State) -> Result<()> 
     Ok(())
 }
 
-fn items(connection: &Connection, state: &State) -> Result<()> {
+fn items(connection: &Connection, state: &BatchState) -> Result<()> {
     let sql = "INSERT OR REPLACE INTO products (sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at, search)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let mut statement = connection.prepare_cached(sql)?;
@@ -126,7 +126,7 @@ fn items(connection: &Connection, state: &State) -> Result<()> {
     Ok(())
 }
 
-fn stock(connection: &Connection, state: &State) -> Result<()> {
+fn stock(connection: &Connection, state: &BatchState) -> Result<()> {
     let sql = format!(
         "INSERT OR REPLACE INTO inventory_items ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         row::STOCK
@@ -152,7 +152,7 @@ fn stock(connection: &Connection, state: &State) -> Result<()> {
     Ok(())
 }
 
-fn topology_rows(connection: &Connection, state: &State) -> Result<()> {
+fn topology_rows(connection: &Connection, state: &BatchState) -> Result<()> {
     let sql = format!(
         "INSERT OR REPLACE INTO locations ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         row::LOCATION
@@ -187,7 +187,7 @@ fn topology_rows(connection: &Connection, state: &State) -> Result<()> {
     Ok(())
 }
 
-fn outbox_row(connection: &Connection, state: &State) -> Result<()> {
+fn outbox_row(connection: &Connection, state: &BatchState) -> Result<()> {
     if let Some(keys) = outbox::keys(state) {
         let mut statement = connection.prepare_cached("INSERT INTO outbox (id, keys) VALUES (?1, ?2)")?;
         statement.execute(params![state.outbox.to_string(), keys])?;
@@ -195,7 +195,7 @@ fn outbox_row(connection: &Connection, state: &State) -> Result<()> {
     Ok(())
 }
 
-fn reservations(connection: &Connection, state: &State) -> Result<()> {
+fn reservations(connection: &Connection, state: &BatchState) -> Result<()> {
     let changes = &state.changes;
     for dead in &changes.released {
         let sql = "DELETE FROM allocations WHERE reservation = ?1 AND line = ?2 AND location = ?3";
@@ -211,7 +211,7 @@ fn reservations(connection: &Connection, state: &State) -> Result<()> {
     Ok(())
 }
 
-fn reservation(connection: &Connection, record: &Record) -> Result<()> {
+fn reservation(connection: &Connection, record: &ReservationRecord) -> Result<()> {
     let id = record.id.to_string();
     let body = serde_json::to_string(record).expect("plain data encodes");
     let sql = "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body, owner, holder, open_units)
@@ -243,7 +243,7 @@ fn reservation(connection: &Connection, record: &Record) -> Result<()> {
     Ok(())
 }
 
-fn ledger(connection: &Connection, state: &State) -> Result<()> {
+fn ledger(connection: &Connection, state: &BatchState) -> Result<()> {
     let sql =
         "INSERT INTO ledger (at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
             reserved_after, seq, reservation, correlation, policy)
@@ -270,7 +270,7 @@ fn ledger(connection: &Connection, state: &State) -> Result<()> {
     Ok(())
 }
 
-fn count(connection: &Connection, state: &State) -> Result<()> {
+fn count(connection: &Connection, state: &BatchState) -> Result<()> {
     let sql = "INSERT INTO open_units (holder, units) VALUES (?1, ?2)
         ON CONFLICT (holder) DO UPDATE SET units = units + excluded.units";
     for (holder, units) in &state.changes.open_units {
@@ -279,7 +279,7 @@ fn count(connection: &Connection, state: &State) -> Result<()> {
     Ok(())
 }
 
-fn keys(connection: &Connection, state: &State) -> Result<()> {
+fn keys(connection: &Connection, state: &BatchState) -> Result<()> {
     let sql =
         "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut statement = connection.prepare_cached(sql)?;

@@ -26,7 +26,7 @@ pub(super) fn round_in_tx(connection: &Connection, sent: &Sent) -> Result<Round>
         rows.add(*id, keys)?;
     }
     for change in states(connection, &rows, term)? {
-        rows.is(change);
+        rows.set_state(change);
     }
     Ok(Round { t, term, good_since, whole: left.len() <= ROWS, pending: rows.pending() })
 }

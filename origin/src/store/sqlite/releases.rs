@@ -11,7 +11,8 @@ use crate::{
     store::{
         Result,
         releases::{
-            After, BackTo, By, Outcome, Plan, Pushed, Releases, Standing, State, after_push, after_roll_back, plan,
+            After, BackTo, By, Plan, Pushed, ReleaseOutcome, Releases, RuleState, Standing, after_push,
+            after_roll_back, plan,
         },
     },
     trail::Line,
@@ -24,19 +25,19 @@ fn manifest(row: &Row<'_>) -> Result<Manifest> {
     row::json("a manifest", &row.get::<_, String>(0)?)
 }
 
-fn now_state_in_tx(connection: &Connection, rule: &str) -> Result<Option<State>> {
+fn now_state_in_tx(connection: &Connection, rule: &str) -> Result<Option<RuleState>> {
     let sql = "SELECT seq FROM rules WHERE rule = ?1";
     let seq: Option<i64> = connection.query_row(sql, [rule], |row| row.get(0)).optional()?;
     seq.map_or(Ok(None), |seq| state_in_tx(connection, rule, seq))
 }
 
-fn state_in_tx(connection: &Connection, rule: &str, seq: i64) -> Result<Option<State>> {
+fn state_in_tx(connection: &Connection, rule: &str, seq: i64) -> Result<Option<RuleState>> {
     let sql = "SELECT manifest, before FROM rule_manifests WHERE rule = ?1 AND seq = ?2";
-    let state = |row: &Row<'_>| Ok(State { manifest: manifest(row)?, before: row.get::<_, i64>(1)? as u64 });
+    let state = |row: &Row<'_>| Ok(RuleState { manifest: manifest(row)?, before: row.get::<_, i64>(1)? as u64 });
     Ok(row::all(connection, sql, params![rule, seq], state)?.pop())
 }
 
-fn write_in_tx(connection: &Connection, state: &State) -> Result<()> {
+fn write_in_tx(connection: &Connection, state: &RuleState) -> Result<()> {
     let (rule, seq) = (&state.manifest.rule, state.manifest.seq as i64);
     let text = serde_json::to_string(&state.manifest).expect("plain data encodes");
     let sql = "INSERT INTO rule_manifests (rule, seq, before, manifest) VALUES (?1, ?2, ?3, ?4)";
@@ -63,7 +64,7 @@ fn settle<'a>(
     tx: Transaction<'_>,
     after: After,
     releases: impl IntoIterator<Item = Option<&'a Pushed>>,
-) -> Result<Outcome> {
+) -> Result<ReleaseOutcome> {
     let then = match after {
         Ok(then) => then,
         Err(outcome) => return Ok(*outcome),
@@ -73,16 +74,12 @@ fn settle<'a>(
     }
     write_in_tx(&tx, &then)?;
     tx.commit()?;
-    Ok(Outcome::Changed(then.manifest))
-}
-
-fn micros(span: Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+    Ok(ReleaseOutcome::Changed(then.manifest))
 }
 
 #[async_trait]
 impl Releases for Sqlite {
-    async fn push(&self, pushed: &Pushed, by: &By) -> Result<Outcome> {
+    async fn push(&self, pushed: &Pushed, by: &By) -> Result<ReleaseOutcome> {
         self.with(|connection| {
             let tx = begin(connection)?;
             let now = now_state_in_tx(&tx, &pushed.rule)?;
@@ -99,10 +96,10 @@ impl Releases for Sqlite {
         })
     }
 
-    async fn roll_back(&self, back: &BackTo, by: &By) -> Result<Outcome> {
+    async fn roll_back(&self, back: &BackTo, by: &By) -> Result<ReleaseOutcome> {
         self.with(|connection| {
             let tx = begin(connection)?;
-            let Some(now) = now_state_in_tx(&tx, &back.rule)? else { return Ok(Outcome::Moved(None)) };
+            let Some(now) = now_state_in_tx(&tx, &back.rule)? else { return Ok(ReleaseOutcome::Moved(None)) };
             let then = state_in_tx(&tx, &back.rule, now.before as i64)?;
             let after = after_roll_back(&now, then.as_ref(), back, by, now_in_tx(&tx)?);
             settle(tx, after, [back.full.as_ref(), back.next.as_ref()])
@@ -142,7 +139,7 @@ impl Releases for Sqlite {
             let sql = format!("{STANDING} WHERE NOT r.announced AND r.due <= ?1 ORDER BY r.rule");
             let taken = row::all(&tx, &sql, [now], manifest)?;
             let sql = "UPDATE rules SET due = ?2 WHERE NOT announced AND due <= ?1";
-            tx.execute(sql, [now, now.saturating_add(micros(lease))])?;
+            tx.execute(sql, [now, now.saturating_add(row::micros(lease))])?;
             tx.commit()?;
             Ok(taken)
         })
@@ -152,7 +149,7 @@ impl Releases for Sqlite {
         // No rule has a seq below 0.
         let seq = seq.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(-1);
         self.with(|connection| {
-            let due = now_in_tx(connection)?.micros().saturating_add(micros(pause));
+            let due = now_in_tx(connection)?.micros().saturating_add(row::micros(pause));
             connection.execute(
                 "UPDATE rules SET announced = (seq = ?2), due = ?3 WHERE rule = ?1",
                 params![rule, seq, due],

@@ -1,12 +1,14 @@
 //! Rows to what they mean.
 
+use std::time::Duration;
+
 use onhand_wire::{Channel, Item, Location, LocationId, Money, RestockAt, Sku, Timestamp, Version};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::{
-    record::{Record, StockRow},
+    record::{ReservationRecord, StockRow},
     store::{Result, StoreError},
 };
 
@@ -103,7 +105,7 @@ pub(super) fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid> {
 }
 
 /// `owner`: whose it must be; none: anybody's.
-pub(super) fn record(connection: &Connection, id: Uuid, owner: Option<&str>) -> Result<Option<Record>> {
+pub(super) fn record(connection: &Connection, id: Uuid, owner: Option<&str>) -> Result<Option<ReservationRecord>> {
     let sql = "SELECT body FROM reservations WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)";
     let mut statement = connection.prepare_cached(sql)?;
     let body: Option<String> = statement.query_one((id.to_string(), owner), |row| row.get(0)).optional()?;
@@ -130,4 +132,8 @@ pub(super) fn all<T>(
         found.push(read(row)?);
     }
     Ok(found)
+}
+
+pub(super) fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }

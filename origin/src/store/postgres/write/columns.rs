@@ -6,8 +6,8 @@ use onhand_wire::{LocationId, Sku, Timestamp};
 
 use super::{super::row::utc, Params};
 use crate::{
-    record::{OpenAllocation, Record},
-    state::{Changes, LedgerLine, State},
+    record::{OpenAllocation, ReservationRecord},
+    state::{BatchState, Changes, LedgerLine},
     store::words::search_text,
 };
 
@@ -20,7 +20,7 @@ macro_rules! columns {
     }};
 }
 
-pub(super) fn items(state: &State, skus: &[&Sku]) -> Params {
+pub(super) fn items(state: &BatchState, skus: &[&Sku]) -> Params {
     columns!(
         skus.iter().map(|sku| &state.items[*sku]),
         |item| item.sku.to_string(),
@@ -37,7 +37,7 @@ pub(super) fn items(state: &State, skus: &[&Sku]) -> Params {
     )
 }
 
-pub(super) fn trail(state: &State) -> Params {
+pub(super) fn trail(state: &BatchState) -> Params {
     let mut params = columns!(
         &state.changes.trail,
         |line| line.actor.clone(),
@@ -80,7 +80,7 @@ impl<'a> StockRows<'a> {
 }
 
 #[allow(unused_variables)] // each column's closure uses a part of the row
-pub(super) fn levels(state: &State, keys: &[&Key]) -> Params {
+pub(super) fn levels(state: &BatchState, keys: &[&Key]) -> Params {
     let mut params = columns!(
         keys.iter().map(|(sku, location)| (sku, location, &state.stock[sku][location])),
         |(sku, location, row)| sku.to_string(),
@@ -94,7 +94,7 @@ pub(super) fn levels(state: &State, keys: &[&Key]) -> Params {
 }
 
 #[allow(unused_variables)] // as above
-pub(super) fn stock(state: &State, keys: &[&Key]) -> Params {
+pub(super) fn stock(state: &BatchState, keys: &[&Key]) -> Params {
     columns!(
         keys.iter().map(|(sku, location)| (sku, location, &state.stock[sku][location])),
         |(sku, location, row)| sku.to_string(),
@@ -111,7 +111,7 @@ pub(super) fn stock(state: &State, keys: &[&Key]) -> Params {
     )
 }
 
-pub(super) fn new_reservations(state: &State) -> Params {
+pub(super) fn new_reservations(state: &BatchState) -> Params {
     columns!(
         state.changes.new_reservations.iter().map(|id| &state.reservations[id]),
         |record| record.id,
@@ -126,16 +126,16 @@ pub(super) fn new_reservations(state: &State) -> Params {
 }
 
 /// Null where nobody counts them.
-fn counted_units(record: &Record) -> Option<i64> {
+fn counted_units(record: &ReservationRecord) -> Option<i64> {
     record.holder.is_some().then(|| record.open_units())
 }
 
 #[allow(unused_variables)] // as above
-pub(super) fn counted(state: &State) -> Params {
+pub(super) fn counted(state: &BatchState) -> Params {
     columns!(state.changes.open_units.iter(), |(holder, units)| holder.to_string(), **units)
 }
 
-pub(super) fn reservations(state: &State) -> Params {
+pub(super) fn reservations(state: &BatchState) -> Params {
     columns!(
         state.changes.reservations.iter().map(|id| &state.reservations[id]),
         |record| record.id,
@@ -146,12 +146,12 @@ pub(super) fn reservations(state: &State) -> Params {
     )
 }
 
-pub(super) fn released(state: &State) -> Params {
+pub(super) fn released(state: &BatchState) -> Params {
     columns!(state.changes.released.iter(), |dead| dead.reservation, dead.line as i32, dead.location.to_string())
 }
 
 /// What the batch's new and changed reservations hold now.
-pub(super) fn open_allocations(state: &State) -> Vec<OpenAllocation> {
+pub(super) fn open_allocations(state: &BatchState) -> Vec<OpenAllocation> {
     let ids = state.changes.new_reservations.iter().chain(&state.changes.reservations);
     ids.flat_map(|id| state.reservations[id].open()).collect()
 }
@@ -190,7 +190,7 @@ pub(super) fn ledger(lines: &[LedgerLine], now: Timestamp) -> Params {
 }
 
 #[allow(unused_variables)] // as above
-pub(super) fn kept(state: &State) -> Params {
+pub(super) fn kept(state: &BatchState) -> Params {
     let mut params = columns!(
         state.changes.kept.iter(),
         |((subject, key), kept)| subject.clone(),

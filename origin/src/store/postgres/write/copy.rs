@@ -17,7 +17,7 @@ use super::{
     columns::Key,
 };
 use crate::{
-    state::{LedgerLine, State},
+    state::{BatchState, LedgerLine},
     store::{Result, words},
 };
 
@@ -32,7 +32,7 @@ pub(super) struct Copies {
 }
 
 /// Whether the batch's new rows are copied, and its writes sent one after the other.
-pub(in super::super) fn copied(state: &State) -> bool {
+pub(in super::super) fn copied(state: &BatchState) -> bool {
     state.changes.ledger.len() >= MANY
 }
 
@@ -46,7 +46,7 @@ impl Copies {
         })
     }
 
-    pub(super) async fn items(&self, client: &Client, state: &State, skus: Vec<&Sku>) -> Result<()> {
+    pub(super) async fn items(&self, client: &Client, state: &BatchState, skus: Vec<&Sku>) -> Result<()> {
         let types = [
             [Type::TEXT, Type::TEXT, Type::TEXT, Type::JSONB, Type::INT8, Type::TEXT].as_slice(),
             &[Type::BOOL, Type::BOOL, Type::INT8, Type::TIMESTAMPTZ, Type::TS_VECTOR],
@@ -74,7 +74,7 @@ impl Copies {
         Ok(())
     }
 
-    pub(super) async fn stock(&self, client: &Client, state: &State, keys: Vec<&Key>) -> Result<()> {
+    pub(super) async fn stock(&self, client: &Client, state: &BatchState, keys: Vec<&Key>) -> Result<()> {
         let types = [
             [Type::TEXT, Type::TEXT, Type::INT8, Type::INT8].as_slice(),
             &[Type::INT8, Type::INT8, Type::INT8, Type::TEXT],
@@ -106,7 +106,7 @@ impl Copies {
     }
 
     /// `LEDGER_LINES` at most.
-    pub(super) async fn ledger(&self, client: &Client, state: &State, lines: &[LedgerLine]) -> Result<()> {
+    pub(super) async fn ledger(&self, client: &Client, state: &BatchState, lines: &[LedgerLine]) -> Result<()> {
         let number: i64 = client.query_one(&self.number, &[]).await?.get(0);
         let types = [
             [Type::TIMESTAMPTZ, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT].as_slice(),

@@ -9,7 +9,7 @@ use rdkafka::{
     error::KafkaError,
 };
 
-use crate::store::FeedEnd;
+use super::FeedEnd;
 
 const ASK: Duration = Duration::from_secs(3);
 /// Records looked at from each partition's end; ten times as many where no watermark is among them.

@@ -1,7 +1,7 @@
 //! Commands whose rows somebody else holds: they wait here, not in everybody's way.
 //!
 //! A row that is locked by hand, or by a job that went wrong, stays locked for longer than a batch
-//! may wait. The commands that need it are set aside until it is free or their time is up, and so
+//! may wait. The commands that need it are parked until it is free or their time is up, and so
 //! are those that come for it meanwhile; all others go on.
 
 use std::{
@@ -12,29 +12,29 @@ use std::{
 
 use super::Waiting;
 use crate::{
-    command::Named,
+    key::NamedReservation,
     store::{Store, StoreError},
 };
 use onhand_wire::{Code, Problem, Sku};
 
-/// How often it is looked whether the rows are free.
+/// How often this looks whether the rows are free.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
-/// So long before its deadline a command is answered: its caller shall hear why, not nothing.
+/// A command is answered so long before its deadline, so that its caller hears why.
 const LATE: Duration = Duration::from_millis(200);
 
 #[derive(Default)]
-pub(super) struct Aside {
+pub(super) struct Parked {
     waiting: Vec<(Waiting, BTreeSet<Sku>)>,
     /// What was held by others when last looked at.
     locked: BTreeSet<Sku>,
 }
 
 /// What each command names; a verb's SKUs are its reservation's.
-struct Skus(BTreeMap<Named, BTreeSet<Sku>>);
+struct Skus(BTreeMap<NamedReservation, BTreeSet<Sku>>);
 
 impl Skus {
     async fn read(store: &Arc<dyn Store>, commands: &[Waiting]) -> Result<Self, StoreError> {
-        let verbs: Vec<Named> = commands.iter().filter_map(|waiting| waiting.ask.reservation()).collect();
+        let verbs: Vec<NamedReservation> = commands.iter().filter_map(|waiting| waiting.ask.reservation()).collect();
         if verbs.is_empty() {
             return Ok(Self(BTreeMap::new()));
         }
@@ -50,7 +50,7 @@ impl Skus {
     }
 }
 
-impl Aside {
+impl Parked {
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -59,9 +59,9 @@ impl Aside {
         self.waiting.len()
     }
 
-    /// A batch ran into rows that stayed locked: sets aside what needs them, and gives the rest back;
-    /// all of it where the database cannot be asked.
-    pub(super) async fn take_locked(
+    /// A batch ran into rows that stayed locked: parks what needs them, and gives the rest back; all of it where
+    /// the database cannot be asked.
+    pub(super) async fn park_locked(
         &mut self,
         store: &Arc<dyn Store>,
         batch: Vec<Waiting>,
@@ -74,7 +74,7 @@ impl Aside {
     }
 
     /// Before a batch: what became free comes along, and what needs a locked row waits.
-    pub(super) async fn look(&mut self, store: &Arc<dyn Store>, gathered: Vec<Waiting>) -> Vec<Waiting> {
+    pub(super) async fn exchange(&mut self, store: &Arc<dyn Store>, gathered: Vec<Waiting>) -> Vec<Waiting> {
         self.give_up_late();
         let skus = self.waiting.iter().flat_map(|(_, skus)| skus.iter().cloned()).collect();
         let (Ok(locked), Ok(named)) = (store.locked(&skus).await, Skus::read(store, &gathered).await) else {

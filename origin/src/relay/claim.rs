@@ -1,5 +1,5 @@
-//! A fault that tests switch on: a checker of as-ofs that finds nothing proves something only if it
-//! finds this. Release builds have neither the switch nor the fault.
+//! What a watermark claims, and a fault that tests switch on: a checker of as-ofs that finds nothing proves something
+//! only if it finds this fault. Release builds have neither the switch nor the fault.
 
 use onhand_wire::Timestamp;
 

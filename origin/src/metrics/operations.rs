@@ -1,14 +1,13 @@
-//! What the runbook's recording rules and actuator pages are made of.
+//! What operators watch: low stock, writes, restock notifications, connections for reads.
 
 use std::time::Duration;
 
 use prometheus::{Gauge, Histogram, IntCounterVec, IntGauge, Opts, Registry, core::Collector};
 
 use super::{Metrics, gauge, seconds};
-use crate::store::runbook::Connections;
 
 #[derive(Clone)]
-pub(super) struct Runbook {
+pub(super) struct Operations {
     low_stock: IntGauge,
     write_seconds: Histogram,
     restock: IntCounterVec,
@@ -22,7 +21,7 @@ pub(super) struct Runbook {
     pool_usage: Gauge,
 }
 
-impl Runbook {
+impl Operations {
     pub(super) fn new(registry: &Registry) -> Self {
         let restock = Opts::new("origin_restock_total", "Attempts to tell of a crossing, by target and outcome.");
         let usage =
@@ -62,32 +61,33 @@ impl Runbook {
 
 impl Metrics {
     pub fn low_stock(&self, items: i64) {
-        self.runbook.low_stock.set(items);
+        self.operations.low_stock.set(items);
     }
 
     pub fn write_took(&self, time: Duration) {
-        self.runbook.write_seconds.observe(time.as_secs_f64());
+        self.operations.write_seconds.observe(time.as_secs_f64());
     }
 
     pub fn restock(&self, target: &str, outcome: &str) {
-        self.runbook.restock.with_label_values(&[target, outcome]).inc();
+        self.operations.restock.with_label_values(&[target, outcome]).inc();
     }
 
     pub fn undelivered(&self, pending: i64, failed: i64) {
-        self.runbook.restock_pending.set(pending);
-        self.runbook.restock_failed.set(failed);
+        self.operations.restock_pending.set(pending);
+        self.operations.restock_failed.set(failed);
     }
 
     pub fn unannounced(&self, rules: i64) {
-        self.runbook.unannounced.set(rules);
+        self.operations.unannounced.set(rules);
     }
 
-    pub fn connections(&self, pool: Connections) {
+    /// Connections for reads: the most, those at work, those that are idle, and calls that wait for one.
+    pub fn connections(&self, max: usize, active: usize, idle: usize, pending: usize) {
         let set = |gauge: &IntGauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        set(&self.runbook.pool_max, pool.max);
-        set(&self.runbook.pool_active, pool.active);
-        set(&self.runbook.pool_idle, pool.idle);
-        set(&self.runbook.pool_pending, pool.pending);
-        self.runbook.pool_usage.set(pool.active as f64 / pool.max.max(1) as f64);
+        set(&self.operations.pool_max, max);
+        set(&self.operations.pool_active, active);
+        set(&self.operations.pool_idle, idle);
+        set(&self.operations.pool_pending, pending);
+        self.operations.pool_usage.set(active as f64 / max.max(1) as f64);
     }
 }

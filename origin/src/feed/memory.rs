@@ -4,8 +4,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use onhand_wire::memory_log::MemoryLog;
 
-use super::{Feed, FeedError, Record};
-use crate::store::FeedEnd;
+use super::{Feed, FeedEnd, FeedError, FeedRecord};
 
 pub struct MemoryFeed(pub MemoryLog);
 
@@ -20,7 +19,7 @@ impl Feed for MemoryFeed {
         Ok(FeedEnd::Empty)
     }
 
-    fn publish(&self, records: Vec<Record>) -> BoxFuture<'static, Result<(), FeedError>> {
+    fn publish(&self, records: Vec<FeedRecord>) -> BoxFuture<'static, Result<(), FeedError>> {
         self.0.append(records.into_iter().map(|record| (record.partition, record.value)));
         Box::pin(std::future::ready(Ok(())))
     }

@@ -12,17 +12,17 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use rdkafka::{
     ClientConfig,
-    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    admin::{AdminClient, NewTopic, TopicReplication},
     client::DefaultClientContext,
     error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseRecord, Producer, ThreadedProducer},
 };
 
 use super::{
-    Feed, FeedError, Record,
+    Feed, FeedEnd, FeedError, FeedRecord,
     delivery::{Deliveries, Publication},
 };
-use crate::{store::FeedEnd, topic::producing};
+use crate::topic::{self, producing};
 
 /// How often the partition count is looked at.
 const LOOK: Duration = Duration::from_secs(10);
@@ -80,11 +80,11 @@ impl KafkaFeed {
         let topic = NewTopic::new(&self.topic, self.new_partitions, TopicReplication::Fixed(self.new_replication))
             .set("cleanup.policy", "compact")
             .set("min.compaction.lag.ms", "3600000");
-        make(&self.admin, &topic).await.map_err(FeedError)
+        topic::make(&self.admin, &topic).await.map_err(FeedError)
     }
 
     /// Queues all of them; what does not fit any more fails the whole.
-    fn queue(&self, records: &[Record], publication: &Arc<Publication>) {
+    fn queue(&self, records: &[FeedRecord], publication: &Arc<Publication>) {
         for record in records {
             let message = BaseRecord::with_opaque_to(&self.topic, publication.clone()).partition(record.partition);
             let sent = self.producer.send(message.key(&record.key).payload(&record.value));
@@ -92,18 +92,6 @@ impl KafkaFeed {
                 return publication.fail(&error);
             }
         }
-    }
-}
-
-/// Makes a topic; one that is there already is as good.
-pub(crate) async fn make(admin: &AdminClient<DefaultClientContext>, topic: &NewTopic<'_>) -> Result<(), String> {
-    let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
-    let made = admin.create_topics([topic], &options).await.map_err(|error| error.to_string())?;
-    match made.into_iter().next() {
-        Some(Err((name, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
-            Err(format!("the topic {name} could not be made: {code}"))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -164,7 +152,7 @@ impl Feed for KafkaFeed {
         read.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 
-    fn publish(&self, records: Vec<Record>) -> BoxFuture<'static, Result<(), FeedError>> {
+    fn publish(&self, records: Vec<FeedRecord>) -> BoxFuture<'static, Result<(), FeedError>> {
         let (publication, failed) = Publication::new();
         self.queue(&records, &Arc::new(publication));
         let healthy = self.healthy.clone();

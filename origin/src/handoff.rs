@@ -19,20 +19,20 @@ const MOST: usize = 50_000;
 pub struct Handoff {
     leads: AtomicBool,
     handed: Mutex<Handed>,
-    told: Notify,
+    given: Notify,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Handed {
+pub(crate) struct Handed {
     /// As they came: of two commits that name one key, the later may come first.
-    pub(super) news: Vec<News>,
+    pub(crate) news: Vec<News>,
     changes: usize,
     /// Whether the outbox has more of it.
-    pub(super) more: bool,
+    pub(crate) more: bool,
 }
 
 impl Handoff {
-    /// After a commit. None: only the outbox can tell what changed.
+    /// After a commit. `None`: only the outbox can tell what changed.
     pub(crate) fn give(&self, news: Option<News>) {
         let nothing = news.as_ref().is_some_and(|news| news.changes.is_empty());
         if nothing || !self.leads.load(Ordering::Relaxed) {
@@ -47,20 +47,21 @@ impl Handoff {
             None => handed.more = true,
         }
         drop(handed);
-        self.told.notify_one();
+        self.given.notify_one();
     }
 
     /// Whether this process's relay leads; what was handed to one that did is forgotten.
-    pub(super) fn leads(&self, leads: bool) {
+    pub(crate) fn set_leading(&self, leads: bool) {
         self.leads.store(leads, Ordering::Relaxed);
         self.take();
     }
 
-    pub(super) async fn told(&self) {
-        self.told.notified().await;
+    /// Resolves when something was handed over since this last did.
+    pub(crate) async fn handed_over(&self) {
+        self.given.notified().await;
     }
 
-    pub(super) fn take(&self) -> Handed {
+    pub(crate) fn take(&self) -> Handed {
         std::mem::take(&mut self.handed())
     }
 

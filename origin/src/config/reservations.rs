@@ -1,0 +1,51 @@
+//! `[origin.reservations]`: how long and how much may be held.
+
+use std::time::Duration;
+
+use onhand_wire::setting::Span;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reservations {
+    /// Confirmed longer ago than this and not shipped: listed as stuck.
+    pub stuck_after: Span,
+    /// How long a hold may last from the call that makes or extends it, in whole seconds; beyond, 400. A hold
+    /// that names no `ttl_s` asks for 600 s. `0s`: as long as any may, 31 days.
+    pub max_ttl: Span,
+    /// Units that one owner (`auth.owner_claim`, else the token's subject) may have open at once: held and not
+    /// yet expired, or confirmed, and not shipped. A hold that would pass it is answered 429. What was held
+    /// before it was set does not count; set it when every replica runs a version that knows it. 0: no limit,
+    /// and nothing is counted.
+    pub max_open_units: u32,
+}
+
+impl Reservations {
+    pub(super) fn faults(&self) -> Vec<String> {
+        let whole = self.max_ttl.0.subsec_nanos() == 0;
+        let fault = || "origin.reservations.max_ttl: must be whole seconds, or 0s for none".to_owned();
+        (!whole).then(fault).into_iter().collect()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            max_ttl: Some(self.max_ttl.0).filter(|most| !most.is_zero()),
+            max_open_units: Some(i64::from(self.max_open_units)).filter(|most| *most > 0),
+        }
+    }
+}
+
+impl Default for Reservations {
+    fn default() -> Self {
+        Self { stuck_after: Span::s(24 * 3600), max_ttl: Span::s(0), max_open_units: 0 }
+    }
+}
+
+/// What one owner, or else subject, may hold; none: as much, and as long, as any reservation may.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// From now to a hold's deadline.
+    pub max_ttl: Option<Duration>,
+    /// Units that may be held or confirmed, and not shipped, at once.
+    pub max_open_units: Option<i64>,
+}

@@ -1,0 +1,28 @@
+//! `[origin.warehouse]`: where counts are fetched from.
+
+use onhand_wire::setting::{Secret, SecretUrl, Span};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Warehouse {
+    /// Where counts are fetched from (GET) when a reconciliation brings none; empty: nowhere.
+    pub url: SecretUrl,
+    /// Sent as a bearer token; empty: none is sent.
+    pub token: Secret,
+    /// For the whole answer.
+    pub timeout: Span,
+}
+
+impl Default for Warehouse {
+    fn default() -> Self {
+        Self { url: SecretUrl::default(), token: Secret::default(), timeout: Span::s(30) }
+    }
+}
+
+impl Warehouse {
+    pub(super) fn faults(&self) -> Option<String> {
+        let given = Some(&self.url).filter(|url| !url.is_empty())?;
+        given.http_fault("origin.warehouse.url")
+    }
+}

@@ -1,0 +1,74 @@
+//! What changes are published to: Kafka, or a log inside one process.
+
+mod delivery;
+mod end;
+mod kafka;
+mod memory;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use onhand_wire::Timestamp;
+
+pub use self::{
+    kafka::{KafkaFeed, probe},
+    memory::MemoryFeed,
+};
+
+#[async_trait]
+pub trait Feed: Send + Sync {
+    /// Partitions of the topic; connects, and makes the topic, where that is still to be done.
+    async fn partitions(&self) -> Result<i32, FeedError>;
+    /// What the last watermark says; looks at every partition.
+    async fn end(&self) -> Result<FeedEnd, FeedError>;
+    /// Queues the records before it returns, so the caller decides their order; resolves when every one is
+    /// acknowledged.
+    fn publish(&self, records: Vec<FeedRecord>) -> BoxFuture<'static, Result<(), FeedError>>;
+    /// Whether the last attempt worked; `None` when there is nothing outside to reach.
+    fn healthy(&self) -> Option<bool>;
+}
+
+#[derive(Debug)]
+pub struct FeedRecord {
+    pub partition: i32,
+    pub key: String,
+    pub value: Vec<u8>,
+}
+
+/// What the feed's end says of the history that it was written from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedEnd {
+    /// Its last watermark: the highest term, then the latest T.
+    At {
+        term: u16,
+        t: Timestamp,
+    },
+    /// Nobody has written a watermark yet.
+    Empty,
+    Unreachable,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the feed: {0}")]
+pub struct FeedError(pub String);
+
+/// How long the feed's end may take to be found: writes wait for it, and their own deadline is 5 s.
+const LOOK: Duration = Duration::from_secs(3);
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// The feed's end, as far as it can be read in a time that writes can wait.
+pub(crate) async fn find_end(feed: &Arc<dyn Feed>) -> FeedEnd {
+    tokio::time::timeout(LOOK, read_end(feed)).await.unwrap_or(FeedEnd::Unreachable)
+}
+
+/// A topic that was just made, or a broker that was just started, tells only after a moment.
+async fn read_end(feed: &Arc<dyn Feed>) -> FeedEnd {
+    loop {
+        match feed.end().await {
+            Ok(end) => return end,
+            Err(error) => tracing::warn!(%error, "the feed's end cannot be read yet"),
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
