@@ -17,7 +17,8 @@ mod truth;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use onhand_checker::{Checker, Key};
-use onhand_wire::{LocationId, Sku, setting::Span};
+use onhand_http::setting::Span;
+use onhand_wire::{LocationId, Sku};
 
 use crate::{
     fleet::{self, Fleet},

@@ -21,7 +21,7 @@ use std::{error::Error, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
 
-use onhand_wire::actuator::Loggers;
+use onhand_http::actuator::Loggers;
 
 use crate::{
     audit, bench,

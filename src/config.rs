@@ -4,7 +4,7 @@ mod auth;
 mod load;
 mod names;
 
-use onhand_wire::setting::{SecretUrl, count_fault};
+use onhand_http::setting::{SecretUrl, count_fault};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
@@ -18,7 +18,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) auth: Auth,
     pub(crate) kafka: Kafka,
-    pub(crate) http: onhand_wire::setting::HttpConfig,
+    pub(crate) http: onhand_http::setting::HttpConfig,
     pub(crate) freshness: onhand_edge::FreshnessConfig,
     pub(crate) origin: onhand_origin::Config,
     pub(crate) edge: onhand_edge::Config,

@@ -7,7 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use onhand_wire::{Sku, setting::SecretUrl};
+use onhand_http::setting::SecretUrl;
+use onhand_wire::Sku;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Method, header::HeaderMap};
 use serde::de::DeserializeOwned;

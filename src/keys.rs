@@ -10,7 +10,7 @@ mod url;
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::auth::{KeySet, Keys, Place, Verifier};
+use onhand_http::auth::{KeySet, Keys, Place, Verifier};
 use tokio::time::{Instant, sleep};
 
 use self::url::Fetcher;

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use onhand_wire::actuator::{Loggers, ROOT};
+use onhand_http::actuator::{Loggers, ROOT};
 use tracing_subscriber::{EnvFilter, filter::ParseError, reload};
 
 use crate::config::{Format, Log};

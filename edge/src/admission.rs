@@ -10,10 +10,8 @@ mod shares;
 use std::sync::Arc;
 
 use http::{HeaderMap, header};
-use onhand_wire::{
-    Problem,
-    auth::{Claims, LEEWAY, Scope, Sees, Verifier},
-};
+use onhand_http::auth::{Claims, LEEWAY, Scope, Verifier};
+use onhand_wire::{Problem, Sees};
 
 pub(crate) use self::{
     caller::{Asking, Caller},

@@ -2,8 +2,10 @@
 
 mod limits;
 
-use onhand_http::host::host_fault;
-use onhand_wire::setting::{HttpConfig, Secret, SecretUrl, Span, address_fault, count_fault};
+use onhand_http::{
+    host::host_fault,
+    setting::{HttpConfig, Secret, SecretUrl, Span, address_fault, count_fault},
+};
 use serde::{Deserialize, Serialize};
 
 pub use self::limits::{LimitsConfig, RateConfig};

@@ -26,18 +26,15 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use matchit::Router;
 use onhand_http::{
-    body::{self, Pace, Paced},
-    correlation::Correlation,
-    host, problem,
-};
-use onhand_wire::{
-    Problem,
     auth::{
         Access::{self, Anyone, Reader},
         Routed, Scope,
     },
-    limits,
+    body::{self, Pace, Paced},
+    correlation::Correlation,
+    host, problem,
 };
+use onhand_wire::{Problem, limits};
 
 use crate::{
     admission::{Asking, Charge},

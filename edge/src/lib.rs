@@ -54,7 +54,6 @@ mod position;
 mod redis_client;
 /// Tokens, rates, shares, and the line for the processor.
 mod admission;
-/// Connections that a listener has open.
 /// Streams that are open.
 mod open_streams;
 /// The client of the origin.

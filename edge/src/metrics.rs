@@ -89,7 +89,7 @@ pub(crate) struct Gauges {
     pub(crate) queued: usize,
     pub(crate) connections: usize,
     pub(crate) l2_breaker: i64,
-    pub(crate) auth: onhand_wire::auth::Standing,
+    pub(crate) auth: onhand_http::auth::Standing,
 }
 
 struct Registering(Registry);

@@ -8,9 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_http::{connections::Connections, cors::Cors, host::Hosts};
+use onhand_http::{actuator::Loggers, auth::refusal::Sparing, connections::Connections, cors::Cors, host::Hosts};
 use onhand_rules::Rules;
-use onhand_wire::{actuator::Loggers, auth::refusal::Sparing};
 use tokio::sync::{Mutex, watch};
 
 use crate::{

@@ -24,8 +24,7 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use onhand_wire::{
-    Sku,
-    auth::Sees,
+    Sees, Sku,
     bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, MostHeld},
     release::{Manifest, Release},
 };

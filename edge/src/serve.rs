@@ -6,12 +6,12 @@ mod start;
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use onhand_http::{
+    actuator::Loggers,
     connections::Connections,
     serve::{Drain, Limits, Listener, Tls, accept},
     tls::{Acceptor, TlsFault},
 };
 use onhand_rules::Rules;
-use onhand_wire::actuator::Loggers;
 use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
 use crate::{Auth, BadOrigin, Config, Feed, feed::Stop, node::Node};

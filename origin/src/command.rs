@@ -4,8 +4,7 @@ mod correction;
 mod import;
 
 use onhand_wire::{
-    ChannelId, LocationId, Sku,
-    auth::Sees,
+    ChannelId, LocationId, Sees, Sku,
     request::{
         Adjust, Cancel, Confirm, Extend, Fulfil, Hold, Maintenance, Policy, PutChannel, PutItem, PutLocation, Return,
         SetStock, Transfer,

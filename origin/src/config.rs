@@ -5,8 +5,10 @@ mod reservations;
 mod restock;
 mod warehouse;
 
-use onhand_http::host::host_fault;
-use onhand_wire::setting::{HttpConfig, SecretUrl, Span, address_fault, count_fault};
+use onhand_http::{
+    host::host_fault,
+    setting::{HttpConfig, SecretUrl, Span, address_fault, count_fault},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

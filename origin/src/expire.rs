@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::{Timestamp, auth::Sees};
+use onhand_wire::{Sees, Timestamp};
 use uuid::Uuid;
 
 use crate::{

@@ -30,18 +30,16 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use onhand_http::{
-    cors::Cors,
-    host::{self, Hosts},
-};
-use onhand_wire::{
-    Problem,
     actuator::Loggers,
     auth::{
         Access::{self, Anyone},
         Routed, Scope, Verifier, refusal,
     },
+    cors::Cors,
+    host::{self, Hosts},
     setting::HttpConfig,
 };
+use onhand_wire::Problem;
 use tokio::sync::Semaphore;
 
 use crate::{

@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-use onhand_wire::{Problem, Quantity, Sku, Timestamp, auth::Sees, limits};
+use onhand_wire::{Problem, Quantity, Sees, Sku, Timestamp, limits};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;

@@ -56,17 +56,17 @@ mod http;
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use onhand_http::{
+    actuator::Loggers,
+    auth::Verifier,
     host::Hosts,
     serve::{Drain, Tls},
+    setting::HttpConfig,
     tls::{Acceptor, TlsFault},
 };
 use onhand_rules::{Announcements, Rules};
 use onhand_wire::{
-    actuator::Loggers,
-    auth::Verifier,
     memory_log::MemoryLog,
     release::{Manifest, Release},
-    setting::HttpConfig,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -259,7 +259,7 @@ impl Origin {
             sweeper,
             feed,
             verifier,
-            refusals: onhand_wire::auth::refusal::Sparing::default(),
+            refusals: onhand_http::auth::refusal::Sparing::default(),
             metrics,
             region: config.region,
             write_timeout: config.write_timeout.0,

@@ -192,7 +192,7 @@ impl Metrics {
         self.expired.inc_by(reservations as u64);
     }
 
-    pub fn auth(&self, standing: onhand_wire::auth::Standing) {
+    pub fn auth(&self, standing: onhand_http::auth::Standing) {
         self.auth_keys.set(i64::try_from(standing.keys).unwrap_or(i64::MAX));
         self.auth_failing.set(standing.failing.into());
         self.auth_refresh_failures.set(i64::try_from(standing.failed_refreshes).unwrap_or(i64::MAX));

@@ -7,9 +7,9 @@ use hyper::{Request, body::Incoming};
 use onhand_http::{
     connections::Connections,
     serve::{Limits, Listener, Stop, Tls, accept},
+    setting::HttpConfig,
     unread::Content,
 };
-use onhand_wire::setting::HttpConfig;
 use tokio::{net::TcpListener, runtime::Handle};
 use tower_service::Service;
 

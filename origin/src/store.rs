@@ -19,8 +19,7 @@ use std::{
 
 use async_trait::async_trait;
 use onhand_wire::{
-    Item, LocationId, Sku, Timestamp,
-    auth::Sees,
+    Item, LocationId, Sees, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
     event::Change,
 };

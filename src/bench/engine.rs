@@ -11,7 +11,7 @@ use std::{
 };
 
 use mio::{Events, Poll, Token};
-use onhand_wire::setting::SecretUrl;
+use onhand_http::setting::SecretUrl;
 
 use super::{
     Args, Error,

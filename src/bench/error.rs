@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use onhand_wire::setting::SecretUrl;
+use onhand_http::setting::SecretUrl;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {

@@ -1,6 +1,6 @@
 //! The origin that a command asks, and the token that it shows.
 
-use onhand_wire::setting::SecretUrl;
+use onhand_http::setting::SecretUrl;
 use reqwest::{Method, RequestBuilder};
 
 use super::token;

@@ -3,8 +3,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use onhand_http::setting::SecretUrl;
 use onhand_rules::Rules;
-use onhand_wire::setting::SecretUrl;
 
 use super::Done;
 use crate::{config::Config, keys};

@@ -12,14 +12,14 @@ use std::{
 };
 
 use onhand_edge::{Auth, Edge};
-use onhand_origin::Origin;
-use onhand_rules::Rules;
-use onhand_wire::{
+use onhand_http::{
     actuator::Loggers,
     auth::{Issuer, Scope, Verifier},
-    memory_log::MemoryLog,
     setting::{Secret, SecretUrl, Span},
 };
+use onhand_origin::Origin;
+use onhand_rules::Rules;
+use onhand_wire::memory_log::MemoryLog;
 use serde_json::json;
 
 use super::{Done, private, shutdown, token};

@@ -3,8 +3,8 @@
 use std::{process::ExitCode, sync::Arc};
 
 use onhand_edge::{Auth, Edge, Feed};
+use onhand_http::actuator::Loggers;
 use onhand_rules::Rules;
-use onhand_wire::actuator::Loggers;
 
 use super::{Done, Needs, shutdown};
 use crate::{config::Config, keys};

@@ -8,7 +8,8 @@ mod show;
 
 use std::{io::IsTerminal, process::ExitCode};
 
-use onhand_wire::{Sku, setting::SecretUrl};
+use onhand_http::setting::SecretUrl;
+use onhand_wire::Sku;
 use serde::Serialize;
 use uuid::Uuid;
 

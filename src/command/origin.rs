@@ -2,9 +2,9 @@
 
 use std::{process::ExitCode, sync::Arc};
 
+use onhand_http::actuator::Loggers;
 use onhand_origin::{Feed, Origin};
 use onhand_rules::Rules;
-use onhand_wire::actuator::Loggers;
 
 use super::{Done, Needs, shutdown};
 use crate::{config::Config, keys};

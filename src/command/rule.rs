@@ -10,7 +10,7 @@ use onhand_author::{Lang, Project};
 use onhand_rules::{Config, World};
 
 use self::release::StageArgs;
-use onhand_wire::setting::SecretUrl;
+use onhand_http::setting::SecretUrl;
 
 use super::{
     Done,

@@ -11,7 +11,7 @@ use ed25519_dalek::{
     SigningKey,
     pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
-use onhand_wire::{
+use onhand_http::{
     auth::{Claims, Issuer, Scope, jwk, subject_fault},
     setting::Span,
 };

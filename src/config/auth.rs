@@ -2,7 +2,7 @@
 
 mod issuer;
 
-use onhand_wire::{
+use onhand_http::{
     auth::{Expected, ScopeMap, Subjects},
     setting::{SecretUrl, Span},
 };
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn more_issuers_are_trusted_with_as_little_as_may_be() {
         let shop = issuer("issuer = \"https://shop\"\njwks_file = \"shop.json\"");
-        assert_eq!((shop.greatest, shop.beside.len()), (onhand_wire::auth::Scope::Storefront, 0));
+        assert_eq!((shop.greatest, shop.beside.len()), (onhand_http::auth::Scope::Storefront, 0));
         let auth = Auth { issuers: vec![shop.clone()], ..Auth::default() };
         assert!(auth.faults().is_empty(), "{:?}", auth.faults());
         assert!(matches!(auth.trusted().unwrap()[0].expected.subjects, Subjects::Bare { .. }), "the only one");

@@ -193,7 +193,7 @@ fn value(text: &str, like: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use onhand_wire::setting::SecretUrl;
+    use onhand_http::setting::SecretUrl;
 
     use super::*;
 

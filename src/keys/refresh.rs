@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::auth::{Place, Verifier};
+use onhand_http::auth::{Place, Verifier};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},

@@ -8,7 +8,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use onhand_wire::setting::SecretUrl;
+use onhand_http::setting::SecretUrl;
 
 /// How long a fetch may take in all.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -6,7 +6,8 @@ use std::{
 };
 
 use onhand_checker::Key;
-use onhand_wire::{Fact, Sku, l2, partition, setting::SecretUrl};
+use onhand_http::setting::SecretUrl;
+use onhand_wire::{Fact, Sku, l2, partition};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 
 use super::Check;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use onhand_harness::{Client, Node, Reply, Tokens, World};
-use onhand_wire::auth::{Access, Routed, Scope};
+use onhand_http::auth::{Access, Routed, Scope};
 use serde_json::{Value, json};
 
 /// The contract's words: the scopes that may, of the six there are.

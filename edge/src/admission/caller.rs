@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
-use onhand_wire::{auth::Scope, share::network};
+use onhand_http::{auth::Scope, share::network};
 
 use super::Auth;
 
@@ -68,7 +68,7 @@ mod tests {
     use std::sync::Arc;
 
     use ed25519_dalek::{SigningKey, pkcs8::spki::EncodePublicKey};
-    use onhand_wire::auth::Verifier;
+    use onhand_http::auth::Verifier;
 
     use super::*;
 

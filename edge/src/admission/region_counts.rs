@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use onhand_wire::setting::Span;
+use onhand_http::setting::Span;
 use redis::Script;
 
 use crate::{breaker::Breaker, config::BreakerConfig, redis_client::Redis};

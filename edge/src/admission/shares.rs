@@ -5,7 +5,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use onhand_wire::{Code, Problem, share};
+use onhand_http::share;
+use onhand_wire::{Code, Problem};
 
 use super::Caller;
 use crate::metrics::Metrics;

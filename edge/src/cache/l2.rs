@@ -17,7 +17,8 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use onhand_wire::{Fact, Item, Sku, Stock, Timestamp, l2, partition, setting::Span};
+use onhand_http::setting::Span;
+use onhand_wire::{Fact, Item, Sku, Stock, Timestamp, l2, partition};
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use tokio::sync::mpsc;
 

@@ -1,9 +1,7 @@
 //! `[edge.limits]`: how much of the node one caller may take, and how much all of them.
 
-use onhand_wire::{
-    limits,
-    setting::{Span, count_fault},
-};
+use onhand_http::setting::{Span, count_fault};
+use onhand_wire::limits;
 use serde::{Deserialize, Serialize};
 
 /// What is refused, and from where on.

@@ -1,11 +1,11 @@
 //! The management listener's pages in Spring Actuator's JSON that edge and origin have alike.
 
 use http::{Request, StatusCode, header};
-use onhand_http::body::require_json;
-use onhand_wire::{
-    Code, Problem,
+use onhand_http::{
     actuator::{self, Loggers},
+    body::require_json,
 };
+use onhand_wire::{Code, Problem};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 

@@ -8,12 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use onhand_wire::{
-    Code, Problem, Sku, Stock, Timestamp,
-    auth::{Scope, Sees},
-    session,
-    session::Session,
-};
+use onhand_http::auth::Scope;
+use onhand_wire::{Code, Problem, Sees, Sku, Stock, Timestamp, session, session::Session};
 use percent_encoding::percent_decode_str;
 
 use super::{Asked, Failure, Reply, ask::Query};

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use http::{HeaderValue, header};
-use onhand_http::{correlation::Correlation, problem};
-use onhand_wire::{Code, Problem, auth::refusal};
+use onhand_http::{auth::refusal, correlation::Correlation, problem};
+use onhand_wire::{Code, Problem};
 
 use super::{Answer, Reply};
 use crate::{

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use http::{HeaderMap, Method, Request, StatusCode};
 use matchit::Router;
-use onhand_wire::auth::{Access::Anyone, Scope};
+use onhand_http::auth::{Access::Anyone, Scope};
 
 use super::{
     Content, Failure, OPERATOR, Reply, actuator, explain, health, json, note, reply,

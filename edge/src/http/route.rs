@@ -6,7 +6,7 @@
 
 use http::{HeaderMap, Method};
 use matchit::{Params, Router};
-use onhand_wire::auth::{Access, Routed};
+use onhand_http::auth::{Access, Routed};
 
 use super::{Failure, not_found};
 use crate::admission::Auth;

@@ -12,8 +12,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use onhand_http::call;
-use onhand_wire::setting::SecretUrl;
+use onhand_http::{call, setting::SecretUrl};
 
 use super::{Call, OriginAnswer, OriginError};
 

@@ -8,7 +8,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use http::{HeaderValue, StatusCode};
-use onhand_wire::auth::carried;
+use onhand_http::auth::carried;
 use tokio::io::AsyncReadExt;
 
 use crate::{config::OriginConfig, metrics::Metrics};

@@ -5,12 +5,9 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use onhand_http::{connections::Connections, cors::Cors, host::Hosts};
+use onhand_http::{auth::refusal::Sparing, connections::Connections, cors::Cors, host::Hosts};
 use onhand_rules::{Announcements, Rules};
-use onhand_wire::{
-    auth::refusal::Sparing,
-    release::{Manifest, Release},
-};
+use onhand_wire::release::{Manifest, Release};
 use tokio::sync::{Mutex, mpsc, watch};
 
 use super::{Background, StartError};

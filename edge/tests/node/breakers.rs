@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use onhand_wire::{auth::Scope, setting::Span};
+use onhand_http::{auth::Scope, setting::Span};
 use proptest::{
     collection::vec,
     prelude::{Just, Strategy, any, prop_oneof},
@@ -58,7 +58,7 @@ async fn a_caller_without_time_is_answered_and_moves_no_breaker() {
 async fn one_origin_gone_and_a_hurried_caller_move_no_breaker() {
     let world = World::start_with(|config| {
         let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        config.origin.urls.insert(0, onhand_wire::setting::SecretUrl::new(format!("http://{gone}")));
+        config.origin.urls.insert(0, onhand_http::setting::SecretUrl::new(format!("http://{gone}")));
         config.origin.breaker.failure_threshold = 2;
         config.origin.timeout = PATIENT;
     })

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use onhand_wire::{
+use onhand_http::{
     auth::Scope,
-    event::Change,
     setting::{SecretUrl, Span},
 };
+use onhand_wire::event::Change;
 
 use crate::world::{World, fact};
 

@@ -1,5 +1,6 @@
 use http::Method;
-use onhand_wire::{Code, Version, auth::Scope, event::Change};
+use onhand_http::auth::Scope;
+use onhand_wire::{Code, Version, event::Change};
 use std::time::Duration;
 
 use crate::world::{World, fact, item, location};

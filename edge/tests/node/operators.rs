@@ -1,7 +1,8 @@
 //! What operators ask of the management listener.
 
 use http::Method;
-use onhand_wire::{auth::Scope, event::Change, explain::Explained};
+use onhand_http::auth::Scope;
+use onhand_wire::{event::Change, explain::Explained};
 
 use crate::world::{World, fact};
 

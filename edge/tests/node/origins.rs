@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onhand_wire::{
+use onhand_http::{
     auth::Scope,
     setting::{SecretUrl, Span},
 };

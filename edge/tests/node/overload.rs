@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::{auth::Scope, setting::Span};
+use onhand_http::{auth::Scope, setting::Span};
 use tokio::task::JoinSet;
 
 use crate::{

@@ -1,5 +1,5 @@
 use http::Method;
-use onhand_wire::auth::Scope;
+use onhand_http::auth::Scope;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::world::{World, fact};
@@ -67,8 +67,8 @@ async fn bodies_are_limited_and_typed() {
 #[tokio::test]
 async fn slow_heads_and_idle_connections_are_closed() {
     let world = World::start_with(|config| {
-        config.http.header_timeout = onhand_wire::setting::Span::ms(100);
-        config.http.idle_timeout = onhand_wire::setting::Span::ms(400);
+        config.http.header_timeout = onhand_http::setting::Span::ms(100);
+        config.http.idle_timeout = onhand_http::setting::Span::ms(400);
     })
     .await;
     let address = world.public.trim_start_matches("http://").to_owned();

@@ -1,7 +1,7 @@
 use http::StatusCode;
+use onhand_http::auth::Scope;
 use onhand_wire::{
     Version,
-    auth::Scope,
     bulk::{WRITTEN, Written},
     event::Change,
     session::{Floor, Session},

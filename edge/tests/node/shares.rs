@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_wire::{auth::Scope, event::Change, setting::Span};
+use onhand_http::{auth::Scope, setting::Span};
+use onhand_wire::event::Change;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

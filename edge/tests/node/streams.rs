@@ -1,4 +1,5 @@
-use onhand_wire::{Channel, Fact, Item, Location, Version, auth::Scope, event::Change};
+use onhand_http::auth::Scope;
+use onhand_wire::{Channel, Fact, Item, Location, Version, event::Change};
 
 use crate::world::{World, channel, fact, item, location};
 
@@ -203,8 +204,8 @@ async fn a_degraded_stream_says_so_and_ends_where_a_lookup_is_refused() {
 #[tokio::test]
 async fn a_stream_outlives_the_limits_of_idle_connections_and_ends_at_shutdown() {
     let mut world = World::start_with(|config| {
-        config.http.header_timeout = onhand_wire::setting::Span::ms(100);
-        config.http.idle_timeout = onhand_wire::setting::Span::ms(300);
+        config.http.header_timeout = onhand_http::setting::Span::ms(100);
+        config.http.idle_timeout = onhand_http::setting::Span::ms(300);
     })
     .await;
     world.store(fact("a", "eu-1", 5, 1));

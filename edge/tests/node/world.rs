@@ -16,13 +16,15 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use onhand_edge::{Auth, Config, Edge, Feed};
+use onhand_http::{
+    auth::{Claims, Issuer, Scope, Verifier},
+    setting::{SecretUrl, Span},
+};
 use onhand_rules::Rules;
 use onhand_wire::{
     Channel, ChannelId, Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version,
-    auth::{Claims, Issuer, Scope, Verifier},
     event::{Change, Watermark},
     memory_log::MemoryLog,
-    setting::{SecretUrl, Span},
 };
 use serde_json::Value;
 

@@ -1,9 +1,7 @@
 //! `[origin.imports]`: how much of the origin imports may take.
 
-use onhand_wire::{
-    limits,
-    setting::{Size, count_fault},
-};
+use onhand_http::setting::{Size, count_fault};
+use onhand_wire::limits;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]

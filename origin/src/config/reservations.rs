@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onhand_wire::setting::Span;
+use onhand_http::setting::Span;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

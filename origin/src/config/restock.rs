@@ -1,6 +1,6 @@
 //! `[origin.restock]`: who is told that a threshold was crossed.
 
-use onhand_wire::setting::{Secret, SecretUrl, Span};
+use onhand_http::setting::{Secret, SecretUrl, Span};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! `[origin.warehouse]`: where counts are fetched from.
 
-use onhand_wire::setting::{Secret, SecretUrl, Span};
+use onhand_http::setting::{Secret, SecretUrl, Span};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use onhand_rules::Rules;
 use onhand_wire::{
-    Item, Location, Quantity, Sku, Timestamp, Version,
-    auth::Sees,
+    Item, Location, Quantity, Sees, Sku, Timestamp, Version,
     request::{Confirm, Hold, HoldLine, HoldPolicy, SetStock},
     reservation::State as Stage,
 };

@@ -5,11 +5,11 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use onhand_http::query::{Params, no_parameters};
-use onhand_wire::{
-    Code, Problem,
+use onhand_http::{
     actuator::{self, Loggers},
+    query::{Params, no_parameters},
 };
+use onhand_wire::{Code, Problem};
 use serde_json::json;
 
 use super::{Context, Reply, Shared, fail::not_found, runbook::operator, write};

@@ -7,8 +7,7 @@ use axum::{
 };
 use onhand_http::{body, query::Params};
 use onhand_wire::{
-    Problem,
-    auth::Sees,
+    Problem, Sees,
     bulk::{LOAD_SKUS, LoadFacts, MESSAGEPACK, MOST_HELD, MOST_HELD_DEFAULT, MostHeld},
     limits,
 };

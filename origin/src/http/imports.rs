@@ -7,10 +7,11 @@ use axum::{
 };
 use futures_util::TryStreamExt;
 use onhand_http::{
+    auth::Scope,
     body::{broke_off, media_type},
     query::Params,
 };
-use onhand_wire::{Code, Problem, auth::Scope, request::unsupported_media_type};
+use onhand_wire::{Code, Problem, request::unsupported_media_type};
 
 use super::{
     Reply, Shared,

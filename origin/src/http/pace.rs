@@ -8,8 +8,10 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use onhand_http::body::{Pace, Paced};
-use onhand_wire::setting::HttpConfig;
+use onhand_http::{
+    body::{Pace, Paced},
+    setting::HttpConfig,
+};
 
 /// An import or a release of a rule may take any time, but must go on; every other body is short.
 pub(super) async fn pace(State(config): State<Arc<HttpConfig>>, request: Request, next: Next) -> Response {

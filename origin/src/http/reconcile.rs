@@ -1,8 +1,8 @@
 //! `POST …/reconcile`: three comparisons, and their corrections.
 
 use axum::extract::{Request, State};
-use onhand_http::query::no_parameters;
-use onhand_wire::{Problem, auth::Scope, request::parse};
+use onhand_http::{auth::Scope, query::no_parameters};
+use onhand_wire::{Problem, request::parse};
 use serde::Deserialize;
 
 use super::{Reply, Shared, runbook::operator, whole, whole::Begun, write};

@@ -4,12 +4,10 @@ use axum::{
     extract::{Path, Request, State},
     http::request::Parts,
 };
-use onhand_http::{body, query::no_parameters};
+use onhand_http::{auth::Claims, body, query::no_parameters};
 use onhand_rules::{CheckedRelease, LoadFault, is_name};
 use onhand_wire::{
-    Code, Problem,
-    auth::Claims,
-    limits,
+    Code, Problem, limits,
     page::Page,
     release::{Release, Released},
     request::{Push, RollBack, parse, read},

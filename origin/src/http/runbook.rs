@@ -5,13 +5,12 @@ use axum::{
     http::request::Parts,
 };
 use onhand_http::{
+    auth::Claims,
     body,
     query::{Params, no_parameters},
 };
 use onhand_wire::{
-    Code, Problem,
-    auth::Claims,
-    limits,
+    Code, Problem, limits,
     page::{Page, cursor, read_cursor, read_limit},
     request::parse,
 };

@@ -4,11 +4,12 @@ use axum::{
     extract::{Request, State},
     http::request::Parts,
 };
-use onhand_http::query::{Params, no_parameters};
-use onhand_wire::{
-    Problem, Timestamp,
+use onhand_http::{
     auth::Claims,
-    limits,
+    query::{Params, no_parameters},
+};
+use onhand_wire::{
+    Problem, Timestamp, limits,
     page::Page,
     request::{Check, check_text, read},
 };

@@ -1,8 +1,8 @@
 //! Writes that are more than one command: their key is looked up first, and their answer kept last.
 
 use axum::http::request::Parts;
-use onhand_http::call;
-use onhand_wire::{Code, Problem, Timestamp, auth::Claims, session::Session};
+use onhand_http::{auth::Claims, call};
+use onhand_wire::{Code, Problem, Timestamp, session::Session};
 use serde_json::Value;
 
 use super::{Context, Reply, write};

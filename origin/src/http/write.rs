@@ -7,10 +7,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use onhand_http::{body, call, correlation::Correlation, problem, query::no_parameters};
+use onhand_http::{auth::Claims, body, call, correlation::Correlation, problem, query::no_parameters};
 use onhand_wire::{
     Code, Problem,
-    auth::Claims,
     bulk::{WRITTEN, Written},
     limits,
     session::{self, Floor, Session},

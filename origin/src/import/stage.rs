@@ -8,7 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use onhand_wire::{Code, Problem, limits, setting::Size};
+use onhand_http::setting::Size;
+use onhand_wire::{Code, Problem, limits};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 

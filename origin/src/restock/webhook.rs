@@ -7,7 +7,7 @@
 use std::{collections::HashMap, fmt::Write, time::Duration};
 
 use hmac::{Hmac, Mac};
-use onhand_wire::setting::{Secret, SecretUrl};
+use onhand_http::setting::{Secret, SecretUrl};
 use sha2::Sha256;
 
 use crate::{config::Webhook, store::notifications::TOPIC};

@@ -29,8 +29,7 @@ use std::{
 use async_trait::async_trait;
 use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use onhand_wire::{
-    Item, LocationId, Sku, Timestamp,
-    auth::Sees,
+    Item, LocationId, Sees, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use tokio::sync::{Mutex, Notify};

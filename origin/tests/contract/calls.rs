@@ -4,7 +4,7 @@ use onhand_origin::{
     command::{Ask, Command},
     key::digest,
 };
-use onhand_wire::{auth::Sees, request::read};
+use onhand_wire::{Sees, request::read};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
 use uuid::Uuid;

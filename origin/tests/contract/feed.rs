@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onhand_origin::store::{ROWS, Round, Sent};
-use onhand_wire::{auth::Sees, bulk::LoadFacts, event::Change};
+use onhand_wire::{Sees, bulk::LoadFacts, event::Change};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -10,7 +10,7 @@ use onhand_origin::{
     store::{Needs, Store},
 };
 use onhand_rules::Rules;
-use onhand_wire::{Code, Problem, auth::Sees, bulk::LoadFacts};
+use onhand_wire::{Code, Problem, Sees, bulk::LoadFacts};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

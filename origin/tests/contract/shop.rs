@@ -14,7 +14,7 @@ use onhand_origin::{
     store::{Needs, Rebuilt, Store, postgres, sqlite::Sqlite},
 };
 use onhand_rules::Rules;
-use onhand_wire::{Fact, LocationId, Problem, Sku, auth::Sees, bulk::LoadFacts, request, reservation::Reservation};
+use onhand_wire::{Fact, LocationId, Problem, Sees, Sku, bulk::LoadFacts, request, reservation::Reservation};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

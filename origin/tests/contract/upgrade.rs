@@ -1,7 +1,7 @@
 //! A database that an older program left.
 
 use onhand_origin::store::Sent;
-use onhand_wire::{auth::Sees, event::Change};
+use onhand_wire::{Sees, event::Change};
 
 use crate::shop::{Shop, sku};
 

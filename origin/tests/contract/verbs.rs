@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onhand_wire::{Code, auth::Sees, reservation::State};
+use onhand_wire::{Code, Sees, reservation::State};
 use serde_json::json;
 
 use crate::shop::{Shop, shares};

@@ -5,10 +5,11 @@
 use std::{env, fs, hint::black_box, path::PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use onhand_http::setting::Span;
 use onhand_rule as sdk;
 use onhand_rule::{Allocation, View};
 use onhand_rules::{AllocationInput, AskedLine, Candidate, Config, Offer, Rules, ViewInput, ViewLocation};
-use onhand_wire::{LocationId, Sku, Timestamp, request::Destination, setting::Span};
+use onhand_wire::{LocationId, Sku, Timestamp, request::Destination};
 
 /// As in the command: a call takes and gives back some dozens of pieces of memory.
 #[global_allocator]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use onhand_wire::setting::{Size, Span};
+use onhand_http::setting::{Size, Span};
 use serde::{Deserialize, Serialize};
 
 /// `[rules]`: where the components are and what they may use.

@@ -8,10 +8,8 @@ use std::{
     },
 };
 
-use onhand_wire::{
-    Code, Problem,
-    share::{Share, Shares, network},
-};
+use crate::share::{Share, Shares, network};
+use onhand_wire::{Code, Problem};
 use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Semaphore};
 
 use crate::linger::linger;

@@ -1,6 +1,10 @@
 //! What edge and origin both do with HTTP, each thing once. Nothing of the domain is in here.
 //!
-//! In reading order: how connections are kept, what is read of a request, what is written to an answer.
+//! In reading order: settings, how connections are kept, what is read of a request and who made it, what is written to
+//! an answer.
+
+pub mod setting;
+pub mod share;
 
 pub mod serve;
 pub mod connections;
@@ -15,5 +19,7 @@ pub mod cors;
 pub mod query;
 pub mod body;
 pub mod call;
+pub mod auth;
 
 pub mod problem;
+pub mod actuator;

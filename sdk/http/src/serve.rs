@@ -7,6 +7,7 @@
 
 use std::{convert::Infallible, error::Error, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
+use crate::setting::HttpConfig;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::{
@@ -15,7 +16,6 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use onhand_wire::setting::HttpConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},

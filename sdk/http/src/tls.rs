@@ -5,8 +5,8 @@
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
+use crate::setting::TlsConfig;
 use arc_swap::ArcSwap;
-use onhand_wire::setting::TlsConfig;
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::aws_lc_rs,

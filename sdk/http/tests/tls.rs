@@ -8,9 +8,9 @@ use http_body_util::Full;
 use onhand_http::{
     connections::Connections,
     serve::{Drain, Limits, Listener, Tls, accept},
+    setting::{HttpConfig, TlsConfig},
     tls::{Acceptor, TlsFault},
 };
-use onhand_wire::setting::{HttpConfig, TlsConfig};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     ClientConfig, RootCertStore,

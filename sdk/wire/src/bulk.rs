@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Channel, Location, Sku, Stock, Timestamp, auth::Sees, session::Session};
+use crate::{Channel, Location, Sku, Stock, Timestamp, sees::Sees, session::Session};
 
 /// The media type of loads.
 pub const MESSAGEPACK: &str = "application/msgpack";

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: the words (names, quantities, time), then the idea
 //! (versions, facts and their join), then what is sent (events, requests,
-//! problems), then what callers carry (sessions, tokens).
+//! problems), then what callers carry (sessions).
 
 pub mod limits;
 mod name;
@@ -28,12 +28,9 @@ pub mod judge;
 pub mod explain;
 pub mod release;
 pub mod page;
-pub mod actuator;
 
 pub mod session;
-pub mod auth;
-pub mod share;
-pub mod setting;
+mod sees;
 #[cfg(feature = "openapi")]
 pub mod schema;
 
@@ -41,6 +38,7 @@ pub use fact::{Fact, Join, Stock};
 pub use name::{ChannelId, InvalidName, LocationId, Sku};
 pub use problem::{Code, Problem};
 pub use quantity::{InvalidQuantity, Money, Quantity};
+pub use sees::Sees;
 pub use time::{RestockAt, Timestamp};
 pub use topology::{Channel, Item, Location};
 pub use version::Version;

@@ -1,7 +1,7 @@
 //! Addresses that a configuration lying about may have: a try-out must not send a shop's webhooks, ask its warehouse,
 //! or write into its database.
 
-use onhand_wire::setting::Secret;
+use onhand_http::setting::Secret;
 
 use crate::config::Config;
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use onhand_http::setting::SecretUrl;
 use onhand_wire::{
     Sku,
     bulk::{LoadFacts, LoadedFacts, MESSAGEPACK},
     explain::Explained,
-    setting::SecretUrl,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;

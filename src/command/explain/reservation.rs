@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use onhand_wire::setting::SecretUrl;
+use onhand_http::setting::SecretUrl;
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! `[[auth.issuers]]`: more issuers, beside the one that `[auth]` itself names.
 
-use onhand_wire::{
+use onhand_http::{
     auth::{Gives, Scope, ScopeMap},
     setting::SecretUrl,
 };

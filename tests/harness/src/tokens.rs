@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use onhand_wire::auth::{Claims, Issuer, Scope};
+use onhand_http::auth::{Claims, Issuer, Scope};
 
 use crate::{Error, binary, scratch::Scratch};
 

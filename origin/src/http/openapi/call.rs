@@ -1,6 +1,7 @@
 //! One call: what it takes, what it answers, and every way in which it is refused.
 
-use onhand_wire::{Code, auth::Scope, schema::Named};
+use onhand_http::auth::Scope;
+use onhand_wire::{Code, schema::Named};
 use serde_json::Value;
 use utoipa::{
     ToSchema,

@@ -1,9 +1,8 @@
 //! Items, locations and channels.
 
+use onhand_http::auth::Scope;
 use onhand_wire::{
-    Channel, ChannelId, Code, Item, Location, LocationId, Sku,
-    auth::Scope,
-    limits,
+    Channel, ChannelId, Code, Item, Location, LocationId, Sku, limits,
     request::{PutChannel, PutItem, PutLocation},
     schema,
 };

@@ -1,8 +1,8 @@
 //! What edges load.
 
+use onhand_http::auth::Scope;
 use onhand_wire::{
     Code,
-    auth::Scope,
     bulk::{LoadFacts, MESSAGEPACK, MOST_HELD, MOST_HELD_DEFAULT},
 };
 use serde_json::Value;

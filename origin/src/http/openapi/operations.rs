@@ -1,6 +1,7 @@
 //! Health, maintenance mode and this document.
 
-use onhand_wire::{auth::Scope, request::Maintenance};
+use onhand_http::auth::Scope;
+use onhand_wire::request::Maintenance;
 use serde_json::json;
 use utoipa::openapi::{
     HttpMethod::{Get, Post},

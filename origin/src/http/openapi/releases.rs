@@ -1,9 +1,8 @@
 //! Releases of rules.
 
+use onhand_http::auth::Scope;
 use onhand_wire::{
-    Code,
-    auth::Scope,
-    limits,
+    Code, limits,
     release::Manifest,
     request::{Push, RollBack},
 };

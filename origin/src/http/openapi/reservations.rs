@@ -1,8 +1,8 @@
 //! Reservations.
 
+use onhand_http::auth::Scope;
 use onhand_wire::{
     Code,
-    auth::Scope,
     request::{Cancel, Confirm, Extend, Fulfil, Hold, Return},
     reservation::Reservation,
 };

@@ -1,6 +1,7 @@
 //! The inventory service's runbook.
 
-use onhand_wire::{Code, auth::Scope};
+use onhand_http::auth::Scope;
+use onhand_wire::Code;
 use serde_json::json;
 use utoipa::openapi::{
     HttpMethod::{Get, Post},

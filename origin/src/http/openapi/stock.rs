@@ -1,8 +1,8 @@
 //! Stock calls, the ledger and imports.
 
+use onhand_http::auth::Scope;
 use onhand_wire::{
     Code, LocationId, Sku,
-    auth::Scope,
     request::{Adjust, Policy, SetStock, Transfer},
 };
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use onhand_wire::auth::Access;
+use onhand_http::auth::Access;
 use serde_json::Value;
 
 use super::document;

@@ -8,8 +8,7 @@ use std::{
 use deadpool_postgres::Object;
 use futures_util::try_join;
 use onhand_wire::{
-    LocationId, Sku, Stock, Timestamp,
-    auth::Sees,
+    LocationId, Sees, Sku, Stock, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use tokio_postgres::{IsolationLevel, Statement, types::ToSql};

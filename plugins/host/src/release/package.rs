@@ -7,7 +7,8 @@ use std::{
     sync::Arc,
 };
 
-use onhand_wire::{release::Release, setting::Size};
+use onhand_http::setting::Size;
+use onhand_wire::release::Release;
 
 use crate::{
     config::Config,

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use onhand_wire::{
-    ChannelId,
-    setting::{Size, Span},
-};
+use onhand_http::setting::{Size, Span};
+use onhand_wire::ChannelId;
 use serde::{Deserialize, Serialize};
 
 /// `NAME.toml` beside `NAME.wasm`, `NAME.next.toml` beside `NAME.next.wasm`.

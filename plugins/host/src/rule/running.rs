@@ -210,4 +210,4 @@ impl Rule {
 }
 
 /// What a fixture's call may take at least.
-const PATIENCE: onhand_wire::setting::Span = onhand_wire::setting::Span::s(1);
+const PATIENCE: onhand_http::setting::Span = onhand_http::setting::Span::s(1);

@@ -119,7 +119,7 @@ impl Trial {
 
     /// One call, with these settings; cut off at `deadline`.
     pub fn run(&self, input: &RuleInput, config: &BTreeMap<String, String>, deadline: Duration) -> TrialOutcome {
-        let limits = Limits { deadline: Ticks::of(onhand_wire::setting::Span(deadline)), ..self.0.limits };
+        let limits = Limits { deadline: Ticks::of(onhand_http::setting::Span(deadline)), ..self.0.limits };
         let asked = input.as_call();
         let start = Instant::now();
         let mut store = self.0.sandbox.store(&Arc::new(config.clone()), limits, asked.at());

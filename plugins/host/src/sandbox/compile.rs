@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_wire::setting::Size;
+use onhand_http::setting::Size;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use wasmtime::{Engine, component::Component};
 

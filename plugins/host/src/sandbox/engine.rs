@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_wire::{Timestamp, setting::Span};
+use onhand_http::setting::Span;
+use onhand_wire::Timestamp;
 use wasmtime::{
     Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolConcurrencyLimitError, PoolingAllocationConfig, Store,
     Trap,

@@ -58,7 +58,7 @@ fn every_hostile_allocation_is_told_apart_and_hurts_nobody() {
         let settings = format!("{beside}\nlimits.deadline = \"20s\"\nconfig.behaviour = {behaviour:?}");
         let settings = if reason == "deadline" { settings.replace("20s", "5ms") } else { settings };
         let mut folder = Folder::new().add("bad", &component, &settings).add("honest", &component, "");
-        folder.config.max_deadline = onhand_wire::setting::Span::s(20);
+        folder.config.max_deadline = onhand_http::setting::Span::s(20);
         let rules = folder.load();
         accounted(&rules, "bad", reason, || rules.allocate("bad", &ten_asked()).unwrap_err());
         assert!(rules.allocate("honest", &ten_asked()).is_ok(), "after {behaviour}");

@@ -1,7 +1,7 @@
 //! What is refused when it is loaded, by file; which rule applies; how releases swap.
 
+use onhand_http::setting::Size;
 use onhand_rules::{Config, Rules};
-use onhand_wire::setting::Size;
 
 use crate::support::*;
 

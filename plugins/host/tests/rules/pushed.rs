@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::Path, sync::atomic::Ordering};
 
+use onhand_http::setting::Size;
 use onhand_rules::{ComponentFault, Config, LoadFault, Rules, sign};
 use onhand_wire::{
     memory_log::MemoryLog,
     release::{Release, Released, Stage},
-    setting::Size,
 };
 
 use crate::{

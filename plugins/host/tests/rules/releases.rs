@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use onhand_http::setting::{Size, Span};
 use onhand_rules::{CapturedCall, Config, Fixture, Reason, Rules, Trial};
-use onhand_wire::setting::{Size, Span};
 
 use crate::support::*;
 

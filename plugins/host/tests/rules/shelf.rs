@@ -8,12 +8,12 @@ use std::{
     },
 };
 
+use onhand_http::setting::Span;
 use onhand_rules::{Announcements, Config, Origin, Rules};
 use onhand_wire::{
     Timestamp,
     memory_log::MemoryLog,
     release::{Change, Manifest, Release, Released, Stage},
-    setting::Span,
 };
 
 use crate::support::*;

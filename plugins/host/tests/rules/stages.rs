@@ -1,7 +1,8 @@
 //! Shadow, canary, full; what loses its traffic, and what comes back.
 
+use onhand_http::setting::Span;
 use onhand_rules::{Fault, Reason, ReleaseReport, Rules};
-use onhand_wire::{Timestamp, setting::Span};
+use onhand_wire::Timestamp;
 
 use crate::support::*;
 

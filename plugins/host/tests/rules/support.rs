@@ -2,11 +2,12 @@
 
 use std::{env, fs, path::PathBuf};
 
+use onhand_http::setting::Span;
 use onhand_rules::{
     AllocationInput, AskedLine, Candidate, Config, Customer, Offer, PricingInput, PricingLine, Rules, ViewInput,
     ViewLocation, componentize,
 };
-use onhand_wire::{ChannelId, LocationId, Money, Sku, Timestamp, setting::Span};
+use onhand_wire::{ChannelId, LocationId, Money, Sku, Timestamp};
 use tempfile::TempDir;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use onhand_wire::{
-    ChannelId,
-    setting::{Size, Span},
-};
+use onhand_http::setting::{Size, Span};
+use onhand_wire::ChannelId;
 use proptest::prelude::*;
 use serde_json::Value;
 

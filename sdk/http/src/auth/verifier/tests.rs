@@ -8,13 +8,14 @@ use ed25519_dalek::{
     Signer, SigningKey,
     pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
+use onhand_wire::Sees;
 use serde_json::{Value, json};
 
 use jsonwebtoken::{Algorithm, Header};
 use proptest::prelude::*;
 
 use super::{
-    super::{Gives, Issuer, ScopeMap, Sees, Subjects},
+    super::{Gives, Issuer, ScopeMap, Subjects},
     *,
 };
 
@@ -187,7 +188,8 @@ fn a_removed_key_stops_counting_though_its_token_was_remembered() {
 fn what_is_remembered_ends_with_the_token() {
     let verifier = Verifier::from_pem(pair(1).public.as_bytes()).unwrap();
     let token = signed(1, None);
-    let ended = Remembered { generation: 0, place: Place::File, claims: Arc::new(claims(now() - LEEWAY - 1)) };
+    let ended =
+        Remembered { issuer: 0, generation: 0, place: Place::File, claims: Arc::new(claims(now() - LEEWAY - 1)) };
     verifier.remembered.insert(token.as_str().into(), ended);
     assert_eq!(code(&verifier, &token), Ok(()), "looked at again");
     assert!(verifier.remembered.get(token.as_str()).unwrap().claims.exp > now());
@@ -347,7 +349,7 @@ fn keys_of_a_url_stop_counting_and_those_of_a_file_do_not() {
 fn a_remembered_token_ends_with_its_keys() {
     let old = from_url(Duration::ZERO);
     let token = signed(2, Some("url"));
-    let held = Remembered { generation: 0, place: Place::Url, claims: Arc::new(claims(now() + 60)) };
+    let held = Remembered { issuer: 0, generation: 0, place: Place::Url, claims: Arc::new(claims(now() + 60)) };
     old.remembered.insert(token.as_str().into(), held);
     assert!(code(&old, &token).unwrap_err().contains("too old"));
     assert!(old.remembered.get(token.as_str()).is_none());

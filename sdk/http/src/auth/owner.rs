@@ -1,39 +1,12 @@
 //! Whose reservations a token makes and sees.
 
-use serde::{Deserialize, Serialize};
+use onhand_wire::{Code, Problem, Sees};
 use serde_json::Value;
 
 use super::{Claims, Scope};
-use crate::{Code, Problem};
 
 /// Longest owner, in bytes: it ends in keys of the database.
 const LONGEST: usize = 255;
-
-/// Whose reservations are seen; all others are as if they did not exist.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Sees {
-    #[default]
-    All,
-    /// Those that were made with this value of the owner's claim.
-    Of(String),
-}
-
-impl Sees {
-    /// Whether a reservation made with `owner` is seen.
-    pub fn includes(&self, owner: Option<&str>) -> bool {
-        self.only().is_none_or(|own| owner == Some(own))
-    }
-
-    /// The one owner whose reservations are seen; none: everybody's are.
-    pub fn only(&self) -> Option<&str> {
-        match self {
-            Self::All => None,
-            Self::Of(owner) => Some(owner),
-        }
-    }
-}
 
 /// What a claim's value says: text, or a number as it is written; none where it is neither, or not 1
 /// to 255 bytes without control characters.

@@ -10,7 +10,7 @@ use prometheus::proto::{Metric, MetricFamily, MetricType};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{Problem, request};
+use onhand_wire::{Problem, request};
 
 /// The words for a logger's level, quietest first.
 pub const LEVELS: [&str; 6] = ["OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];

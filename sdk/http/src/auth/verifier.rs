@@ -14,7 +14,7 @@ use super::{
     held::{Current, Held, Keys, Place, Standing},
     token::Token,
 };
-use crate::{Code, Problem};
+use onhand_wire::{Code, Problem};
 
 /// Seconds by which clocks may differ.
 pub const LEEWAY: u64 = 5;

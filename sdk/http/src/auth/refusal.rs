@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Code, Problem};
+use onhand_wire::{Code, Problem};
 
 /// How a refusal's detail goes on after `Authorization: `, and its word.
 const REASONS: [(&str, &str); 12] = [

@@ -14,14 +14,13 @@ pub mod carried;
 
 use serde::Serialize;
 
-use crate::{Code, Problem, limits::SUBJECT_BYTES};
+use onhand_wire::{Code, Problem, Sees, limits::SUBJECT_BYTES};
 
 pub use self::{
     expected::{Expected, Gives, Subjects},
     held::{Keys, Place, Standing},
     issuer::Issuer,
     keys::{BadKey, KeySet, jwk},
-    owner::Sees,
     scope::{Scope, Scopes},
     scope_map::ScopeMap,
     verifier::{LEEWAY, Verifier},
