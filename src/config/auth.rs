@@ -1,6 +1,8 @@
 //! `[auth]`: whose tokens count.
 
 mod issuer;
+#[cfg(test)]
+mod providers;
 
 use onhand_http::{
     auth::{Expected, ScopeMap, Subjects},

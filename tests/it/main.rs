@@ -16,6 +16,7 @@ mod freshness;
 mod hard_minute;
 mod hostile;
 mod imports;
+mod issuers;
 mod last_unit;
 mod layers;
 mod ledger;

@@ -20,6 +20,11 @@ fn settings() -> Vec<(&'static str, String)> {
     vec![
         ("ONHAND_AUTH__JWKS_URL", url("http", "127.0.0.1:1")),
         ("ONHAND_AUTH__AUDIENCE", "stock".to_owned()),
+        ("ONHAND_AUTH__ISSUER", "house".to_owned()),
+        (
+            "ONHAND_AUTH__ISSUERS",
+            format!("[{{issuer = \"shop\", audience = \"stock\", jwks_url = \"{}\"}}]", url("https", "127.0.0.1:1")),
+        ),
         ("ONHAND_AUTH__START_TIMEOUT", "1s".to_owned()),
         ("DATABASE_URL", format!("postgres://{CANARY}user:{CANARY}pw@127.0.0.1:1/{CANARY}db?connect_timeout=1")),
         ("REDIS_ADDR", format!("redis://{CANARY}user:{CANARY}pw@127.0.0.1:1/0")),
@@ -66,6 +71,7 @@ async fn no_fault_shows_a_secret() {
         [bare.clone(), at.clone(), format!("postgres://u:{CANARY}@h:port/x?{CANARY}=1"), format!("host=h {CANARY}=1")];
     for name in [
         "ONHAND_AUTH__JWKS_URL",
+        "ONHAND_AUTH__ISSUERS",
         "DATABASE_URL",
         "ONHAND_EDGE__REDIS__URL",
         "KAFKA_ADDR",
@@ -94,6 +100,9 @@ async fn no_fault_of_the_file_shows_a_secret() {
     for text in [
         "[auth]\njwks_url = [\"SECRET\"]",
         "[auth.scopes]\nadmin = \"SECRET\"",
+        "[[auth.issuers]]\nissuer = \"shop\"\njwks_url = [\"SECRET\"]",
+        "[[auth.issuers]]\nissuer = \"shop\"\naudience = \"a\"\njwks_url = \"SECRET\"",
+        "[auth]\nissuers = \"SECRET\"",
         "[edge.redis]\nurl = {a = \"SECRET\"}",
         "[edge.origin]\nurls = \"http://SECRET\"",
         "[edge.origin]\nurls = [[\"SECRET\"]]",
