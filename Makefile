@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help setup rules rules-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile
+.PHONY: help test-fast test-keycloak setup rules rules-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile
 
 TOKENS := target/dev-tokens.json
 
@@ -20,6 +20,11 @@ test: setup lint rules ## Install what is missing, then lint and test everything
 	cargo build --workspace --bins --tests
 	cargo test --workspace
 
+test-fast: ## After a change of one crate: formatting, unit tests, and those of edge, kit and rules that start no server
+	cargo fmt --all --check
+	cargo test --workspace --lib --bins
+	cargo test --workspace --test node --test tls --test golden --test join
+
 setup: ## Install the servers and tools that the build and the tests need
 	@tests/setup.sh
 
@@ -29,6 +34,9 @@ rules: setup ## Build the example rules into target/plugins
 rules-all: setup ## Build and test rules in Rust, C, JavaScript and Python: examples and new projects (npm, PyPI)
 	cargo build --release --workspace --bins
 	@plugins/all.sh
+
+test-keycloak: setup ## A real Keycloak's tokens while its keys change (fetches 150 MB)
+	tests/keycloak.sh
 
 lint: ## Formatting and clippy, without warnings
 	cargo fmt --all --check
@@ -53,12 +61,12 @@ sbom: ## What the release is made of (CycloneDX, one file for each crate and bin
 	@tests/sbom.sh
 
 demo: setup ## Play a real order stream through 2 edges and 2 origins on real servers
-	cargo build --release --workspace --bins
-	./target/release/demo
+	cargo build --profile demo --workspace --bins
+	./target/demo/demo
 
 demo-faults: setup ## The same with an origin killed by -9 and Kafka stopped for ten seconds
-	cargo build --release --workspace --bins
-	./target/release/demo --faults
+	cargo build --profile demo --workspace --bins
+	./target/demo/demo --faults
 
 bench-import: setup ## 500,000 rows into a real origin over PostgreSQL and Kafka
 	cargo build --release --workspace --bins
@@ -101,9 +109,9 @@ drill-overload: setup ## Twice the load that an edge on a quarter of a core can 
 	./target/release/overload
 
 drill-attacks: setup ## What one hostile caller costs an honest shop: its medians in calm and under each attack
-	cargo build --release --workspace --bin onhand --bin attacks
-	./target/release/attacks
+	cargo build --profile demo --workspace --bin onhand --bin attacks
+	./target/demo/attacks
 
 drill-hostile: setup rules ## What rules that misbehave cost their callers and their neighbours
-	cargo build --release --workspace --bins
-	./target/release/hostile
+	cargo build --profile demo --workspace --bins
+	./target/demo/hostile

@@ -6,6 +6,7 @@
 //! The next chunk is read, and if it names other SKUs decided, while the last one commits.
 
 mod known;
+mod lines;
 mod records;
 mod rows;
 mod stage;
@@ -95,6 +96,8 @@ pub struct Caller {
     pub owner: Option<String>,
     /// Empty: none was given, and a broken import cannot resume.
     pub key: String,
+    /// Whether an import came under this key before.
+    pub again: bool,
     pub correlation: String,
 }
 
@@ -143,12 +146,25 @@ impl Chunks<'_> {
             if rows.is_empty() {
                 break;
             }
-            self.begin(ask(rows, chunk, &content, caller)).await?;
+            let ask = ask(rows, chunk, &content, caller);
+            match self.done_before(&ask, chunk, caller).await {
+                Some(outcome) => self.fresh |= self.report.add(outcome)?,
+                None => self.begin(ask).await?,
+            }
             let next = staged.meanwhile(move |staged| staged.next_chunk(options));
             let (left, read) = next.await.map_err(stage::failed)?;
             (staged, rows) = (left, read?);
         }
         Ok(())
+    }
+
+    /// What became of a chunk that an earlier version applied: it kept it under a key that a caller's own could be.
+    async fn done_before(&self, ask: &Ask, chunk: u64, caller: &Caller) -> Option<WriteOutcome> {
+        if !caller.again {
+            return None;
+        }
+        let before = Ask { command: Command::Recall, key: format!("{}#{chunk}", caller.key), ..ask.clone() };
+        self.batches.ask(before, PATIENCE).await.ok().map(Ok)
     }
 
     /// Once a lane is free, and no chunk before it is under way that names one of its SKUs: of a row that
@@ -195,7 +211,10 @@ impl ImportReport {
 
 /// The same chunk of the same file under the same options is the same call.
 fn ask(rows: Vec<ImportRow>, chunk: u64, content: &Digest, caller: &Caller) -> Ask {
-    let key = if caller.key.is_empty() { uuid::Uuid::new_v4().to_string() } else { format!("{}#{chunk}", caller.key) };
+    let key = match caller.key.as_str() {
+        "" => uuid::Uuid::new_v4().to_string(),
+        key => chunk_key(key, chunk),
+    };
     let mut digest = Sha256::new();
     digest.update(b"IMPORT whole SKUs");
     digest.update(content);
@@ -210,6 +229,11 @@ fn ask(rows: Vec<ImportRow>, chunk: u64, content: &Digest, caller: &Caller) -> A
         key,
         correlation: caller.correlation.clone(),
     }
+}
+
+/// No header can spell it, so that no caller's own key is ever a chunk's.
+fn chunk_key(key: &str, chunk: u64) -> String {
+    format!("{key}\u{1f}{chunk}")
 }
 
 /// A quantity column's bounds by mode.

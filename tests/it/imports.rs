@@ -186,3 +186,32 @@ async fn a_key_belongs_to_one_call() {
     assert_eq!(refused.code(), "idempotency_key_reused");
     assert_eq!(number(&world, "SELECT on_hand FROM inventory_items").await, 16);
 }
+
+/// A caller's own keys may look as an import's do in the database of an earlier version.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_imports_key_meets_no_key_of_a_callers_own() {
+    let (world, admin) = open().await;
+    send(&admin, "create=true", CSV, "sku,location,quantity\nA,a,5\nB,a,5\n", None).await.expect(200);
+    let own = admin.call("POST".parse().unwrap(), "/inventory/products/A/adjustments").key("n#0");
+    let own = own.json(json!({"location": "a", "delta": 1, "kind": "received", "reason": "r"}));
+    own.send().await.expect(200);
+    let more = "sku,location,quantity\nB,a,2\n";
+    for turn in ["first", "again"] {
+        let report = send(&admin, "mode=adjust", CSV, more, Some("n")).await.expect(200).json();
+        assert_eq!(counts(&report), [1, 1, 0], "{turn}: {report}");
+    }
+    assert_eq!(number(&world, "SELECT sum(on_hand) FROM inventory_items").await, 6 + 7);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lines_and_numbers_are_what_spreadsheets_write() {
+    let (world, admin) = open().await;
+    let rows: String = (0..8000).map(|row| format!("S{row:05},a,13.0000\r")).collect();
+    assert!(rows.len() > 128 << 10, "more than one row may have");
+    let report = send(&admin, "create=true", CSV, &format!("sku,location,quantity\r{rows}"), None).await;
+    assert_eq!(counts(&report.expect(200).json()), [8000, 8000, 0]);
+    assert_eq!(number(&world, "SELECT sum(on_hand) FROM inventory_items").await, 8000 * 13);
+    let report = send(&admin, "on_error=skip", CSV, "sku,location,quantity\rS00000,a,13.5\rS00001,a,1\r", None).await;
+    let report = report.expect(200).json();
+    assert_eq!((counts(&report), lines(&report)), ([2, 1, 1], vec![2]), "{report}");
+}

@@ -17,6 +17,7 @@ mod hard_minute;
 mod hostile;
 mod imports;
 mod issuers;
+mod keycloak;
 mod last_unit;
 mod layers;
 mod ledger;

@@ -1,7 +1,7 @@
 //! What a lookup's query string asks.
 
 use onhand_http::query::{once, pairs};
-use onhand_wire::{Channel, ChannelId, Code, LocationId, Problem, limits};
+use onhand_wire::{Channel, ChannelId, Code, LocationId, Problem, limits, whole};
 use uuid::Uuid;
 
 use crate::{topology::Snapshot, view::Ask};
@@ -64,8 +64,7 @@ pub(super) fn known_channel<'a>(snapshot: &'a Snapshot, id: &ChannelId) -> Resul
 }
 
 fn quantity(value: &str) -> Result<i64, Problem> {
-    let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-    let quantity = value.parse().ok().filter(|quantity| digits && *quantity <= i64::from(limits::QUANTITY));
+    let quantity = whole(value).filter(|quantity| (0..=i64::from(limits::QUANTITY)).contains(quantity));
     quantity.ok_or_else(|| Problem::field("quantity", format!("a whole number from 0 to {}", limits::QUANTITY)))
 }
 

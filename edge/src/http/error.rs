@@ -103,7 +103,9 @@ impl Failure {
         };
         node.metrics.problem(problem.code.as_str());
         let mut shown = problem::answer(&problem, correlation).map(Answer::from);
-        shown.headers_mut().extend(header);
+        if let Some((name, value)) = header {
+            shown.headers_mut().insert(name, value);
+        }
         shown
     }
 }

@@ -9,7 +9,7 @@ use onhand_http::{body, query::Params};
 use onhand_wire::{
     Problem, Sees,
     bulk::{LOAD_SKUS, LoadFacts, MESSAGEPACK, MOST_HELD, MOST_HELD_DEFAULT, MostHeld},
-    limits,
+    limits, whole,
 };
 use serde::Serialize;
 
@@ -42,7 +42,10 @@ pub(super) async fn most_held(State(context): Shared, request: Request) -> Reply
     let limit = params.take("limit")?;
     params.end()?;
     let right = || Problem::field("limit", format!("a whole number from 1 to {MOST_HELD}"));
-    let read = |text: String| text.parse().ok().filter(|limit| (1..=MOST_HELD).contains(limit));
+    let read = |text: String| {
+        let limit = whole(&text).and_then(|limit| usize::try_from(limit).ok());
+        limit.filter(|limit| (1..=MOST_HELD).contains(limit))
+    };
     let limit = limit.map_or(Ok(MOST_HELD_DEFAULT), |text| read(text).ok_or_else(right))?;
     let skus = context.store.most_held(limit).await?;
     Ok(messagepack(&MostHeld { skus }))

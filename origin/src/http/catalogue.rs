@@ -8,6 +8,7 @@ use onhand_wire::{
     limits,
     page::{Page, cursor, read_cursor, read_limit},
     request::{check_text, read},
+    whole,
 };
 use serde_json::json;
 
@@ -89,7 +90,7 @@ fn attributes(params: &mut Params) -> Result<Vec<(String, String)>, Problem> {
 
 fn price(params: &mut Params, name: &str) -> Result<Option<i64>, Problem> {
     let Some(text) = params.take(name)? else { return Ok(None) };
-    let price = text.parse().ok().filter(|price| (0..=limits::AMOUNT).contains(price));
+    let price = whole(&text).filter(|price| (0..=limits::AMOUNT).contains(price));
     price
         .map(Some)
         .ok_or_else(|| Problem::field(name, format!("a whole number of minor units from 0 to {}", limits::AMOUNT)))

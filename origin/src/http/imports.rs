@@ -35,13 +35,10 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
         "application/x-ndjson" => Format::Ndjson,
         _ => return Err(unsupported_media_type("text/csv or application/x-ndjson").into()),
     };
-    let caller = Caller {
-        actor: claims.sub.clone(),
-        owner: claims.owner.clone(),
-        key: whole::key(&parts)?,
-        correlation: write::correlation(&parts),
-    };
+    let (actor, owner) = (claims.sub.clone(), claims.owner.clone());
     let begun = context.begin(&parts, claims, b"").await?;
+    let again = matches!(begun, Begun::Before(_));
+    let caller = Caller { actor, owner, key: whole::key(&parts)?, again, correlation: write::correlation(&parts) };
     let declared = body.size_hint().lower();
     let body = body.into_data_stream().map_err(|error| broke_off(&error));
     let Ok(_importing) = context.importing.try_acquire() else {

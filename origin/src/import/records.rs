@@ -1,7 +1,7 @@
 //! CSV records, each with the line on which it begins.
 //!
-//! Lines are counted here, from the bytes: a quoted field may span several, and neither blank
-//! lines nor `\r\n` may shift what the caller is told. No record outgrows the buffer, so that a
+//! Lines are counted from the bytes: a quoted field may span several, and blank lines must not shift what the caller is
+//! told. No record outgrows the buffer, so that a
 //! quote left open does not gather the rest of the file.
 
 use std::io::{BufRead, BufReader, Read};
@@ -9,11 +9,12 @@ use std::io::{BufRead, BufReader, Read};
 use csv_core::ReadRecordResult;
 use onhand_wire::{Code, Problem, limits};
 
+use super::lines::Lines;
+
 pub(super) struct Records<R> {
     input: BufReader<R>,
     parser: csv_core::Reader,
-    /// Of the next byte.
-    line: u64,
+    lines: Lines,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     columns: usize,
@@ -22,18 +23,18 @@ pub(super) struct Records<R> {
 impl<R: Read> Records<R> {
     pub(super) fn new(input: BufReader<R>) -> Self {
         let (bytes, ends) = (vec![0; limits::IMPORT_ROW_BYTES], vec![0; 32]);
-        Self { input, parser: csv_core::Reader::new(), line: 1, bytes, ends, columns: 0 }
+        Self { input, parser: csv_core::Reader::new(), lines: Lines::default(), bytes, ends, columns: 0 }
     }
 
     /// Reads the next record; its line, or none at the end. An error concerns the whole file.
     pub(super) fn read(&mut self) -> Result<Option<u64>, Problem> {
         self.skip_line_ends()?;
-        let (line, mut written, mut ended) = (self.line, 0, 0);
+        let (line, mut written, mut ended) = (self.lines.ended + 1, 0, 0);
         loop {
             let input = self.input.fill_buf().map_err(super::stage::failed)?;
             let (result, read, wrote, ends) =
                 self.parser.read_record(input, &mut self.bytes[written..], &mut self.ends[ended..]);
-            self.line += input[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.lines.pass(&input[..read]);
             self.input.consume(read);
             (written, ended) = (written + wrote, ended + ends);
             match result {
@@ -52,8 +53,7 @@ impl<R: Read> Records<R> {
     fn skip_line_ends(&mut self) -> Result<(), Problem> {
         loop {
             match self.input.fill_buf().map_err(super::stage::failed)?.first() {
-                Some(b'\n') => self.line += 1,
-                Some(b'\r') => {}
+                Some(end @ (b'\n' | b'\r')) => self.lines.pass(&[*end]),
                 _ => return Ok(()),
             }
             self.input.consume(1);

@@ -136,7 +136,7 @@ fn csv<R: Read>(records: &Records<R>, columns: &[&'static str]) -> Result<Raw, P
 }
 
 fn whole(column: &str, field: &str) -> Result<i64, Problem> {
-    field.parse().map_err(|_| Problem::field(column, "a whole number"))
+    onhand_wire::whole(field).ok_or_else(|| Problem::field(column, "a whole number"))
 }
 
 /// The next line that is not blank.
@@ -147,13 +147,38 @@ fn next_line<'a, R: Read>(
 ) -> Result<Option<&'a [u8]>, Problem> {
     loop {
         text.clear();
-        if reader.read_until(b'\n', text).map_err(failed)? == 0 {
+        if !read_line(reader, text)? {
             return Ok(None);
         }
         *line += 1;
         if !text.trim_ascii().is_empty() {
             return Ok(Some(text.trim_ascii()));
         }
+    }
+}
+
+/// A line without its end, after what `text` holds; false at the end of the file.
+fn read_line<R: Read>(reader: &mut BufReader<R>, text: &mut Vec<u8>) -> Result<bool, Problem> {
+    let mut any = false;
+    loop {
+        let bytes = reader.fill_buf().map_err(failed)?;
+        let Some(end) = memchr::memchr2(b'\r', b'\n', bytes) else {
+            any |= !bytes.is_empty();
+            text.extend_from_slice(bytes);
+            let read = bytes.len();
+            reader.consume(read);
+            if read == 0 {
+                return Ok(any);
+            }
+            continue;
+        };
+        let carriage = bytes[end] == b'\r';
+        text.extend_from_slice(&bytes[..end]);
+        reader.consume(end + 1);
+        if carriage && reader.fill_buf().map_err(failed)?.first() == Some(&b'\n') {
+            reader.consume(1);
+        }
+        return Ok(true);
     }
 }
 

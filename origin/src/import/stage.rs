@@ -13,7 +13,7 @@ use onhand_wire::{Code, Problem, limits};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
-use super::{Format, OnError, Options, RowError, known::Known, rows::Rows};
+use super::{Format, OnError, Options, RowError, known::Known, lines::Lines, rows::Rows};
 use crate::{command::ImportRow, key::Digest, store::Store};
 
 /// A file whose rows have been checked.
@@ -46,7 +46,7 @@ pub async fn receive(
         return Err(too_large(most));
     }
     let mut file = tempfile::tempfile().map_err(failed)?;
-    let (mut line, mut left, mut content) = (0, most.0, Sha256::new());
+    let (mut lines, mut left, mut content) = (Lines::default(), most.0, Sha256::new());
     while let Some(part) = body.next().await {
         let part = part?;
         let Some(rest) = left.checked_sub(part.len() as u64) else {
@@ -54,16 +54,11 @@ pub async fn receive(
             return Err(too_large(most));
         };
         left = rest;
-        for piece in part.split_inclusive(|byte| *byte == b'\n') {
-            line += piece.len();
-            if line > limits::IMPORT_ROW_BYTES {
-                drop_the_rest(body).await;
-                let detail = format!("row: at most {} bytes; nothing was applied", limits::IMPORT_ROW_BYTES);
-                return Err(Problem::new(Code::TooLarge, detail).with("limit", limits::IMPORT_ROW_BYTES));
-            }
-            if piece.ends_with(b"\n") {
-                line = 0;
-            }
+        lines.pass(&part);
+        if lines.longest > limits::IMPORT_ROW_BYTES {
+            drop_the_rest(body).await;
+            let detail = format!("row: at most {} bytes; nothing was applied", limits::IMPORT_ROW_BYTES);
+            return Err(Problem::new(Code::TooLarge, detail).with("limit", limits::IMPORT_ROW_BYTES));
         }
         content.update(&part);
         file.write_all(&part).map_err(failed)?;

@@ -117,6 +117,8 @@ pub fn metric(families: &[MetricFamily], name: &str, tags: &[(String, String)]) 
         "availableTags": available(&matching, tags),
     });
     if let Some(ratio) = hit_ratio(&matching) {
+        // The runbook looks for the one, Spring's readers for the other.
+        shown["hit_ratio"] = ratio.into();
         shown["hitRatio"] = ratio.into();
     }
     Some(shown)
@@ -198,7 +200,7 @@ mod tests {
         assert_eq!(metric_names(&families), json!({"names": ["cache.gets", "write.duration"]}));
         let gets = metric(&families, "cache.gets", &[]).unwrap();
         assert_eq!(gets["measurements"], json!([{"statistic": "COUNT", "value": 12.0}]));
-        assert_eq!(gets["hitRatio"], 0.5);
+        assert_eq!((&gets["hit_ratio"], &gets["hitRatio"]), (&json!(0.5), &json!(0.5)));
         assert_eq!(gets["availableTags"][0], json!({"tag": "cache", "values": ["l1", "l2"]}));
         let l1 = metric(&families, "cache.gets", &[tag("cache:l1").unwrap()]).unwrap();
         assert_eq!((&l1["measurements"][0]["value"], &l1["hitRatio"]), (&json!(8.0), &json!(0.75)));

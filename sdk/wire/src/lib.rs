@@ -7,6 +7,7 @@
 pub mod limits;
 mod name;
 mod quantity;
+mod whole;
 mod time;
 
 mod version;
@@ -42,3 +43,4 @@ pub use sees::Sees;
 pub use time::{RestockAt, Timestamp};
 pub use topology::{Channel, Item, Location};
 pub use version::Version;
+pub use whole::whole;

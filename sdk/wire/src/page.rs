@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
 
-use crate::{Problem, limits};
+use crate::{Problem, limits, whole};
 
 #[derive(Debug, Serialize)]
 pub struct Page<T> {
@@ -27,6 +27,7 @@ pub fn read_cursor(cursor: &str) -> Result<String, Problem> {
 
 pub fn read_limit(limit: Option<&str>) -> Result<usize, Problem> {
     let Some(text) = limit else { return Ok(limits::PAGE_DEFAULT) };
-    let limit = text.parse().ok().filter(|limit| (1..=limits::PAGE).contains(limit));
+    let limit =
+        whole(text).and_then(|limit| usize::try_from(limit).ok()).filter(|limit| (1..=limits::PAGE).contains(limit));
     limit.ok_or_else(|| Problem::field("limit", format!("a whole number from 1 to {}", limits::PAGE)))
 }

@@ -38,9 +38,13 @@ fn lines_are_the_files_own() {
         expected.into_iter().map(|(line, what)| (line, if what == "C" { "!name".to_owned() } else { what })).collect();
     assert_eq!(rows(Format::Csv, plain), expected);
     assert_eq!(rows(Format::Csv, &plain.replace('\n', "\r\n")), expected, "CRLF");
+    assert_eq!(rows(Format::Csv, &plain.replace('\n', "\r")), expected, "CR alone, as Excel's \"CSV (Macintosh)\"");
     assert_eq!(rows(Format::Csv, &format!("\u{feff}{plain}\n")), expected, "BOM, and an end of the last line");
     let json = "\u{feff}{\"sku\":\"A\",\"location\":\"a\",\"quantity\":1}\r\n\n  \n{\"sku\":\"B\",\"location\":\"a\"}\nnonsense";
-    assert_eq!(rows(Format::Ndjson, json), told(&[(1, "A"), (4, "!quantity"), (5, "!body")]));
+    let expected = told(&[(1, "A"), (4, "!quantity"), (5, "!body")]);
+    for end in ["\n", "\r\n", "\r"] {
+        assert_eq!(rows(Format::Ndjson, &json.replace("\r\n", "\n").replace('\n', end)), expected, "{end:?}");
+    }
 }
 
 #[test]
@@ -66,7 +70,7 @@ fn rows_name_the_field_at_fault() {
     let json = [
         r#"{"sku":"A","location":"a","quantity":1,"colour":"red"}"#,
         r#"{"sku":"A","location":"a","quantity":1,"price":5}"#,
-        r#"{"sku":"A","location":"a","quantity":1e3}"#,
+        r#"{"sku":"A","location":"a","quantity":1.5e0}"#,
         r#"{"sku":"A","sku":"B","location":"a","quantity":1}"#,
         r#"{"sku":"A","location":"a","quantity":1000000001}"#,
     ];

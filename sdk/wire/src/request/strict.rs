@@ -56,8 +56,22 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
     }
 
     visit! {
-        visit_bool(bool) visit_i64(i64) visit_i128(i128) visit_u64(u64) visit_u128(u128) visit_f64(f64)
+        visit_bool(bool) visit_i64(i64) visit_i128(i128) visit_u64(u64) visit_u128(u128)
         visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
+    }
+
+    /// `5.0` and `5e0` are the whole number 5 (JSON Schema 2020-12, 6.1.1), as far as a double tells whole numbers apart.
+    #[allow(clippy::cast_possible_truncation)] // checked before
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if value.fract() != 0.0 || value.abs() > EXACT {
+            return self.0.visit_f64(value);
+        }
+        let whole = value as i64;
+        match u64::try_from(whole) {
+            Ok(whole) => self.0.visit_u64(whole),
+            Err(_) => self.0.visit_i64(whole),
+        }
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {

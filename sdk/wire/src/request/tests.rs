@@ -27,6 +27,22 @@ fn every_fault_names_its_field() {
 }
 
 #[test]
+fn a_number_without_a_fraction_is_whole() {
+    let quantity = |text: &str| {
+        let hold = read::<Hold>(format!(r#"{{"lines":[{{"sku":"a","quantity":{text}}}]}}"#).as_bytes());
+        hold.ok().map(|hold| hold.lines[0].quantity.get())
+    };
+    for text in ["5", "5.0", "5.000", "5e0", "0.5e1"] {
+        assert_eq!(quantity(text), Some(5), "{text}");
+    }
+    for text in ["5.5", "-5.0", "1e10", "5.0000001"] {
+        assert_eq!(quantity(text), None, "{text}");
+    }
+    let adjust = r#"{"location":"a","delta":-3.0,"kind":"lost","reason":"r"}"#;
+    assert_eq!(read::<Adjust>(adjust.as_bytes()).unwrap().delta, -3);
+}
+
+#[test]
 fn an_object_is_written_as_one_and_faults_are_told_in_words_of_json() {
     for body in ["[]", "[null]", "[[]]"] {
         assert_eq!(field_of::<Confirm>(body), "body");
