@@ -2,33 +2,20 @@
 
 use axum::{
     extract::{Path, Request, State},
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use onhand_http::{
     actuator::{self, Loggers},
-    query::{Params, no_parameters},
+    query::no_parameters,
 };
-use onhand_wire::{Code, Problem};
 use serde_json::json;
 
 use super::{Context, Reply, Shared, fail::not_found, runbook::operator, write};
 use crate::trail::Kind;
 
-const PAGES: [&str; 12] = [
-    "self",
-    "health",
-    "health/liveness",
-    "health/readiness",
-    "info",
-    "metrics",
-    "metrics/{name}",
-    "loggers",
-    "loggers/{name}",
-    "prometheus",
-    "rules",
-    "restart-db-connections",
-];
+/// Pages that an edge does not have.
+const PAGES: [&str; 1] = ["restart-db-connections"];
 
 impl Context {
     /// Reads off what is only known when it is looked at.
@@ -44,8 +31,7 @@ impl Context {
 }
 
 pub(super) async fn links(request: Request) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    write::json(&actuator::links(&format!("http://{host}"), &PAGES))
+    write::json(&actuator::links(request.headers(), &PAGES))
 }
 
 fn word(up: bool) -> &'static str {
@@ -87,20 +73,8 @@ pub(super) async fn metric_names(State(context): Shared) -> Response {
 }
 
 pub(super) async fn metric(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
-    let mut params = Params::of(request.uri().query())?;
-    let tags = params.take_prefixed("tag").into_iter().map(|(rest, text)| {
-        if rest.is_empty() {
-            actuator::tag(&text)
-        } else {
-            Err(Problem::field(&format!("tag{rest}"), "no such parameter"))
-        }
-    });
-    let tags = tags.collect::<Result<Vec<_>, _>>()?;
-    params.end()?;
     context.measure();
-    let shown = actuator::metric(&context.metrics.gather(), &name, &tags);
-    let detail = "no such metric here, or none with these tags; /actuator/metrics lists the names";
-    Ok(write::json(&shown.ok_or_else(|| Problem::new(Code::NotFound, detail))?))
+    Ok(write::json(&actuator::asked_metric(&context.metrics.gather(), &name, request.uri().query())?))
 }
 
 pub(super) async fn rules(State(context): Shared) -> Response {

@@ -6,11 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use http::{HeaderMap, header};
+use onhand_wire::{Code, Problem, request};
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use onhand_wire::{Problem, request};
+use crate::query;
 
 /// The words for a logger's level, quietest first.
 pub const LEVELS: [&str; 6] = ["OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
@@ -74,14 +76,30 @@ fn level(configured: &BTreeMap<String, String>, name: &str) -> Value {
     json!({"configuredLevel": configured.get(name), "effectiveLevel": effective})
 }
 
-/// `GET /actuator`.
-pub fn links(base: &str, pages: &[&str]) -> Value {
+/// The pages of every process.
+const PAGES: [&str; 11] = [
+    "self",
+    "health",
+    "health/liveness",
+    "health/readiness",
+    "info",
+    "metrics",
+    "metrics/{name}",
+    "loggers",
+    "loggers/{name}",
+    "prometheus",
+    "rules",
+];
+
+/// `GET /actuator`, asked for with these headers. `more`: pages that only this process has.
+pub fn links(headers: &HeaderMap, more: &[&str]) -> Value {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let link = |page: &&str| {
         let path = if *page == "self" { "/actuator".to_owned() } else { format!("/actuator/{page}") };
-        let href = format!("{base}{path}");
+        let href = format!("http://{host}{path}");
         (name_of_link(page), json!({"templated": href.contains('{'), "href": href}))
     };
-    let links: BTreeMap<String, Value> = pages.iter().map(link).collect();
+    let links: BTreeMap<String, Value> = PAGES.iter().chain(more).map(link).collect();
     json!({"_links": links})
 }
 
@@ -101,8 +119,21 @@ fn dotted(name: &str) -> String {
     short.strip_suffix("_seconds").unwrap_or(short).replace('_', ".")
 }
 
-/// `GET /actuator/metrics/{name}?tag=KEY:VALUE&tag=…`; `None` when no such metric, or none with such tags.
-pub fn metric(families: &[MetricFamily], name: &str, tags: &[(String, String)]) -> Option<Value> {
+/// `GET /actuator/metrics/{name}?tag=KEY:VALUE&tag=…`.
+///
+/// # Errors
+/// 404 where there is no such metric, or none with such tags; 400 for another parameter.
+pub fn asked_metric(families: &[MetricFamily], name: &str, query: Option<&str>) -> Result<Value, Problem> {
+    let tags = query::pairs(query).map(|pair| match pair? {
+        (key, text) if key == "tag" => tag(&text),
+        (key, _) => Err(Problem::field(&key, "no such parameter")),
+    });
+    let tags = tags.collect::<Result<Vec<_>, _>>()?;
+    let detail = "no such metric here, or none with these tags; /actuator/metrics lists the names";
+    metric(families, name, &tags).ok_or_else(|| Problem::new(Code::NotFound, detail))
+}
+
+fn metric(families: &[MetricFamily], name: &str, tags: &[(String, String)]) -> Option<Value> {
     let family = families.iter().find(|family| family.name() == name || dotted(family.name()) == name)?;
     let all = family.get_metric();
     let matching: Vec<&Metric> = all.iter().filter(|metric| tags.iter().all(|tag| has(metric, tag))).collect();
@@ -125,7 +156,7 @@ pub fn metric(families: &[MetricFamily], name: &str, tags: &[(String, String)]) 
 }
 
 /// Reads one `tag=` parameter.
-pub fn tag(text: &str) -> Result<(String, String), Problem> {
+fn tag(text: &str) -> Result<(String, String), Problem> {
     let pair = text.split_once(':').filter(|(key, _)| !key.is_empty());
     let (key, value) = pair.ok_or_else(|| Problem::field("tag", "KEY:VALUE, such as result:hit"))?;
     Ok((key.to_owned(), value.to_owned()))
