@@ -8,7 +8,7 @@ use std::{path::Path, process::Command};
 use ties::{File, circles, files, ties};
 
 /// Crates whose top modules form no circle. `origin/src` and `plugins/host/src` still have some.
-const WITHOUT_CIRCLES: [&str; 3] = ["edge/src", "sdk/http/src", "src"];
+const WITHOUT_CIRCLES: [&str; 4] = ["edge/src", "sdk/client/src", "sdk/http/src", "src"];
 
 fn files_of(src: &str) -> Vec<File> {
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(src))
