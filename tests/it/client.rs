@@ -98,7 +98,7 @@ async fn catalogue(Callers { origin, .. }: &Callers) {
     let gone = Sku::new("gone").unwrap();
     origin.put_item(&gone, &put).await.unwrap();
     assert!(origin.delete_item(&gone).await.unwrap().value.deleted);
-    let search = Search { q: Some("mu".to_owned()), attributes: put.attributes, ..Search::default() };
+    let search = Search { q: Some("mu".to_owned()), attributes: put.attributes.clone(), ..Search::default() };
     assert_eq!(origin.products(&search).items(10).await.unwrap(), [item]);
 
     let maintenance = |on| Maintenance { maintenance_mode: on, message: Some("back at nine".to_owned()) };
