@@ -8,6 +8,7 @@
 //! 4. At rest, all tiers are compared.
 //! 5. [`report`] prints figures and the verdict.
 
+mod error;
 mod probe;
 mod report;
 mod rounds;
@@ -17,13 +18,12 @@ mod truth;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use onhand_checker::{Checker, Key};
+use onhand_client::Client;
 use onhand_http::setting::Span;
 use onhand_wire::{LocationId, Sku};
 
-use crate::{
-    fleet::{self, Fleet},
-    tiers::{self, Check},
-};
+use crate::tiers::{self, Check};
+use error::Error;
 use report::Report;
 use rounds::Rounds;
 use truth::Truth;
@@ -103,19 +103,19 @@ fn key(text: &str) -> Result<Key, String> {
 
 /// What an audit's parts share.
 struct Stage {
-    edges: Fleet,
-    origins: Fleet,
+    edges: Client,
+    origins: Client,
     checker: Checker,
     skus: Vec<Sku>,
     view_rules: bool,
 }
 
-pub(crate) async fn run(mut args: Args) -> Result<ExitCode, fleet::Error> {
-    let edges = Fleet::new(&args.edges, &args.token, PATIENCE)?;
-    let origins = Fleet::new(&args.origins, &args.token, PATIENCE)?;
+pub(crate) async fn run(mut args: Args) -> Result<ExitCode, Error> {
+    let client = |urls| Client::builder().urls(urls).token(&args.token).patience(PATIENCE).build();
+    let (edges, origins) = (client(&args.edges)?, client(&args.origins)?);
     args.skus.extend(args.writes.iter().map(|(sku, _)| sku.clone()));
     let skus = sample::pick(&origins, &args.skus, args.sample.into()).await?;
-    let checker = Checker::new((0..edges.len()).map(|edge| edges.url(edge)));
+    let checker = Checker::new((0..edges.nodes()).map(|edge| edges.name(edge)));
     let stage = Arc::new(Stage { edges, origins, checker, skus, view_rules: args.view_rules });
 
     let probes = probe::start(&stage, &args.writes);
@@ -126,12 +126,12 @@ pub(crate) async fn run(mut args: Args) -> Result<ExitCode, fleet::Error> {
     let checks = if args.at_rest { at_rest(&stage, args.redis.as_deref()).await? } else { Vec::new() };
 
     let report = Report { stage: &stage, edges: rounds.edges(), left_out: rounds.left_out(), probes, checks };
-    report.print(args.json).map_err(fleet::Error::Print)?;
+    report.print(args.json).map_err(Error::Print)?;
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Ledger, rows, L2 and every edge, once every edge has passed this moment.
-async fn at_rest(stage: &Stage, redis: Option<&str>) -> Result<Vec<Check>, fleet::Error> {
+async fn at_rest(stage: &Stage, redis: Option<&str>) -> Result<Vec<Check>, Error> {
     let facts = tiers::load(&stage.origins, &stage.skus).await?;
     let mut checks = tiers::edges::wait_until_past(&stage.edges, &stage.skus, facts.at).await;
     checks.push(tiers::ledger::compare(&stage.origins).await?);

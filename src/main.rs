@@ -9,7 +9,6 @@ mod keys;
 mod logging;
 
 mod progress;
-mod fleet;
 mod tiers;
 mod replay;
 mod audit;

@@ -27,7 +27,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 pub(crate) use error::Error;
 
-use crate::fleet::Fleet;
+use onhand_client::Client;
 use orders::Source;
 pub(crate) use orders::ordered_skus;
 use stage::Stage;
@@ -84,9 +84,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     let source = Source::find(args.file.as_deref())?;
     let orders = Arc::new(source.orders(args.limit_lines)?);
     let patience = Duration::from_secs(args.patience_s);
-    let edges = Fleet::new(&args.edges, &args.token_storefront, patience)?;
-    let warehouse = Fleet::new(&args.edges, &args.token_admin, patience)?;
-    let origins = Fleet::new(&args.origins, &args.token_admin, patience)?;
+    let client = |urls, token| Client::builder().urls(urls).token(token).patience(patience).build();
+    let edges = client(&args.edges, &args.token_storefront)?;
+    let warehouse = client(&args.edges, &args.token_admin)?;
+    let origins = client(&args.origins, &args.token_admin)?;
 
     let seeded = seed::seed(&origins, &orders, args.stock).await?;
     let stage = Arc::new(Stage::new(edges, warehouse, origins, seeded, args.sample));

@@ -1,22 +1,21 @@
 //! What each tier holds, compared with the origin's rows.
 
+mod error;
 pub(crate) mod edges;
 pub(crate) mod l2;
 pub(crate) mod ledger;
 
 use std::collections::{HashMap, HashSet};
 
-use bytes::Bytes;
 use onhand_checker::Key;
+use onhand_client::Client;
 use onhand_wire::{
     Fact, LocationId, Sku, Timestamp,
-    bulk::{LOAD_SKUS, LoadFacts, LoadedFacts, LoadedTopology, MESSAGEPACK},
+    bulk::{LOAD_SKUS, LoadFacts},
 };
-use reqwest::Method;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::fleet::{Answer, Ask, Error, Fleet};
+pub(crate) use self::error::Error;
 
 /// One comparison.
 #[derive(Debug)]
@@ -86,14 +85,11 @@ pub(crate) struct Loaded {
     pub(crate) live: HashMap<Key, Fact>,
 }
 
-pub(crate) async fn load(origins: &Fleet, skus: &[Sku]) -> Result<Loaded, Error> {
+pub(crate) async fn load(origins: &Client, skus: &[Sku]) -> Result<Loaded, Error> {
     let (mut live, mut at) = (HashMap::new(), None::<Timestamp>);
     for skus in skus.chunks(LOAD_SKUS) {
         let request = LoadFacts { skus: skus.to_vec(), ..LoadFacts::default() };
-        let body = Bytes::from(rmp_serde::to_vec_named(&request).expect("plain data encodes"));
-        let path = "/internal/api/facts".to_owned();
-        let ask = Ask { method: Method::POST, path, key: None, body: Some((MESSAGEPACK, body)) };
-        let loaded: LoadedFacts = decoded(&origins.ask(0, &ask).await?.success()?)?;
+        let loaded = origins.facts(&request).await?.value;
         at = at.or(Some(loaded.at));
         let facts = loaded.stocks.into_iter().flat_map(|stock| stock.facts).filter(|fact| !fact.deleted);
         live.extend(facts.map(|fact| ((fact.sku.clone(), fact.location.clone()), fact)));
@@ -101,14 +97,7 @@ pub(crate) async fn load(origins: &Fleet, skus: &[Sku]) -> Result<Loaded, Error>
     Ok(Loaded { at: at.unwrap_or_default(), live })
 }
 
-pub(crate) async fn enabled_locations(origins: &Fleet) -> Result<HashSet<LocationId>, Error> {
-    let loaded: LoadedTopology = decoded(&origins.ask(0, &Ask::get("/internal/api/topology")).await?.success()?)?;
-    let enabled = loaded.locations.into_iter().filter(|location| location.enabled);
+pub(crate) async fn enabled_locations(origins: &Client) -> Result<HashSet<LocationId>, Error> {
+    let enabled = origins.topology().await?.value.locations.into_iter().filter(|location| location.enabled);
     Ok(enabled.map(|location| location.location).collect())
-}
-
-fn decoded<T: DeserializeOwned>(answer: &Answer) -> Result<T, Error> {
-    let strange =
-        |error: rmp_serde::decode::Error| Error::Strange { call: answer.call.clone(), what: error.to_string() };
-    rmp_serde::from_slice(&answer.body).map_err(strange)
 }

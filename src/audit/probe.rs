@@ -11,14 +11,15 @@ use std::{
 
 use futures_util::future::join_all;
 use onhand_checker::{Answer, Key, Write, versions};
-use onhand_wire::{Sku, Timestamp, availability::Availability, session::Session};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Method;
-use serde_json::json;
+use onhand_client::View;
+use onhand_wire::{
+    Sku,
+    request::{Adjust, AdjustmentKind},
+    session::Session,
+};
 use tokio::task::JoinSet;
 
-use super::Stage;
-use crate::fleet::{Ask, Error, lookup};
+use super::{Error, Stage};
 
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -77,27 +78,22 @@ async fn pair(stage: &Stage, key: &Key) -> Result<(), Error> {
 }
 
 async fn adjust(stage: &Stage, (sku, location): &Key, delta: i64) -> Result<(), Error> {
-    let path = format!("/inventory/products/{}/adjustments", utf8_percent_encode(sku.as_str(), NON_ALPHANUMERIC));
-    let reason = "onhand audit: one unit away, and back";
-    let body = json!({"location": location, "delta": delta, "kind": "correction", "reason": reason});
-    let answer = stage.origins.ask(0, &Ask::json(Method::POST, path, &body).once()).await?.success()?;
-    let at = answer.header("onhand-as-of").and_then(Timestamp::parse);
-    let session = answer.header("onhand-session").and_then(|token| Session::decode(token).ok());
-    if let Some((at, session)) = at.zip(session) {
+    let (kind, reason) = (AdjustmentKind::Correction, "onhand audit: one unit away, and back".to_owned());
+    let written = stage.origins.adjust(sku, &Adjust { location: location.clone(), delta, kind, reason }).await?;
+    let session = written.session.and_then(|token| Session::decode(&token).ok());
+    if let Some((at, session)) = written.as_of.zip(session) {
         Write::of_session(&session, at).for_each(|write| stage.checker.acknowledged(&write));
     }
-    join_all((0..stage.edges.len()).map(|edge| look(stage, edge, sku))).await;
+    join_all((0..stage.edges.nodes()).map(|edge| look(stage, edge, sku))).await;
     Ok(())
 }
 
 /// At once, when an edge that claims too much has had the least time to hear. What is shown is judged.
 async fn look(stage: &Stage, edge: usize, sku: &Sku) {
     let asked = stage.checker.asking();
-    let Ok(answer) = stage.edges.ask_once(edge, &Ask::get(lookup(sku))).await else { return };
-    let as_of = answer.header("onhand-as-of").and_then(Timestamp::parse);
-    let stale = answer.header("onhand-stale").is_some();
-    if let (Some(as_of), Ok(item)) = (as_of, answer.json::<Availability>()) {
-        let shown = versions(&[item]);
+    let Ok(reply) = stage.edges.availability(sku, &View::default()).only(edge).once().await else { return };
+    if let Some(as_of) = reply.as_of {
+        let (stale, shown) = (reply.stale, versions(&[reply.value]));
         stage.checker.answered(&Answer { node: edge, asked, as_of, stale, skus: &[], shown });
     }
 }

@@ -52,7 +52,7 @@ impl Report<'_> {
         }
         self.checks.iter().try_for_each(|check| write!(out, "{}", check.line()))?;
         for (edge, _) in self.edges.iter().enumerate().filter(|(_, edge)| edge.answers == 0) {
-            writeln!(out, "{} gave no answer: check its address, and that it runs", self.stage.edges.url(edge))?;
+            writeln!(out, "{} gave no answer: check its address, and that it runs", self.stage.edges.name(edge))?;
         }
         writeln!(out, "verdict: {}", if self.holds() { "holds" } else { "DOES NOT HOLD" })
     }
@@ -64,7 +64,7 @@ impl Report<'_> {
         for (number, edge) in self.edges.iter().enumerate() {
             let [p50, p99, max] = [0.5, 0.99, 1.0].map(|quantile| behind(edge, quantile));
             table.add_row([
-                self.stage.edges.url(number).to_owned(),
+                self.stage.edges.name(number).to_owned(),
                 edge.answers.to_string(),
                 edge.stale.to_string(),
                 edge.unanswered.to_string(),
@@ -78,7 +78,7 @@ impl Report<'_> {
     fn as_json(&self) -> Value {
         let edges = self.edges.iter().enumerate().map(|(number, edge)| {
             json!({
-                "url": self.stage.edges.url(number), "answers": edge.answers, "stale": edge.stale,
+                "url": self.stage.edges.name(number), "answers": edge.answers, "stale": edge.stale,
                 "unanswered": edge.unanswered,
                 "behind_ms": {"p50": behind(edge, 0.5), "p99": behind(edge, 0.99), "max": behind(edge, 1.0)},
             })

@@ -11,15 +11,11 @@ use onhand_checker::{Answer, Asked, Key, Violation, Write, versions};
 use onhand_wire::{
     Sku, Timestamp, Version,
     availability::{Answers, AtLocation},
+    request::AvailabilityQuery,
 };
-use reqwest::Method;
-use serde_json::json;
 
-use super::{Stage, truth::Truth};
-use crate::{
-    fleet::{self, Ask, Error},
-    progress::Progress,
-};
+use super::{Error, Stage, truth::Truth};
+use crate::progress::Progress;
 
 /// What is known of one edge.
 #[derive(Default)]
@@ -48,7 +44,7 @@ struct Shown {
 
 impl Rounds {
     pub(super) fn new(stage: Arc<Stage>) -> Self {
-        let edges = (0..stage.edges.len()).map(|_| Edge::default()).collect();
+        let edges = (0..stage.edges.nodes()).map(|_| Edge::default()).collect();
         Self { stage, edges, retired: BTreeSet::new() }
     }
 
@@ -82,7 +78,7 @@ impl Rounds {
     /// `before` was loaded before the edges are asked, the truth returned after they answered.
     async fn round(&mut self, before: Truth) -> Result<Truth, Error> {
         let stage = Arc::clone(&self.stage);
-        let shown = join_all((0..stage.edges.len()).map(|edge| ask(&stage, edge))).await;
+        let shown = join_all((0..stage.edges.nodes()).map(|edge| ask(&stage, edge))).await;
         let after = Truth::load(&stage).await?;
         for (key, fact) in &before.visible {
             let write = Write { key: key.clone(), version: fact.version, at: after.at };
@@ -120,7 +116,7 @@ impl Rounds {
     fn judge_amount(&self, edge: usize, as_of: Timestamp, key: &Key, at: &AtLocation, truths: [&Truth; 2]) {
         let (Some(version), Some(latest)) = (Version::parse(&at.version), truths[1].visible.get(key)) else { return };
         let violated = |rule, what| {
-            let node = self.stage.edges.url(edge);
+            let node = self.stage.edges.name(edge);
             self.stage.checker.violated(Violation::new(rule, node, key, as_of, version, what));
         };
         if version > latest.version {
@@ -142,11 +138,8 @@ impl Rounds {
 
 /// All audited SKUs, in one answer; nothing if there is none that counts.
 async fn ask(stage: &Stage, edge: usize) -> Option<Shown> {
-    let ask = Ask::json(Method::POST, "/v1/availability/query", &json!({"skus": stage.skus}));
+    let query = AvailabilityQuery { skus: stage.skus.clone(), channel: None, locations: None };
     let asked = stage.checker.asking();
-    let answer = stage.edges.ask_once(edge, &ask).await.ok().filter(|answer| answer.status == 200)?;
-    let as_of = answer.header("onhand-as-of").and_then(Timestamp::parse)?;
-    let stale = answer.header("onhand-stale").is_some();
-    let items: Result<Answers, fleet::Error> = answer.json();
-    Some(Shown { asked, as_of, stale, items: items.ok()? })
+    let reply = stage.edges.query(&query).only(edge).once().await.ok()?;
+    Some(Shown { asked, as_of: reply.as_of?, stale: reply.stale, items: reply.value })
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use onhand_checker::Key;
 use onhand_wire::{Fact, LocationId, Sku, Timestamp};
 
-use super::Stage;
-use crate::{fleet::Error, tiers};
+use super::{Error, Stage};
+use crate::tiers;
 
 pub(super) struct Truth {
     /// Read after the load was asked for: whatever an earlier load showed was there by then.

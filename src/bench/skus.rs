@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use onhand_client::encode;
 use onhand_wire::Sku;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::{
     distr::{Distribution, weighted::WeightedIndex},
     rngs::StdRng,
@@ -22,7 +22,7 @@ pub(super) struct Spelt {
 
 impl Spelt {
     fn new(sku: &Sku) -> Self {
-        let path = utf8_percent_encode(sku.as_str(), NON_ALPHANUMERIC).to_string();
+        let path = encode(sku.as_str());
         Self { path, json: serde_json::to_string(sku).expect("text encodes") }
     }
 }

@@ -1,7 +1,9 @@
 //! The origin that a command asks, and the token that it shows.
 
+use std::time::Duration;
+
+use onhand_client::Client;
 use onhand_http::setting::SecretUrl;
-use reqwest::{Method, RequestBuilder};
 
 use super::token;
 
@@ -9,7 +11,7 @@ use super::token;
 pub(crate) struct At {
     /// The origin's API
     #[arg(long, value_name = "URL", value_parser = url, default_value = "http://127.0.0.1:8090")]
-    pub(super) origin: SecretUrl,
+    origin: SecretUrl,
     /// A token of the scope that this needs, admin where nothing else is said
     #[arg(
         long,
@@ -27,9 +29,10 @@ impl At {
         Self { origin, token }
     }
 
-    pub(super) fn call(&self, method: Method, path: &str) -> Result<RequestBuilder, String> {
-        let url = format!("{}{path}", self.origin.expose().trim_end_matches('/'));
-        Ok(reqwest::Client::new().request(method, url).bearer_auth(token::given(&self.token)?))
+    /// Who runs a command sees what became of it, and runs it again: each call has one try.
+    pub(super) fn client(&self) -> Result<Client, Box<dyn std::error::Error>> {
+        let client = Client::builder().url(self.origin.expose()).token(token::given(&self.token)?);
+        Ok(client.patience(Duration::ZERO).build()?)
     }
 }
 

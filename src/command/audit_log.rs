@@ -3,7 +3,7 @@
 use std::{error::Error, process::ExitCode};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
-use reqwest::Method;
+use onhand_client::{TrailLine, TrailQuery};
 use serde_json::Value;
 
 use super::{Done, at::At};
@@ -38,54 +38,27 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> Done {
+    let json = args.json;
     let lines = args.lines().await?;
-    if args.json {
-        lines.iter().for_each(|line| println!("{line}"));
+    if json {
+        lines.iter().for_each(|line| println!("{}", serde_json::json!(line)));
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new();
     table.load_preset(ASCII_MARKDOWN);
     table.set_header(["time", "actor", "kind", "what", "change"]);
     for line in &lines {
-        let text = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-        table.add_row([text("time"), text("actor"), text("kind"), text("what"), change(&line["detail"])]);
+        let TrailLine { time, actor, kind, what, detail, .. } = line;
+        table.add_row([&time.to_string(), actor, kind, what, &change(detail)]);
     }
     println!("{table}");
     Ok(ExitCode::SUCCESS)
 }
 
 impl Args {
-    async fn lines(&self) -> Result<Vec<Value>, Box<dyn Error>> {
-        let mut lines = Vec::new();
-        let mut cursor = None::<String>;
-        while lines.len() < self.limit {
-            let page = (self.limit - lines.len()).min(onhand_wire::limits::PAGE).to_string();
-            let asked = [
-                ("actor", &self.actor),
-                ("kind", &self.kind),
-                ("from", &self.from),
-                ("to", &self.to),
-                ("limit", &Some(page)),
-                ("cursor", &cursor),
-            ];
-            let given: Vec<_> = asked.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?))).collect();
-            // Only its query is taken.
-            let url = reqwest::Url::parse_with_params("http://origin/", &given)?;
-            let path = format!("/internal/api/audit?{}", url.query().unwrap_or_default());
-            let answer = self.at.call(Method::GET, &path)?.send().await;
-            let answer = answer.map_err(|error| format!("{}: {}", self.at.origin, error.without_url()))?;
-            let status = answer.status();
-            let body = answer.json::<Value>().await.map_err(reqwest::Error::without_url)?;
-            if !status.is_success() {
-                return Err(format!("{status}: {}", body["detail"].as_str().unwrap_or_default()).into());
-            }
-            lines.extend(body["items"].as_array().cloned().unwrap_or_default());
-            cursor = body["next_cursor"].as_str().map(str::to_owned);
-            if cursor.is_none() {
-                break;
-            }
-        }
-        Ok(lines)
+    async fn lines(self) -> Result<Vec<TrailLine>, Box<dyn Error>> {
+        let Self { at, actor, kind, from, to, limit, .. } = self;
+        Ok(at.client()?.trail(&TrailQuery { actor, kind, from, to }).items(limit).await?)
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
     let ready = edge.ready();
     let answering = tokio::spawn(edge.serve(shutdown::until(stopped)));
     if !args.empty {
-        demo::load(api, &tokens.admin).await?;
+        demo::load(api, &tokens.admin).await.map_err(|error| format!("demo data: {error}"))?;
     }
     ready.await;
     tokens.write(args.print_tokens.as_deref())?;

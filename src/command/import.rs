@@ -1,18 +1,13 @@
 //! `onhand import`: sends a file to an origin, with a bar on a terminal.
 
-use std::{
-    io::IsTerminal,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, time::Duration};
 
-use bytes::Bytes;
-use futures_util::stream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reqwest::Method;
-use serde_json::Value;
-use tokio::{fs::File, io::AsyncReadExt};
+use onhand_client::{
+    Error,
+    FileFormat::{Csv, NdJson},
+    Import, Mode, OnError, Retry, RowError,
+};
 
 use super::{Done, at::At};
 
@@ -37,49 +32,47 @@ pub(crate) struct Args {
     key: Option<String>,
 }
 
-const PIECE: usize = 64 << 10;
-
 pub(super) async fn run(args: Args) -> Done {
-    let Args { at, mode, on_error, create, .. } = &args;
-    let path = format!("/inventory/imports?mode={mode}&on_error={on_error}&create={create}");
-    let request = at.call(Method::POST, &path)?;
-    let file = File::open(&args.file).await.map_err(|error| format!("{}: {error}", args.file.display()))?;
-    let bar = bar(file.metadata().await?.len());
+    let length = tokio::fs::metadata(&args.file).await.map_err(|error| format!("{}: {error}", args.file.display()))?;
+    let (length, bar) = (length.len(), bar(length.len()));
     let key = args.key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     eprintln!("idempotency key {key}: the same key again resumes this import if it breaks off");
-    let body = reqwest::Body::wrap_stream(pieces(file, bar.clone()));
-    let request = request.header("idempotency-key", &key).header("content-type", media_type(&args.file)).body(body);
-    let answer = request.send().await;
-    let answer = answer.map_err(|error| {
-        bar.finish_and_clear();
-        let error = error.without_url();
-        format!("{}: {error}; is the origin running? --key {key} goes on where it stopped", at.origin)
-    })?;
-    let status = answer.status();
-    let report: Value = answer.json().await.map_err(reqwest::Error::without_url)?;
+    let told = bar.clone();
+    let progress = move |sent| {
+        told.set_position(sent);
+        if sent == length {
+            applying(&told);
+        }
+    };
+    let answer = args.at.client()?.import_file(args.import(), &args.file, progress).key(&key).await;
     bar.finish_and_clear();
-    if !status.is_success() {
-        let again = if report["retry"] == "same_key" {
-            format!("; --key {key} goes on where it stopped")
-        } else {
-            String::new()
-        };
-        return Err(format!("{status}: {}{again}", report["detail"].as_str().unwrap_or("no detail")).into());
+    let report = answer.map_err(|error| told_with(&error, &key))?.value;
+    println!("read {}, applied {}, rejected {}", report.read, report.applied, report.rejected);
+    for RowError { row, code, detail } in &report.errors {
+        println!("line {row}: {code}: {detail}");
     }
-    println!("read {}, applied {}, rejected {}", report["read"], report["applied"], report["rejected"]);
-    for error in report["errors"].as_array().into_iter().flatten() {
-        println!(
-            "line {}: {}: {}",
-            error["row"],
-            error["code"].as_str().unwrap_or(""),
-            error["detail"].as_str().unwrap_or("")
-        );
-    }
-    Ok(if report["rejected"] == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn media_type(file: &Path) -> &'static str {
-    if file.extension().is_some_and(|end| end == "ndjson") { "application/x-ndjson" } else { "text/csv" }
+impl Args {
+    fn import(&self) -> Import {
+        Import {
+            format: if self.file.extension().is_some_and(|end| end == "ndjson") { NdJson } else { Csv },
+            mode: if self.mode == "set" { Mode::Set } else { Mode::Adjust },
+            on_error: if self.on_error == "abort" { OnError::Abort } else { OnError::Skip },
+            create: self.create,
+        }
+    }
+}
+
+/// With the key, where the same call may go on.
+fn told_with(error: &Error, key: &str) -> String {
+    let goes_on = match error {
+        Error::Problem(problem) => problem.retry == Retry::SameKey,
+        Error::NoAnswer { .. } | Error::Unreadable { .. } => true,
+        _ => false,
+    };
+    if goes_on { format!("{error}; --key {key} goes on where it stopped") } else { error.to_string() }
 }
 
 fn bar(bytes: u64) -> ProgressBar {
@@ -97,21 +90,4 @@ fn applying(bar: &ProgressBar) {
     let style = ProgressStyle::with_template("{spinner} sent; the origin checks and applies the rows ({elapsed})");
     bar.set_style(style.expect("a valid template"));
     bar.enable_steady_tick(Duration::from_millis(100));
-}
-
-/// The file as a stream, so that its length does not matter.
-fn pieces(
-    file: File,
-    bar: ProgressBar,
-) -> impl futures_util::TryStream<Ok = Bytes, Error = std::io::Error> + Send + 'static {
-    stream::try_unfold((file, bar), |(mut file, bar)| async move {
-        let mut piece = vec![0; PIECE];
-        let read = file.read(&mut piece).await?;
-        bar.inc(read as u64);
-        if read == 0 {
-            applying(&bar);
-        }
-        piece.truncate(read);
-        Ok((read > 0).then(|| (Bytes::from(piece), (file, bar))))
-    })
 }

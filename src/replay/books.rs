@@ -6,13 +6,12 @@ use std::{
 };
 
 use onhand_checker::{Checker, Key, Write};
+use onhand_client::Reply;
 use onhand_wire::{
     LocationId, Sku, Timestamp,
     reservation::{Reservation, State},
     session::Session,
 };
-
-use crate::fleet::Answer;
 
 /// A reservation as last acknowledged. Its verbs are called one at a time, under the lock.
 pub(super) struct Entry {
@@ -63,9 +62,9 @@ impl Books {
     }
 
     /// Takes a write's version floors and its moment from its headers; the floors, for sampling.
-    pub(super) fn acknowledged(&self, answer: &Answer, checker: &Checker) -> Option<Session> {
-        let session = Session::decode(answer.header("onhand-session")?).ok()?;
-        let at = answer.header("onhand-as-of").and_then(Timestamp::parse)?;
+    pub(super) fn acknowledged(&self, written: &Reply<Reservation>, checker: &Checker) -> Option<Session> {
+        let session = Session::decode(written.session.as_deref()?).ok()?;
+        let at = written.as_of?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = (*last).max(at);
         drop(last);

@@ -11,7 +11,13 @@ pub(crate) enum Error {
     #[error("{} holds no order lines; check that it is the right file, or raise --limit-lines", path.display())]
     Empty { path: PathBuf },
     #[error(transparent)]
-    Fleet(#[from] crate::fleet::Error),
+    Client(#[from] onhand_client::Error),
+    #[error(transparent)]
+    Tiers(#[from] crate::tiers::Error),
+    #[error(
+        "the stock could not be imported: {0}; the file's SKUs and names must satisfy the contract; play another file"
+    )]
+    NotImported(String),
     #[error("cannot write {}: {source}; name a file in a directory that exists", path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },
     #[error("cannot print the report: {0}; see that standard output is open, or use --json FILE")]

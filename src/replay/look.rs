@@ -11,10 +11,9 @@ use std::{
 };
 
 use onhand_checker::{Asked, versions};
-use onhand_wire::{Sku, Timestamp, availability::Answers};
+use onhand_client::{self as client, Reply};
+use onhand_wire::{Sku, availability::Availability, request::AvailabilityQuery};
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use reqwest::Method;
-use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{
@@ -22,7 +21,6 @@ use super::{
     orders::Orders,
     stage::{Stage, count},
 };
-use crate::fleet::{Answer, Ask, lookup};
 
 /// Between two lookups of one looker: they accompany the orders, they aren't a load test.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -32,14 +30,11 @@ const EDGES_START: Duration = Duration::from_secs(60);
 /// An edge that has not heard of the seeded stock would answer 404 or 0.
 pub(super) async fn wait_for_edges(stage: &Stage) -> Result<(), Error> {
     let Some(sku) = stage.seeded.skus.last() else { return Ok(()) };
-    let ask = Ask::get(format!("{}?channel={}", lookup(sku), stage.seeded.channel));
-    for edge in 0..stage.edges.len() {
+    for edge in 0..stage.edges.nodes() {
         let began = Instant::now();
-        loop {
-            let answer = stage.edges.ask_only(edge, &ask).await?;
-            if answer.status == 200 || began.elapsed() > EDGES_START {
-                answer.success()?;
-                break;
+        while let Err(error) = stage.edges.availability(sku, &stage.view()).only(edge).await {
+            if error.problem().is_none() || began.elapsed() > EDGES_START {
+                return Err(error.into());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -81,15 +76,15 @@ struct Looker {
 
 impl Looker {
     async fn look(&mut self, orders: &Orders) {
-        let edge = self.rng.random_range(0..self.stage.edges.len());
+        let edge = self.rng.random_range(0..self.stage.edges.nodes());
         let many = self.rng.random_ratio(1, 10);
         let skus: Vec<Sku> = (0..if many { QUERY_SKUS } else { 1 }).map(|_| self.popular(orders)).collect();
-        let ask = if many { self.query(&skus) } else { self.single(&skus[0]) };
         let asked = self.stage.checker.asking();
-        match self.stage.edges.ask_once(edge, &ask).await {
-            Ok(answer) if answer.status == 200 => self.judge(edge, asked, &skus, &answer),
+        match if many { self.query(edge, &skus).await } else { self.single(edge, &skus[0]).await } {
+            Ok(reply) => self.judge(edge, asked, &skus, reply),
+            Err(error @ client::Error::Unreadable { .. }) => self.stage.counts.unexpected.add(|| error.to_string()),
             // An edge may be down or degraded for a while; what matters is what it does show.
-            Ok(_) | Err(_) => count(&self.stage.counts.lookup_failures),
+            Err(_) => count(&self.stage.counts.lookup_failures),
         }
     }
 
@@ -98,32 +93,23 @@ impl Looker {
         order.lines[self.rng.random_range(0..order.lines.len())].0.clone()
     }
 
-    fn single(&self, sku: &Sku) -> Ask {
-        Ask::get(format!("{}?channel={}", lookup(sku), self.stage.seeded.channel))
+    async fn single(&self, edge: usize, sku: &Sku) -> Result<Reply<Vec<Availability>>, client::Error> {
+        let call = self.stage.edges.availability(sku, &self.stage.view()).only(edge).once();
+        Ok(call.await?.map(|item| vec![item]))
     }
 
-    fn query(&self, skus: &[Sku]) -> Ask {
-        let body = json!({"skus": skus, "channel": self.stage.seeded.channel});
-        Ask::json(Method::POST, "/v1/availability/query", &body)
+    async fn query(&self, edge: usize, skus: &[Sku]) -> Result<Reply<Vec<Availability>>, client::Error> {
+        let channel = Some(self.stage.seeded.channel.clone());
+        let query = AvailabilityQuery { skus: skus.to_vec(), channel, locations: None };
+        Ok(self.stage.edges.query(&query).only(edge).once().await?.map(|answers| answers.items))
     }
 
-    fn judge(&self, node: usize, asked: Asked, skus: &[Sku], answer: &Answer) {
+    fn judge(&self, node: usize, asked: Asked, skus: &[Sku], reply: Reply<Vec<Availability>>) {
         count(&self.stage.counts.lookups);
-        let items = if skus.len() > 1 {
-            answer.json::<Answers>().map(|answers| answers.items)
-        } else {
-            answer.json().map(|item| vec![item])
+        let Some(as_of) = reply.as_of else {
+            return self.stage.counts.unexpected.add(|| format!("a lookup of {}: no Onhand-As-Of", skus[0]));
         };
-        let Some(as_of) = answer.header("onhand-as-of").and_then(Timestamp::parse) else {
-            return self.stage.counts.unexpected.add(|| format!("{}: no Onhand-As-Of", answer.call));
-        };
-        let stale = answer.header("onhand-stale").is_some();
-        match items {
-            Ok(items) => {
-                let shown = versions(&items);
-                self.stage.checker.answered(&onhand_checker::Answer { node, asked, as_of, stale, skus, shown });
-            }
-            Err(error) => self.stage.counts.unexpected.add(|| error.to_string()),
-        }
+        let (stale, shown) = (reply.stale, versions(&reply.value));
+        self.stage.checker.answered(&onhand_checker::Answer { node, asked, as_of, stale, skus, shown });
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_wire::{LocationId, Sku, limits, reservation::State};
+use onhand_wire::{LocationId, Sku, limits, request::HoldPolicy, reservation::State};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use tokio::task::JoinSet;
 
@@ -90,9 +90,9 @@ fn verbs_of(rng: &mut StdRng) -> &'static [Verb] {
 
 async fn sell(stage: &Arc<Stage>, index: usize, order: &Order, lines: &[(Sku, u32)]) -> Result<(), Error> {
     let mut rng = StdRng::seed_from_u64(index as u64);
-    let mut held = verbs::hold(stage, index, &order.customer, lines, "all").await?;
+    let mut held = verbs::hold(stage, index, &order.customer, lines, HoldPolicy::All).await?;
     if held.is_none() && rng.random_ratio(1, 3) {
-        held = verbs::hold(stage, index, &order.customer, lines, "partial").await?;
+        held = verbs::hold(stage, index, &order.customer, lines, HoldPolicy::Partial).await?;
     }
     let Some(held) = held else { return Ok(()) };
     for (step, verb) in verbs_of(&mut rng).iter().enumerate() {

@@ -9,15 +9,14 @@ use std::{
 };
 
 use hdrhistogram::Histogram;
+use onhand_client::View;
 use onhand_wire::{
     LocationId, Sku, Version,
-    availability::Availability,
     session::{Floor, Session},
 };
 use tokio::task::JoinSet;
 
 use super::stage::{Faults, Stage, histogram};
-use crate::fleet::{self, Ask};
 
 /// A feed that needs longer is not slow but broken.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -43,7 +42,7 @@ impl Sampler {
 pub(super) fn consider(stage: &Arc<Stage>, acknowledged_by: usize, session: &Session) {
     let (sampler, acknowledged) = (&stage.sampler, Instant::now());
     if sampler.every == 0
-        || stage.edges.len() < 2
+        || stage.edges.nodes() < 2
         || !sampler.seen.fetch_add(1, Ordering::Relaxed).is_multiple_of(sampler.every)
     {
         return;
@@ -53,17 +52,16 @@ pub(super) fn consider(stage: &Arc<Stage>, acknowledged_by: usize, session: &Ses
     else {
         return;
     };
-    let (stage, other) = (Arc::clone(stage), (acknowledged_by + 1) % stage.edges.len());
+    let (stage, other) = (Arc::clone(stage), (acknowledged_by + 1) % stage.edges.nodes());
     let time = async move { time(&stage, other, acknowledged, &sku, &location, version).await };
     sampler.under_way.lock().expect("no panic under this lock").spawn(time);
 }
 
 async fn time(stage: &Stage, edge: usize, acknowledged: Instant, sku: &Sku, location: &LocationId, version: Version) {
-    let ask = Ask::get(format!("{}?location={location}", fleet::lookup(sku)));
+    let view = View { locations: vec![location.clone()], ..View::default() };
     while acknowledged.elapsed() < LIMIT {
-        if let Ok(answer) = stage.edges.ask_once(edge, &ask).await
-            && let Ok(shown) = answer.json::<Availability>()
-            && shown.locations.iter().any(|at| Version::parse(&at.version) >= Some(version))
+        if let Ok(shown) = stage.edges.availability(sku, &view).only(edge).once().await
+            && shown.value.locations.iter().any(|at| Version::parse(&at.version) >= Some(version))
         {
             let micros = u64::try_from(acknowledged.elapsed().as_micros()).unwrap_or(u64::MAX);
             stage.sampler.times.lock().expect("no panic under this lock").saturating_record(micros);
@@ -71,7 +69,7 @@ async fn time(stage: &Stage, edge: usize, acknowledged: Instant, sku: &Sku, loca
         }
         tokio::time::sleep(STEP).await;
     }
-    let url = stage.edges.url(edge);
+    let url = stage.edges.name(edge);
     stage.sampler.never.add(|| format!("{url} did not show {sku} at {location} in version {version} within {LIMIT:?}"));
 }
 

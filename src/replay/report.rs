@@ -81,7 +81,7 @@ impl Report {
             number("returns", writes[4]),
             number("cancellations of nothing held", load(&counts.nothing_to_return)),
             number("changes acknowledged", writes.iter().sum()),
-            number("tries again", load(&stage.edges.retries)),
+            number("tries again", stage.edges.retries()),
             number("lookups", load(&counts.lookups)),
             number("lookups not answered", load(&counts.lookup_failures)),
             spread("propagation p50 / p99 / max", &stage.sampler.times),

@@ -2,18 +2,15 @@
 
 use std::{collections::HashMap, fmt::Write};
 
-use bytes::Bytes;
 use onhand_checker::Key;
-use onhand_wire::{ChannelId, LocationId, Sku};
-use reqwest::Method;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use onhand_client::{Client, Import, Mode};
+use onhand_wire::{
+    ChannelId, LocationId, Sku,
+    request::{PutChannel, PutLocation},
+};
 
 use super::{Error, orders::Orders};
-use crate::{
-    fleet::{self, Ask, Fleet},
-    tiers,
-};
+use crate::tiers;
 
 /// Where a run's stock is, and each location's share of it in percent.
 const LOCATIONS: [(&str, u64); 3] = [("replay-1", 50), ("replay-2", 30), ("replay-3", 20)];
@@ -33,35 +30,36 @@ pub(super) struct Row {
     pub reserved: i64,
 }
 
-#[derive(Deserialize)]
-struct Imported {
-    applied: u64,
-    rejected: u64,
-    errors: Vec<Value>,
-}
-
-pub(super) async fn seed(origins: &Fleet, orders: &Orders, percent: u32) -> Result<Seeded, Error> {
+pub(super) async fn seed(origins: &Client, orders: &Orders, percent: u32) -> Result<Seeded, Error> {
     topology(origins).await?;
     let mut skus: Vec<Sku> = orders.names.keys().cloned().collect();
     skus.sort();
     let reserved = reserved_before(origins, &skus).await?;
     let rows = rows(&skus, &orders.demand(), &reserved, percent);
     import(origins, orders, &skus, &rows).await?;
-    Ok(Seeded { channel: ChannelId::new(CHANNEL).expect("a valid id"), skus, rows })
+    Ok(Seeded { channel: channel(), skus, rows })
 }
 
-async fn topology(origins: &Fleet) -> Result<(), Error> {
-    for (priority, (id, _)) in LOCATIONS.iter().enumerate() {
-        let body = json!({"name": format!("Replay {id}"), "priority": priority});
-        origins.ask(0, &Ask::json(Method::PUT, format!("/inventory/locations/{id}"), &body).once()).await?.success()?;
+fn location(id: &str) -> LocationId {
+    LocationId::new(id).expect("a valid id")
+}
+
+fn channel() -> ChannelId {
+    ChannelId::new(CHANNEL).expect("a valid id")
+}
+
+async fn topology(origins: &Client) -> Result<(), Error> {
+    for (priority, (id, _)) in (0..).zip(LOCATIONS) {
+        let named = PutLocation::named(format!("Replay {id}"));
+        origins.put_location(&location(id), &PutLocation { priority, ..named }).await?;
     }
-    let body = json!({"locations": LOCATIONS.map(|(id, _)| id)});
-    origins.ask(0, &Ask::json(Method::PUT, format!("/inventory/channels/{CHANNEL}"), &body).once()).await?.success()?;
+    let locations = LOCATIONS.map(|(id, _)| location(id)).to_vec();
+    origins.put_channel(&channel(), &PutChannel { locations, allocation: "priority".to_owned() }).await?;
     Ok(())
 }
 
 /// Holds that an earlier run left open come on top, so that they take nothing from this one.
-async fn reserved_before(origins: &Fleet, skus: &[Sku]) -> Result<HashMap<Key, i64>, Error> {
+async fn reserved_before(origins: &Client, skus: &[Sku]) -> Result<HashMap<Key, i64>, Error> {
     let facts = tiers::load(origins, skus).await?.live;
     Ok(facts.into_iter().map(|(key, fact)| (key, fact.reserved)).collect())
 }
@@ -72,7 +70,7 @@ fn rows(skus: &[Sku], demand: &HashMap<Sku, u64>, before: &HashMap<Key, i64>, pe
         let wanted = demand.get(sku).copied().unwrap_or_default();
         let stock = (wanted * u64::from(percent)).div_ceil(100);
         for (id, share) in LOCATIONS {
-            let key = (sku.clone(), LocationId::new(id).expect("a valid id"));
+            let key = (sku.clone(), location(id));
             let reserved = before.get(&key).copied().unwrap_or_default();
             let on_hand = i64::try_from(stock * share / 100).unwrap_or(i64::MAX) + reserved;
             rows.insert(key, Row { on_hand, reserved });
@@ -81,29 +79,25 @@ fn rows(skus: &[Sku], demand: &HashMap<Sku, u64>, before: &HashMap<Key, i64>, pe
     rows
 }
 
-async fn import(origins: &Fleet, orders: &Orders, skus: &[Sku], rows: &HashMap<Key, Row>) -> Result<(), Error> {
+async fn import(origins: &Client, orders: &Orders, skus: &[Sku], rows: &HashMap<Key, Row>) -> Result<(), Error> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     let in_memory = "writing to memory does not fail";
     csv.write_record(["sku", "location", "quantity", "name"]).expect(in_memory);
     for sku in skus {
         let name = orders.names.get(sku).filter(|name| !name.is_empty()).map_or(sku.as_str(), String::as_str);
         for (id, _) in LOCATIONS {
-            let row = rows[&(sku.clone(), LocationId::new(id).expect("a valid id"))];
+            let row = rows[&(sku.clone(), location(id))];
             csv.write_record([sku.as_str(), id, &row.on_hand.to_string(), name]).expect(in_memory);
         }
     }
-    let body = Bytes::from(csv.into_inner().expect(in_memory));
-    let path = "/inventory/imports?mode=set&create=true".to_owned();
-    let ask = Ask { method: Method::POST, path, key: None, body: Some(("text/csv", body)) }.once();
-    let answer = origins.ask(0, &ask).await?.success()?;
-    let imported: Imported = answer.json()?;
+    let import = Import { mode: Mode::Set, create: true, ..Import::default() };
+    let imported = origins.import(import, csv.into_inner().expect(in_memory)).await?.value;
     if imported.rejected == 0 && imported.applied > 0 {
         return Ok(());
     }
     let mut detail = format!("{} rows rejected", imported.rejected);
     for error in imported.errors.iter().take(3) {
-        let _ = write!(detail, "; {error}");
+        let _ = write!(detail, "; line {}: {}: {}", error.row, error.code, error.detail);
     }
-    let advice = "the file's SKUs and names must satisfy the contract; play another file";
-    Err(Error::Fleet(fleet::Error::Refused { call: answer.call, status: answer.status, detail, advice }))
+    Err(Error::NotImported(detail))
 }

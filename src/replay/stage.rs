@@ -7,15 +7,15 @@ use std::sync::{
 
 use hdrhistogram::Histogram;
 use onhand_checker::Checker;
+use onhand_client::{Client, View};
 
 use super::{Error, books::Books, propagation::Sampler, seed::Seeded};
-use crate::fleet::Fleet;
 
 pub(super) struct Stage {
-    pub edges: Fleet,
+    pub edges: Client,
     /// The edges again, for those who ship and take back: a storefront may not.
-    pub warehouse: Fleet,
-    pub origins: Fleet,
+    pub warehouse: Client,
+    pub origins: Client,
     pub seeded: Seeded,
     pub books: Books,
     /// Judges what lookups show.
@@ -80,10 +80,15 @@ pub(super) fn histogram() -> Mutex<Histogram<u64>> {
 }
 
 impl Stage {
-    pub(super) fn new(edges: Fleet, warehouse: Fleet, origins: Fleet, seeded: Seeded, sample: u64) -> Self {
+    pub(super) fn new(edges: Client, warehouse: Client, origins: Client, seeded: Seeded, sample: u64) -> Self {
         let (books, counts, sampler) = (Books::default(), Counts::default(), Sampler::new(sample));
-        let checker = Checker::new((0..edges.len()).map(|edge| edges.url(edge)));
+        let checker = Checker::new((0..edges.nodes()).map(|edge| edges.name(edge)));
         Self { edges, warehouse, origins, seeded, books, checker, counts, sampler, hold_times: histogram() }
+    }
+
+    /// What the run's channel is shown.
+    pub(super) fn view(&self) -> View {
+        View { channel: Some(self.seeded.channel.clone()), ..View::default() }
     }
 
     /// A write that stayed without a definite answer: the verdict cannot be good.

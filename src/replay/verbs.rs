@@ -5,12 +5,13 @@ use std::{
     time::Instant,
 };
 
+use onhand_client::{self as client, Reply};
 use onhand_wire::{
-    LocationId, Sku,
+    LocationId, Quantity, Sku,
+    request::{Cancel, Confirm, Fulfil, Hold, HoldLine, HoldPolicy, LineQuantity, Return},
     reservation::{Reservation, State},
 };
-use reqwest::Method;
-use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
     Error,
@@ -18,10 +19,11 @@ use super::{
     propagation,
     stage::{Stage, count},
 };
-use crate::fleet::{Answer, Ask};
 
 /// Longer than any run: nothing expires meanwhile, so the books need no clock.
 const TTL_S: u32 = 7 * 24 * 3600;
+
+type Answered = Result<Reply<Reservation>, client::Error>;
 
 /// Holds lines; None when they were refused.
 pub(super) async fn hold(
@@ -29,35 +31,36 @@ pub(super) async fn hold(
     edge: usize,
     customer: &str,
     lines: &[(Sku, u32)],
-    policy: &str,
+    policy: HoldPolicy,
 ) -> Result<Option<Held>, Error> {
-    let lines: Vec<Value> = lines.iter().map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity})).collect();
-    let body = json!({"lines": lines, "channel": stage.seeded.channel, "ttl_s": TTL_S, "policy": policy});
-    let ask = Ask::json(Method::POST, "/v1/reservations", &body).once();
+    let lines =
+        lines.iter().map(|(sku, units)| HoldLine { sku: sku.clone(), quantity: units_of(*units), location: None });
+    let channel = Some(stage.seeded.channel.clone());
+    let hold = Hold { channel, ttl_s: TTL_S, policy, ..Hold::of(lines.collect()) };
     let sent = Instant::now();
-    let answer = stage.edges.ask(edge, &ask).await?;
-    let took = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
-    stage.hold_times.lock().expect("no panic under this lock").saturating_record(took);
-    match answer.status {
-        201 => {}
-        409 if answer.problem("code") == "insufficient_stock" => {
-            count(&stage.counts.refusals);
-            return Ok(None);
-        }
-        _ => {
-            unexpected(stage, &answer);
-            return Ok(None);
-        }
+    let answered = stage.edges.hold(&hold).starting_at(edge).await;
+    if !matches!(answered, Err(client::Error::NoAnswer { .. })) {
+        let took = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
+        stage.hold_times.lock().expect("no panic under this lock").saturating_record(took);
     }
-    let reservation: Reservation = answer.json()?;
+    if answered.as_ref().is_err_and(|error| error.is("insufficient_stock")) {
+        count(&stage.counts.refusals);
+        return Ok(None);
+    }
+    let Some(held) = expected(stage, answered)? else { return Ok(None) };
     count(&stage.counts.holds);
-    if reservation.lines.iter().any(|line| line.quantity < line.requested) {
+    if held.value.lines.iter().any(|line| line.quantity < line.requested) {
         count(&stage.counts.partial);
     }
-    if let Some(session) = stage.books.acknowledged(&answer, &stage.checker) {
-        propagation::consider(stage, answer.node, &session);
+    if let Some(session) = stage.books.acknowledged(&held, &stage.checker) {
+        propagation::consider(stage, held.node, &session);
     }
-    Ok(Some(stage.books.open(customer, reservation)))
+    Ok(Some(stage.books.open(customer, held.value)))
+}
+
+/// Beyond what a quantity may be: 0, which no call takes.
+fn units_of(units: u32) -> Quantity {
+    Quantity::new(units).unwrap_or_default()
 }
 
 /// What can be done to the whole of a reservation.
@@ -69,12 +72,22 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    fn parts(self) -> (&'static str, State) {
+    /// What it makes of a reservation.
+    fn state(self) -> State {
         match self {
-            Self::Confirm => ("confirm", State::Confirmed),
-            Self::Fulfil => ("fulfil", State::Fulfilled),
-            Self::Cancel => ("cancel", State::Cancelled),
+            Self::Confirm => State::Confirmed,
+            Self::Fulfil => State::Fulfilled,
+            Self::Cancel => State::Cancelled,
         }
+    }
+
+    async fn ask(self, stage: &Stage, edge: usize, id: Uuid) -> Answered {
+        let call = match self {
+            Self::Confirm => stage.edges.confirm(id, &Confirm::default()),
+            Self::Fulfil => stage.warehouse.fulfil(id, &Fulfil::default()),
+            Self::Cancel => stage.edges.cancel(id, &Cancel::default()),
+        };
+        call.starting_at(edge).await
     }
 
     fn counter(self, stage: &Stage) -> &AtomicU64 {
@@ -88,20 +101,14 @@ impl Verb {
 
 /// False when the answer was none of a success.
 pub(super) async fn advance(stage: &Stage, edge: usize, entry: &mut Entry, verb: Verb) -> Result<bool, Error> {
-    let (name, state) = verb.parts();
-    let path = format!("/v1/reservations/{}/{name}", entry.reservation.id);
-    let callers = if verb == Verb::Fulfil { &stage.warehouse } else { &stage.edges };
-    let answer = callers.ask(edge, &Ask::json(Method::POST, path, &json!({})).once()).await?;
-    if answer.status != 200 {
-        unexpected(stage, &answer);
-        return Ok(false);
-    }
-    stage.books.acknowledged(&answer, &stage.checker);
+    let answered = verb.ask(stage, edge, entry.reservation.id).await;
+    let Some(written) = expected(stage, answered)? else { return Ok(false) };
+    stage.books.acknowledged(&written, &stage.checker);
     count(verb.counter(stage));
-    entry.reservation = answer.json()?;
-    if entry.reservation.state != state {
+    entry.reservation = written.value;
+    if entry.reservation.state != verb.state() {
         let (id, is) = (entry.reservation.id, entry.reservation.state.as_str());
-        stage.counts.unexpected.add(|| format!("{name} of {id} answered 200 with state {is}"));
+        stage.counts.unexpected.add(|| format!("{verb:?} of {id} answered 200 with state {is}"));
     }
     Ok(true)
 }
@@ -115,22 +122,25 @@ pub(super) async fn give_back(
     location: &LocationId,
     units: i64,
 ) -> Result<(), Error> {
-    let path = format!("/v1/reservations/{}/return", entry.reservation.id);
-    let body = json!({"lines": [{"line": line, "quantity": units}], "location": location});
-    let answer = stage.warehouse.ask(edge, &Ask::json(Method::POST, path, &body).once()).await?;
-    if answer.status != 200 {
-        unexpected(stage, &answer);
-        return Ok(());
-    }
-    stage.books.acknowledged(&answer, &stage.checker);
+    let lines = vec![LineQuantity { line, quantity: Quantity::try_from(units).unwrap_or_default() }];
+    let goods = Return { lines, location: Some(location.clone()) };
+    let answered = stage.warehouse.return_goods(entry.reservation.id, &goods).starting_at(edge).await;
+    let Some(written) = expected(stage, answered)? else { return Ok(()) };
+    stage.books.acknowledged(&written, &stage.checker);
     count(&stage.counts.returns);
-    entry.reservation = answer.json()?;
+    entry.reservation = written.value;
     *entry.returned.entry((line, location.clone())).or_default() += units;
     Ok(())
 }
 
-fn unexpected(stage: &Stage, answer: &Answer) {
-    let what =
-        || format!("{}: {} {}: {}", answer.call, answer.status, answer.problem("code"), answer.problem("detail"));
-    stage.counts.unexpected.add(what);
+/// None: a refusal that nothing here calls for, and it is counted.
+fn expected(stage: &Stage, answered: Answered) -> Result<Option<Reply<Reservation>>, Error> {
+    match answered {
+        Ok(reply) => Ok(Some(reply)),
+        Err(client::Error::Problem(problem)) => {
+            stage.counts.unexpected.add(|| problem.to_string());
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -6,27 +6,23 @@ use std::{
 };
 
 use onhand_checker::Key;
+use onhand_client::{Client, View};
 use onhand_wire::{
-    ChannelId, Fact, Sku, Timestamp,
-    availability::{Answers, Availability},
-    limits::QUERY_SKUS,
+    ChannelId, Fact, Sku, Timestamp, availability::Availability, limits::QUERY_SKUS, request::AvailabilityQuery,
 };
-use reqwest::Method;
-use serde_json::json;
 
-use super::Check;
-use crate::fleet::{Ask, Error, Fleet, lookup};
+use super::{Check, Error};
 
 /// How long an edge may need to catch up after the last write, faults included.
 const CATCH_UP: Duration = Duration::from_secs(120);
 
 /// Waits until every edge claims a moment after the last acknowledgement; a check for each that never does.
-pub(crate) async fn wait_until_past(edges: &Fleet, skus: &[Sku], last: Timestamp) -> Vec<Check> {
+pub(crate) async fn wait_until_past(edges: &Client, skus: &[Sku], last: Timestamp) -> Vec<Check> {
     let mut late = Vec::new();
     let Some(sku) = skus.first() else { return late };
-    for edge in 0..edges.len() {
+    for edge in 0..edges.nodes() {
         if let Err(as_of) = wait_for(edges, edge, sku, last).await {
-            let mut check = Check::new(format!("{} catches up", edges.url(edge)), "edges");
+            let mut check = Check::new(format!("{} catches up", edges.name(edge)), "edges");
             check.compare(false, || {
                 format!("as of {as_of} after {CATCH_UP:?}; the last write was acknowledged as of {last}")
             });
@@ -37,18 +33,13 @@ pub(crate) async fn wait_until_past(edges: &Fleet, skus: &[Sku], last: Timestamp
 }
 
 /// What it last said, if it never passed.
-async fn wait_for(edges: &Fleet, edge: usize, sku: &Sku, last: Timestamp) -> Result<(), String> {
+async fn wait_for(edges: &Client, edge: usize, sku: &Sku, last: Timestamp) -> Result<(), String> {
     let (began, mut said) = (Instant::now(), "nothing".to_owned());
-    let ask = Ask::get(lookup(sku));
     while began.elapsed() < CATCH_UP {
-        match edges.ask_once(edge, &ask).await {
-            Ok(answer) => {
-                said = answer.header("onhand-as-of").unwrap_or("nothing").to_owned();
-                if Timestamp::parse(&said).is_some_and(|as_of| as_of > last) {
-                    return Ok(());
-                }
-            }
-            Err(why) => said = why,
+        match edges.availability(sku, &View::default()).only(edge).once().answer().await {
+            Ok(answer) if answer.as_of().is_some_and(|as_of| as_of > last) => return Ok(()),
+            Ok(answer) => said = answer.as_of().map_or("nothing".to_owned(), |as_of| as_of.to_string()),
+            Err(why) => said = why.to_string(),
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -57,7 +48,7 @@ async fn wait_for(edges: &Fleet, edge: usize, sku: &Sku, last: Timestamp) -> Res
 
 /// Every edge's answers, through a channel or for all locations. A SKU of which the rows have nothing is left out.
 pub(crate) async fn compare(
-    edges: &Fleet,
+    edges: &Client,
     skus: &[Sku],
     channel: Option<&ChannelId>,
     facts: &HashMap<Key, Fact>,
@@ -65,15 +56,11 @@ pub(crate) async fn compare(
     let mut by_sku: HashMap<&Sku, Vec<&Fact>> = HashMap::new();
     facts.values().for_each(|fact| by_sku.entry(&fact.sku).or_default().push(fact));
     let mut checks = Vec::new();
-    for edge in 0..edges.len() {
-        let mut check = Check::new(format!("rows = edge {}", edges.url(edge)), "facts");
+    for edge in 0..edges.nodes() {
+        let mut check = Check::new(format!("rows = edge {}", edges.name(edge)), "facts");
         for skus in skus.chunks(QUERY_SKUS) {
-            let body = match channel {
-                Some(channel) => json!({"skus": skus, "channel": channel}),
-                None => json!({"skus": skus}),
-            };
-            let ask = Ask::json(Method::POST, "/v1/availability/query", &body);
-            let answers: Answers = edges.ask_only(edge, &ask).await?.success()?.json()?;
+            let query = AvailabilityQuery { skus: skus.to_vec(), channel: channel.cloned(), locations: None };
+            let answers = edges.query(&query).only(edge).await?.value;
             let shown: HashMap<&Sku, &Availability> = answers.items.iter().map(|item| (&item.sku, item)).collect();
             for fact in skus.iter().flat_map(|sku| by_sku.get(sku).into_iter().flatten()) {
                 compare_fact(&mut check, fact, shown.get(&fact.sku).copied());

@@ -10,8 +10,7 @@ use onhand_http::setting::SecretUrl;
 use onhand_wire::{Fact, Sku, l2, partition};
 use redis::{AsyncCommands, aio::MultiplexedConnection};
 
-use super::Check;
-use crate::fleet::Error;
+use super::{Check, Error};
 
 /// L2's writer follows the feed by itself: a difference counts only if it stays.
 const SETTLES: Duration = Duration::from_secs(30);

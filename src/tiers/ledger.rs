@@ -1,25 +1,16 @@
 //! The origin's own comparison of its ledger and open reservations with its rows.
 
-use reqwest::Method;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use onhand_client::Client;
+use serde_json::json;
 
-use super::Check;
-use crate::fleet::{Ask, Error, Fleet};
+use super::{Check, Error};
 
-#[derive(Deserialize)]
-struct Reconciled {
-    checked: u64,
-    differences: Vec<Value>,
-}
-
-pub(crate) async fn compare(origins: &Fleet) -> Result<Check, Error> {
-    let ask = Ask::json(Method::POST, "/internal/api/inventory/reconcile", &json!({"mode": "report"}));
-    let reconciled: Reconciled = origins.ask(0, &ask).await?.success()?.json()?;
+pub(crate) async fn compare(origins: &Client) -> Result<Check, Error> {
+    let reconciled = origins.reconcile(None).await?.value;
     let mut check = Check::new("ledger = rows", "rows");
     check.compared = reconciled.checked;
     for difference in &reconciled.differences {
-        check.mismatch(|| difference.to_string());
+        check.mismatch(|| json!(difference).to_string());
     }
     Ok(check)
 }

@@ -6,6 +6,7 @@ mod audit;
 mod auth;
 mod bench;
 mod bounds;
+mod client;
 mod dev;
 mod durability;
 mod errors;

@@ -25,7 +25,7 @@ pub(crate) fn built() -> PathBuf {
 }
 
 /// A folder of rules: each a component, perhaps under another name, and its settings.
-fn folder(rules: &[(&str, &str, &str)]) -> tempfile::TempDir {
+pub(crate) fn folder(rules: &[(&str, &str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (component, name, settings) in rules {
         std::fs::copy(built().join(format!("{component}.wasm")), dir.path().join(format!("{name}.wasm"))).unwrap();

@@ -1,46 +1,37 @@
 //! Demo data, loaded as anyone would load it: through the origin's API.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{error::Error, net::SocketAddr};
 
-use reqwest::{Client, Method, RequestBuilder};
-use serde_json::{Value, json};
+use onhand_client::{Client, Import};
+use onhand_wire::{
+    ChannelId, LocationId,
+    request::{PutChannel, PutLocation},
+};
 
 const STOCK: &str = include_str!("demo.csv");
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Does nothing where there is data already.
-pub(super) async fn load(api: SocketAddr, admin: &str) -> Result<(), String> {
-    let client = Client::new();
-    let call = |method: Method, path: &str| {
-        client.request(method, format!("http://{api}{path}")).bearer_auth(admin).timeout(PATIENCE)
-    };
-    if call(Method::GET, "/inventory/locations/eu-1").send().await.is_ok_and(|answer| answer.status().is_success()) {
+pub(super) async fn load(api: SocketAddr, admin: &str) -> Result<(), Box<dyn Error>> {
+    let origin = Client::builder().url(&format!("http://{api}")).token(admin).build()?;
+    if origin.location(&LocationId::new("eu-1")?).await.is_ok() {
         return Ok(());
     }
     let locations = [
-        ("eu-1", json!({"name": "Rotterdam", "region": "eu", "priority": 1, "lat": 51.92, "lon": 4.48})),
-        ("eu-2", json!({"name": "Lyon", "region": "eu", "priority": 2, "lat": 45.76, "lon": 4.84})),
-        ("us-1", json!({"name": "Newark", "region": "us", "priority": 3, "lat": 40.74, "lon": -74.17})),
+        ("eu-1", "Rotterdam", "eu", 1, (51.92, 4.48)),
+        ("eu-2", "Lyon", "eu", 2, (45.76, 4.84)),
+        ("us-1", "Newark", "us", 3, (40.74, -74.17)),
     ];
-    for (id, body) in locations {
-        send(call(Method::PUT, &format!("/inventory/locations/{id}")).json(&body)).await?;
+    for (id, name, region, priority, (lat, lon)) in locations {
+        let (region, lat, lon) = (Some(region.to_owned()), Some(lat), Some(lon));
+        let location = PutLocation { region, priority, lat, lon, ..PutLocation::named(name) };
+        origin.put_location(&LocationId::new(id)?, &location).await?;
     }
-    let channels = [
-        ("web-eu", json!({"locations": ["eu-1", "eu-2"], "allocation": "fewest_splits"})),
-        ("web-us", json!({"locations": ["us-1"]})),
-    ];
-    for (id, body) in channels {
-        send(call(Method::PUT, &format!("/inventory/channels/{id}")).json(&body)).await?;
+    let channels = [("web-eu", vec!["eu-1", "eu-2"], "fewest_splits"), ("web-us", vec!["us-1"], "priority")];
+    for (id, locations, allocation) in channels {
+        let locations = locations.into_iter().map(LocationId::new).collect::<Result<_, _>>()?;
+        let channel = PutChannel { locations, allocation: allocation.to_owned() };
+        origin.put_channel(&ChannelId::new(id)?, &channel).await?;
     }
-    let import =
-        call(Method::POST, "/inventory/imports?mode=set&create=true").header("content-type", "text/csv").body(STOCK);
-    let report = send(import).await?;
-    if report["rejected"] == 0 { Ok(()) } else { Err(format!("demo data: {report}")) }
-}
-
-async fn send(request: RequestBuilder) -> Result<Value, String> {
-    let answer = request.send().await.map_err(|error| format!("demo data: {error}"))?;
-    let status = answer.status();
-    let body: Value = answer.json().await.map_err(|error| format!("demo data: {error}"))?;
-    if status.is_success() { Ok(body) } else { Err(format!("demo data: {status}: {body}")) }
+    let report = origin.import(Import { create: true, ..Import::default() }, STOCK).await?.value;
+    if report.rejected == 0 { Ok(()) } else { Err(format!("{report:?}").into()) }
 }

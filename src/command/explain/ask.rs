@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use onhand_client::{Client, Error, LedgerLine};
 use onhand_http::setting::SecretUrl;
 use onhand_wire::{
     Sku,
-    bulk::{LoadFacts, LoadedFacts, MESSAGEPACK},
+    bulk::{LoadFacts, LoadedFacts},
     explain::Explained,
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
-use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -36,7 +35,7 @@ pub(super) struct Origin {
     pub(super) url: SecretUrl,
     pub(super) facts: LoadedFacts,
     /// Its newest lines; empty for a SKU that was never there.
-    pub(super) ledger: Vec<Value>,
+    pub(super) ledger: Vec<LedgerLine>,
 }
 
 /// # Errors
@@ -47,18 +46,27 @@ pub(super) async fn all(
     origin: &SecretUrl,
     token: &str,
     lines: u16,
-) -> Result<Asked, Box<dyn std::error::Error>> {
-    let http = http()?;
-    let name = utf8_percent_encode(sku.as_str(), NON_ALPHANUMERIC).to_string();
-    let edges = join_all(edges.iter().map(|url| edge(&http, with_scheme(url), &name))).await;
+) -> Result<Asked, String> {
+    let edges = join_all(edges.iter().map(|url| edge(with_scheme(url), sku))).await;
     let url = with_scheme(origin);
-    let facts = facts(&http, &url, token, sku).await.map_err(|why| format!("origin {url}: {why}"))?;
-    let ledger = ledger(&http, &url, token, &name, lines).await.map_err(|why| format!("origin {url}: {why}"))?;
+    let asked = async {
+        let client = client(&url, token)?;
+        let load = LoadFacts { skus: vec![sku.clone()], ..LoadFacts::default() };
+        let facts = client.facts(&load).await?.value;
+        let ledger = match client.ledger(sku, None).limit(lines.into()).await {
+            Err(error) if error.is("unknown_sku") => Vec::new(),
+            page => page?.value.items,
+        };
+        Ok((facts, ledger))
+    };
+    let (facts, ledger) = asked.await.map_err(|error| format!("origin {url}: {}", why(&error)))?;
     Ok(Asked { edges, origin: Origin { url, facts, ledger } })
 }
 
-pub(super) fn http() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(PATIENCE).build()
+/// One look, now: what is asked later would say something else.
+pub(super) fn client(url: &SecretUrl, token: &str) -> Result<Client, Error> {
+    let client = Client::builder().url(url.expose()).try_timeout(PATIENCE).patience(Duration::ZERO);
+    if token.is_empty() { client.build() } else { client.token(token).build() }
 }
 
 /// As an operator types it, and as `edge.management` has it.
@@ -67,63 +75,27 @@ pub(super) fn with_scheme(url: &SecretUrl) -> SecretUrl {
     SecretUrl::new(if url.contains("://") { url.to_owned() } else { format!("http://{url}") })
 }
 
-async fn edge(http: &reqwest::Client, url: SecretUrl, name: &str) -> Edge {
-    let asked = async {
-        let answer = http.get(format!("{}/actuator/explain/{name}", url.expose())).send().await.map_err(told)?;
-        match answer.status().as_u16() {
-            200 => answer.json::<Explained>().await.map_err(told),
-            404 => Err("has no /actuator/explain: is it the management listener of an edge?".to_owned()),
-            status => Err(format!("answered {status}")),
-        }
-    };
+async fn edge(url: SecretUrl, sku: &Sku) -> Edge {
+    let asked = async { client(&url, "")?.explain(sku).await };
     match asked.await {
-        Ok(explained) => Edge { url, explained: Some(explained), error: None },
-        Err(why) => Edge { url, explained: None, error: Some(why) },
+        Ok(explained) => Edge { url, explained: Some(explained.value), error: None },
+        Err(error) if error.problem().is_some_and(|problem| problem.status.as_u16() == 404) => {
+            let why = "has no /actuator/explain: is it the management listener of an edge?";
+            Edge { url, explained: None, error: Some(why.to_owned()) }
+        }
+        Err(error) => Edge { error: Some(why(&error)), explained: None, url },
     }
 }
 
-async fn facts(http: &reqwest::Client, url: &SecretUrl, token: &str, sku: &Sku) -> Result<LoadedFacts, String> {
-    let load = LoadFacts { skus: vec![sku.clone()], ..LoadFacts::default() };
-    let body = rmp_serde::to_vec_named(&load).map_err(|error| error.to_string())?;
-    let request = http.post(format!("{}/internal/api/facts", url.expose())).bearer_auth(token).body(body);
-    let answer = request.header("content-type", MESSAGEPACK).send().await.map_err(told)?;
-    let answer = accepted(answer)?.bytes().await.map_err(told)?;
-    rmp_serde::from_slice(&answer).map_err(|error| error.to_string())
-}
-
-async fn ledger(
-    http: &reqwest::Client,
-    url: &SecretUrl,
-    token: &str,
-    name: &str,
-    lines: u16,
-) -> Result<Vec<Value>, String> {
-    let path = format!("{}/inventory/products/{name}/ledger?limit={lines}", url.expose());
-    let answer = http.get(path).bearer_auth(token).send().await.map_err(told)?;
-    if answer.status().as_u16() == 404 {
-        return Ok(Vec::new());
-    }
-    let mut page: Value = accepted(answer)?.json().await.map_err(told)?;
-    Ok(serde_json::from_value(page["items"].take()).unwrap_or_default())
-}
-
-pub(super) fn accepted(answer: reqwest::Response) -> Result<reqwest::Response, String> {
-    match answer.status().as_u16() {
-        200 => Ok(answer),
-        401 | 403 => Err(
+/// In few words: the address stands beside it.
+pub(super) fn why(error: &Error) -> String {
+    match error {
+        Error::Problem(problem) if matches!(problem.status.as_u16(), 401 | 403) => {
             "the token is not accepted; it needs scope operator (one of scope edge, as an edge carries, does not do)"
-                .to_owned(),
-        ),
-        status => Err(format!("answered {status}")),
+                .to_owned()
+        }
+        Error::Problem(problem) => format!("answered {}", problem.status.as_u16()),
+        Error::NoAnswer { last, .. } => last.clone(),
+        error => error.to_string(),
     }
-}
-
-/// With its cause: "error sending request" alone helps nobody.
-pub(super) fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

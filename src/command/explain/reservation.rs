@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use onhand_client::Trace;
 use onhand_http::setting::SecretUrl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -11,23 +12,20 @@ use super::{ask, show};
 /// Longer ones are cut: `--json` has all of it.
 const SHOWN: usize = 100;
 
-pub(super) async fn trace(id: Uuid, origin: &SecretUrl, token: &str) -> Result<Value, Box<dyn std::error::Error>> {
-    let (http, url) = (ask::http()?, ask::with_scheme(origin));
-    let path = format!("{}/internal/api/reservations/{id}/trace", url.expose());
-    let answer = http.get(path).bearer_auth(token).send().await.map_err(ask::told);
-    let answer = answer.map_err(|why| format!("origin {url}: {why}"))?;
-    if answer.status().as_u16() == 404 {
-        return Err(format!("origin {url}: there is no reservation {id}").into());
+pub(super) async fn trace(id: Uuid, origin: &SecretUrl, token: &str) -> Result<Trace, String> {
+    let url = ask::with_scheme(origin);
+    match async { ask::client(&url, token)?.trace(id).await }.await {
+        Ok(trace) => Ok(trace.value),
+        Err(error) if error.is("not_found") => Err(format!("origin {url}: there is no reservation {id}")),
+        Err(error) => Err(format!("origin {url}: {}", ask::why(&error))),
     }
-    Ok(ask::accepted(answer).map_err(|why| format!("origin {url}: {why}"))?.json().await.map_err(ask::told)?)
 }
 
 /// The report for people.
-pub(super) fn report(trace: &Value, terminal: bool) -> String {
+pub(super) fn report(trace: &Trace, terminal: bool) -> String {
     let mut text = String::new();
-    let by = trace["allocated_by"].as_str().unwrap_or_default();
-    let calls = trace["calls"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let _ = writeln!(text, "{}: allocated by {by}", trace["id"].as_str().unwrap_or_default());
+    let Trace { id, allocated_by, calls } = trace;
+    let _ = writeln!(text, "{id}: allocated by {allocated_by}");
     if calls.is_empty() {
         let _ = writeln!(text, "No rule was asked: a built-in strategy decided.");
         return text;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
+use onhand_client::LedgerLine;
 use onhand_wire::{
     Stock,
     explain::{Explained, L2State, Shown},
@@ -178,7 +179,7 @@ fn channel(text: &mut String, shown: &Shown) {
     text.push('\n');
 }
 
-fn ledger(text: &mut String, lines: &[Value], terminal: bool) {
+fn ledger(text: &mut String, lines: &[LedgerLine], terminal: bool) {
     if lines.is_empty() {
         text.push_str("ledger: no line\n");
         return;
@@ -186,10 +187,11 @@ fn ledger(text: &mut String, lines: &[Value], terminal: bool) {
     let mut rows =
         table(terminal, &["ledger, newest first", "location", "kind", "on hand", "reserved", "actor", "reason"]);
     for line in lines {
-        let word = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-        let change = |name: &str| format!("{} → {}", line["before"][name], line["after"][name]);
-        let cells = [word("time"), word("location"), word("kind"), change("on_hand"), change("reserved")];
-        rows.add_row(cells.into_iter().chain([word("actor"), word("reason")]));
+        let LedgerLine { time, location, kind, before, after, actor, reason, .. } = line;
+        let on_hand = format!("{} → {}", before.on_hand, after.on_hand);
+        let reserved = format!("{} → {}", before.reserved, after.reserved);
+        let (time, reason) = (time.to_string(), reason.as_deref().unwrap_or_default());
+        rows.add_row([&time, location, kind, &on_hand, &reserved, actor, reason]);
     }
     let _ = writeln!(text, "{rows}");
 }

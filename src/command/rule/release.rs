@@ -1,26 +1,21 @@
 //! `onhand rule push`, `rollback` and `list --origin`: what is asked of an origin.
 
-use std::{error::Error, path::Path, process::ExitCode, time::Duration};
+use std::{error::Error, path::Path, process::ExitCode};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
 use onhand_author::ChosenStage;
+use onhand_client::{Client, RollBackPlan, RuleAtOrigin};
 use onhand_rules::Config;
 use onhand_wire::{
-    release::{Manifest, Release, Released, Stage},
+    release::{Manifest, Released, Stage},
     request::RollBack,
 };
-use reqwest::{Method, RequestBuilder};
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::{
     Done,
     show::{self, size},
 };
 use crate::command::at::At;
-
-/// For a whole call: it sends megabytes, and the origin compiles them before it answers.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 #[derive(clap::Args)]
 pub(crate) struct StageArgs {
@@ -38,32 +33,6 @@ fn stage(text: &str) -> Result<Stage, String> {
     serde_json::from_value(text.into()).map_err(|_| "full, shadow or canary".to_owned())
 }
 
-/// A rule as an origin has it: its manifest, whether this push changed it, and whether nodes have been told.
-#[derive(Deserialize)]
-struct RuleAtOrigin {
-    #[serde(flatten)]
-    manifest: Manifest,
-    #[serde(default)]
-    new: bool,
-    #[serde(default)]
-    announced: bool,
-}
-
-/// What a rollback would put in force.
-#[derive(Deserialize)]
-struct RollBackPlan {
-    seq: u64,
-    mark: u64,
-    full: Option<Released>,
-    next: Option<Released>,
-}
-
-#[derive(Deserialize)]
-struct RulesPage {
-    items: Vec<RuleAtOrigin>,
-    next_cursor: Option<String>,
-}
-
 impl StageArgs {
     pub(super) fn staged(&self) -> Option<ChosenStage> {
         self.stage.map(|stage| ChosenStage { stage, share: self.share })
@@ -71,26 +40,6 @@ impl StageArgs {
 }
 
 impl At {
-    /// A write with an idempotency key: if its answer is lost, making it again changes nothing more.
-    fn write(&self, path: &str) -> Result<RequestBuilder, String> {
-        Ok(self.call(Method::POST, path)?.header("idempotency-key", uuid::Uuid::new_v4().to_string()))
-    }
-
-    async fn answer<T: serde::de::DeserializeOwned>(&self, call: RequestBuilder) -> Result<T, String> {
-        let answer = call.timeout(PATIENCE).send().await.map_err(|error| {
-            let error = error.without_url();
-            format!("{}: {error}; is the origin running? --origin names another", self.origin)
-        })?;
-        let status = answer.status();
-        let body: Value = answer.json().await.map_err(|error| format!("{}: {}", self.origin, error.without_url()))?;
-        if !status.is_success() {
-            let (detail, id) = (body["detail"].as_str().unwrap_or("no detail"), &body["correlation_id"]);
-            return Err(format!("{status}: {detail} (correlation id {})", id.as_str().unwrap_or("unknown")));
-        }
-        serde_json::from_value(body)
-            .map_err(|error| format!("{}: its answer is not one that this version knows: {error}", self.origin))
-    }
-
     /// Pushes one component after the other, and stops at the first that the origin refuses.
     pub(super) async fn push(
         &self,
@@ -104,9 +53,8 @@ impl At {
                 show::signed(&onhand_author::sign(file.as_ref(), key, stage.staged(), None, config)?);
             }
             let (rule, push) = onhand_author::release(file.as_ref(), config, stage.staged())?;
-            let call = self.write(&format!("/inventory/rules/{rule}/releases"))?.json(&push);
-            let rule_now: RuleAtOrigin =
-                self.answer(call).await.map_err(|error| format!("{}: {error}", file.as_ref().display()))?;
+            let pushed = self.client()?.push(&rule, &push).await;
+            let rule_now = pushed.map_err(|error| format!("{}: {error}", file.as_ref().display()))?.value;
             println!(
                 "{rule}: {}",
                 if rule_now.new {
@@ -121,48 +69,15 @@ impl At {
     }
 
     pub(super) async fn roll_back(&self, rule: &str, key: Option<&Path>, config: &Config) -> Done {
-        let rule_path = percent_encoding::utf8_percent_encode(rule, percent_encoding::NON_ALPHANUMERIC);
-        let path = format!("/inventory/rules/{rule_path}/rollback");
+        let origin = self.client()?;
         let signed = match key {
-            Some(key) => self.signed_roll_back(rule, &path, key, config).await?,
+            Some(key) => signed_roll_back(&origin, rule, key, config).await?,
             None => RollBack::default(),
         };
-        let call = self.write(&path)?.json(&signed);
-        let rule_now: RuleAtOrigin = self.answer(call).await?;
+        let rule_now = origin.roll_back(rule, &signed).await?.value;
         println!("{rule}: rolled back; every node is told");
         in_force(&rule_now.manifest);
         Ok(ExitCode::SUCCESS)
-    }
-
-    /// The releases that a rollback puts in force, each signed once more.
-    async fn signed_roll_back(
-        &self,
-        rule: &str,
-        path: &str,
-        key: &Path,
-        config: &Config,
-    ) -> Result<RollBack, Box<dyn Error>> {
-        let RollBackPlan { seq, mark, full, next } = self.answer(self.call(Method::GET, path)?).await?;
-        let sequence = onhand_author::sequence_above(mark)?;
-        let mut signed = RollBack { seq: Some(seq), ..RollBack::default() };
-        if full.is_none() && next.is_none() {
-            signed.withdrawal = Some(onhand_author::sign_withdrawal(rule, sequence, key)?);
-        }
-        if let Some(full) = full {
-            let release = self.release(&full).await?;
-            signed.full = Some(onhand_author::sign_again(rule, false, &release, sequence, key, config)?);
-        }
-        // Its sequence is above the full release's, because a later full release would end it.
-        if let Some(next) = next {
-            let release = self.release(&next).await?;
-            signed.next = Some(onhand_author::sign_again(rule, true, &release, sequence + 1, key, config)?);
-        }
-        Ok(signed)
-    }
-
-    async fn release(&self, released: &Released) -> Result<Release, String> {
-        let path = format!("/internal/api/rules/releases/{}", released.digest);
-        self.answer(self.call(Method::GET, &path)?).await
     }
 
     pub(super) async fn list(&self) -> Done {
@@ -180,13 +95,7 @@ impl At {
             "announced",
             "sequence",
         ]);
-        let mut path = "/inventory/rules?limit=500".to_owned();
-        loop {
-            let page: RulesPage = self.answer(self.call(Method::GET, &path)?).await?;
-            page.items.iter().for_each(|rule| rows(&mut table, rule));
-            let Some(cursor) = page.next_cursor else { break };
-            path = format!("/inventory/rules?limit=500&cursor={cursor}");
-        }
+        self.client()?.rules().items(usize::MAX).await?.iter().for_each(|rule| rows(&mut table, rule));
         println!("{table}");
         println!(
             "without a sequence: unsigned, or signed in the form that covered the component only; nodes that want signatures \
@@ -194,6 +103,31 @@ impl At {
         );
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The releases that a rollback puts in force, each signed once more.
+async fn signed_roll_back(
+    origin: &Client,
+    rule: &str,
+    key: &Path,
+    config: &Config,
+) -> Result<RollBack, Box<dyn Error>> {
+    let RollBackPlan { seq, mark, full, next, .. } = origin.roll_back_plan(rule).await?.value;
+    let sequence = onhand_author::sequence_above(mark)?;
+    let mut signed = RollBack { seq: Some(seq), ..RollBack::default() };
+    if full.is_none() && next.is_none() {
+        signed.withdrawal = Some(onhand_author::sign_withdrawal(rule, sequence, key)?);
+    }
+    if let Some(full) = full {
+        let release = origin.release(&full.digest).await?.value;
+        signed.full = Some(onhand_author::sign_again(rule, false, &release, sequence, key, config)?);
+    }
+    // Its sequence is above the full release's, because a later full release would end it.
+    if let Some(next) = next {
+        let release = origin.release(&next.digest).await?.value;
+        signed.next = Some(onhand_author::sign_again(rule, true, &release, sequence + 1, key, config)?);
+    }
+    Ok(signed)
 }
 
 fn parts(manifest: &Manifest) -> impl Iterator<Item = &Released> {

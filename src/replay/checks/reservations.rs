@@ -5,14 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use onhand_wire::reservation::Reservation;
+use onhand_client as client;
 use tokio::{sync::Mutex, task::JoinSet};
 
 use super::Check;
-use crate::{
-    fleet::Ask,
-    replay::{Error, books::Held, stage::Stage},
-};
+use crate::replay::{Error, books::Held, stage::Stage};
 
 const AT_ONCE: usize = 32;
 
@@ -37,16 +34,20 @@ pub(super) async fn compare(stage: &Arc<Stage>) -> Result<Check, Error> {
 async fn read_some(reading: Arc<Reading>) -> Result<(), Error> {
     while let Some(held) = reading.held.get(reading.next.fetch_add(1, Ordering::Relaxed)) {
         let acknowledged = &held.lock().await.reservation;
-        let ask = Ask::get(format!("/v1/reservations/{}", acknowledged.id));
-        let answer = reading.stage.origins.ask(0, &ask).await?;
-        let found: Option<Reservation> = if answer.status == 200 { Some(answer.json()?) } else { None };
-        let same =
-            found.as_ref().is_some_and(|found| found.state == acknowledged.state && found.lines == acknowledged.lines);
+        let found = match reading.stage.origins.reservation(acknowledged.id).await {
+            Ok(reply) => Ok(reply.value),
+            Err(client::Error::Problem(problem)) => Err(problem),
+            Err(error) => return Err(error.into()),
+        };
+        let same = found
+            .as_ref()
+            .ok()
+            .is_some_and(|found| found.state == acknowledged.state && found.lines == acknowledged.lines);
         reading.check.lock().await.compare(same, || match &found {
-            Some(found) => {
+            Ok(found) => {
                 format!("{}: {}, acknowledged {}", found.id, found.state.as_str(), acknowledged.state.as_str())
             }
-            None => format!("{}: {} {}", acknowledged.id, answer.status, answer.problem("code")),
+            Err(problem) => format!("{}: {} {}", acknowledged.id, problem.status, problem.code),
         });
     }
     Ok(())

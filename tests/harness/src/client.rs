@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub use onhand_client::encode;
 use reqwest::{Method, header::HeaderMap};
 use serde_json::Value;
 
@@ -10,12 +11,6 @@ pub(crate) fn http() -> reqwest::Client {
     let built =
         reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).timeout(Duration::from_secs(30)).build();
     built.expect("an HTTP client")
-}
-
-/// Percent-encodes a SKU for a path.
-pub fn encode(segment: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    segment.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// Calls one listener with one token.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Check,
@@ -13,19 +13,19 @@ use crate::schema;
 use crate::{LocationId, Money, Problem, limits};
 
 /// `PUT /inventory/products/{sku}`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PutItem {
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::text))]
     pub name: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub brand: Option<String>,
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::attributes))]
     pub attributes: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
     /// For the merchant's own pages: neither lookups nor holds depend on it.
     #[serde(default = "yes")]
@@ -48,28 +48,36 @@ impl Check for PutItem {
 }
 
 /// `PUT /inventory/locations/{id}`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PutLocation {
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::text))]
     pub name: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub region: Option<String>,
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::priority))]
     pub priority: i32,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::latitude))]
     pub lat: Option<f64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::longitude))]
     pub lon: Option<f64>,
     #[serde(default = "yes")]
     pub enabled: bool,
     #[serde(default)]
     pub pickup: bool,
+}
+
+impl PutLocation {
+    /// Enabled, and without anything else.
+    pub fn named(name: impl Into<String>) -> Self {
+        let (name, enabled) = (name.into(), true);
+        Self { name, region: None, priority: 0, lat: None, lon: None, enabled, pickup: false }
+    }
 }
 
 impl Check for PutLocation {
@@ -82,7 +90,7 @@ impl Check for PutLocation {
 }
 
 /// `PUT /inventory/channels/{id}`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PutChannel {

@@ -1,6 +1,6 @@
 //! Lookups of many SKUs at once, and quotes.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Check, Destination,
@@ -9,13 +9,13 @@ use super::{
 use crate::{ChannelId, LocationId, Problem, Quantity, Sku, limits, quantity::currency_code};
 
 /// `POST /v1/availability/query`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AvailabilityQuery {
     pub skus: Vec<Sku>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locations: Option<Vec<LocationId>>,
 }
 
@@ -28,15 +28,15 @@ impl Check for AvailabilityQuery {
 }
 
 /// Who asks; pricing rules may look at it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Customer {
     pub id: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuoteLine {
     pub sku: Sku,
@@ -45,17 +45,17 @@ pub struct QuoteLine {
 }
 
 /// `POST /v1/quotes`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskQuote {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
     /// Three capital letters: prices in another currency do not count.
-    #[serde(default, deserialize_with = "optional_currency")]
+    #[serde(default, deserialize_with = "optional_currency", skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<Customer>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destination: Option<Destination>,
     pub lines: Vec<QuoteLine>,
 }

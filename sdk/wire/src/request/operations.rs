@@ -1,6 +1,6 @@
 //! Maintenance mode.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Check, limit::check_optional_text};
 use crate::Problem;
@@ -8,13 +8,13 @@ use crate::Problem;
 use crate::schema;
 
 /// `POST /inventory/admin/maintenance`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Maintenance {
     #[serde(rename = "maintenanceMode")]
     pub maintenance_mode: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub message: Option<String>,
 }

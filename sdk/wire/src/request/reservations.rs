@@ -18,13 +18,13 @@ pub struct Destination {
     /// ISO 3166-1, two capital letters.
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::country))]
     pub country: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub postcode: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::latitude))]
     pub lat: Option<f64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::longitude))]
     pub lon: Option<f64>,
 }
@@ -93,6 +93,20 @@ pub(super) fn check_ttl(ttl_s: u32) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::field("ttl_s", format!("seconds from 1 to {}", limits::TTL_S)))
+}
+
+impl Hold {
+    /// All of it or nothing, for as long as a hold lasts that names no time.
+    pub fn of(lines: Vec<HoldLine>) -> Self {
+        Self {
+            lines,
+            channel: None,
+            destination: None,
+            ttl_s: ttl_default(),
+            order_ref: None,
+            policy: HoldPolicy::default(),
+        }
+    }
 }
 
 impl Check for Hold {

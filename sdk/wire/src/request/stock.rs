@@ -11,7 +11,7 @@ use crate::schema;
 use crate::{LocationId, Problem, Quantity, RestockAt, Sku, limits};
 
 /// `PUT /inventory/products/{sku}/stock`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetStock {
@@ -21,10 +21,10 @@ pub struct SetStock {
     pub quantity: Quantity,
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::text))]
     pub reason: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub expected_version: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_on_hand: Option<Quantity>,
 }
 
@@ -60,7 +60,7 @@ impl AdjustmentKind {
 }
 
 /// `POST /inventory/products/{sku}/adjustments`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Adjust {
@@ -85,7 +85,7 @@ impl Check for Adjust {
 }
 
 /// `POST /inventory/transfers`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
@@ -117,19 +117,19 @@ fn merge<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Res
 }
 
 /// `PUT /inventory/products/{sku}/policy`: merged into one location's policy, or all of the SKU's.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    #[serde(default, alias = "warehouseId")]
+    #[serde(default, alias = "warehouseId", skip_serializing_if = "Option::is_none")]
     pub location: Option<LocationId>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safety_stock: Option<Quantity>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backorder_limit: Option<Quantity>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low_stock_at: Option<Quantity>,
-    #[serde(default, deserialize_with = "merge")]
+    #[serde(default, deserialize_with = "merge", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_restock_at))]
     pub restock_at: Merge<RestockAt>,
 }

@@ -1,6 +1,6 @@
 //! What becomes of a reservation: extend, confirm, cancel, fulfil, return.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Check,
@@ -12,7 +12,7 @@ use crate::schema;
 use crate::{LocationId, Problem, Quantity, limits};
 
 /// `POST …/extend`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Extend {
@@ -28,7 +28,7 @@ impl Check for Extend {
 }
 
 /// Some of a reservation's line.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LineQuantity {
@@ -38,11 +38,11 @@ pub struct LineQuantity {
 }
 
 /// `POST …/confirm`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Confirm {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::confirmed_lines))]
     pub lines: Option<Vec<LineQuantity>>,
 }
@@ -56,11 +56,11 @@ impl Check for Confirm {
 }
 
 /// `POST …/cancel`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cancel {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::optional_text))]
     pub reason: Option<String>,
 }
@@ -71,7 +71,7 @@ impl Check for Cancel {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FulfilLine {
@@ -80,16 +80,16 @@ pub struct FulfilLine {
     /// 1 or more.
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::positive))]
     pub quantity: Quantity,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<LocationId>,
 }
 
 /// `POST …/fulfil`; without lines, all that is left ships.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Fulfil {
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::fulfilled_lines))]
     pub lines: Option<Vec<FulfilLine>>,
 }
@@ -106,13 +106,13 @@ impl Check for Fulfil {
 }
 
 /// `POST …/return`: shipped goods back on hand.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Return {
     #[cfg_attr(feature = "openapi", schema(schema_with = schema::returned_lines))]
     pub lines: Vec<LineQuantity>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<LocationId>,
 }
 

@@ -1,0 +1,53 @@
+//! How a node is. A node that is not well says so with 503, which is an answer here.
+
+use onhand_wire::Timestamp;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{Answer, Call, Client, Error};
+
+/// None is what is configured away.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct EdgeHealth {
+    /// `healthy` or `unhealthy`.
+    pub status: String,
+    pub redis: Option<bool>,
+    pub kafka: Option<bool>,
+    pub origin: bool,
+    /// Of callers' own calls to the origin.
+    pub circuit_breaker_state: String,
+    pub loads_circuit_breaker_state: String,
+    pub mode: String,
+    pub as_of: Option<Timestamp>,
+    pub region: String,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct OriginHealth {
+    /// `healthy` or `unhealthy`.
+    pub status: String,
+    pub database: bool,
+    pub kafka: Option<bool>,
+    pub region: String,
+    pub term: Option<u16>,
+    pub maintenance: Option<bool>,
+    /// What the operator said, under maintenance.
+    pub message: Option<String>,
+}
+
+impl Client {
+    /// `GET /health`, at an edge. One try.
+    pub fn edge_health(&self) -> Call<EdgeHealth> {
+        self.gets::<EdgeHealth>("/health").once().read_by(told)
+    }
+
+    /// `GET /inventory/health`, at an origin. One try.
+    pub fn origin_health(&self) -> Call<OriginHealth> {
+        self.gets::<OriginHealth>("/inventory/health").once().read_by(told)
+    }
+}
+
+fn told<T: DeserializeOwned>(answer: &Answer) -> Result<T, Error> {
+    // A problem has another form: it is no node's health.
+    answer.json().or_else(|unreadable| answer.success().and(Err(unreadable)))
+}

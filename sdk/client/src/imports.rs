@@ -1,0 +1,99 @@
+//! Files of stock: at an origin.
+
+use std::{path::Path, sync::Arc};
+
+use bytes::Bytes;
+use reqwest::Method;
+use serde::Deserialize;
+
+use crate::{
+    Call, Client,
+    ask::{Ask, Body},
+    file::Progress,
+};
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Quantities are counts. Needs a token of scope admin.
+    #[default]
+    Set,
+    /// Quantities are changes.
+    Adjust,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnError {
+    /// One invalid row and nothing is applied.
+    #[default]
+    Abort,
+    /// Invalid rows are reported and left out.
+    Skip,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FileFormat {
+    /// With a header.
+    #[default]
+    Csv,
+    NdJson,
+}
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Import {
+    pub format: FileFormat,
+    pub mode: Mode,
+    pub on_error: OnError,
+    /// Creates SKUs that are not in the catalogue. Needs a token of scope admin.
+    pub create: bool,
+}
+
+/// Rows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Imported {
+    pub read: u64,
+    pub applied: u64,
+    pub rejected: u64,
+    /// The first 100.
+    pub errors: Vec<RowError>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RowError {
+    /// The line of the file on which the row begins.
+    pub row: u64,
+    pub code: String,
+    pub detail: String,
+}
+
+impl Client {
+    /// What was applied when a call broke off stays applied; the same file under the same key goes on there.
+    pub fn import(&self, import: Import, file: impl Into<Bytes>) -> Call<Imported> {
+        self.importing(import, Body::Bytes(file.into()))
+    }
+
+    /// As [`Client::import`], read from the disk while it is sent. `progress` is told how many bytes are sent, beginning
+    /// anew with each try; once all are, the origin checks and applies the rows.
+    pub fn import_file(
+        &self,
+        import: Import,
+        file: &Path,
+        progress: impl Fn(u64) + Send + Sync + 'static,
+    ) -> Call<Imported> {
+        let progress: Progress = Arc::new(progress);
+        self.importing(import, Body::File(file.to_owned(), progress))
+    }
+
+    fn importing(&self, import: Import, body: Body) -> Call<Imported> {
+        let mut ask = Ask::new(Method::POST, "/inventory/imports");
+        ask.with("mode", Some(if import.mode == Mode::Set { "set" } else { "adjust" }));
+        ask.with("on_error", Some(if import.on_error == OnError::Abort { "abort" } else { "skip" }));
+        ask.with("create", Some(import.create));
+        ask.set("content-type", if import.format == FileFormat::Csv { "text/csv" } else { "application/x-ndjson" });
+        ask.body = body;
+        let mut call = self.asks(ask).new_key();
+        // It takes what it takes.
+        call.way.timeout = None;
+        call
+    }
+}

@@ -1,0 +1,65 @@
+//! An edge's own caches: at its management listener. Nothing here fails over, since each node has its own.
+
+use onhand_wire::{Sku, explain::Explained};
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Call, Client,
+    ask::{Ask, encode},
+};
+
+/// What is loaded before lookups ask for it. Neither: the 1,000 most held.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Warm {
+    /// That many of those with most units in open reservations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skus: Option<Vec<Sku>>,
+}
+
+/// SKUs.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Warmed {
+    pub asked: u64,
+    pub done: u64,
+    pub l1: u64,
+    pub l2: u64,
+    pub origin: u64,
+    pub unknown: u64,
+    pub failed: u64,
+    /// Written to L2.
+    pub l2_filled: u64,
+    pub took_ms: u64,
+}
+
+/// Tiers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Cleared {
+    pub cleared: Vec<String>,
+    #[serde(default)]
+    pub failed: Vec<String>,
+}
+
+impl Client {
+    /// `GET /actuator/explain/{sku}`: what the first node's tiers hold, unless [`Call::only`] names another.
+    pub fn explain(&self, sku: &Sku) -> Call<Explained> {
+        self.gets(format!("/actuator/explain/{}", encode(sku.as_str()))).only(0)
+    }
+
+    /// `POST /internal/api/inventory/warm-cache`.
+    pub fn warm_cache(&self, warm: &Warm) -> Call<Warmed> {
+        self.looks("/internal/api/inventory/warm-cache", warm).only(0)
+    }
+
+    /// `POST /actuator/caches/clearAll`: the node's L1, and the region's L2.
+    pub fn clear_caches(&self) -> Call<Cleared> {
+        self.asks(Ask::new(Method::POST, "/actuator/caches/clearAll")).only(0)
+    }
+
+    /// `DELETE /actuator/caches/l1`: the node's own tier.
+    pub fn clear_l1(&self) -> Call<Cleared> {
+        self.asks(Ask::new(Method::DELETE, "/actuator/caches/l1")).only(0)
+    }
+}
