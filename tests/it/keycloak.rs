@@ -79,7 +79,9 @@ impl Keycloak {
 
     async fn token(&self, realm: &str, form: &[(&str, &str)]) -> String {
         let url = format!("{}/realms/{realm}/protocol/openid-connect/token", self.url);
-        let answer = self.http.post(url).form(form).send().await.unwrap();
+        let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let call = self.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+        let answer = call.body(form.join("&")).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap();
         answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
