@@ -41,7 +41,7 @@ async fn two_issuers_stand_side_by_side() {
     let edge = Running::edge(&world, &origin.url("origin api"), &house("edge").await, &env).await;
     for base in [origin.url("origin api"), edge.url("edge public")] {
         let (ours, theirs) = (house("storefront").await, shop("storefront").await);
-        let key = format!("same key at {base}");
+        let key = format!("same-key-at-{base}");
         let (status, first) = hold(&base, &ours, &key).await;
         assert_eq!(status, 201, "{first}");
         let (status, second) = hold(&base, &theirs, &key).await;
