@@ -4,30 +4,36 @@
 //! Shortened in `make test`; `make hard-minute` runs the whole of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use onhand_client::Client;
 use onhand_harness::World;
+use onhand_wire::{
+    Quantity, Sku,
+    request::{Cancel, Hold, HoldLine},
+};
 use serde_json::json;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 const SKUS: usize = 20;
 const STOCK: i64 = 1_000_000;
+const LONGER_THAN_ANY_FAULT: Duration = Duration::from_secs(120);
 
 /// Reservation id → SKU and quantity, as acknowledged.
-type Acknowledged = Arc<Mutex<BTreeMap<String, (usize, i64)>>>;
+type Acknowledged = Arc<Mutex<BTreeMap<Uuid, (usize, i64)>>>;
 
 #[derive(Clone)]
 struct Caller {
-    clients: Vec<onhand_harness::Client>,
+    shop: Client,
     acknowledged: Acknowledged,
     cancelled: Acknowledged,
-    retried: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
 }
 
@@ -37,34 +43,19 @@ impl Caller {
         let mut turn = number;
         while !self.stop.load(Ordering::Relaxed) {
             turn += 1;
-            let (sku, quantity) = (turn * 7 % SKUS, 1 + (turn % 3) as i64);
-            let body = json!({"lines": [{"sku": format!("s{sku}"), "quantity": quantity}], "ttl_s": 86400});
-            let held = self.settle(turn, "/v1/reservations", body).await;
-            let id = held["id"].as_str().unwrap().to_owned();
-            let again = self.acknowledged.lock().unwrap().insert(id.clone(), (sku, quantity));
+            let (sku, units) = (turn * 7 % SKUS, 1 + (turn % 3) as u32);
+            let (name, quantity) = (Sku::new(&format!("s{sku}")).unwrap(), Quantity::new(units).unwrap());
+            let line = HoldLine { sku: name, quantity, location: None };
+            let hold = Hold { ttl_s: 86400, ..Hold::of(vec![line]) };
+            let id = self.shop.hold(&hold).starting_at(turn).await.unwrap_or_else(|error| panic!("{error}")).value.id;
+            let again = self.acknowledged.lock().unwrap().insert(id, (sku, units.into()));
             assert!(again.is_none(), "{id} was given to two calls");
             if turn.is_multiple_of(3) {
-                self.settle(turn, &format!("/v1/reservations/{id}/cancel"), json!({})).await;
-                self.cancelled.lock().unwrap().insert(id, (sku, quantity));
+                let cancelled = self.shop.cancel(id, &Cancel::default()).starting_at(turn).await;
+                cancelled.unwrap_or_else(|error| panic!("{error}"));
+                self.cancelled.lock().unwrap().insert(id, (sku, units.into()));
             }
         }
-    }
-
-    async fn settle(&self, turn: usize, path: &str, body: serde_json::Value) -> serde_json::Value {
-        let key = uuid::Uuid::new_v4().to_string();
-        for attempt in 0.. {
-            let client = &self.clients[(turn + attempt) % self.clients.len()];
-            let call = client.call(reqwest::Method::POST, path).key(&key).json(body.clone());
-            match call.try_send().await {
-                Ok(reply) if reply.status < 300 => return reply.json(),
-                Ok(reply) => assert!(reply.status >= 500, "{path}: {}", reply.text()),
-                Err(_) => {}
-            }
-            self.retried.fetch_add(1, Ordering::Relaxed);
-            assert!(attempt < 600, "{path} is never settled");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        unreachable!()
     }
 }
 
@@ -92,12 +83,12 @@ async fn a_hard_minute_loses_and_doubles_nothing() {
     for sku in 0..SKUS {
         world.stock(&format!("s{sku}"), "a", STOCK).await;
     }
-    let token = &world.tokens.storefront;
+    let shop =
+        Client::builder().urls(world.origins().iter().map(|origin| origin.url())).token(&world.tokens.storefront);
     let caller = Caller {
-        clients: vec![world.origin(0).client(token), world.origin(1).client(token)],
+        shop: shop.patience(LONGER_THAN_ANY_FAULT).build().unwrap(),
         acknowledged: Arc::default(),
         cancelled: Arc::default(),
-        retried: Arc::default(),
         stop: Arc::default(),
     };
     let began = Instant::now();
@@ -117,7 +108,7 @@ async fn judge(world: &World, caller: &Caller, took: Duration) {
     let acknowledged = caller.acknowledged.lock().unwrap().clone();
     let cancelled = caller.cancelled.lock().unwrap().clone();
     let there = world.sql("SELECT id::text FROM reservations").await;
-    let there: std::collections::BTreeSet<String> = there.iter().map(|row| row.get(0)).collect();
+    let there: BTreeSet<Uuid> = there.iter().map(|row| row.get::<_, String>(0).parse().unwrap()).collect();
     let lost: Vec<_> = acknowledged.keys().filter(|id| !there.contains(*id)).collect();
     assert!(lost.is_empty(), "{} acknowledged reservations are not there: {lost:?}", lost.len());
     assert_eq!(there.len(), acknowledged.len(), "each call made one reservation");
@@ -147,6 +138,6 @@ async fn judge(world: &World, caller: &Caller, took: Duration) {
         took.as_secs_f64(),
         acknowledged.len(),
         cancelled.len(),
-        caller.retried.load(Ordering::Relaxed)
+        caller.shop.retries()
     );
 }

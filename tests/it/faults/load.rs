@@ -21,6 +21,9 @@ const PLENTY: usize = 10;
 const SCARCE: usize = 2;
 pub const PLENTY_STOCK: i64 = 1_000_000;
 pub const SCARCE_STOCK: i64 = 20;
+/// A frozen node must not hold a writer for long: the next way in is tried with the same key.
+const TRY: Duration = Duration::from_secs(3);
+const LONGER_THAN_ANY_FAULT: Duration = Duration::from_secs(90);
 const READERS_AN_EDGE: usize = 3;
 
 /// What all tasks of a load share.
@@ -30,7 +33,7 @@ pub struct Shared {
     pub skus: Vec<Sku>,
     pub edges: Vec<Edge>,
     /// Where writes go: edges and origins by turns.
-    pub shops: Vec<Client>,
+    pub shop: onhand_client::Client,
     pub stop: AtomicBool,
     /// Readers set no bounds and clear nothing.
     pub from_cache_only: AtomicBool,
@@ -78,13 +81,14 @@ impl Load {
             management: node.management(),
             operator: format!("Bearer {}", world.tokens.operator),
         };
-        let nodes = world.edges().iter().chain(world.origins());
+        let nodes = world.edges().iter().chain(world.origins()).map(|node| node.url());
+        let shop = onhand_client::Client::builder().urls(nodes).token(&world.tokens.storefront);
         let shared = Arc::new(Shared {
             checker: Checker::new(world.edges().iter().map(|edge| edge.name().to_owned())),
             books: Books::default(),
             skus,
             edges: world.edges().iter().map(edge).collect(),
-            shops: nodes.map(|node| node.client(&world.tokens.storefront)).collect(),
+            shop: shop.try_timeout(TRY).patience(LONGER_THAN_ANY_FAULT).build().unwrap(),
             stop: AtomicBool::new(false),
             from_cache_only: AtomicBool::new(false),
             hits: Mutex::new(histogram()),
