@@ -9,7 +9,7 @@ use ed25519_dalek::{
     SigningKey,
     pkcs8::{EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
 };
-use onhand_http::auth::{Claims, Expected, Issuer, KeySet, Keys, Scope, Sees, Verifier};
+use onhand_http::auth::{Claims, Expected, Issuer, KeySet, Keys, Scope, Verifier};
 use onhand_origin::{
     answer::answer_all,
     command::{Ask, Command},
@@ -18,7 +18,7 @@ use onhand_origin::{
     state::{BatchState, Topology},
 };
 use onhand_rules::Rules;
-use onhand_wire::{Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version, event::Change, request};
+use onhand_wire::{Fact, Item, Location, LocationId, Sees, Sku, Stock, Timestamp, Version, event::Change, request};
 use uuid::Uuid;
 
 const LOCATIONS: usize = 3;

@@ -17,7 +17,7 @@ const LEAVE: Duration = Duration::from_secs(2);
 pub(crate) async fn linger(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     let gone = async {
         stream.shutdown().await?;
-        let mut dropped = [0; 16 << 10];
+        let mut dropped = vec![0; 16 << 10]; // not in the future, which is part of every connection's
         while stream.read(&mut dropped).await? > 0 {}
         Ok::<_, std::io::Error>(())
     };

@@ -66,10 +66,8 @@ impl Issuer {
         if let Err(wrong) = self.sources() {
             fault("", &wrong);
         }
-        if let Some(wrong) = self.jwks_url.http_fault(&format!("{section}.jwks_url")) {
-            if !self.jwks_url.is_empty() {
-                faults.push(wrong);
-            }
+        if !self.jwks_url.is_empty() {
+            faults.extend(self.jwks_url.http_fault(&format!("{section}.jwks_url")));
         }
         let mut fault = |key: &str, right: &str| faults.push(format!("{section}{key}: {right}"));
         if !self.jwks_url.is_empty() && self.audience.is_empty() {
