@@ -5,6 +5,7 @@ mod load;
 mod names;
 
 use onhand_http::setting::{SecretUrl, count_fault};
+use onhand_kafka::{Brokers, Options, Security};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
@@ -79,12 +80,17 @@ pub(crate) struct Log {
 pub(crate) struct Kafka {
     /// `HOST:PORT`, several with commas.
     pub(crate) brokers: SecretUrl,
+    /// `onhand check` does not mind that it leaves the machine in the clear.
+    pub(crate) insecure: bool,
     /// The change feed's topic.
     pub(crate) topic: String,
     /// Partitions of a topic that the origin has to make, 1 or more.
     pub(crate) partitions: i32,
     /// Replicas of a topic that the origin has to make; 3 in production.
     pub(crate) replication: i32,
+    pub(crate) security: Security,
+    /// librdkafka's other settings, by its own names: `"socket.timeout.ms" = "30000"`.
+    pub(crate) options: Options,
 }
 
 impl Log {
@@ -108,7 +114,13 @@ impl Kafka {
     fn faults(&self) -> Vec<String> {
         let brokers = self.brokers.hosts_fault("kafka.brokers");
         let counts = brokers.into_iter().chain(count_fault("kafka.partitions", self.partitions < 1));
-        counts.chain(count_fault("kafka.replication", self.replication < 1)).collect()
+        let counts = counts.chain(count_fault("kafka.replication", self.replication < 1));
+        counts.chain(self.brokers().faults()).collect()
+    }
+
+    pub(crate) fn brokers(&self) -> Brokers {
+        let Self { brokers, security, options, .. } = self.clone();
+        Brokers { addresses: brokers, security, options }
     }
 }
 
@@ -122,9 +134,12 @@ impl Default for Kafka {
     fn default() -> Self {
         Self {
             brokers: SecretUrl::default(),
+            insecure: false,
             topic: onhand_wire::event::STOCK_CHANGES.to_owned(),
             partitions: 8,
             replication: 1,
+            security: Security::default(),
+            options: Options::default(),
         }
     }
 }

@@ -10,7 +10,11 @@ mod url;
 
 use std::{sync::Arc, time::Duration};
 
-use onhand_http::auth::{KeySet, Keys, Place, Verifier};
+use onhand_http::{
+    auth::{KeySet, Keys, Place, Verifier},
+    outgoing::Outgoing,
+    setting::ClientConfig,
+};
 use tokio::time::{Instant, sleep};
 
 use self::url::Fetcher;
@@ -43,7 +47,7 @@ struct Source {
 
 impl Source {
     /// A file first, then a URL: one of them at least.
-    fn all(issuer: &Trusted) -> Result<Vec<Self>, String> {
+    fn all(issuer: &Trusted, outgoing: &Outgoing) -> Vec<Self> {
         let named = |key: &str| format!("{}.{key}", issuer.section);
         let file = issuer.sources.file.clone().map(|file| match file {
             KeyFile::Pem(path) => Self { from: From::KeyFile(path), setting: named("key_file") },
@@ -51,9 +55,9 @@ impl Source {
         });
         let url = issuer.sources.url.clone().map(|url| {
             let setting = named("jwks_url");
-            Ok::<_, String>(Self { from: From::JwksUrl(Fetcher::new(url, &setting)?), setting })
+            Self { from: From::JwksUrl(Fetcher::new(url, &setting, outgoing)), setting }
         });
-        Ok(file.into_iter().chain(url.transpose()?).collect())
+        file.into_iter().chain(url).collect()
     }
 
     fn place(&self) -> Place {
@@ -85,10 +89,11 @@ async fn read(key: &str, path: &str) -> Result<Vec<u8>, String> {
 
 /// Judges tokens from now on, with keys that are kept up to date as long as the runtime lives. A
 /// file must be there at once; a URL is tried for `auth.start_timeout`.
-pub(crate) async fn verifier(auth: &Auth) -> Result<Arc<Verifier>, String> {
+pub(crate) async fn verifier(auth: &Auth, client: &ClientConfig) -> Result<Arc<Verifier>, String> {
+    let outgoing = Outgoing::new(client).map_err(|fault| fault.to_string())?;
     let (mut issuers, mut looks) = (Vec::new(), Vec::new());
     for issuer in auth.trusted()? {
-        let (keys, sources) = keys(&issuer, auth).await?;
+        let (keys, sources) = keys(&issuer, auth, &outgoing).await?;
         issuers.push((keys, issuer.expected));
         looks.push(sources);
     }
@@ -100,10 +105,10 @@ pub(crate) async fn verifier(auth: &Auth) -> Result<Arc<Verifier>, String> {
 }
 
 /// The keys that an issuer begins with, and their sources, each with the text that its keys were read from.
-async fn keys(issuer: &Trusted, auth: &Auth) -> Result<(Keys, Vec<(Source, Vec<u8>)>), String> {
+async fn keys(issuer: &Trusted, auth: &Auth, outgoing: &Outgoing) -> Result<(Keys, Vec<(Source, Vec<u8>)>), String> {
     let mut keys = Keys::default();
     let mut looks = Vec::new();
-    for source in Source::all(issuer)? {
+    for source in Source::all(issuer, outgoing) {
         let got = match source.place() {
             Place::File => Some(source.get().await?),
             Place::Url => {
@@ -146,9 +151,10 @@ async fn first(source: &Source, patience: Duration, others: bool) -> Result<Opti
 }
 
 /// For `onhand check`: gets the keys once, and says what they are.
-pub(crate) async fn probe(auth: &Auth) -> Result<String, String> {
+pub(crate) async fn probe(auth: &Auth, client: &ClientConfig) -> Result<String, String> {
+    let outgoing = Outgoing::new(client).map_err(|fault| fault.to_string())?;
     let mut found = Vec::new();
-    for source in auth.trusted()?.iter().map(Source::all).collect::<Result<Vec<_>, _>>()?.iter().flatten() {
+    for source in auth.trusted()?.iter().flat_map(|issuer| Source::all(issuer, &outgoing)) {
         let got = source.get().await?;
         let keys = got.keys.len();
         let mut usable = format!("{}: {keys} public key{}", source.setting, if keys == 1 { "" } else { "s" });

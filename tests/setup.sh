@@ -18,10 +18,11 @@ builds_wasm() {
   [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && any /usr/src/rustc-* && have ld.lld
 }
 
-# To build: rdkafka compiles librdkafka (no cmake), rusqlite compiles SQLite.
+# To build: rdkafka compiles librdkafka (no cmake) with the system's OpenSSL, rusqlite compiles SQLite.
 have g++ || need g++
 have make || need make
 have pkg-config || need pkg-config
+pkg-config --exists openssl 2>/dev/null || need libssl-dev
 
 if [ "${1:-}" != build ]; then
   builds_wasm || need rustc-web cargo-web rust-web-src lld

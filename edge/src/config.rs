@@ -1,6 +1,7 @@
 //! Every key of `[edge]`, with its unit and what happens beyond the value.
 
 mod limits;
+mod redis;
 
 use onhand_http::{
     host::host_fault,
@@ -8,7 +9,10 @@ use onhand_http::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::limits::{LimitsConfig, RateConfig};
+pub use self::{
+    limits::{LimitsConfig, RateConfig},
+    redis::RedisConfig,
+};
 
 /// One regional node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -95,6 +99,7 @@ impl Config {
                 faults.push(format!("{key}: must be 1ms or more"));
             }
         }
+        faults.extend(self.redis.fault());
         faults
     }
 }
@@ -103,8 +108,10 @@ impl Config {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OriginConfig {
-    /// Origins of one region, `http://HOST:PORT` each; the next is tried when one cannot be reached.
+    /// Origins of one region, `https://HOST:PORT` or `http://HOST:PORT` each; the next is tried when one cannot be reached.
     pub urls: Vec<SecretUrl>,
+    /// `onhand check` does not mind that it leaves the machine in the clear.
+    pub insecure: bool,
     /// A token of scope edge, for the edge's own calls. Exactly one of this and `token_file` is set.
     pub token: Secret,
     /// The same, in a file that may change while the edge runs: looked at every second. A file that then
@@ -119,6 +126,7 @@ impl Default for OriginConfig {
     fn default() -> Self {
         Self {
             urls: vec![SecretUrl::new("http://127.0.0.1:8090")],
+            insecure: false,
             token: Secret::default(),
             token_file: String::new(),
             timeout: Span::s(2),
@@ -144,27 +152,6 @@ pub struct BreakerConfig {
 impl Default for BreakerConfig {
     fn default() -> Self {
         Self { failure_threshold: 5, success_threshold: 2, base_timeout: Span::s(30), max_timeout: Span::s(300) }
-    }
-}
-
-/// The second tier.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RedisConfig {
-    /// `redis://[:PASSWORD@]HOST:PORT`; empty: no second tier. Of a cluster, any of its nodes; several are
-    /// separated by commas.
-    pub url: SecretUrl,
-    /// Whether it is a Redis Cluster: its other nodes are found from those named.
-    pub cluster: bool,
-    /// How long a read may take; beyond, it is a miss.
-    pub timeout: Span,
-    /// How long a SKU stays that no edge fills again.
-    pub ttl: Span,
-}
-
-impl Default for RedisConfig {
-    fn default() -> Self {
-        Self { url: SecretUrl::default(), cluster: false, timeout: Span::ms(50), ttl: Span::s(24 * 3600) }
     }
 }
 

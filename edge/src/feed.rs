@@ -14,6 +14,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use onhand_kafka::Brokers;
 use onhand_wire::memory_log::MemoryLog;
 
 pub(crate) use apply::Apply;
@@ -22,8 +23,10 @@ pub(crate) use l2_writer::L2Writer;
 /// Where changes come from.
 #[derive(Clone)]
 pub enum Feed {
-    /// `brokers`: `HOST:PORT`, separated by commas.
-    Kafka { brokers: String, topic: String },
+    Kafka {
+        brokers: Brokers,
+        topic: String,
+    },
     /// The feed of the same process (`onhand dev`). There is no second tier with it.
     Memory(MemoryLog),
 }

@@ -89,4 +89,5 @@ pub use config::{
 };
 pub use feed::Feed;
 pub use origin::{BadOrigin, BadToken, BadUrl};
+pub use redis_client::{BadRedis, probe as probe_redis};
 pub use serve::{Edge, StartError};

@@ -23,6 +23,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use onhand_http::outgoing::{Outgoing, tls::ClientFault};
 use onhand_wire::{
     Sees, Sku,
     bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, MostHeld},
@@ -51,6 +52,8 @@ pub enum BadOrigin {
     Url(#[from] BadUrl),
     #[error(transparent)]
     Token(#[from] BadToken),
+    #[error(transparent)]
+    Client(#[from] ClientFault),
 }
 
 /// Why there is no answer. An answer that is a problem is an answer.
@@ -107,9 +110,10 @@ pub(crate) struct Origin {
 
 impl Origin {
     pub(crate) fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, BadOrigin> {
+        let outgoing = Outgoing::new(&config.http.client)?;
         let (limits, config) = (&config.limits, &config.origin);
         Ok(Self {
-            addresses: Addresses::new(&config.urls)?,
+            addresses: Addresses::new(&config.urls, &outgoing)?,
             token: Token::new(config, metrics.clone())?,
             timeout: config.timeout.0,
             loads: Gate::new("origin loads", config.breaker, limits.reservation_lookups),

@@ -6,9 +6,13 @@ use std::{
     time::Duration,
 };
 
+use onhand_http::{
+    outgoing::causes,
+    pem::{PemFault, PemFile},
+};
 use onhand_wire::l2;
 use redis::{
-    Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisResult, ScriptInvocation,
+    Client, ClientTlsConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisResult, ScriptInvocation, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
     cluster::ClusterClient,
     cluster_async::ClusterConnection,
@@ -21,10 +25,30 @@ use crate::config::RedisConfig;
 /// How long a connection may take to be made, and how long the library waits for one answer. Callers
 /// give up earlier.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long `onhand check` waits.
+const PROBE: Duration = Duration::from_secs(5);
 /// How often a cluster's answer "not here" is followed.
 const REDIRECTIONS: u32 = 3;
 /// Keys in one answer of SCAN, and in one UNLINK.
 const KEYS: usize = 1000;
+
+/// A Redis that cannot be spoken to.
+#[derive(Debug, thiserror::Error)]
+pub enum BadRedis {
+    #[error("edge.redis.url: {0}")]
+    Address(#[from] redis::RedisError),
+    #[error(transparent)]
+    File(#[from] PemFault),
+}
+
+/// For `onhand check`: whether it answers; of a cluster, every primary.
+pub async fn probe(config: &RedisConfig) -> Result<(), String> {
+    let redis = Redis::new(config).map_err(|error| error.to_string())?;
+    match tokio::time::timeout(PROBE, redis.ping()).await {
+        Ok(answered) => answered.map_err(|error| causes(&error)),
+        Err(_) => Err(format!("no answer within {} s", PROBE.as_secs())),
+    }
+}
 
 /// A Redis that is connected to when it is first asked, and again whenever the connection is lost.
 pub(crate) enum Redis {
@@ -34,22 +58,26 @@ pub(crate) enum Redis {
 
 impl Redis {
     /// Connects to nothing yet.
-    ///
-    /// # Errors
-    /// If the address is not one of a Redis.
-    pub(crate) fn new(config: &RedisConfig) -> RedisResult<Self> {
+    pub(crate) fn new(config: &RedisConfig) -> Result<Self, BadRedis> {
+        let certificates = if config.is_encrypted() { Some(certificates(config)?) } else { None };
         if !config.cluster {
-            return Ok(Self::One(Client::open(config.url.expose())?, OnceLock::new()));
+            let url = config.url.expose();
+            let client = match certificates {
+                Some(certificates) => Client::build_with_tls(url, certificates)?,
+                None => Client::open(url)?,
+            };
+            return Ok(Self::One(client, OnceLock::new()));
         }
-        let nodes = config.url.expose().split(',').map(|node| with_scheme(node.trim()));
-        let client = ClusterClient::builder(nodes)
+        let mut builder = ClusterClient::builder(config.nodes())
             .connection_timeout(PATIENCE)
             .response_timeout(PATIENCE)
             .retries(REDIRECTIONS)
             .min_retry_wait(10)
-            .max_retry_wait(100)
-            .build()?;
-        Ok(Self::Cluster(Box::new(client), Arc::default()))
+            .max_retry_wait(100);
+        if let Some(certificates) = certificates {
+            builder = builder.certs(certificates);
+        }
+        Ok(Self::Cluster(Box::new(builder.build()?), Arc::default()))
     }
 
     /// Runs commands whose keys are all of one partition.
@@ -90,9 +118,19 @@ impl Redis {
     }
 }
 
-/// `REDIS_ADDR=a:6379,b:6379` gives a scheme to the first only.
-fn with_scheme(node: &str) -> String {
-    if node.contains("://") { node.to_owned() } else { format!("redis://{node}") }
+fn certificates(config: &RedisConfig) -> Result<TlsCertificates, BadRedis> {
+    let file = |setting, path| PemFile { setting, path };
+    let read = |file: PemFile<'_>| {
+        let pem = file.read()?;
+        file.certificates(&pem).map(|_| pem)
+    };
+    let ca = file("edge.redis.ca_file", config.ca_file.as_str());
+    let (cert, key) = (file("edge.redis.cert_file", &config.cert_file), file("edge.redis.key_file", &config.key_file));
+    let own = || Ok::<_, PemFault>(ClientTlsConfig { client_cert: read(cert)?, client_key: key.read()? });
+    Ok(TlsCertificates {
+        client_tls: if config.cert_file.is_empty() { None } else { Some(own()?) },
+        root_cert: if config.ca_file.is_empty() { None } else { Some(read(ca)?) },
+    })
 }
 
 fn managed(client: &Client, manager: &OnceLock<ConnectionManager>) -> RedisResult<ConnectionManager> {

@@ -14,7 +14,7 @@ use onhand_http::{
 use onhand_rules::Rules;
 use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 
-use crate::{Auth, BadOrigin, Config, Feed, feed::Stop, node::Node};
+use crate::{Auth, BadOrigin, Config, Feed, feed::Stop, node::Node, redis_client::BadRedis};
 use workers::Workers;
 
 /// Connections to the management listener; shoppers do not take its places.
@@ -27,8 +27,8 @@ pub enum StartError {
     Listen { key: &'static str, address: String, source: std::io::Error },
     #[error(transparent)]
     Origin(#[from] BadOrigin),
-    #[error("edge.redis.url: {0}")]
-    Redis(#[from] redis::RedisError),
+    #[error(transparent)]
+    Redis(#[from] BadRedis),
     #[error(transparent)]
     Tls(#[from] TlsFault),
     #[error("metrics: {0}")]

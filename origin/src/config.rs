@@ -54,8 +54,10 @@ pub struct Config {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
-    /// `postgres://user:password@host:5432/name`, or `sqlite:PATH`, or `sqlite::memory:`.
+    /// `postgres://user:password@host:5432/name?sslmode=verify-full&sslrootcert=PATH`, or `sqlite:PATH`, or `sqlite::memory:`.
     pub url: SecretUrl,
+    /// `onhand check` does not mind that it leaves the machine in the clear.
+    pub insecure: bool,
     /// Connections for reads, 1 or more; batches and the relay have one each besides.
     pub read_connections: usize,
     pub connect_timeout: Span,
@@ -116,6 +118,7 @@ impl Default for Database {
     fn default() -> Self {
         Self {
             url: SecretUrl::default(),
+            insecure: false,
             read_connections: 8,
             connect_timeout: Span::s(2),
             statement_timeout: Span::s(2),

@@ -4,6 +4,7 @@ mod delivery;
 mod end;
 mod kafka;
 mod memory;
+mod probe;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,10 +12,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use onhand_wire::Timestamp;
 
-pub use self::{
-    kafka::{KafkaFeed, probe},
-    memory::MemoryFeed,
-};
+pub use self::{kafka::KafkaFeed, memory::MemoryFeed, probe::probe};
 
 #[async_trait]
 pub trait Feed: Send + Sync {

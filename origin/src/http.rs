@@ -69,6 +69,8 @@ pub(crate) struct Context {
     pub(crate) write_timeout: std::time::Duration,
     pub(crate) stuck_after: std::time::Duration,
     pub(crate) warehouse: Warehouse,
+    /// Calls the warehouse system.
+    pub(crate) client: reqwest::Client,
     pub(crate) imports: Imports,
     /// A place for each import that may be under way.
     pub(crate) importing: Semaphore,

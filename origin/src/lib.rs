@@ -59,10 +59,12 @@ use onhand_http::{
     actuator::Loggers,
     auth::Verifier,
     host::Hosts,
+    outgoing::{Hop, Outgoing, tls::ClientFault},
     serve::{Drain, Tls},
     setting::HttpConfig,
     tls::{Acceptor, TlsFault},
 };
+use onhand_kafka::Brokers;
 use onhand_rules::{Announcements, Rules};
 use onhand_wire::{
     memory_log::MemoryLog,
@@ -87,7 +89,7 @@ pub use self::{
 
 /// Where changes are published.
 pub enum Feed {
-    Kafka { brokers: String, topic: String, partitions: i32, replication: i32 },
+    Kafka { brokers: Brokers, topic: String, partitions: i32, replication: i32 },
     Memory(MemoryLog),
 }
 
@@ -99,8 +101,10 @@ pub enum StartError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Feed(#[from] FeedError),
-    #[error("origin.restock: {0}")]
-    Restock(#[from] reqwest::Error),
+    #[error("a client of HTTP cannot be made: {0}")]
+    Http(#[from] reqwest::Error),
+    #[error(transparent)]
+    Client(#[from] ClientFault),
     #[error(transparent)]
     Tls(#[from] TlsFault),
     #[error("a thread cannot be started: {0}")]
@@ -153,6 +157,9 @@ impl onhand_rules::Origin for Stored {
     }
 }
 
+/// How long a webhook or the warehouse system may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
 /// A lane of batches, the relay or the sweeper came to an end by itself.
 #[derive(Debug, thiserror::Error)]
 #[error("a background task of the origin ended: {0}")]
@@ -173,6 +180,12 @@ pub fn open_store(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
             Ok(Arc::new(postgres::Postgres::new(url, database.read_connections, timeouts)?))
         }
     }
+}
+
+/// How safe the way to the database is.
+pub fn database_hop(database: &Database) -> Result<Hop, StoreError> {
+    let url = database.url.expose();
+    if url.starts_with("sqlite:") { Ok(Hop::Local) } else { postgres::hop(url) }
 }
 
 /// A bound origin, ready to serve.
@@ -247,7 +260,8 @@ impl Origin {
         let trail_keep = config.trail_keep.0;
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone(), trail_keep };
         let fingerprint = config.fingerprint();
-        let restocker = restock::Restocker::new(store.clone(), config.restock, topic, metrics.clone())?;
+        let client = Outgoing::new(&config.http.client)?.client(CONNECT)?;
+        let restocker = restock::Restocker::new(store.clone(), config.restock, client.clone(), topic, metrics.clone());
         let announcer = announced.map(|to| {
             let (store, metrics) = (store.clone(), metrics.clone());
             Arc::new(Announcer { store, to, metrics, due: tokio::sync::Notify::new() })
@@ -265,6 +279,7 @@ impl Origin {
             write_timeout: config.write_timeout.0,
             stuck_after: config.reservations.stuck_after.0,
             warehouse: config.warehouse,
+            client,
             imports: config.imports,
             importing: tokio::sync::Semaphore::new(config.imports.at_once.min(tokio::sync::Semaphore::MAX_PERMITS)),
             restocker: Arc::new(restocker),

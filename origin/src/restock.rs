@@ -64,11 +64,12 @@ impl Restocker {
     pub fn new(
         store: Arc<dyn Store>,
         config: Restock,
+        client: reqwest::Client,
         topic: Option<Topic>,
         metrics: Metrics,
-    ) -> Result<Self, reqwest::Error> {
-        let caller = Caller::new(&config.webhooks, config.webhook_timeout.0)?;
-        Ok(Self { store, config, caller, topic, metrics, looking: Mutex::default() })
+    ) -> Self {
+        let caller = Caller::new(client, &config.webhooks, config.webhook_timeout.0);
+        Self { store, config, caller, topic, metrics, looking: Mutex::default() }
     }
 
     /// Runs until it is dropped.

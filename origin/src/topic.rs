@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use onhand_kafka::Brokers;
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -19,16 +20,16 @@ pub(crate) const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
 
 const MADE_WITHIN: Duration = Duration::from_secs(5);
 
-/// What every producer of an origin has in common.
-pub(crate) fn producing(brokers: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", brokers)
-        .set("client.id", "onhand-origin")
-        .set("acks", "all")
-        .set("enable.idempotence", "true")
-        .set("message.timeout.ms", ACKNOWLEDGED_WITHIN.as_millis().to_string());
-    config
+/// The settings of an origin's producer.
+pub(crate) fn producing(brokers: &Brokers, more: &[(&str, &str)]) -> ClientConfig {
+    let within = ACKNOWLEDGED_WITHIN.as_millis().to_string();
+    let common = [
+        ("client.id", "onhand-origin"),
+        ("acks", "all"),
+        ("enable.idempotence", "true"),
+        ("message.timeout.ms", within.as_str()),
+    ];
+    brokers.client(&[&common, more].concat())
 }
 
 /// Makes a topic; one that is there already is as good.
@@ -63,8 +64,8 @@ pub struct Topic {
 
 impl Topic {
     /// Connects when first used.
-    pub fn new(brokers: &str, name: &str, shape: Shape) -> Result<Self, KafkaError> {
-        let config = producing(brokers);
+    pub fn new(brokers: &Brokers, name: &str, shape: Shape) -> Result<Self, KafkaError> {
+        let config = producing(brokers, &[]);
         let (producer, admin) = (config.create()?, config.create()?);
         Ok(Self { producer, admin, name: name.to_owned(), shape, there: AtomicBool::new(false) })
     }

@@ -1,8 +1,7 @@
 //! Counts out of the warehouse system: `GET` its URL, JSON `{"counts":[…]}` or one count a line.
 
-use std::time::Duration;
-
 use futures_util::TryStreamExt;
+use onhand_http::outgoing::causes;
 use onhand_wire::{Code, LocationId, Problem, Quantity, Sku, request};
 use reqwest::header;
 use serde::Deserialize;
@@ -11,7 +10,6 @@ use crate::config::Warehouse;
 
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES: usize = 64 << 20;
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// What somebody counted at one place.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
@@ -29,17 +27,15 @@ struct Counts {
 }
 
 /// `None` where no warehouse system is configured.
-pub async fn fetch(warehouse: &Warehouse) -> Result<Option<Vec<Count>>, Problem> {
+pub async fn fetch(warehouse: &Warehouse, client: &reqwest::Client) -> Result<Option<Vec<Count>>, Problem> {
     if warehouse.url.is_empty() {
         return Ok(None);
     }
-    let fetched = tokio::time::timeout(warehouse.timeout.0, get(warehouse)).await;
+    let fetched = tokio::time::timeout(warehouse.timeout.0, get(warehouse, client)).await;
     fetched.map_err(|_| late())?.map(Some)
 }
 
-async fn get(warehouse: &Warehouse) -> Result<Vec<Count>, Problem> {
-    let client =
-        reqwest::Client::builder().connect_timeout(CONNECT).build().map_err(|error| unusable(&error.without_url()))?;
+async fn get(warehouse: &Warehouse, client: &reqwest::Client) -> Result<Vec<Count>, Problem> {
     let mut request =
         client.get(warehouse.url.expose()).header(header::ACCEPT, "application/json, application/x-ndjson;q=0.9");
     if !warehouse.token.is_empty() {
@@ -49,7 +45,10 @@ async fn get(warehouse: &Warehouse) -> Result<Vec<Count>, Problem> {
         .send()
         .await
         .and_then(reqwest::Response::error_for_status)
-        .map_err(|error| unusable(&error.without_url()))?;
+        .map_err(|error| unusable(&causes(&error.without_url())))?;
+    if answer.status().is_redirection() {
+        return Err(unusable(&format!("it answered {}, and redirects are not followed", answer.status())));
+    }
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let lines = kind.starts_with("application/x-ndjson");
     let body = whole(answer).await?;

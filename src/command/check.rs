@@ -1,9 +1,14 @@
 //! `onhand check`: the configuration is loaded by now; each dependency that it names is tried.
 
+mod hops;
+
 use std::{process::ExitCode, time::Duration};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
-use onhand_http::setting::SecretUrl;
+use onhand_http::{
+    outgoing::{Outgoing, causes},
+    setting::{ClientConfig, SecretUrl},
+};
 use onhand_rules::Rules;
 
 use super::Done;
@@ -16,7 +21,7 @@ struct Tried(&'static str, Result<String, String>);
 
 pub(super) async fn run(config: Config) -> Done {
     let mut tried = vec![Tried("configuration", Ok("valid".to_owned()))];
-    tried.push(Tried("auth", keys::probe(&config.auth).await));
+    tried.push(Tried("auth", keys::probe(&config.auth, &config.http.client).await));
     if !config.rules.dir.is_empty() || !config.rules.trusted_keys.is_empty() {
         // The nodes' own marks are left as they are.
         let looked = onhand_rules::Config { looks_only: true, ..config.rules.clone() };
@@ -27,22 +32,26 @@ pub(super) async fn run(config: Config) -> Done {
         tried.push(Tried("origin.database", database(&config).await));
     }
     if !config.kafka.brokers.is_empty() {
-        let (brokers, topic) = (config.kafka.brokers.expose(), config.kafka.topic.clone());
-        tried
-            .push(Tried("kafka", onhand_origin::feed::probe(brokers, &topic).await.map_err(|error| error.to_string())));
+        let (brokers, topic) = (config.kafka.brokers(), config.kafka.topic.clone());
+        tried.push(Tried(
+            "kafka",
+            onhand_origin::feed::probe(&brokers, &topic).await.map_err(|error| error.to_string()),
+        ));
     }
     if !config.edge.redis.url.is_empty() {
-        tried.push(Tried("edge.redis", redis(config.edge.redis.url.expose()).await));
+        let answered = onhand_edge::probe_redis(&config.edge.redis).await;
+        tried.push(Tried("edge.redis", answered.map(|()| "answers".to_owned())));
     }
     match carried(&config.edge.origin) {
         Ok(token) if token.is_empty() => {}
         Ok(token) => {
             for url in &config.edge.origin.urls {
-                tried.push(Tried("edge.origin", origin(url, &token).await));
+                tried.push(Tried("edge.origin", origin(url, &token, &config.http.client).await));
             }
         }
         Err(fault) => tried.push(Tried("edge.origin", Err(fault))),
     }
+    tried.extend(hops::look(&config).into_iter().map(|(what, found)| Tried(what, found)));
     Ok(show(&tried))
 }
 
@@ -69,19 +78,6 @@ async fn database(config: &Config) -> Result<String, String> {
     Ok(format!("the schema is up to date, term {}{warnings}", standing.term))
 }
 
-async fn redis(url: &str) -> Result<String, String> {
-    let client = redis::Client::open(url).map_err(|error| format!("edge.redis.url: {error}"))?;
-    let ping = async {
-        let mut connection = client.get_multiplexed_async_connection().await?;
-        redis::cmd("PING").query_async::<String>(&mut connection).await
-    };
-    match tokio::time::timeout(PATIENCE, ping).await {
-        Ok(Ok(_)) => Ok("answers".to_owned()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
-    }
-}
-
 /// The edge's own token, wherever it is; empty: there is none.
 fn carried(origin: &onhand_edge::OriginConfig) -> Result<String, String> {
     let file = &origin.token_file;
@@ -94,10 +90,12 @@ fn carried(origin: &onhand_edge::OriginConfig) -> Result<String, String> {
 }
 
 /// The edge's own token must open what the edge needs.
-async fn origin(url: &SecretUrl, token: &str) -> Result<String, String> {
+async fn origin(url: &SecretUrl, token: &str, client: &ClientConfig) -> Result<String, String> {
     let path = format!("{}/internal/api/topology", url.expose());
-    let request = reqwest::Client::new().get(path).bearer_auth(token).timeout(PATIENCE);
-    let answer = request.send().await.map_err(|error| format!("{url}: {}", error.without_url()))?;
+    let outgoing = Outgoing::new(client).map_err(|fault| fault.to_string())?;
+    let client = outgoing.client(PATIENCE).map_err(|error| causes(&error))?;
+    let request = client.get(path).bearer_auth(token).timeout(PATIENCE);
+    let answer = request.send().await.map_err(|error| format!("{url}: {}", causes(&error.without_url())))?;
     match answer.status().as_u16() {
         200 => Ok(format!("{url} answers, the token is good")),
         401 | 403 => Err(format!(

@@ -21,9 +21,12 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
         )
         .keys(&config.auth)
         .met()?;
-    let auth = Auth { verifier: keys::verifier(&config.auth).await?, public_reads: config.auth.public_reads };
+    let auth = Auth {
+        verifier: keys::verifier(&config.auth, &config.http.client).await?,
+        public_reads: config.auth.public_reads,
+    };
     let (edge, rules) = (config.edge(), Rules::load(&config.rules)?);
-    let feed = Feed::Kafka { brokers: config.kafka.brokers.expose().to_owned(), topic: config.kafka.topic };
+    let feed = Feed::Kafka { brokers: config.kafka.brokers(), topic: config.kafka.topic };
     let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?.with_loggers(loggers);
     println!("edge public http://{}", edge.public());
     println!("edge management http://{}", edge.management());

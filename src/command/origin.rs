@@ -16,11 +16,11 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
         .keys(&config.auth)
         .met()?;
     let shown = config.shown()?;
-    let verifier = keys::verifier(&config.auth).await?;
+    let verifier = keys::verifier(&config.auth, &config.http.client).await?;
     let (origin, rules) = (config.origin(), Rules::load(&config.rules)?);
     let kafka = config.kafka;
     let feed = Feed::Kafka {
-        brokers: kafka.brokers.expose().to_owned(),
+        brokers: kafka.brokers(),
         topic: kafka.topic,
         partitions: kafka.partitions,
         replication: kafka.replication,

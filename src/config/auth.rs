@@ -23,6 +23,8 @@ pub(crate) struct Auth {
     pub(crate) jwks_file: String,
     /// The same, at an issuer: `https://ISSUER/.well-known/jwks.json`, or `http://`. Needs an `audience`.
     pub(crate) jwks_url: SecretUrl,
+    /// `onhand check` does not mind that keys reach the machine in the clear.
+    pub(crate) insecure: bool,
     /// How often the keys are looked at again, 1s or more. A set that cannot be had then leaves the
     /// last good one in force: a file's until it can be read again, a URL's for `max_stale`.
     pub(crate) refresh: Span,
@@ -56,6 +58,7 @@ impl Default for Auth {
             key_file: String::new(),
             jwks_file: String::new(),
             jwks_url: SecretUrl::default(),
+            insecure: false,
             refresh: Span::s(60),
             max_stale: Span::s(24 * 3600),
             start_timeout: Span::s(30),

@@ -27,6 +27,9 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
+/// A section whose keys are another's: librdkafka's.
+const FREE: &str = "kafka.options";
+
 const DEFAULT_FILE: &str = "onhand.toml";
 
 /// The file (`None`: `onhand.toml` where there is one), then the environment over it.
@@ -69,6 +72,7 @@ impl Loading {
         for (name, value) in table {
             let path = if section.is_empty() { name.clone() } else { format!("{section}.{name}") };
             match (value, find(&self.defaults, &path)) {
+                (Value::Table(inner), _) if path == FREE => self.free(inner, "", source),
                 (Value::Table(inner), Some(Value::Table(_))) => self.table(inner, &path, source),
                 (_, Some(Value::Table(_))) => {
                     self.faults.push(format!("{path} ({source}): is a section, write [{path}]"))
@@ -79,12 +83,34 @@ impl Loading {
         }
     }
 
+    /// A dot in a key that stands without quotes makes tables of it.
+    fn free(&mut self, table: &Table, before: &str, source: &str) {
+        for (name, value) in table {
+            let name = if before.is_empty() { name.clone() } else { format!("{before}.{name}") };
+            match value {
+                Value::Table(inner) => self.free(inner, &name, source),
+                Value::String(text) => self.set_free(name, text.clone()),
+                Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => self.set_free(name, value.to_string()),
+                _ => self.faults.push(format!("{FREE}: {name} ({source}): is text, a number, true or false")),
+            }
+        }
+    }
+
+    fn set_free(&mut self, name: String, text: String) {
+        let section = FREE.split('.').try_fold(&mut self.merged, |table, part| table.get_mut(part)?.as_table_mut());
+        section.expect("one of the defaults").insert(name, Value::String(text));
+    }
+
     fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
         for (name, text) in variables {
             let Some((path, text)) = names::read(&name, &text) else {
                 self.misspelt(&name);
                 continue;
             };
+            if let Some(name) = path.strip_prefix(FREE).and_then(|rest| rest.strip_prefix('.')) {
+                self.set_free(name.replace('_', "."), text);
+                continue;
+            }
             match find(&self.defaults, &path).cloned() {
                 Some(like) if !like.is_table() => self.set(&path, value(&text, &like), &name),
                 _ => self.unknown(&path, &name),
@@ -244,6 +270,14 @@ mod tests {
         assert_eq!(config.edge.origin.urls, ["http://a", "http://b"].map(SecretUrl::new));
         let orders = config.edge.limits.orders;
         assert_eq!((orders.max_requests, orders.window.0.as_secs()), (7, 30));
+    }
+
+    #[test]
+    fn librdkafkas_own_settings_are_taken_by_its_names() {
+        let text = "[kafka.options]\nsocket.timeout.ms = 30000\n\"ssl.cipher.suites\" = \"ALL\"\n";
+        assert!(faults(text, &[("ONHAND_KAFKA__OPTIONS__METADATA_MAX_AGE_MS", "1000")]).is_empty());
+        let wrong = faults("[kafka.options]\nacks = 1\n", &[("ONHAND_KAFKA__OPTIONS__NO_SUCH", "S3CRET")]).join("\n");
+        assert!(wrong.contains("acks") && wrong.contains("no.such") && !wrong.contains("S3CRET"), "{wrong}");
     }
 
     #[test]

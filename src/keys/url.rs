@@ -1,14 +1,13 @@
-//! A JWKS at an issuer, over HTTP or HTTPS with the system's certificates.
+//! A JWKS at an issuer, over HTTP or HTTPS.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use onhand_http::{
+    outgoing::{HttpConnect, Outgoing, causes},
+    setting::SecretUrl,
 };
-use onhand_http::setting::SecretUrl;
 
 /// How long a fetch may take in all.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,21 +18,19 @@ type Body = Empty<bytes::Bytes>;
 
 pub(super) struct Fetcher {
     url: SecretUrl,
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    client: Client<HttpConnect, Body>,
 }
 
 impl Fetcher {
     /// `setting`: what names it.
-    pub(super) fn new(url: SecretUrl, setting: &str) -> Result<Self, String> {
-        let with_certificates = HttpsConnectorBuilder::new().with_native_roots();
-        let builder = with_certificates.map_err(|error| format!("{setting}: the system's certificates: {error}"))?;
+    pub(super) fn new(url: SecretUrl, setting: &str, outgoing: &Outgoing) -> Self {
         if url.expose().starts_with("http://") {
             tracing::warn!(%url, setting, "keys come by plain HTTP: whoever is between can put in keys of their own");
         }
-        let connector = builder.https_or_http().enable_http1().build();
         // No connection is kept: minutes lie between two fetches.
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self { url, client })
+        let client =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(outgoing.connector(PATIENCE));
+        Self { url, client }
     }
 
     pub(super) fn url(&self) -> &SecretUrl {
@@ -56,15 +53,4 @@ impl Fetcher {
         let body = Limited::new(answer.into_body(), LARGEST).collect().await;
         Ok(body.map_err(|error| format!("the answer cannot be read: {error}"))?.to_bytes().to_vec())
     }
-}
-
-/// hyper's own message leaves out why.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -39,5 +39,6 @@ mod secrets;
 mod settings;
 mod stampede;
 mod trouble;
+mod tls;
 mod who_may;
 mod owners;

@@ -29,6 +29,10 @@ fn settings() -> Vec<(&'static str, String)> {
         ("DATABASE_URL", format!("postgres://{CANARY}user:{CANARY}pw@127.0.0.1:1/{CANARY}db?connect_timeout=1")),
         ("REDIS_ADDR", format!("redis://{CANARY}user:{CANARY}pw@127.0.0.1:1/0")),
         ("KAFKA_ADDR", "127.0.0.1:1".to_owned()),
+        ("ONHAND_KAFKA__SECURITY__PROTOCOL", "sasl_plaintext".to_owned()),
+        ("ONHAND_KAFKA__SECURITY__USERNAME", "onhand".to_owned()),
+        ("ONHAND_KAFKA__SECURITY__PASSWORD", format!("{CANARY}pw")),
+        ("ONHAND_KAFKA__OPTIONS__SSL_KEY_PASSWORD", format!("{CANARY}pw")),
         ("ONHAND_EDGE__ORIGIN__URLS", "http://127.0.0.1:1".to_owned()),
         ("ONHAND_EDGE__ORIGIN__TOKEN", format!("{CANARY}token")),
         ("ONHAND_ORIGIN__WAREHOUSE__URL", url("https", "127.0.0.1:1")),
@@ -67,8 +71,13 @@ async fn no_command_shows_a_secret_of_its_configuration() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_fault_shows_a_secret() {
     let (at, bare) = (url("https", "host"), format!("{CANARY}bare"));
-    let wrong =
-        [bare.clone(), at.clone(), format!("postgres://u:{CANARY}@h:port/x?{CANARY}=1"), format!("host=h {CANARY}=1")];
+    let wrong = [
+        bare.clone(),
+        at.clone(),
+        format!("postgres://u:{CANARY}@h:port/x?{CANARY}=1"),
+        format!("postgres://u:{CANARY}@h/x?sslmode={CANARY}"),
+        format!("host=h {CANARY}=1"),
+    ];
     for name in [
         "ONHAND_AUTH__JWKS_URL",
         "ONHAND_AUTH__ISSUERS",
@@ -117,6 +126,13 @@ async fn no_fault_of_the_file_shows_a_secret() {
         "[origin.warehouse]\ntoken = \"SECRET",
         "[origin]\nwarehouse = \"SECRET\"",
         "[kafka]\nbrokers = [\"SECRET\"]",
+        "[kafka.security]\npassword = [\"SECRET\"]",
+        "[kafka.security]\npassword = \"SECRET\"",
+        "[kafka.options]\n\"socket.timeout.ms\" = \"SECRET\"",
+        "[kafka.options]\n\"sasl.password\" = \"SECRET\"",
+        "[kafka.options]\n\"ssl.key.password\" = [\"SECRET\"]",
+        "[kafka]\noptions = \"SECRET\"",
+        "[origin.database]\nurl = [\"postgres://u:SECRET@h/d?sslmode=SECRET\"]",
     ] {
         std::fs::write(&file, text.replace("SECRET", CANARY)).unwrap();
         let (good, said) = run(&["check", "--dump-config", "--config", file.to_str().unwrap()], &[]).await;
@@ -163,6 +179,9 @@ async fn neither_log_nor_answer_shows_a_secret() {
         ("DATABASE_URL", database),
         ("REDIS_ADDR", redis),
         ("KAFKA_ADDR", world.kafka().brokers()),
+        ("ONHAND_KAFKA__SECURITY__PROTOCOL", "plaintext".to_owned()),
+        ("ONHAND_KAFKA__SECURITY__USERNAME", String::new()),
+        ("ONHAND_KAFKA__SECURITY__PASSWORD", String::new()),
         ("ONHAND_KAFKA__TOPIC", world.topic().to_owned()),
         ("ONHAND_AUTH__KEY_FILE", keys.to_str().unwrap().to_owned()),
         ("ONHAND_AUTH__AUDIENCE", String::new()),

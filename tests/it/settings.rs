@@ -66,6 +66,7 @@ async fn check_tries_each_dependency() {
         .env("ONHAND_AUTH__KEY_FILE", prefix.with_extension("pub.pem"))
         .env("DATABASE_URL", world.database_url())
         .env("REDIS_ADDR", world.redis_url())
+        .env("ONHAND_ORIGIN__LISTEN", "127.0.0.1:0")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use onhand_kafka::Brokers;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -26,7 +27,7 @@ enum ReadEnd {
     Lost,
 }
 
-pub(super) fn read(brokers: &str, topic: &str, mut apply: Apply, stop: &Stop) {
+pub(super) fn read(brokers: &Brokers, topic: &str, mut apply: Apply, stop: &Stop) {
     let mut positions: Option<Vec<i64>> = None;
     let mut failures = 0_u64;
     while !stop.stopped() {
@@ -54,22 +55,21 @@ pub(super) fn read(brokers: &str, topic: &str, mut apply: Apply, stop: &Stop) {
 }
 
 /// A consumer's settings; `assign` needs a group's name, but joins none.
-pub(super) fn settings(brokers: &str, group: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", brokers)
-        .set("group.id", group)
-        .set("enable.auto.commit", "false")
-        .set("auto.offset.reset", "error")
-        .set("allow.auto.create.topics", "false")
-        .set("fetch.wait.max.ms", "50")
-        .set("fetch.error.backoff.ms", "50")
-        .set("reconnect.backoff.ms", "50")
-        .set("reconnect.backoff.max.ms", "1000")
-        .set("socket.keepalive.enable", "true")
-        .set("socket.nagle.disable", "true")
-        .set("log.connection.close", "false");
-    config
+pub(super) fn settings(brokers: &Brokers, group: &str, more: &[(&str, &str)]) -> ClientConfig {
+    let common = [
+        ("group.id", group),
+        ("enable.auto.commit", "false"),
+        ("auto.offset.reset", "error"),
+        ("allow.auto.create.topics", "false"),
+        ("fetch.wait.max.ms", "50"),
+        ("fetch.error.backoff.ms", "50"),
+        ("reconnect.backoff.ms", "50"),
+        ("reconnect.backoff.max.ms", "1000"),
+        ("socket.keepalive.enable", "true"),
+        ("socket.nagle.disable", "true"),
+        ("log.connection.close", "false"),
+    ];
+    brokers.client(&[&common, more].concat())
 }
 
 /// A topic just made may be known to the brokers' metadata a moment before its description is.
@@ -99,13 +99,13 @@ struct FeedReader {
 impl FeedReader {
     /// Assigns every partition: on from `positions`, a new one from 0; without any, from the ends.
     fn open(
-        brokers: &str,
+        brokers: &Brokers,
         topic: &str,
         apply: &mut Apply,
         positions: Option<Vec<i64>>,
         stop: &Stop,
     ) -> KafkaResult<Self> {
-        let consumer: BaseConsumer = settings(brokers, "onhand-edge").create()?;
+        let consumer: BaseConsumer = settings(brokers, "onhand-edge", &[]).create()?;
         partitions(&consumer, topic)?; // a topic that is not there yet has no id either: it is waited for
         let id = (0..ID_TRIES).find_map(|_| topic_id::fetch(&consumer, topic, ASK));
         // An id that was not known before proves nothing of what was read before.

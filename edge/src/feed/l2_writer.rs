@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use onhand_kafka::Brokers;
 use onhand_wire::{Sku, event::Change, l2};
 use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
@@ -41,7 +42,7 @@ const BATCH: usize = 500;
 
 /// What the writer needs; runs on a thread of its own.
 pub(crate) struct L2Writer {
-    pub(crate) brokers: String,
+    pub(crate) brokers: Brokers,
     pub(crate) topic: String,
     pub(crate) region: String,
     /// Its own: big batches must not hold up reads.
@@ -79,9 +80,12 @@ impl L2Writer {
         let redis = BlockingRedis { redis: self.redis.clone(), runtime: self.runtime.clone() };
         redis.within(self.redis.ping())?;
         let place = WriterPlace { topic: self.topic.clone(), log_id: log_id.clone(), redis };
-        let mut config = kafka::settings(&self.brokers, &format!("onhand-l2-{}", self.region));
-        config.set("session.timeout.ms", SILENT_MS).set("heartbeat.interval.ms", "1500");
-        config.set("topic.metadata.refresh.interval.ms", LOOK_MS);
+        let more = [
+            ("session.timeout.ms", SILENT_MS),
+            ("heartbeat.interval.ms", "1500"),
+            ("topic.metadata.refresh.interval.ms", LOOK_MS),
+        ];
+        let config = kafka::settings(&self.brokers, &format!("onhand-l2-{}", self.region), &more);
         let context =
             WriterContext { place, at: Mutex::default(), assigned: AtomicU64::new(0), failed: Mutex::default() };
         let consumer: BaseConsumer<WriterContext> = config.create_with_context(context)?;

@@ -1,18 +1,19 @@
 //! The origins of the region, and which of them to ask.
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use onhand_http::{
+    call,
+    outgoing::{HttpConnect, Outgoing, causes},
+    setting::SecretUrl,
 };
-use onhand_http::{call, setting::SecretUrl};
 
 use super::{Call, OriginAnswer, OriginError};
 
@@ -27,7 +28,7 @@ const HEALTH: Duration = Duration::from_millis(500);
 
 /// An origin's address that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("edge.origin.urls: {0:?} must be http://HOST:PORT, without user, path or query")]
+#[error("edge.origin.urls: {0:?} must be https://HOST:PORT or http://HOST:PORT, without user, path or query")]
 pub struct BadUrl(SecretUrl);
 
 /// What became of one attempt.
@@ -68,24 +69,26 @@ impl Tried {
 }
 
 pub(super) struct Addresses {
-    client: Client<HttpConnector, Full<Bytes>>,
-    /// `http://HOST:PORT`, without a path.
+    client: Client<HttpConnect, Full<Bytes>>,
+    /// `http://HOST:PORT` or `https://HOST:PORT`, without a path.
     urls: Vec<String>,
+    /// Of which it was told that no connection is made, and why, until one is.
+    told: Vec<AtomicBool>,
     /// The origin that answered last, or the next one after it failed.
     preferred: AtomicUsize,
 }
 
 impl Addresses {
-    pub(super) fn new(urls: &[SecretUrl]) -> Result<Self, BadUrl> {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT));
+    pub(super) fn new(urls: &[SecretUrl], outgoing: &Outgoing) -> Result<Self, BadUrl> {
         let urls = urls.iter().map(checked).collect::<Result<Vec<_>, _>>()?;
         if urls.is_empty() {
             return Err(BadUrl(SecretUrl::default()));
         }
-        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(connector);
-        Ok(Self { client, urls, preferred: AtomicUsize::new(0) })
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .build(outgoing.connector(CONNECT));
+        let told = urls.iter().map(|_| AtomicBool::new(false)).collect();
+        Ok(Self { client, urls, told, preferred: AtomicUsize::new(0) })
     }
 
     pub(super) fn several(&self) -> bool {
@@ -163,7 +166,8 @@ impl Addresses {
         *request.headers_mut() = call.headers.clone();
         request.headers_mut().insert(&call::TIMEOUT, HeaderValue::from(u64::try_from(left).unwrap_or(0)));
         let answered = tokio::time::timeout(patience, async {
-            let response = self.client.request(request).await.map_err(|error| error.is_connect())?;
+            let response = self.client.request(request).await.map_err(|error| self.not_connected(index, &error))?;
+            self.told[index].store(false, Ordering::Relaxed);
             let (head, body) = response.into_parts();
             let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|_| false)?;
             Ok(OriginAnswer { status: head.status, headers: head.headers, body: body.to_bytes(), from: index })
@@ -174,6 +178,16 @@ impl Addresses {
             Ok(Err(false)) => Attempt::Lost,
             Err(_) => Attempt::Late,
         }
+    }
+
+    /// Whether it is that, and the call was not sent. A certificate that is not believed looks like an origin that is
+    /// down, but for the log.
+    fn not_connected(&self, index: usize, error: &hyper_util::client::legacy::Error) -> bool {
+        let so = error.is_connect();
+        if so && !self.told[index].swap(true, Ordering::Relaxed) {
+            tracing::warn!(origin = self.urls[index], error = causes(error), "an origin cannot be connected to");
+        }
+        so
     }
 
     /// Whether one of them says that it is well; that one is then asked first.
@@ -200,7 +214,10 @@ fn checked(url: &SecretUrl) -> Result<String, BadUrl> {
     let bad = || BadUrl(url.clone());
     let bare = url.expose().trim_end_matches('/');
     let uri: Uri = bare.parse().map_err(|_| bad())?;
-    let usable = uri.scheme_str() == Some("http") && uri.host().is_some() && uri.path() == "/" && uri.query().is_none();
+    let usable = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.host().is_some()
+        && uri.path() == "/"
+        && uri.query().is_none();
     let named = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     if usable && named { Ok(bare.to_owned()) } else { Err(bad()) }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use onhand_http::{auth::refusal::Sparing, connections::Connections, cors::Cors, host::Hosts};
+use onhand_kafka::Brokers;
 use onhand_rules::{Announcements, Rules};
 use onhand_wire::release::{Manifest, Release};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -126,8 +127,8 @@ fn connections(config: &Config, metrics: Arc<Metrics>) -> Arc<Connections> {
 }
 
 /// Hears of releases that were pushed; with the in-process feed, the origin beside does, of the same rules.
-fn follow(rules: &Rules, brokers: &str, origin: Arc<Origin>) -> std::io::Result<()> {
-    let (runtime, brokers) = (tokio::runtime::Handle::current(), brokers.to_owned());
+fn follow(rules: &Rules, brokers: &Brokers, origin: Arc<Origin>) -> std::io::Result<()> {
+    let (runtime, brokers) = (tokio::runtime::Handle::current(), brokers.clone());
     rules.follow(Announcements::Kafka { brokers }, Asked { origin, runtime })
 }
 

@@ -12,6 +12,8 @@ pub struct Restock {
     pub topic: String,
     /// Who is called, each for every crossing.
     pub webhooks: Vec<Webhook>,
+    /// `onhand check` does not mind that webhooks leave the machine in the clear.
+    pub insecure: bool,
     /// For one attempt.
     pub webhook_timeout: Span,
     /// How long an unacknowledged notification is tried again; then it is given up, logged and counted.
@@ -33,6 +35,7 @@ impl Default for Restock {
             every: Span::s(5),
             topic: "onhand.restock".to_owned(),
             webhooks: Vec::new(),
+            insecure: false,
             webhook_timeout: Span::s(5),
             give_up_after: Span::s(24 * 3600),
         }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Warehouse {
     /// Where counts are fetched from (GET) when a reconciliation brings none; empty: nowhere.
     pub url: SecretUrl,
+    /// `onhand check` does not mind that it leaves the machine in the clear.
+    pub insecure: bool,
     /// Sent as a bearer token; empty: none is sent.
     pub token: Secret,
     /// For the whole answer.
@@ -16,7 +18,7 @@ pub struct Warehouse {
 
 impl Default for Warehouse {
     fn default() -> Self {
-        Self { url: SecretUrl::default(), token: Secret::default(), timeout: Span::s(30) }
+        Self { url: SecretUrl::default(), insecure: false, token: Secret::default(), timeout: Span::s(30) }
     }
 }
 

@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use onhand_kafka::Brokers;
 use rdkafka::{
-    ClientConfig,
     admin::{AdminClient, NewTopic, TopicReplication},
     client::DefaultClientContext,
     error::{KafkaError, RDKafkaErrorCode},
@@ -31,7 +31,7 @@ const ASK: Duration = Duration::from_secs(5);
 pub struct KafkaFeed {
     producer: Arc<ThreadedProducer<Deliveries>>,
     admin: AdminClient<DefaultClientContext>,
-    brokers: String,
+    brokers: Brokers,
     topic: String,
     /// For a topic that has to be made.
     new_partitions: i32,
@@ -42,14 +42,14 @@ pub struct KafkaFeed {
 
 impl KafkaFeed {
     /// Connects when first used, so that Kafka's absence never stops the origin's writes.
-    pub fn new(brokers: &str, topic: &str, new_partitions: i32, new_replication: i32) -> Result<Self, FeedError> {
-        let mut config = producing(brokers);
-        config.set("linger.ms", "0").set("socket.nagle.disable", "true").set("reconnect.backoff.max.ms", "1000");
+    pub fn new(brokers: &Brokers, topic: &str, new_partitions: i32, new_replication: i32) -> Result<Self, FeedError> {
+        let prompt = [("linger.ms", "0"), ("socket.nagle.disable", "true"), ("reconnect.backoff.max.ms", "1000")];
+        let config = producing(brokers, &prompt);
         let failed = |error: KafkaError| FeedError(error.to_string());
         Ok(Self {
             producer: Arc::new(config.create_with_context(Deliveries).map_err(failed)?),
             admin: config.create().map_err(failed)?,
-            brokers: brokers.to_owned(),
+            brokers: brokers.clone(),
             topic: topic.to_owned(),
             new_partitions,
             new_replication,
@@ -96,7 +96,7 @@ impl KafkaFeed {
 }
 
 /// 0 for a topic that does not exist; whatever else is wrong with it says nothing of what it holds.
-fn count(metadata: &rdkafka::metadata::Metadata) -> Result<i32, FeedError> {
+pub(super) fn count(metadata: &rdkafka::metadata::Metadata) -> Result<i32, FeedError> {
     let mut partitions = 0;
     for topic in metadata.topics() {
         match topic.error().map(RDKafkaErrorCode::from) {
@@ -106,14 +106,6 @@ fn count(metadata: &rdkafka::metadata::Metadata) -> Result<i32, FeedError> {
         }
     }
     Ok(partitions)
-}
-
-/// What `onhand check` says of the brokers and the topic; makes nothing.
-pub async fn probe(brokers: &str, topic: &str) -> Result<String, FeedError> {
-    match KafkaFeed::new(brokers, topic, 1, 1)?.look().await? {
-        0 => Ok(format!("{brokers} answers; the topic {topic} will be made by the first origin")),
-        partitions => Ok(format!("{brokers} answers; the topic {topic} has {partitions} partitions")),
-    }
 }
 
 #[async_trait]
@@ -143,10 +135,13 @@ impl Feed for KafkaFeed {
     async fn end(&self) -> Result<FeedEnd, FeedError> {
         let failed = |error: &dyn std::fmt::Display| FeedError(error.to_string());
         let partitions = self.look().await?;
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.brokers).set("client.id", "onhand-origin-end");
-        config.set("group.id", "onhand-origin-end").set("enable.auto.commit", "false");
-        config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+        let config = self.brokers.client(&[
+            ("client.id", "onhand-origin-end"),
+            ("group.id", "onhand-origin-end"),
+            ("enable.auto.commit", "false"),
+            ("enable.partition.eof", "true"),
+            ("fetch.wait.max.ms", "10"),
+        ]);
         let topic = self.topic.clone();
         let read = tokio::task::spawn_blocking(move || super::end::read(&config, &topic, partitions)).await;
         read.map_err(|error| failed(&error))?.map_err(|error| failed(&error))

@@ -5,7 +5,7 @@ use onhand_http::{auth::Scope, query::no_parameters};
 use onhand_wire::{Problem, request::parse};
 use serde::Deserialize;
 
-use super::{Reply, Shared, runbook::operator, whole, whole::Begun, write};
+use super::{Context, Reply, Shared, runbook::operator, whole, whole::Begun, write};
 use crate::{reconcile, warehouse, warehouse::Count};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -50,7 +50,7 @@ pub(super) async fn reconcile(State(context): Shared, request: Request) -> Reply
     };
     let counts = match asked.counts {
         Some(counts) => Some(counts),
-        None => fetched(&context.warehouse).await?,
+        None => fetched(&context).await?,
     };
     let report = reconcile::report(&*context.store, counts.as_deref()).await?;
     let Some(ask) = ask else { return Ok(write::json(&report.shown("report", None))) };
@@ -59,8 +59,8 @@ pub(super) async fn reconcile(State(context): Shared, request: Request) -> Reply
     context.end(ask, report.shown("apply", Some(&corrected)), committed_at).await
 }
 
-async fn fetched(warehouse: &crate::config::Warehouse) -> Result<Option<Vec<Count>>, Problem> {
-    let counts = warehouse::fetch(warehouse).await?;
+async fn fetched(context: &Context) -> Result<Option<Vec<Count>>, Problem> {
+    let counts = warehouse::fetch(&context.warehouse, &context.client).await?;
     if let Err(problem) = reconcile::check_counts(counts.as_deref().unwrap_or_default()) {
         return Err(warehouse::unusable(&problem.detail));
     }

@@ -7,23 +7,25 @@
 use std::{collections::HashMap, fmt::Write, time::Duration};
 
 use hmac::{Hmac, Mac};
-use onhand_http::setting::{Secret, SecretUrl};
+use onhand_http::{
+    outgoing::causes,
+    setting::{Secret, SecretUrl},
+};
 use sha2::Sha256;
 
 use crate::{config::Webhook, store::notifications::TOPIC};
 
 pub(super) struct Caller {
     client: reqwest::Client,
+    timeout: Duration,
     secrets: HashMap<String, Secret>,
 }
 
 impl Caller {
-    pub(super) fn new(webhooks: &[Webhook], timeout: Duration) -> Result<Self, reqwest::Error> {
-        // A redirect would take the signed body to where nobody configured it to go.
-        let client = reqwest::Client::builder().timeout(timeout).redirect(reqwest::redirect::Policy::none()).build()?;
+    pub(super) fn new(client: reqwest::Client, webhooks: &[Webhook], timeout: Duration) -> Self {
         let secrets =
             webhooks.iter().map(|webhook| (webhook.url.expose().to_owned(), webhook.secret.clone())).collect();
-        Ok(Self { client, secrets })
+        Self { client, timeout, secrets }
     }
 
     /// Sends one notification; the error is for the log.
@@ -33,10 +35,11 @@ impl Caller {
         let request = self
             .client
             .post(url)
+            .timeout(self.timeout)
             .header("content-type", "application/json")
             .header("onhand-notification", id)
             .header("onhand-signature", signature);
-        let answer = request.body(body.to_owned()).send().await.map_err(|error| error.without_url().to_string())?;
+        let answer = request.body(body.to_owned()).send().await.map_err(|error| causes(&error.without_url()))?;
         if answer.status().is_success() { Ok(()) } else { Err(format!("it answered {}", answer.status())) }
     }
 }

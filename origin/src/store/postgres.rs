@@ -10,6 +10,7 @@ mod products;
 mod read;
 mod releases;
 mod row;
+mod secure;
 mod stock_lists;
 mod session;
 mod terms;
@@ -28,12 +29,13 @@ use std::{
 
 use async_trait::async_trait;
 use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use onhand_http::outgoing::{Hop, causes};
 use onhand_wire::{
     Item, LocationId, Sees, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
 use tokio::sync::{Mutex, Notify};
-use tokio_postgres::{Client, Config, NoTls, config::TargetSessionAttrs, error::SqlState, types::ToSql};
+use tokio_postgres::{Client, Config, config::TargetSessionAttrs, error::SqlState, types::ToSql};
 use uuid::Uuid;
 
 use self::session::{Purpose, Session};
@@ -57,6 +59,7 @@ pub struct Timeouts {
 
 pub struct Postgres {
     config: Config,
+    connector: secure::Connector,
     timeouts: Timeouts,
     reads: Pool,
     /// Sessions that no batch has at the moment.
@@ -89,17 +92,18 @@ impl Oldest {
     }
 }
 
-const NOT_READ: &str = "origin.database.url: is not like postgres://USER:PASSWORD@HOST:PORT/DATABASE (with %2F for a \
-    slash in a password, and so on), or sqlite:PATH; its value is not shown";
-
 /// By which our sessions are told from others'.
 const APPLICATION: &str = "onhand-origin";
 
+/// How safe the way to the database at `url` is.
+pub fn hop(url: &str) -> Result<Hop> {
+    secure::hop(url).map_err(StoreError::Refused)
+}
+
 impl Postgres {
-    /// `url`: `postgres://user:password@host:port/database`. Connects when first used.
+    /// `url`: `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=PATH`. Connects when first used.
     pub fn new(url: &str, pool_size: usize, timeouts: Timeouts) -> Result<Self> {
-        // The library's own error may quote what it could not read.
-        let mut config: Config = url.parse().map_err(|_| StoreError::Refused(NOT_READ.to_owned()))?;
+        let (mut config, connector) = secure::read(url).map_err(StoreError::Refused)?;
         config
             .application_name(APPLICATION)
             .connect_timeout(timeouts.connect)
@@ -111,7 +115,11 @@ impl Postgres {
         let mut reading = config.clone();
         let statement = timeouts.statement.as_millis();
         reading.options(format!("-c statement_timeout={statement}"));
-        let manager = Manager::from_config(reading, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let manager = Manager::from_connect(
+            reading,
+            connector.clone(),
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
         let oldest = Arc::new(Oldest { started: Instant::now(), micros: AtomicU64::new(0) });
         let limit = oldest.clone();
         let young = Hook::sync_fn(move |_, metrics: &deadpool_postgres::Metrics| {
@@ -128,6 +136,7 @@ impl Postgres {
             .map_err(|error| StoreError::Refused(error.to_string()))?;
         Ok(Self {
             config,
+            connector,
             timeouts,
             reads,
             batches: std::sync::Mutex::default(),
@@ -145,11 +154,11 @@ impl Postgres {
     }
 
     async fn reader(&self) -> Result<Object> {
-        self.reads.get().await.map_err(|error| StoreError::Unreachable(error.to_string()))
+        self.reads.get().await.map_err(|error| StoreError::Unreachable(causes(&error)))
     }
 
     async fn connect(&self, purpose: Purpose) -> Result<Session> {
-        Session::connect(&self.config, purpose, self.timeouts, self.elsewhere.clone()).await
+        Session::connect(&self.config, &self.connector, purpose, self.timeouts, self.elsewhere.clone()).await
     }
 }
 
@@ -180,7 +189,7 @@ fn sort(error: &tokio_postgres::Error) -> StoreError {
         // A value that can be neither sent nor read; a connection fails as I/O, or is closed.
         let of_a_value = error.source().is_some_and(|cause| !cause.is::<std::io::Error>());
         let refused = of_a_value && !error.is_closed();
-        let message = error.to_string();
+        let message = causes(error);
         return if refused { StoreError::Refused(message) } else { StoreError::Unreachable(message) };
     };
     let message = format!("{} ({})", refusal.message(), refusal.code().code());

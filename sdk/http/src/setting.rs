@@ -8,7 +8,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use self::{
-    http::{HttpConfig, TlsConfig},
+    http::{ClientConfig, HttpConfig, TlsConfig},
     url::SecretUrl,
 };
 

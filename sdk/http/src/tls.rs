@@ -5,16 +5,15 @@
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-use crate::setting::TlsConfig;
 use arc_swap::ArcSwap;
-use rustls::{
-    RootCertStore, ServerConfig,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-    server::WebPkiClientVerifier,
-};
+use rustls::{RootCertStore, ServerConfig, crypto::aws_lc_rs, pki_types::CertificateDer, server::WebPkiClientVerifier};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::{
+    pem::{PemFault, PemFile},
+    setting::TlsConfig,
+};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -24,10 +23,8 @@ const HANDSHAKE: u8 = 0x16;
 /// What is wrong with the files.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsFault {
-    #[error("http.tls.{key}: {path} cannot be read: {cause}")]
-    Unreadable { key: &'static str, path: String, cause: io::Error },
-    #[error("http.tls.{key}: {path} holds no {what} in PEM")]
-    Nothing { key: &'static str, path: String, what: &'static str },
+    #[error(transparent)]
+    File(#[from] PemFault),
     #[error("http.tls: certificate and key do not go together, or cannot be used: {0}")]
     Pair(rustls::Error),
     #[error("http.tls.client_ca_file: {0}")]
@@ -112,29 +109,36 @@ async fn follow(acceptor: std::sync::Weak<Acceptor>, mut seen: Files) {
     }
 }
 
+impl TlsConfig {
+    fn cert(&self) -> PemFile<'_> {
+        PemFile { setting: "http.tls.cert_file", path: &self.cert_file }
+    }
+
+    fn key(&self) -> PemFile<'_> {
+        PemFile { setting: "http.tls.key_file", path: &self.key_file }
+    }
+
+    fn client_ca(&self) -> PemFile<'_> {
+        PemFile { setting: "http.tls.client_ca_file", path: &self.client_ca_file }
+    }
+}
+
 impl Files {
     fn read(config: &TlsConfig) -> Result<Self, TlsFault> {
-        Ok(Self {
-            cert: bytes("cert_file", &config.cert_file)?,
-            key: bytes("key_file", &config.key_file)?,
-            client_ca: match config.client_ca_file.as_str() {
-                "" => None,
-                path => Some(bytes("client_ca_file", path)?),
-            },
-        })
+        let client_ca = (!config.client_ca_file.is_empty()).then(|| config.client_ca().read()).transpose()?;
+        Ok(Self { cert: config.cert().read()?, key: config.key().read()?, client_ca })
     }
 
     fn server(&self, config: &TlsConfig) -> Result<Arc<ServerConfig>, TlsFault> {
-        let chain = certificates("cert_file", &config.cert_file, &self.cert)?;
-        let nothing = |_| nothing("key_file", &config.key_file, "private key");
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(nothing)?;
+        let chain = config.cert().certificates(&self.cert)?;
+        let key = config.key().key(&self.key)?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone());
         let builder = builder.with_safe_default_protocol_versions().map_err(TlsFault::Pair)?;
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(pem) => {
-                let roots = Arc::new(roots(certificates("client_ca_file", &config.client_ca_file, pem)?)?);
+                let roots = Arc::new(roots(config.client_ca().certificates(pem)?)?);
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
                 builder.with_client_cert_verifier(verifier.map_err(|error| TlsFault::ClientCa(error.to_string()))?)
             }
@@ -150,17 +154,4 @@ fn roots(certificates: Vec<CertificateDer<'static>>) -> Result<RootCertStore, Tl
     let refused = |error: rustls::Error| TlsFault::ClientCa(error.to_string());
     certificates.into_iter().try_for_each(|certificate| roots.add(certificate)).map_err(refused)?;
     Ok(roots)
-}
-
-fn bytes(key: &'static str, path: &str) -> Result<Vec<u8>, TlsFault> {
-    std::fs::read(path).map_err(|cause| TlsFault::Unreadable { key, path: path.to_owned(), cause })
-}
-
-fn certificates(key: &'static str, path: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
-    let read = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-    read.ok().filter(|chain| !chain.is_empty()).ok_or_else(|| nothing(key, path, "certificate"))
-}
-
-fn nothing(key: &'static str, path: &str, what: &'static str) -> TlsFault {
-    TlsFault::Nothing { key, path: path.to_owned(), what }
 }

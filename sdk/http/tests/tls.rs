@@ -7,8 +7,10 @@ use http::Response;
 use http_body_util::Full;
 use onhand_http::{
     connections::Connections,
+    outgoing::{Outgoing, causes},
+    pem::PemFault,
     serve::{Drain, Limits, Listener, Tls, accept},
-    setting::{HttpConfig, TlsConfig},
+    setting::{ClientConfig as ClientSetting, HttpConfig, TlsConfig},
     tls::{Acceptor, TlsFault},
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -65,6 +67,7 @@ impl Served {
             cert_file: file("cert.pem", &pair.cert),
             key_file: file("key.pem", &pair.key.serialize_pem()),
             client_ca_file: client_ca.map(|ca| file("ca.pem", &ca.pem())).unwrap_or_default(),
+            insecure: false,
         };
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
@@ -76,7 +79,14 @@ impl Served {
             tls: Some(Tls { acceptor, plain_on_loopback }),
         };
         let (drain, stop) = Drain::new();
-        let answer = |_, _| async { Response::new(Full::new(Bytes::from_static(b"hello"))) };
+        let answer = |_, request: http::Request<_>| async move {
+            let mut answer = Response::new(Full::new(Bytes::from_static(b"hello")));
+            if request.uri().path() == "/elsewhere" {
+                *answer.status_mut() = http::StatusCode::FOUND;
+                answer.headers_mut().insert("location", http::HeaderValue::from_static("/"));
+            }
+            answer
+        };
         tokio::spawn(accept(listener, Handle::current, stop, answer));
         Self { address, config, folder, _drain: drain }
     }
@@ -160,6 +170,46 @@ async fn with_a_client_ca_every_caller_needs_a_certificate_of_it() {
     assert!(plain(served.address).await.ends_with("hello"), "probes of this machine need neither");
 }
 
+/// Calls by the client that `[http.client]` makes: the status, or why there is none.
+async fn go_out(served: &Served, config: &ClientSetting, path: &str) -> Result<u16, String> {
+    let client = Outgoing::new(config).unwrap().client(Duration::from_secs(5)).unwrap();
+    let url = format!("https://localhost:{}{path}", served.address.port());
+    client.get(url).send().await.map(|answer| answer.status().as_u16()).map_err(|error| causes(&error))
+}
+
+#[tokio::test]
+async fn an_outgoing_call_believes_its_own_roots_proves_itself_and_follows_nobody() {
+    let (ca, clients, folder) = (authority(), authority(), tempfile::tempdir().unwrap());
+    let file = |name: &str, text: &str| -> String {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let served = Served::start(&pair(&ca, |_| {}), Some(&clients), false).await;
+    let own = pair(&clients, |_| {});
+    let config = ClientSetting {
+        ca_file: file("ca.pem", &ca.pem()),
+        cert_file: file("cert.pem", &own.cert),
+        key_file: file("key.pem", &own.key.serialize_pem()),
+    };
+    assert_eq!(go_out(&served, &config, "/").await, Ok(200));
+    assert_eq!(go_out(&served, &config, "/elsewhere").await, Ok(302), "a redirect is an answer");
+    let bare = ClientSetting { cert_file: String::new(), key_file: String::new(), ..config.clone() };
+    assert!(go_out(&served, &bare, "/").await.is_err(), "the server asks for a certificate");
+    let strange = ClientSetting { ca_file: file("strange.pem", &authority().pem()), ..config.clone() };
+    let fault = go_out(&served, &strange, "/").await.unwrap_err();
+    assert!(fault.contains("invalid peer certificate"), "{fault}");
+    for (pair, why) in [
+        (pair(&ca, |params| params.subject_alt_names.clear()), "not valid for name"),
+        (pair(&ca, |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1)), "expired"),
+    ] {
+        let fault = go_out(&Served::start(&pair, None, false).await, &config, "/").await.unwrap_err();
+        assert!(fault.contains(why), "{why}: {fault}");
+    }
+    let lost = ClientSetting { ca_file: "/nowhere/ca.pem".to_owned(), ..config };
+    assert!(Outgoing::new(&lost).unwrap_err().to_string().starts_with("http.client.ca_file: /nowhere/ca.pem"));
+}
+
 #[tokio::test]
 async fn a_certificate_and_its_key_change_together() {
     let (before, after) = (authority(), authority());
@@ -184,15 +234,15 @@ async fn what_is_wrong_with_the_files_is_said() {
     let config = TlsConfig {
         cert_file: folder.path().join("cert.pem").display().to_string(),
         key_file: folder.path().join("key.pem").display().to_string(),
-        client_ca_file: String::new(),
+        ..TlsConfig::default()
     };
     let fault = || Acceptor::start(&config).err().unwrap();
-    assert!(matches!(fault(), TlsFault::Unreadable { key: "cert_file", .. }));
+    assert!(matches!(fault(), TlsFault::File(PemFault::Unreadable { setting: "http.tls.cert_file", .. })));
     std::fs::write(&config.cert_file, "not a certificate").unwrap();
     std::fs::write(&config.key_file, "not a key").unwrap();
-    assert!(matches!(fault(), TlsFault::Nothing { key: "cert_file", .. }));
+    assert!(matches!(fault(), TlsFault::File(PemFault::Nothing { setting: "http.tls.cert_file", .. })));
     std::fs::write(&config.cert_file, &one.cert).unwrap();
-    assert!(matches!(fault(), TlsFault::Nothing { key: "key_file", .. }));
+    assert!(matches!(fault(), TlsFault::File(PemFault::Nothing { setting: "http.tls.key_file", .. })));
     std::fs::write(&config.key_file, other.key.serialize_pem()).unwrap();
     assert!(matches!(fault(), TlsFault::Pair(_)));
     std::fs::write(&config.key_file, one.key.serialize_pem()).unwrap();

@@ -27,6 +27,9 @@ pub(crate) struct Issuer {
     pub(crate) jwks_file: String,
     #[serde(default)]
     pub(crate) jwks_url: SecretUrl,
+    /// As `auth.insecure`, for its own keys.
+    #[serde(default)]
+    pub(crate) insecure: bool,
     /// Which claim says a token's scope, and what its values mean.
     #[serde(default)]
     pub(crate) scopes: ScopeMap,

@@ -1,5 +1,7 @@
 //! `World::start().edges(2).origins(2).ready()`.
 
+mod secure;
+
 use std::{
     path::{Path, PathBuf},
     sync::{
@@ -22,6 +24,7 @@ pub struct Builder {
     standby: bool,
     redis_cluster: bool,
     links: bool,
+    encrypted: bool,
     rules: String,
     region: Option<String>,
     partitions: i32,
@@ -39,6 +42,7 @@ impl Default for Builder {
             standby: false,
             redis_cluster: false,
             links: false,
+            encrypted: false,
             rules: String::new(),
             region: None,
             partitions: 8,
@@ -78,6 +82,11 @@ impl Builder {
         Self { redis_cluster: true, ..self }
     }
 
+    /// Every hop by TLS, with passwords and certificates; on servers of its own.
+    pub fn encrypted(self) -> Self {
+        Self { encrypted: true, dedicated: true, ..self }
+    }
+
     /// Proxies between nodes and servers, which the test may cut; on servers of its own.
     pub fn links(self) -> Self {
         Self { links: true, dedicated: true, ..self }
@@ -114,24 +123,42 @@ impl Builder {
         self.try_ready().await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    pub async fn try_ready(self) -> Result<World, Error> {
+    pub async fn try_ready(mut self) -> Result<World, Error> {
         let binary = self.binary.clone().map_or_else(binary::find, Ok)?;
-        let servers = if self.dedicated { Servers::dedicated().await? } else { Servers::shared().await? };
+        let servers = match self {
+            Self { encrypted: true, .. } => Servers::encrypted().await?,
+            Self { dedicated: true, .. } => Servers::dedicated().await?,
+            _ => Servers::shared().await?,
+        };
         let scratch = Scratch::new()?;
         let tokens = Tokens::mint(&binary, &scratch)?;
         let name = format!("w{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
         let redis_database = redis_database();
         let standby = if self.standby { Some(servers.postgres.standby_in(&scratch)?) } else { None };
-        let redis_cluster = if self.redis_cluster { Some(RedisCluster::start_in(&scratch)?) } else { None };
+        let by = self.encrypted.then(|| servers.authority());
+        let redis_cluster = if self.redis_cluster { Some(RedisCluster::start_in(&scratch, by)?) } else { None };
         let mut shared = self.shared(&servers, standby.as_ref(), &tokens, &name, redis_database);
         if let Some(cluster) = &redis_cluster {
             (shared.redis_url, shared.redis_cluster) = (cluster.url(), true);
         }
         servers.postgres.sql("postgres", &format!("CREATE DATABASE {name}")).await;
-        let http = crate::client::http();
+        let mut http = crate::client::http();
+        if self.encrypted {
+            servers.postgres.let_in().await;
+            secure::lead(&mut shared, &servers, &name, redis_database, redis_cluster.as_ref());
+            self.env.extend(secure::settings(servers.authority()));
+            http = crate::client::https(&servers.authority().root());
+        }
         let mut links = if self.links { Some(Links::lay(&servers).await) } else { None };
-        let site =
-            Site { config: &shared, binary: &binary, scratch: &scratch, env: &self.env, http, servers: &servers };
+        let site = Site {
+            config: &shared,
+            binary: &binary,
+            scratch: &scratch,
+            env: &self.env,
+            http,
+            servers: &servers,
+            encrypted: self.encrypted,
+        };
         let origins = site.origins(self.origins + self.idle_origins, links.as_ref())?;
         if let Some(links) = &mut links {
             links.lay_to(&origins).await;

@@ -1,6 +1,6 @@
 //! A caller: paths and JSON in, status, headers and JSON out.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 pub use onhand_client::encode;
 use reqwest::{Method, header::HeaderMap};
@@ -8,9 +8,18 @@ use serde_json::Value;
 
 /// One connection pool for each world: a pool belongs to the runtime of its test.
 pub(crate) fn http() -> reqwest::Client {
-    let built =
-        reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).timeout(Duration::from_secs(30)).build();
-    built.expect("an HTTP client")
+    builder().build().expect("an HTTP client")
+}
+
+/// One that believes an authority.
+pub(crate) fn https(root: &Path) -> reqwest::Client {
+    let pem = std::fs::read(root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
+    let root = reqwest::Certificate::from_pem(&pem).expect("a certificate");
+    builder().tls_certs_only([root]).build().expect("an HTTP client")
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).timeout(Duration::from_secs(30))
 }
 
 /// Calls one listener with one token.

@@ -1,5 +1,7 @@
 //! Apache Kafka itself, one KRaft broker and controller in one JVM. Its log survives `kill` and `start`.
 
+mod secure;
+
 use std::{
     path::Path,
     process::Command,
@@ -14,8 +16,9 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 
+pub use self::secure::PASSWORD;
 use crate::{
-    Error, Proxy, find,
+    Authority, Error, Proxy, find,
     port::Port,
     process::{Process, Recipe},
     scratch::Scratch,
@@ -27,6 +30,8 @@ pub struct Kafka {
     port: Port,
     /// Listeners whose clients are told to come by another port.
     detours: [Detour; DETOURS],
+    /// Where it speaks TLS, if it does.
+    tls_port: Option<Port>,
     _controller: Port,
 }
 
@@ -50,16 +55,21 @@ impl std::ops::Deref for Kafka {
 }
 
 impl Kafka {
-    pub(crate) fn start_in(scratch: &Scratch, shared: bool) -> Result<Self, Error> {
+    /// `by`: who signs its certificate; none: it speaks no TLS.
+    pub(crate) fn start_in(scratch: &Scratch, shared: bool, by: Option<&Authority>) -> Result<Self, Error> {
         let (port, controller) = (Port::reserve(), Port::reserve());
         let detours =
             [(); DETOURS].map(|()| Detour { port: Port::reserve(), advertised: Mutex::new(Some(Port::reserve())) });
         let logs = scratch.dir("kafka")?.join("log");
-        let settings = properties(port.number, controller.number, &detours, &logs);
+        let mut settings = properties(port.number, controller.number, &detours, &logs);
+        let tls_port = by.map(|_| Port::reserve());
+        if let Some((by, port)) = by.zip(tls_port.as_ref()) {
+            settings = secure::with_listener(&settings, port, by)?;
+        }
         let settings = scratch.file("kafka/server.properties", &settings)?;
         let java = find::program("java", "default-jre-headless")?;
         let classpath = find::kafka_classpath()?;
-        format_storage(&java, &classpath, &settings)?;
+        format_storage(&java, &classpath, &settings, if by.is_some() { &secure::USERS } else { &[] })?;
         let args = ["-Xmx384m", "-XX:+UseSerialGC", LOG_LEVEL, "-cp", &classpath, "kafka.Kafka"];
         let mut args: Vec<_> = args.map(Into::into).into();
         args.push(settings.into_os_string());
@@ -68,7 +78,7 @@ impl Kafka {
         let brokers = address(&port);
         let process = Process::new(recipe, shared, Box::new(move |_: &Path| answers(&brokers)));
         process.start_blocking()?;
-        Ok(Self { process, port, detours, _controller: controller })
+        Ok(Self { process, port, detours, tls_port, _controller: controller })
     }
 
     pub fn brokers(&self) -> String {
@@ -147,10 +157,11 @@ broker.heartbeat.interval.ms=500
     )
 }
 
-fn format_storage(java: &Path, classpath: &str, settings: &Path) -> Result<(), Error> {
+/// `users`: what else it has to know from the start.
+fn format_storage(java: &Path, classpath: &str, settings: &Path, users: &[&str]) -> Result<(), Error> {
     let mut command = Command::new(java);
     command.args(["-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool", "format", "--standalone"]);
-    command.args(["-t", "b25oYW5kLXRlc3Qta2Fma2", "-c"]).arg(settings);
+    command.args(["-t", "b25oYW5kLXRlc3Qta2Fma2", "-c"]).arg(settings).args(users);
     let done = command.output().map_err(Error::file("cannot run", java))?;
     if done.status.success() {
         return Ok(());

@@ -24,15 +24,16 @@ mod error;
 mod find;
 mod port;
 mod scratch;
+mod authority;
 mod spawn;
 mod tree;
 mod clock;
 mod proxy;
 
-mod kafka;
-mod postgres;
+pub mod kafka;
+pub mod postgres;
 mod process;
-mod redis;
+pub mod redis;
 mod servers;
 mod standby;
 
@@ -54,6 +55,7 @@ mod generator;
 mod spread;
 pub mod wait;
 
+pub use authority::{Authority, Pair};
 pub use builder::Builder;
 pub use cheap::Cheap;
 pub use client::{Call, Client, Reply, encode};

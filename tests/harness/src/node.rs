@@ -15,11 +15,12 @@ use crate::{
 pub(crate) struct Addresses {
     api: Port,
     management: Port,
+    encrypted: bool,
 }
 
 impl Addresses {
-    pub(crate) fn reserve() -> Self {
-        Self { api: Port::reserve(), management: Port::reserve() }
+    pub(crate) fn reserve(encrypted: bool) -> Self {
+        Self { api: Port::reserve(), management: Port::reserve(), encrypted }
     }
 
     pub(crate) fn listen(&self) -> (String, String) {
@@ -27,7 +28,8 @@ impl Addresses {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.api.number)
+        let scheme = if self.encrypted { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.api.number)
     }
 }
 

@@ -1,5 +1,7 @@
 //! PostgreSQL: `initdb`, then `postgres`, as an unprivileged user, since it refuses root.
 
+mod secure;
+
 use std::{
     fs,
     os::unix::fs::chown,
@@ -7,8 +9,9 @@ use std::{
     process::Command,
 };
 
+pub use self::secure::PASSWORD;
 use crate::{
-    Error, find,
+    Authority, Error, find,
     port::Port,
     process::{Process, Recipe},
     scratch::Scratch,
@@ -31,13 +34,15 @@ impl std::ops::Deref for Postgres {
 }
 
 impl Postgres {
-    pub(crate) fn start_in(scratch: &Scratch, shared: bool) -> Result<Self, Error> {
+    /// `by`: who signs its certificate; none: it speaks no TLS.
+    pub(crate) fn start_in(scratch: &Scratch, shared: bool, by: Option<&Authority>) -> Result<Self, Error> {
         let home = scratch.dir("postgres")?;
         let user = unprivileged()?;
         if let Some(User { uid, gid }) = user {
             chown(&home, Some(uid), Some(gid)).map_err(Error::file("cannot hand over", &home))?;
         }
         initdb(&home, user)?;
+        by.map_or(Ok(()), |by| secure::prepare(&home, user, by))?;
         serve("postgres", &home, scratch.path(), user, shared)
     }
 

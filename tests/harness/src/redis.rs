@@ -1,6 +1,7 @@
 //! Redis, without persistence: what it holds is warmth only.
 
 mod cluster;
+mod secure;
 
 use std::{
     io::{Read, Write},
@@ -9,10 +10,13 @@ use std::{
     time::Duration,
 };
 
-pub use cluster::RedisCluster;
+pub use self::{
+    cluster::RedisCluster,
+    secure::{PASSWORD, USER},
+};
 
 use crate::{
-    Error, find,
+    Authority, Error, find,
     port::Port,
     process::{Process, Recipe},
     scratch::Scratch,
@@ -25,6 +29,8 @@ pub(crate) const DATABASES: u32 = 4096;
 pub struct Redis {
     process: Process,
     port: Port,
+    /// Where it speaks TLS, if it does.
+    tls_port: Option<Port>,
 }
 
 impl std::ops::Deref for Redis {
@@ -36,22 +42,31 @@ impl std::ops::Deref for Redis {
 }
 
 impl Redis {
-    pub(crate) fn start_in(scratch: &Scratch, shared: bool) -> Result<Self, Error> {
-        let more = format!("--databases {DATABASES}");
-        Self::start_with(scratch, "redis", &more, shared)
+    /// `by`: who signs its certificate; none: it speaks no TLS.
+    pub(crate) fn start_in(scratch: &Scratch, shared: bool, by: Option<&Authority>) -> Result<Self, Error> {
+        Self::start_with(scratch, "redis", &format!("--databases {DATABASES}"), shared, by)
     }
 
     /// `more`: further arguments.
-    fn start_with(scratch: &Scratch, name: &str, more: &str, shared: bool) -> Result<Self, Error> {
+    fn start_with(
+        scratch: &Scratch,
+        name: &str,
+        more: &str,
+        shared: bool,
+        by: Option<&Authority>,
+    ) -> Result<Self, Error> {
         let port = Port::reserve();
         let number = port.number;
+        let tls_port = by.map(|_| Port::reserve());
+        let secure = by.zip(tls_port.as_ref()).map(|(by, port)| secure::arguments(port, by, name));
+        let more = format!("{more} {}", secure.unwrap_or_default());
         let process = Process::new(
-            recipe(scratch, name, number, more)?,
+            recipe(scratch, name, number, more.trim())?,
             shared,
             Box::new(move |_: &Path| pong(number).is_some()),
         );
         process.start_blocking()?;
-        Ok(Self { process, port })
+        Ok(Self { process, port, tls_port })
     }
 
     pub(crate) fn port(&self) -> u16 {

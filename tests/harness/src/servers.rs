@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use crate::{Error, scratch::Scratch};
+use crate::{Authority, Error, scratch::Scratch};
 pub use crate::{
     kafka::Kafka,
     postgres::Postgres,
@@ -17,6 +17,7 @@ pub struct Servers {
     pub postgres: Postgres,
     pub redis: Redis,
     pub kafka: Kafka,
+    authority: Option<Authority>,
     /// Last, so that the directory goes after the processes.
     scratch: Scratch,
 }
@@ -24,7 +25,22 @@ pub struct Servers {
 impl Servers {
     /// Servers of one's own, which may be killed. Two to four seconds.
     pub async fn dedicated() -> Result<Arc<Self>, Error> {
-        blocking(|| Self::start(false).map(Arc::new)).await
+        blocking(|| Self::start(false, false).map(Arc::new)).await
+    }
+
+    /// The same, which speak TLS, too.
+    pub async fn encrypted() -> Result<Arc<Self>, Error> {
+        blocking(|| Self::start(false, true).map(Arc::new)).await
+    }
+
+    /// Who signed their certificates; panics where they have none.
+    pub fn authority(&self) -> &Authority {
+        self.authority.as_ref().expect("Servers::encrypted()")
+    }
+
+    /// Somebody whom nobody trusts.
+    pub fn stranger(&self) -> Authority {
+        Authority::new(&self.scratch, "stranger").unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The set that all tests of this process share, started by the first to ask.
@@ -35,7 +51,7 @@ impl Servers {
             static SHARED: Mutex<Option<Arc<Servers>>> = Mutex::new(None);
             let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
             if shared.is_none() {
-                *shared = Some(Arc::new(Self::start(true)?));
+                *shared = Some(Arc::new(Self::start(true, false)?));
             }
             Ok(shared.clone().expect("just set"))
         })
@@ -47,15 +63,17 @@ impl Servers {
         self.scratch.path()
     }
 
-    fn start(shared: bool) -> Result<Self, Error> {
+    fn start(shared: bool, encrypted: bool) -> Result<Self, Error> {
         let scratch = Scratch::new()?;
+        let authority = encrypted.then(|| Authority::new(&scratch, "authority")).transpose()?;
+        let by = authority.as_ref();
         let (postgres, redis, kafka) = thread::scope(|scope| {
-            let postgres = scope.spawn(|| Postgres::start_in(&scratch, shared));
-            let kafka = scope.spawn(|| Kafka::start_in(&scratch, shared));
-            let redis = Redis::start_in(&scratch, shared);
+            let postgres = scope.spawn(|| Postgres::start_in(&scratch, shared, by));
+            let kafka = scope.spawn(|| Kafka::start_in(&scratch, shared, by));
+            let redis = Redis::start_in(&scratch, shared, by);
             (postgres.join().expect("no panic"), redis, kafka.join().expect("no panic"))
         });
-        Ok(Self { postgres: postgres?, redis: redis?, kafka: kafka?, scratch })
+        Ok(Self { postgres: postgres?, redis: redis?, kafka: kafka?, authority, scratch })
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Site<'a> {
     pub env: &'a [(String, String)],
     pub http: reqwest::Client,
     pub servers: &'a Servers,
+    /// Whether the nodes speak TLS.
+    pub encrypted: bool,
 }
 
 /// The name of the file with an edge's own token.
@@ -54,7 +56,7 @@ impl Site<'_> {
 
     /// `text` makes the configuration of the two listeners.
     fn node(&self, role: &'static str, index: usize, text: impl FnOnce(&str, &str) -> String) -> Result<Node, Error> {
-        let addresses = Addresses::reserve();
+        let addresses = Addresses::reserve(self.encrypted);
         let (listen, management) = addresses.listen();
         let config = self.scratch.file(&format!("{role}-{index}.toml"), &text(&listen, &management))?;
         let (binary, logs, env) = (self.binary.to_owned(), self.scratch.path().to_owned(), self.env.to_vec());

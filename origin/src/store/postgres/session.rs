@@ -8,11 +8,13 @@ use std::{
     },
 };
 
+use onhand_http::outgoing::causes;
 use tokio::sync::Notify;
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, error::Severity};
+use tokio_postgres::{AsyncMessage, Client, Config, error::Severity};
 
 use super::{
     Timeouts,
+    secure::Connector,
     terms::{self, Identity},
 };
 use crate::store::{Result, StoreError};
@@ -34,15 +36,16 @@ pub(super) struct Session {
 impl Session {
     pub(super) async fn connect(
         config: &Config,
+        connector: &Connector,
         purpose: Purpose,
         timeouts: Timeouts,
         elsewhere: Arc<Notify>,
     ) -> Result<Self> {
-        let (client, mut connection) = tokio::time::timeout(timeouts.connect, config.connect(NoTls))
+        let (client, mut connection) = tokio::time::timeout(timeouts.connect, connector.connect(config))
             .await
             .map_err(|_| StoreError::Unreachable("connecting took too long".to_owned()))?
             // Whatever the server says of a connection, no command is the cause.
-            .map_err(|error| StoreError::Unreachable(error.to_string()))?;
+            .map_err(|error| StoreError::Unreachable(causes(&error)))?;
         let warned = Arc::new(AtomicBool::new(false));
         let heard = warned.clone();
         tokio::spawn(async move {

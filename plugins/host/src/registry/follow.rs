@@ -19,6 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use onhand_kafka::Brokers;
 use onhand_wire::{
     memory_log::MemoryLog,
     release::{Manifest, Release, Released},
@@ -39,8 +40,8 @@ use crate::{
 
 /// Where releases are announced.
 pub enum Announcements {
-    /// `brokers`: `HOST:PORT`, separated by commas. The topic is [`Config::topic`].
-    Kafka { brokers: String },
+    /// The topic is [`Config::topic`].
+    Kafka { brokers: Brokers },
     /// Of the same process (`onhand dev`).
     Memory(MemoryLog),
 }

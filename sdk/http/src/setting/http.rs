@@ -28,6 +28,7 @@ pub struct HttpConfig {
     /// does an edge. 0: no limit.
     pub max_connections_per_peer: usize,
     pub tls: TlsConfig,
+    pub client: ClientConfig,
 }
 
 /// `[http.tls]`: what the listeners prove themselves with; without it they speak plain HTTP. The files, in PEM, are read
@@ -41,6 +42,30 @@ pub struct TlsConfig {
     /// Roots of callers' own certificates, which every caller must then have, beside its token; empty: none is asked
     /// for. Callers of the management listener from this very machine need neither TLS nor a certificate: probes.
     pub client_ca_file: String,
+    /// `onhand check` does not mind that the listeners speak plain HTTP to other machines.
+    pub insecure: bool,
+}
+
+/// `[http.client]`: every call to others: the edge's to its origins, for an issuer's keys, to webhooks and to the
+/// warehouse system. The files, in PEM, are read at the start.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientConfig {
+    /// Roots that are believed beside the system's; empty: none.
+    pub ca_file: String,
+    /// The node's own certificate, then those between it and its root, for servers that ask for one; empty: none.
+    pub cert_file: String,
+    pub key_file: String,
+}
+
+impl ClientConfig {
+    fn fault(&self) -> Option<String> {
+        match (self.cert_file.is_empty(), self.key_file.is_empty()) {
+            (true, false) => Some("http.client.cert_file: must be set where key_file is".to_owned()),
+            (false, true) => Some("http.client.key_file: must be set where cert_file is".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 impl TlsConfig {
@@ -50,7 +75,7 @@ impl TlsConfig {
     }
 
     fn fault(&self) -> Option<String> {
-        let Self { cert_file, key_file, client_ca_file } = self;
+        let Self { cert_file, key_file, client_ca_file, insecure: _ } = self;
         match (cert_file.is_empty(), key_file.is_empty(), client_ca_file.is_empty()) {
             (false, false, _) | (true, true, true) => None,
             (true, _, _) => Some("http.tls.cert_file: must be set where key_file or client_ca_file is".to_owned()),
@@ -70,6 +95,7 @@ impl Default for HttpConfig {
             max_connections: 16_384,
             max_connections_per_peer: 0,
             tls: TlsConfig::default(),
+            client: ClientConfig::default(),
         }
     }
 }
@@ -93,6 +119,7 @@ impl HttpConfig {
         }
         faults.extend(count_fault("http.max_headers", self.max_headers == 0));
         faults.extend(self.tls.fault());
+        faults.extend(self.client.fault());
         faults.extend(count_fault("http.max_connections", self.max_connections == 0));
         faults
     }

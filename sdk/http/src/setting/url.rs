@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::clean;
+use crate::outgoing::is_local;
 
 /// One address, or several with commas: `https://USER:PASSWORD@HOST:PORT/PATH?QUERY`, `HOST:PORT,HOST:PORT`,
 /// `sqlite:PATH`. Only its scheme, hosts and ports are ever shown, wherever it is printed; where they cannot be told
@@ -42,6 +43,17 @@ impl SecretUrl {
         (!right).then(|| format!("{key}: must be HOST:PORT, several with commas"))
     }
 
+    /// Whether each of its hosts is this machine; where the hosts cannot be told from a secret, no.
+    pub fn is_local(&self) -> bool {
+        let hosts = match self.parts() {
+            Some((scheme, _)) if scheme == "unix" || scheme.ends_with("+unix") => return true,
+            Some((_, rest)) => hosts(rest),
+            None => Some(self.0.as_str()),
+        };
+        let local = |host: &str| is_local(bare(host.trim()).unwrap_or_default());
+        hosts.is_some_and(|hosts| hosts.split(',').all(local))
+    }
+
     /// Scheme and the rest, where it is one address with a scheme.
     fn parts(&self) -> Option<(&str, &str)> {
         let (scheme, rest) = self.0.split_once("://")?;
@@ -65,17 +77,22 @@ fn hosts(rest: &str) -> Option<&str> {
 
 /// `HOST`, `HOST:PORT`, `[::1]:PORT`: what stands for a port must be one, as `USER:PASSWORD` without a host looks alike.
 fn is_host(text: &str) -> bool {
-    let bare = match text.rsplit_once(':') {
-        Some((_, rest)) if rest.ends_with(']') => text,
-        Some((host, port)) if port.parse::<u16>().is_ok() => host,
-        Some(_) => return false,
-        None => text,
-    };
+    let Some(bare) = bare(text) else { return false };
     let address = bare.strip_prefix('[').and_then(|bare| bare.strip_suffix(']'));
     address.map_or_else(
         || bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
         |address| address.parse::<std::net::Ipv6Addr>().is_ok(),
     )
+}
+
+/// The host without its port.
+fn bare(text: &str) -> Option<&str> {
+    match text.rsplit_once(':') {
+        Some((_, rest)) if rest.ends_with(']') => Some(text),
+        Some((host, port)) if port.parse::<u16>().is_ok() => Some(host),
+        Some(_) => None,
+        None => Some(text),
+    }
 }
 
 impl fmt::Display for SecretUrl {
@@ -162,6 +179,17 @@ mod tests {
             ("//host/S3CRET", "(hidden)"),
         ] {
             assert_eq!(shown(url), right, "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_local_where_all_its_hosts_are() {
+        for url in ["http://localhost:80/x", "redis://:p@127.0.0.1:1,[::1]:2", "127.0.0.1:9092", "unix:///run/redis"] {
+            assert!(SecretUrl::new(url).is_local(), "{url}");
+        }
+        for url in ["http://h", "redis://127.0.0.1:1,h:2", "kafka:9092", "redis://:a/b@127.0.0.1", "http://127.0.0.1@h"]
+        {
+            assert!(!SecretUrl::new(url).is_local(), "{url}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::Redis;
-use crate::{Error, port::Port, scratch::Scratch};
+use crate::{Authority, Error, port::Port, scratch::Scratch};
 
 const NODES: u16 = 3;
 const SLOTS: u16 = 16384;
@@ -21,15 +21,19 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    pub(crate) fn start_in(scratch: &Scratch) -> Result<Self, Error> {
+    /// `by`: who signs its nodes' certificates; none: it speaks no TLS.
+    pub(crate) fn start_in(scratch: &Scratch, by: Option<&Authority>) -> Result<Self, Error> {
         let buses: Vec<Port> = (0..NODES).map(|_| Port::reserve()).collect();
         let start = |(index, bus): (usize, &Port)| {
             // Whoever still serves goes on while one is gone: its slots are misses.
             let more = format!(
-                "--cluster-enabled yes --cluster-port {} --cluster-node-timeout 2000 --cluster-require-full-coverage no",
-                bus.number
+                "--cluster-enabled yes --cluster-port {} --cluster-node-timeout 2000 --cluster-require-full-coverage no \
+                 --tls-cluster {}",
+                bus.number,
+                // Only then do nodes know each other's ports for TLS.
+                if by.is_some() { "yes" } else { "no" }
             );
-            Redis::start_with(scratch, &format!("redis-{index}"), &more, false)
+            Redis::start_with(scratch, &format!("redis-{index}"), &more, false, by)
         };
         let nodes = buses.iter().enumerate().map(start).collect::<Result<Vec<_>, _>>()?;
         let cluster = Self { nodes, _buses: buses };
@@ -83,6 +87,24 @@ impl RedisCluster {
     /// Two of the three: the other is found through them.
     pub fn url(&self) -> String {
         self.nodes[..2].iter().map(|node| node.url(0)).collect::<Vec<_>>().join(",")
+    }
+
+    /// The same by TLS.
+    pub fn secure_url(&self, password: &str) -> String {
+        let url = |node: &Redis| node.secure_url(0, password).trim_end_matches("/0").to_owned();
+        self.nodes[..2].iter().map(url).collect::<Vec<_>>().join(",")
+    }
+
+    /// Whether one of its nodes has a key.
+    pub async fn holds_something(&self) -> bool {
+        for node in &self.nodes {
+            let mut client = node.client(0).await;
+            let size: u64 = ::redis::cmd("DBSIZE").query_async(&mut client).await.unwrap_or_default();
+            if size > 0 {
+                return true;
+            }
+        }
+        false
     }
 
     pub fn nodes(&self) -> &[Redis] {

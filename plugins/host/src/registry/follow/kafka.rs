@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use onhand_kafka::Brokers;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -42,19 +43,18 @@ struct OpenTopic {
 }
 
 impl KafkaReader {
-    pub(super) fn new(brokers: &str, topic: &str) -> Self {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", brokers)
-            .set("client.id", "onhand-rules")
+    pub(super) fn new(brokers: &Brokers, topic: &str) -> Self {
+        let config = brokers.client(&[
+            ("client.id", "onhand-rules"),
             // `assign` needs a group's name, but joins none.
-            .set("group.id", "onhand-rules")
-            .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "true")
-            .set("auto.offset.reset", "earliest")
-            .set("allow.auto.create.topics", "false")
-            .set("reconnect.backoff.max.ms", "1000")
-            .set("log.connection.close", "false");
+            ("group.id", "onhand-rules"),
+            ("enable.auto.commit", "false"),
+            ("enable.partition.eof", "true"),
+            ("auto.offset.reset", "earliest"),
+            ("allow.auto.create.topics", "false"),
+            ("reconnect.backoff.max.ms", "1000"),
+            ("log.connection.close", "false"),
+        ]);
         Self { config, topic: topic.to_owned(), open: None, waiting: None, reported: false, caught_up: false }
     }
 
