@@ -52,7 +52,7 @@ pub async fn probe(config: &RedisConfig) -> Result<(), String> {
 
 /// A Redis that is connected to when it is first asked, and again whenever the connection is lost.
 pub(crate) enum Redis {
-    One(Client, OnceLock<ConnectionManager>),
+    One(Box<Client>, OnceLock<ConnectionManager>),
     Cluster(Box<ClusterClient>, Arc<OnceCell<ClusterConnection>>),
 }
 
@@ -66,7 +66,7 @@ impl Redis {
                 Some(certificates) => Client::build_with_tls(url, certificates)?,
                 None => Client::open(url)?,
             };
-            return Ok(Self::One(client, OnceLock::new()));
+            return Ok(Self::One(Box::new(client), OnceLock::new()));
         }
         let mut builder = ClusterClient::builder(config.nodes())
             .connection_timeout(PATIENCE)

@@ -58,8 +58,9 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use onhand_http::{
     actuator::Loggers,
     auth::Verifier,
+    hop::Hop,
     host::Hosts,
-    outgoing::{Hop, Outgoing, tls::ClientFault},
+    outgoing::{Outgoing, tls::ClientFault},
     serve::{Drain, Tls},
     setting::HttpConfig,
     tls::{Acceptor, TlsFault},

@@ -186,6 +186,7 @@ async fn neither_log_nor_answer_shows_a_secret() {
         ("ONHAND_AUTH__KEY_FILE", keys.to_str().unwrap().to_owned()),
         ("ONHAND_AUTH__AUDIENCE", String::new()),
         ("ONHAND_AUTH__JWKS_URL", String::new()),
+        ("ONHAND_AUTH__ISSUER", String::new()),
         ("ONHAND_AUTH__ISSUERS", String::new()),
         ("ONHAND_ORIGIN__LISTEN", "127.0.0.1:0".to_owned()),
         ("ONHAND_ORIGIN__MANAGEMENT", "127.0.0.1:0".to_owned()),

@@ -1,7 +1,7 @@
 //! `[edge.redis]`: the region's second tier.
 
 use onhand_http::{
-    outgoing::Hop,
+    hop::Hop,
     setting::{SecretUrl, Span},
 };
 use serde::{Deserialize, Serialize};

@@ -29,7 +29,7 @@ use std::{
 
 use async_trait::async_trait;
 use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
-use onhand_http::outgoing::{Hop, causes};
+use onhand_http::{hop::Hop, outgoing::causes};
 use onhand_wire::{
     Item, LocationId, Sees, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},

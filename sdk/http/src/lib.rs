@@ -3,6 +3,7 @@
 //! In reading order: settings, how connections are kept, what is read of a request and who made it, how others are
 //! called, what is written to an answer.
 
+pub mod hop;
 pub mod setting;
 pub mod share;
 

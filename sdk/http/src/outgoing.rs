@@ -2,14 +2,10 @@
 
 pub mod tls;
 mod client;
-mod hop;
 
 use std::error::Error;
 
-pub use self::{
-    client::{HttpConnect, Outgoing},
-    hop::{Hop, is_local},
-};
+pub use self::client::{HttpConnect, Outgoing};
 
 /// An error with all its causes: the libraries' own messages leave out why.
 pub fn causes(error: &dyn Error) -> String {

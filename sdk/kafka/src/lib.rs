@@ -3,7 +3,7 @@
 mod options;
 mod security;
 
-use onhand_http::{outgoing::Hop, setting::SecretUrl};
+use onhand_http::{hop::Hop, setting::SecretUrl};
 use rdkafka::ClientConfig;
 
 pub use self::{

@@ -1,7 +1,7 @@
 //! Which of the configuration's hops are encrypted, and whether the other side has to prove who it is.
 
 use onhand_http::{
-    outgoing::{Hop, is_local},
+    hop::{Hop, is_local},
     setting::SecretUrl,
 };
 

@@ -6,8 +6,9 @@
 use deadpool_postgres::Connect;
 use futures_util::future::BoxFuture;
 use onhand_http::{
+    hop::{Hop, is_local},
     outgoing::{
-        Hop, causes, is_local,
+        causes,
         tls::{self, Own, Proof, Roots},
     },
     pem::PemFile,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::clean;
-use crate::outgoing::is_local;
+use crate::hop::is_local;
 
 /// One address, or several with commas: `https://USER:PASSWORD@HOST:PORT/PATH?QUERY`, `HOST:PORT,HOST:PORT`,
 /// `sqlite:PATH`. Only its scheme, hosts and ports are ever shown, wherever it is printed; where they cannot be told
