@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use onhand_harness::{World, eventually};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
@@ -43,8 +44,9 @@ struct Keycloak {
 impl Drop for Keycloak {
     /// Its script starts other processes.
     fn drop(&mut self) {
-        if let Some(pid) = self.child.id() {
-            let _gone_already = std::process::Command::new("kill").args(["-KILL", &format!("-{pid}")]).status();
+        let group = self.child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if let Some(group) = group {
+            let _gone_already = kill_process_group(group, Signal::KILL);
         }
     }
 }
@@ -148,11 +150,11 @@ async fn its_tokens_count_while_its_keys_change() {
     keycloak.add_key().await;
     let new = keycloak.shopper().await;
     eventually!(LOOK, hold(&api, &new, "new").await == 201);
-    assert_eq!(hold(&api, &old, "old too").await, 201, "the old key is still in the set");
+    assert_eq!(hold(&api, &old, "old-too").await, 201, "the old key is still in the set");
 
     keycloak.withdraw_old_keys().await;
-    eventually!(LOOK, hold(&api, &old, "old again").await == 401);
-    assert_eq!(hold(&api, &new, "new again").await, 201);
+    eventually!(LOOK, hold(&api, &old, "old-again").await == 401);
+    assert_eq!(hold(&api, &new, "new-again").await, 201);
     let actor = world.sql("SELECT actor FROM ledger ORDER BY id DESC LIMIT 1").await[0].get::<_, String>(0);
     assert_eq!(actor.len(), 36, "the service account's id, bare: {actor}");
 }
