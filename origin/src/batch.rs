@@ -140,7 +140,7 @@ impl Batcher {
         let mut gathered = Vec::with_capacity(self.most);
         while self.gather(&mut gathered).await {
             let mut batch = std::mem::take(&mut gathered);
-            // A command whose caller has gone away is not carried out any more.
+            // A command is dropped once its caller has gone.
             batch.retain(|waiting| !waiting.reply.is_closed());
             let before = self.parked.len() as i64;
             if before > 0 {
@@ -156,7 +156,7 @@ impl Batcher {
         }
     }
 
-    /// What waits; while something is parked, it is looked after even if nothing comes.
+    /// The commands that wait. Parked ones are tried again even when no new command comes.
     async fn gather(&mut self, gathered: &mut Vec<Waiting>) -> bool {
         let (queue, most) = (self.queue.clone(), self.most);
         let waiting = async move { queue.lock().await.recv_many(gathered, most).await };

@@ -1,4 +1,4 @@
-//! The label by which answers of the self-audit are counted.
+//! The label that the self-audit's answers are counted under.
 
 /// What came of an answer that was compared with the origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
