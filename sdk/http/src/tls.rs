@@ -97,6 +97,7 @@ async fn follow(acceptor: std::sync::Weak<Acceptor>, mut seen: Files) {
             Ok((server, files)) => {
                 acceptor.held.store(server);
                 seen = files;
+                told.clear();
                 tracing::info!(certificate = acceptor.config.cert_file, "the listeners' certificate was changed");
             }
             // The same fault again is not news.
