@@ -86,6 +86,7 @@ bench-lookups: setup ## Lookups beside nginx, Varnish, bare hyper with moka, and
 	@tests/setup.sh bench
 	cargo build --release --workspace --bin bare
 	cargo bench --workspace --bench lookups
+	cargo bench --workspace --bench lookups -- --tls
 
 bench-whole: setup ## Lookups and holds together on the whole machine, as SKUs and locations grow
 	cargo bench --workspace --bench whole

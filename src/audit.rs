@@ -22,7 +22,10 @@ use onhand_client::Client;
 use onhand_http::setting::Span;
 use onhand_wire::{LocationId, Sku};
 
-use crate::tiers::{self, Check};
+use crate::{
+    tiers::{self, Check},
+    tls::Tls,
+};
 use error::Error;
 use report::Report;
 use rounds::Rounds;
@@ -60,6 +63,8 @@ pub(crate) struct Args {
     /// A token with scope operator (`onhand token issue --scope operator …`)
     #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_OPERATOR", hide_env_values = true)]
     token: String,
+    #[command(flatten)]
+    tls: Tls,
     /// How long, with its unit; Ctrl-C ends it earlier, with the report
     #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = span)]
     length: Span,
@@ -81,7 +86,7 @@ pub(crate) struct Args {
     /// Nobody writes (maintenance mode, or a test): compare ledger, rows, L2 and every edge at the end
     #[arg(long)]
     at_rest: bool,
-    /// The edges' Redis (L2), such as redis://127.0.0.1:6379/0, for --at-rest
+    /// The edges' Redis (L2), such as redis://127.0.0.1:6379/0 or rediss://…, for --at-rest
     #[arg(long, value_name = "URL", requires = "at_rest")]
     redis: Option<String>,
     /// Print the report as JSON instead of tables
@@ -111,7 +116,8 @@ struct Stage {
 }
 
 pub(crate) async fn run(mut args: Args) -> Result<ExitCode, Error> {
-    let client = |urls| Client::builder().urls(urls).token(&args.token).patience(PATIENCE).build();
+    let tls = args.tls.config();
+    let client = |urls| Client::builder().urls(urls).token(&args.token).tls(&tls).patience(PATIENCE).build();
     let (edges, origins) = (client(&args.edges)?, client(&args.origins)?);
     args.skus.extend(args.writes.iter().map(|(sku, _)| sku.clone()));
     let skus = sample::pick(&origins, &args.skus, args.sample.into()).await?;
@@ -123,7 +129,7 @@ pub(crate) async fn run(mut args: Args) -> Result<ExitCode, Error> {
     let judged = rounds.run(args.length.0, args.pause.0).await;
     let probes = probes.stop().await;
     judged?;
-    let checks = if args.at_rest { at_rest(&stage, args.redis.as_deref()).await? } else { Vec::new() };
+    let checks = if args.at_rest { at_rest(&stage, args.redis.as_deref(), &tls.ca_file).await? } else { Vec::new() };
 
     let report = Report { stage: &stage, edges: rounds.edges(), left_out: rounds.left_out(), probes, checks };
     report.print(args.json).map_err(Error::Print)?;
@@ -131,11 +137,11 @@ pub(crate) async fn run(mut args: Args) -> Result<ExitCode, Error> {
 }
 
 /// Ledger, rows, L2 and every edge, once every edge has passed this moment.
-async fn at_rest(stage: &Stage, redis: Option<&str>) -> Result<Vec<Check>, Error> {
+async fn at_rest(stage: &Stage, redis: Option<&str>, ca_file: &str) -> Result<Vec<Check>, Error> {
     let facts = tiers::load(&stage.origins, &stage.skus).await?;
     let mut checks = tiers::edges::wait_until_past(&stage.edges, &stage.skus, facts.at).await;
     checks.push(tiers::ledger::compare(&stage.origins).await?);
-    checks.push(tiers::l2::compare(&facts.live, redis).await?);
+    checks.push(tiers::l2::compare(&facts.live, redis, ca_file).await?);
     let shown = Truth::load(stage).await?.visible;
     checks.extend(tiers::edges::compare(&stage.edges, &stage.skus, None, &shown).await?);
     Ok(checks)

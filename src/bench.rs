@@ -7,7 +7,7 @@
 //!
 //! 1. [`skus`]: which SKUs there are, and how popular each is.
 //! 2. [`mix`]: draws what is asked next, and writes the request.
-//! 3. [`connection`]: one kept connection; as little HTTP as an answer's end needs.
+//! 3. [`connection`]: one kept connection; as little HTTP as an answer's end needs. [`stream`]: TCP, or TLS.
 //! 4. [`engine`]: the timetable, and one thread that sends, receives and records.
 //! 5. [`figures`]: histograms, by kind of call and by second.
 //! 6. [`report`]: what they say, as a table and as JSON; [`page`]: as HTML with plots.
@@ -22,6 +22,7 @@ mod page;
 mod progress;
 mod report;
 mod skus;
+mod stream;
 
 use std::{process::ExitCode, thread};
 

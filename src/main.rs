@@ -10,6 +10,7 @@ mod logging;
 
 mod progress;
 mod tiers;
+mod tls;
 mod replay;
 mod audit;
 

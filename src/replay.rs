@@ -32,6 +32,8 @@ use orders::Source;
 pub(crate) use orders::ordered_skus;
 use stage::Stage;
 
+use crate::tls::Tls;
+
 /// Play an order stream through the edges and check that nothing was oversold or lost.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Args {
@@ -53,6 +55,8 @@ pub(crate) struct Args {
     /// A token with scope storefront: places the orders (`onhand token issue --scope storefront …`)
     #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_STOREFRONT", hide_env_values = true)]
     token_storefront: String,
+    #[command(flatten)]
+    tls: Tls,
     /// Callers that place orders at once
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     callers: u16,
@@ -84,7 +88,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     let source = Source::find(args.file.as_deref())?;
     let orders = Arc::new(source.orders(args.limit_lines)?);
     let patience = Duration::from_secs(args.patience_s);
-    let client = |urls, token| Client::builder().urls(urls).token(token).patience(patience).build();
+    let tls = args.tls.config();
+    let client = |urls, token| Client::builder().urls(urls).token(token).tls(&tls).patience(patience).build();
     let edges = client(&args.edges, &args.token_storefront)?;
     let warehouse = client(&args.edges, &args.token_admin)?;
     let origins = client(&args.origins, &args.token_admin)?;
@@ -98,7 +103,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Error> {
     propagation::finish(&stage).await;
     looking.stop().await;
 
-    let verdict = checks::all(&stage, args.redis.as_deref()).await?;
+    let verdict = checks::all(&stage, args.redis.as_deref(), &tls.ca_file).await?;
     let report = report::Report::new(&source, &orders, &stage, elapsed, verdict);
     report.print()?;
     if let Some(path) = &args.json {

@@ -42,6 +42,9 @@ struct Args {
     /// Seconds for which the tail is measured; 0: not
     #[arg(long, default_value_t = 20)]
     tail_seconds: u64,
+    /// By TLS: the edge's own, and nginx' own in front of it
+    #[arg(long)]
+    tls: bool,
     /// Only servers whose name begins so, and the edge
     #[arg(long)]
     only: Option<String>,
@@ -63,9 +66,10 @@ fn main() {
 
 async fn run(args: &Args) {
     eprintln!("starting PostgreSQL, Redis, Kafka, one origin, one edge and its peers");
-    let world = World::start().edges(1).origins(1).dedicated().ready().await;
+    let world = World::start().edges(1).origins(1).dedicated();
+    let world = if args.tls { world.encrypted() } else { world }.ready().await;
     world.catalogue(args.skus, 3).await;
-    let servers = peer::start(&world, args.skus, args.only.as_deref()).await;
+    let servers = peer::start(&world, args).await;
     let mut report = Report::default();
     for server in &servers {
         round(&world, server, args).await; // fills its cache
@@ -81,7 +85,7 @@ async fn run(args: &Args) {
         eprintln!("round {number}: {}", told.join(", "));
     }
     report.print();
-    if args.tail_seconds > 0 {
+    if args.tail_seconds > 0 && !args.tls {
         tail(&world, &servers[0], report.edge_peak() / 2.0, args).await;
     }
 }

@@ -7,7 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_harness::{Cheap, World, catalogue_sku};
+use onhand_harness::{Cheap, Pair, World, catalogue_sku};
+
+use crate::Args;
 
 pub(crate) struct Server {
     pub(crate) name: &'static str,
@@ -45,17 +47,22 @@ impl Drop for Server {
 const EDGE: &str = "Onhand edge";
 const REDIS: &str = "Redis GET";
 
-pub(crate) async fn start(world: &World, skus: usize, only: Option<&str>) -> Vec<Server> {
-    let wanted = |name: &str| only.is_none_or(|only| name.to_lowercase().starts_with(&only.to_lowercase()));
+pub(crate) async fn start(world: &World, Args { skus, only, tls, .. }: &Args) -> Vec<Server> {
+    let skus = *skus;
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| name.to_lowercase().starts_with(&only.to_lowercase()));
     let own =
         |name, url: String, pid: Option<i32>| Server { name, url, pid: pid.expect("it runs"), child: None, dir: None };
     let origin = world.edge(0).url();
     let mut servers = vec![own(EDGE, origin.clone(), world.edge(0).pid())];
+    if *tls {
+        servers.push(nginx(&origin, Some(&world.authority().here("nginx"))));
+        return servers;
+    }
     if wanted("bare hyper + moka") {
         servers.push(bare(&origin, skus));
     }
     if wanted("nginx proxy_cache") {
-        servers.push(nginx(&origin));
+        servers.push(nginx(&origin, None));
     }
     if wanted("Varnish") {
         servers.push(varnish(&origin));
@@ -78,9 +85,16 @@ fn bare(origin: &str, skus: usize) -> Server {
 }
 
 /// As lean as it goes: no log, files kept open, connections to the origin kept.
-fn nginx(origin: &str) -> Server {
+fn nginx(origin: &str, tls: Option<&Pair>) -> Server {
     let (address, dir) = (free_address(), scratch("nginx"));
-    let (at, origin) = (dir.display(), origin.trim_start_matches("http://"));
+    let (scheme, origin) = origin.split_once("://").expect("an address");
+    let at = dir.display();
+    let (ssl, pair) = match tls {
+        None => ("", String::new()),
+        Some(Pair { cert, key }) => {
+            (" ssl", format!("ssl_certificate {}; ssl_certificate_key {};", cert.display(), key.display()))
+        }
+    };
     let conf = format!(
         "user root; daemon off; master_process off; pid {at}/pid; error_log stderr;
 events {{ worker_connections 4096; }}
@@ -90,8 +104,8 @@ http {{
   proxy_cache_path {at}/cache levels=1:2 keys_zone=answers:64m max_size=4g inactive=1h;
   proxy_temp_path {at}/proxy; client_body_temp_path {at}/body;
   upstream origin {{ server {origin}; keepalive 16; }}
-  server {{ listen {address}; location / {{
-    proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection \"\";
+  server {{ listen {address}{ssl}; {pair} location / {{
+    proxy_pass {scheme}://origin; proxy_http_version 1.1; proxy_set_header Connection \"\";
     proxy_cache answers; proxy_cache_valid 200 1h; proxy_ignore_headers Cache-Control;
   }} }}
 }}"
@@ -99,7 +113,9 @@ http {{
     std::fs::write(dir.join("nginx.conf"), conf).expect("nginx's configuration");
     let mut command = bound("nginx");
     command.arg("-p").arg(&dir).arg("-c").arg(dir.join("nginx.conf"));
-    started("nginx proxy_cache", &address, command, Some(dir))
+    let mut server = started("nginx proxy_cache", &address, command, Some(dir));
+    server.url = format!("{scheme}://{address}");
+    server
 }
 
 fn varnish(origin: &str) -> Server {

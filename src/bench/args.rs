@@ -5,6 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use onhand_wire::{ChannelId, Sku};
 
 use super::mix::Mix;
+use crate::tls::Tls;
 
 /// Offer load to an edge and time its answers.
 ///
@@ -23,6 +24,8 @@ pub(crate) struct Args {
     /// An edge's public address; repeat it, and the connections are shared out among them
     #[arg(long = "edge", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub(super) edges: Vec<String>,
+    #[command(flatten)]
+    pub(super) tls: Tls,
     /// Requests a second that are due
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(super) rate: u32,

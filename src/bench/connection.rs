@@ -2,16 +2,17 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
-    time::{Duration, Instant},
+    net::SocketAddr,
+    time::Instant,
 };
 
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 
-use super::mix::Kind;
+use super::{
+    mix::Kind,
+    stream::{Stream, Tls},
+};
 
-/// How long a connection may take to be made; other requests wait meanwhile.
-const CONNECT: Duration = Duration::from_secs(1);
 const PIECE: usize = 16 << 10;
 
 /// What a connection waits for.
@@ -22,11 +23,19 @@ pub(super) struct Asked {
     pub(super) due: Instant,
 }
 
+/// Whom a connection is made to.
+#[derive(Clone)]
+pub(super) struct To {
+    /// For the head.
+    pub(super) host: String,
+    pub(super) address: SocketAddr,
+    pub(super) tls: Option<Tls>,
+}
+
 pub(super) struct Connection {
     token: Token,
-    address: SocketAddr,
-    pub(super) host: String,
-    stream: Option<mio::net::TcpStream>,
+    pub(super) to: To,
+    stream: Option<Stream>,
     /// The request, and how much of it was taken.
     pub(super) out: String,
     sent: usize,
@@ -41,11 +50,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(token: Token, address: SocketAddr, host: String) -> Self {
+    pub(super) fn new(token: Token, to: To) -> Self {
         Self {
             token,
-            address,
-            host,
+            to,
             stream: None,
             out: String::new(),
             sent: 0,
@@ -58,12 +66,8 @@ impl Connection {
     }
 
     pub(super) fn open(&mut self, registry: &Registry) -> io::Result<()> {
-        let stream = TcpStream::connect_timeout(&self.address, CONNECT)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        let mut stream = mio::net::TcpStream::from_std(stream);
-        registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE)?;
-        self.stream = Some(stream);
+        let To { address, tls, .. } = &self.to;
+        self.stream = Some(Stream::open(address, tls.as_ref(), registry, self.token)?);
         Ok(())
     }
 
@@ -87,12 +91,16 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        // What TLS still holds back goes with the next look.
+        match stream.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what has come; the status once the answer is whole.
     ///
-    /// A read that leaves room in the buffer has emptied the socket, and more will be told anew.
+    /// A plain read that leaves room in the buffer has emptied the socket, and more will be told anew.
     pub(super) fn receive(&mut self) -> io::Result<Option<u16>> {
         let Some(stream) = &mut self.stream else { return Ok(None) };
         loop {
@@ -104,7 +112,7 @@ impl Connection {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => {
                     self.filled += read;
-                    if read < room {
+                    if read < room && stream.is_plain() {
                         return self.whole();
                     }
                 }

@@ -1,7 +1,7 @@
 //! The timetable, and one thread that sends, receives and records.
 
 use std::{
-    net::{SocketAddr, ToSocketAddrs},
+    net::ToSocketAddrs,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,11 +11,12 @@ use std::{
 };
 
 use mio::{Events, Poll, Token};
-use onhand_http::setting::SecretUrl;
+use onhand_http::{outgoing::Outgoing, setting::SecretUrl};
+use rustls::pki_types::ServerName;
 
 use super::{
     Args, Error,
-    connection::{Asked, Connection},
+    connection::{Asked, Connection, To},
     figures::Figures,
     mix::Asker,
 };
@@ -86,11 +87,13 @@ impl Engine {
         }
         let asker = Asker::new(args)?;
         let poll = Poll::new().map_err(Error::Poll)?;
-        let addresses = args.edges.iter().map(|url| address(url)).collect::<Result<Vec<_>, _>>()?;
+        let outgoing = Outgoing::new(&args.tls.config()).map_err(Error::Tls)?;
+        let tls = Arc::new(outgoing.tls().clone());
+        let targets = args.edges.iter().map(|url| target(url, &tls)).collect::<Result<Vec<_>, _>>()?;
         let mut connections = Vec::new();
         for number in 0..usize::from(args.connections) {
-            let (edge, (host, address)) = (number % addresses.len(), &addresses[number % addresses.len()]);
-            let mut connection = Connection::new(Token(number), *address, host.clone());
+            let edge = number % targets.len();
+            let mut connection = Connection::new(Token(number), targets[edge].clone());
             let failed = |source| Error::Connect { url: SecretUrl::new(&args.edges[edge]), source };
             connection.open(poll.registry()).map_err(failed)?;
             connections.push(connection);
@@ -133,7 +136,7 @@ impl Engine {
             timetable.arrivals += 1;
             let connection = &mut self.connections[index];
             connection.out.clear();
-            let kind = self.asker.write(&connection.host, &mut connection.out);
+            let kind = self.asker.write(&connection.to.host, &mut connection.out);
             connection.asked = Some(Asked { kind, due });
             let sendable = due.max(connection.free_since);
             let failed = connection.send(self.poll.registry()).is_err();
@@ -191,15 +194,20 @@ impl Engine {
     }
 }
 
-/// Host for the head, and where it is.
-fn address(url: &str) -> Result<(String, SocketAddr), Error> {
+/// Where it is, and how it is called.
+fn target(url: &str, tls: &Arc<rustls::ClientConfig>) -> Result<To, Error> {
     let wrong = || Error::Address { url: SecretUrl::new(url) };
-    let host = url.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
-    let found = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        host.to_socket_addrs()
-    } else {
-        (host, 80).to_socket_addrs()
+    let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+    let (host, secure) = match scheme {
+        "http" => (rest.trim_end_matches('/'), false),
+        "https" => (rest.trim_end_matches('/'), true),
+        _ => return Err(wrong()),
     };
-    let address = found.ok().and_then(|mut found| found.next()).ok_or_else(wrong)?;
-    Ok((host.to_owned(), address))
+    let port = host.rsplit_once(':').and_then(|(name, port)| Some((name, port.parse::<u16>().ok()?)));
+    let (name, port) = port.unwrap_or((host, if secure { 443 } else { 80 }));
+    let name = name.trim_matches(['[', ']']).to_owned();
+    let found = (name.as_str(), port).to_socket_addrs().ok().and_then(|mut found| found.next());
+    let tls = secure.then(|| Some((Arc::clone(tls), ServerName::try_from(name.clone()).ok()?)));
+    let tls = tls.map(|tls| tls.ok_or_else(wrong)).transpose()?;
+    Ok(To { host: host.to_owned(), address: found.ok_or_else(wrong)?, tls })
 }

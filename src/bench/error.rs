@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use onhand_http::setting::SecretUrl;
+use onhand_http::{outgoing::tls::ClientFault, setting::SecretUrl};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("--edge: {url} is not an address; write it like http://127.0.0.1:8080 (TLS is not spoken)")]
+    #[error("--edge: {url} is not an address; write it like http://127.0.0.1:8080 or https://edge-1.example")]
     Address { url: SecretUrl },
+    #[error(transparent)]
+    Tls(ClientFault),
     #[error("--edge: {url}: {source}; check that the edge runs and listens there")]
     Connect { url: SecretUrl, source: std::io::Error },
     #[error("cannot read {}: {source}; name a file with one SKU on a line", path.display())]

@@ -6,6 +6,7 @@ use onhand_client::Client;
 use onhand_http::setting::SecretUrl;
 
 use super::token;
+use crate::tls::Tls;
 
 #[derive(clap::Args)]
 pub(crate) struct At {
@@ -22,17 +23,19 @@ pub(crate) struct At {
         hide_default_value = true
     )]
     token: String,
+    #[command(flatten)]
+    tls: Tls,
 }
 
 impl At {
-    pub(super) fn new(origin: SecretUrl, token: String) -> Self {
-        Self { origin, token }
+    pub(super) fn new(origin: SecretUrl, token: String, tls: Tls) -> Self {
+        Self { origin, token, tls }
     }
 
     /// Who runs a command sees what became of it, and runs it again: each call has one try.
     pub(super) fn client(&self) -> Result<Client, Box<dyn std::error::Error>> {
         let client = Client::builder().url(self.origin.expose()).token(token::given(&self.token)?);
-        Ok(client.patience(Duration::ZERO).build()?)
+        Ok(client.tls(&self.tls.config()).patience(Duration::ZERO).build()?)
     }
 }
 

@@ -25,11 +25,12 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
         verifier: keys::verifier(&config.auth, &config.http.client).await?,
         public_reads: config.auth.public_reads,
     };
+    let scheme = config.http.tls.scheme();
     let (edge, rules) = (config.edge(), Rules::load(&config.rules)?);
     let feed = Feed::Kafka { brokers: config.kafka.brokers(), topic: config.kafka.topic };
     let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?.with_loggers(loggers);
-    println!("edge public http://{}", edge.public());
-    println!("edge management http://{}", edge.management());
+    println!("edge public {scheme}://{}", edge.public());
+    println!("edge management {scheme}://{}", edge.management());
     let ready = edge.ready();
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let serving = tokio::spawn(edge.serve(shutdown::until(stopped)));

@@ -81,8 +81,9 @@ pub(super) async fn run(args: Args, config: Config) -> Done {
     let Some(origin) = origin.or_else(|| config.edge.origin.urls.first().cloned()) else {
         return Err("--origin: none is given, and edge.origin.urls is empty".into());
     };
+    let tls = &config.http.client;
     if let Some(id) = reservation {
-        let trace = reservation::trace(id, &origin, &token).await?;
+        let trace = reservation::trace(id, &origin, &token, tls).await?;
         if json {
             println!("{}", serde_json::to_string_pretty(&trace)?);
         } else {
@@ -91,7 +92,7 @@ pub(super) async fn run(args: Args, config: Config) -> Done {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(sku) = sku else { return Err("SKU: none is given".into()) };
-    let Asked { edges, origin } = ask::all(&sku, &edges, &origin, &token, lines).await?;
+    let Asked { edges, origin } = ask::all(&sku, &edges, &origin, &token, tls, lines).await?;
     let findings = finding::all(&edges, &origin.facts);
     let verdict = findings.iter().map(|finding| finding.grade).max().unwrap_or(Grade::Right);
     let failed = verdict == Grade::Wrong || edges.iter().any(|edge| edge.explained.is_none());

@@ -17,6 +17,7 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
         .met()?;
     let shown = config.shown()?;
     let verifier = keys::verifier(&config.auth, &config.http.client).await?;
+    let scheme = config.http.tls.scheme();
     let (origin, rules) = (config.origin(), Rules::load(&config.rules)?);
     let kafka = config.kafka;
     let feed = Feed::Kafka {
@@ -27,8 +28,8 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     };
     let origin = Origin::bind(origin, feed, verifier, rules).await?.with_loggers(loggers);
     let origin = origin.with_configuration(&shown).await;
-    println!("origin api http://{}", origin.api());
-    println!("origin management http://{}", origin.management());
+    println!("origin api {scheme}://{}", origin.api());
+    println!("origin management {scheme}://{}", origin.management());
     println!("ready: the origin serves");
     origin.serve(shutdown::requested()).await?;
     Ok(ExitCode::SUCCESS)

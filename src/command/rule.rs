@@ -9,13 +9,14 @@ use clap::Subcommand;
 use onhand_author::{Lang, Project};
 use onhand_rules::{Config, World};
 
-use self::release::StageArgs;
 use onhand_http::setting::SecretUrl;
 
+use self::release::StageArgs;
 use super::{
     Done,
     at::{self, At},
 };
+use crate::tls::Tls;
 
 #[derive(Subcommand)]
 pub(crate) enum Rule {
@@ -151,6 +152,8 @@ pub(crate) enum Rule {
         /// A token of scope operator, for the origin
         #[arg(long, value_name = "TOKEN", env = "ONHAND_TOKEN_ADMIN", hide_env_values = true)]
         token: Option<String>,
+        #[command(flatten)]
+        tls: Tls,
     },
 }
 
@@ -187,7 +190,9 @@ impl Rule {
                 at.push(&components, key.as_deref(), &stage, &rules).await
             }
             Self::Rollback { name, key, at } => at.roll_back(&name, key.as_deref(), &rules).await,
-            Self::List { origin: Some(origin), token, .. } => At::new(origin, token.unwrap_or_default()).list().await,
+            Self::List { origin: Some(origin), token, tls, .. } => {
+                At::new(origin, token.unwrap_or_default(), tls).list().await
+            }
             Self::List { rules: dir, .. } => {
                 let config = Config { dir: dir.unwrap_or_else(|| rules.dir.clone()), ..rules };
                 if config.dir.is_empty() {

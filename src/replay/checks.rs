@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// All comparisons, once every edge has passed the last acknowledgement.
-pub(super) async fn all(stage: &Arc<Stage>, redis: Option<&str>) -> Result<Vec<Check>, Error> {
+pub(super) async fn all(stage: &Arc<Stage>, redis: Option<&str>, ca_file: &str) -> Result<Vec<Check>, Error> {
     let progress = Progress::new("comparisons", 6);
     let skus = &stage.seeded.skus;
     let mut checks = edges::wait_until_past(&stage.edges, skus, stage.books.last_acknowledged()).await;
@@ -25,7 +25,7 @@ pub(super) async fn all(stage: &Arc<Stage>, redis: Option<&str>) -> Result<Vec<C
     progress.add(1);
     checks.push(ledger::compare(&stage.origins).await?);
     progress.add(1);
-    checks.push(l2::compare(&facts, redis).await?);
+    checks.push(l2::compare(&facts, redis, ca_file).await?);
     progress.add(1);
     checks.extend(edges::compare(&stage.edges, skus, Some(&stage.seeded.channel), &facts).await?);
     progress.add(1);

@@ -15,12 +15,13 @@ use super::{Check, Error};
 /// L2's writer follows the feed by itself: a difference counts only if it stays.
 const SETTLES: Duration = Duration::from_secs(30);
 
-pub(crate) async fn compare(facts: &HashMap<Key, Fact>, url: Option<&str>) -> Result<Check, Error> {
+/// `ca_file`: roots that are believed instead of the system's where the URL is `rediss://`; empty: the system's.
+pub(crate) async fn compare(facts: &HashMap<Key, Fact>, url: Option<&str>, ca_file: &str) -> Result<Check, Error> {
     let Some(url) = url else {
         return Ok(Check { left_out: Some("no --redis given"), ..new() });
     };
     let failed = |source| Error::Redis { url: SecretUrl::new(url), source };
-    let client = redis::Client::open(url).map_err(failed)?;
+    let client = open(url, ca_file).map_err(failed)?;
     let mut connection = client.get_multiplexed_async_connection().await.map_err(failed)?;
     let began = Instant::now();
     loop {
@@ -30,6 +31,14 @@ pub(crate) async fn compare(facts: &HashMap<Key, Fact>, url: Option<&str>) -> Re
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+fn open(url: &str, ca_file: &str) -> redis::RedisResult<redis::Client> {
+    if ca_file.is_empty() || !url.starts_with("rediss://") {
+        return redis::Client::open(url);
+    }
+    let root_cert = Some(std::fs::read(ca_file)?);
+    redis::Client::build_with_tls(url, redis::TlsCertificates { client_tls: None, root_cert })
 }
 
 fn new() -> Check {

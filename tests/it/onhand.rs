@@ -26,7 +26,7 @@ pub(crate) async fn run(args: &[&str], env: &[(&str, &str)]) -> (bool, String) {
 /// A process that has said it is ready.
 pub(crate) struct Running {
     child: Child,
-    /// Listeners by name, such as `origin api`: `http://HOST:PORT`.
+    /// Listeners by name, such as `origin api`: `http://HOST:PORT`, or `https:` with TLS.
     listeners: Vec<(String, String)>,
     _dir: tempfile::TempDir,
 }

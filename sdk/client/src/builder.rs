@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use onhand_http::setting::{Secret, SecretUrl};
+use onhand_http::{
+    outgoing::Outgoing,
+    setting::{ClientConfig, Secret, SecretUrl},
+};
 
 use crate::{
     Client, Error,
@@ -19,6 +22,7 @@ use crate::{
 pub struct Builder {
     urls: Vec<SecretUrl>,
     token: Token,
+    tls: ClientConfig,
     connect_timeout: Duration,
     try_timeout: Duration,
     patience: Duration,
@@ -29,6 +33,7 @@ impl Default for Builder {
         Self {
             urls: Vec::new(),
             token: Token::None,
+            tls: ClientConfig::default(),
             connect_timeout: Duration::from_secs(2),
             try_timeout: Duration::from_secs(10),
             patience: Duration::from_secs(30),
@@ -66,6 +71,13 @@ impl Builder {
         self
     }
 
+    /// Whom an `https` address is believed by, beside the system's roots, and the caller's own certificate. The files
+    /// are read by [`Builder::build`]. Default: the system's roots, and no certificate.
+    pub fn tls(mut self, tls: &ClientConfig) -> Self {
+        self.tls = tls.clone();
+        self
+    }
+
     /// Default: 2 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -89,7 +101,7 @@ impl Builder {
         if self.urls.is_empty() {
             return Err(Error::NoAddress);
         }
-        let http = http(self.connect_timeout)?;
+        let http = http(&self.tls, self.connect_timeout)?;
         let nodes = self.urls.into_iter().map(node).collect::<Result<_, _>>()?;
         let Self { token, try_timeout, patience, .. } = self;
         let shared = Shared { http, nodes, token, try_timeout, patience, again: AtomicU64::new(0) };
@@ -105,10 +117,9 @@ fn node(url: SecretUrl) -> Result<Node, Error> {
     }
 }
 
-/// The one place where connections are configured: a CA or a client's certificate would go in here. `https` is
-/// verified with the system's roots. A redirect is not followed, or the token would go where nobody meant it to.
-fn http(connect_timeout: Duration) -> Result<reqwest::Client, Error> {
-    let http = reqwest::Client::builder().connect_timeout(connect_timeout).no_proxy();
-    let built = http.redirect(reqwest::redirect::Policy::none()).build();
+/// No proxy of the environment is used: a token goes where it was sent, and nowhere else.
+fn http(tls: &ClientConfig, connect_timeout: Duration) -> Result<reqwest::Client, Error> {
+    let outgoing = Outgoing::new(tls).map_err(|fault| Error::Setup { what: fault.to_string() })?;
+    let built = outgoing.builder(connect_timeout).no_proxy().build();
     built.map_err(|error| Error::Setup { what: causes(&error) })
 }

@@ -25,7 +25,7 @@ pub enum Error {
     #[error("{call} cannot be sent: {what}")]
     Unsendable { call: String, what: String },
     /// The certificates cannot be used.
-    #[error("no client can be made: {what}; see the system's certificates")]
+    #[error("no client can be made: {what}; name files that can be read, with certificates in PEM")]
     Setup { what: String },
     /// Whether a write was done is not known: make the same call again with the same key.
     #[error(

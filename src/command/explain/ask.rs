@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use onhand_client::{Client, Error, LedgerLine};
-use onhand_http::setting::SecretUrl;
+use onhand_http::setting::{ClientConfig, SecretUrl};
 use onhand_wire::{
     Sku,
     bulk::{LoadFacts, LoadedFacts},
@@ -45,12 +45,13 @@ pub(super) async fn all(
     edges: &[SecretUrl],
     origin: &SecretUrl,
     token: &str,
+    tls: &ClientConfig,
     lines: u16,
 ) -> Result<Asked, String> {
-    let edges = join_all(edges.iter().map(|url| edge(with_scheme(url), sku))).await;
+    let edges = join_all(edges.iter().map(|url| edge(with_scheme(url), tls, sku))).await;
     let url = with_scheme(origin);
     let asked = async {
-        let client = client(&url, token)?;
+        let client = client(&url, token, tls)?;
         let load = LoadFacts { skus: vec![sku.clone()], ..LoadFacts::default() };
         let facts = client.facts(&load).await?.value;
         let ledger = match client.ledger(sku, None).limit(lines.into()).await {
@@ -64,8 +65,8 @@ pub(super) async fn all(
 }
 
 /// One look, now: what is asked later would say something else.
-pub(super) fn client(url: &SecretUrl, token: &str) -> Result<Client, Error> {
-    let client = Client::builder().url(url.expose()).try_timeout(PATIENCE).patience(Duration::ZERO);
+pub(super) fn client(url: &SecretUrl, token: &str, tls: &ClientConfig) -> Result<Client, Error> {
+    let client = Client::builder().url(url.expose()).tls(tls).try_timeout(PATIENCE).patience(Duration::ZERO);
     if token.is_empty() { client.build() } else { client.token(token).build() }
 }
 
@@ -75,8 +76,8 @@ pub(super) fn with_scheme(url: &SecretUrl) -> SecretUrl {
     SecretUrl::new(if url.contains("://") { url.to_owned() } else { format!("http://{url}") })
 }
 
-async fn edge(url: SecretUrl, sku: &Sku) -> Edge {
-    let asked = async { client(&url, "")?.explain(sku).await };
+async fn edge(url: SecretUrl, tls: &ClientConfig, sku: &Sku) -> Edge {
+    let asked = async { client(&url, "", tls)?.explain(sku).await };
     match asked.await {
         Ok(explained) => Edge { url, explained: Some(explained.value), error: None },
         Err(error) if error.problem().is_some_and(|problem| problem.status.as_u16() == 404) => {

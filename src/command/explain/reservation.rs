@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use onhand_client::Trace;
-use onhand_http::setting::SecretUrl;
+use onhand_http::setting::{ClientConfig, SecretUrl};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -12,9 +12,9 @@ use super::{ask, show};
 /// Longer ones are cut: `--json` has all of it.
 const SHOWN: usize = 100;
 
-pub(super) async fn trace(id: Uuid, origin: &SecretUrl, token: &str) -> Result<Trace, String> {
+pub(super) async fn trace(id: Uuid, origin: &SecretUrl, token: &str, tls: &ClientConfig) -> Result<Trace, String> {
     let url = ask::with_scheme(origin);
-    match async { ask::client(&url, token)?.trace(id).await }.await {
+    match async { ask::client(&url, token, tls)?.trace(id).await }.await {
         Ok(trace) => Ok(trace.value),
         Err(error) if error.is("not_found") => Err(format!("origin {url}: there is no reservation {id}")),
         Err(error) => Err(format!("origin {url}: {}", ask::why(&error))),

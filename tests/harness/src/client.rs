@@ -40,6 +40,11 @@ impl Client {
         Self::new(http(), base.to_owned(), token.map(str::to_owned))
     }
 
+    /// The same by TLS, over connections of its own, where `root` is believed.
+    pub fn believing(root: &Path, base: &str, token: Option<&str>) -> Self {
+        Self::new(https(root), base.to_owned(), token.map(str::to_owned))
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.call(Method::GET, path).send().await
     }

@@ -17,6 +17,9 @@ impl World {
         let mut all = vec![self.binary().to_string_lossy().into_owned()];
         all.extend(["bench", "--edge", url, "--json", &path, "--token", &self.tokens.storefront].map(str::to_owned));
         all.extend(args.split_ascii_whitespace().map(str::to_owned));
+        if self.is_encrypted() {
+            all.extend(["--ca-file".to_owned(), self.authority().root().to_string_lossy().into_owned()]);
+        }
         if let Some(core) = core {
             all.splice(0..0, ["taskset".to_owned(), "-c".to_owned(), core.to_string()]);
         }

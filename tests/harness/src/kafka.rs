@@ -16,7 +16,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
 };
 
-pub use self::secure::PASSWORD;
+pub use self::secure::{Listener, PASSWORD};
 use crate::{
     Authority, Error, Proxy, find,
     port::Port,
@@ -31,7 +31,7 @@ pub struct Kafka {
     /// Listeners whose clients are told to come by another port.
     detours: [Detour; DETOURS],
     /// Where it speaks TLS, if it does.
-    tls_port: Option<Port>,
+    tls_ports: Option<secure::Ports>,
     _controller: Port,
 }
 
@@ -62,9 +62,9 @@ impl Kafka {
             [(); DETOURS].map(|()| Detour { port: Port::reserve(), advertised: Mutex::new(Some(Port::reserve())) });
         let logs = scratch.dir("kafka")?.join("log");
         let mut settings = properties(port.number, controller.number, &detours, &logs);
-        let tls_port = by.map(|_| Port::reserve());
-        if let Some((by, port)) = by.zip(tls_port.as_ref()) {
-            settings = secure::with_listener(&settings, port, by)?;
+        let tls_ports = by.map(|_| secure::Ports::reserve());
+        if let Some((by, ports)) = by.zip(tls_ports.as_ref()) {
+            settings = secure::with_listeners(&settings, ports, by)?;
         }
         let settings = scratch.file("kafka/server.properties", &settings)?;
         let java = find::program("java", "default-jre-headless")?;
@@ -78,7 +78,7 @@ impl Kafka {
         let brokers = address(&port);
         let process = Process::new(recipe, shared, Box::new(move |_: &Path| answers(&brokers)));
         process.start_blocking()?;
-        Ok(Self { process, port, detours, tls_port, _controller: controller })
+        Ok(Self { process, port, detours, tls_ports, _controller: controller })
     }
 
     pub fn brokers(&self) -> String {

@@ -33,6 +33,10 @@ impl Servers {
         blocking(|| Self::start(false, true).map(Arc::new)).await
     }
 
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.authority.is_some()
+    }
+
     /// Who signed their certificates; panics where they have none.
     pub fn authority(&self) -> &Authority {
         self.authority.as_ref().expect("Servers::encrypted()")

@@ -89,6 +89,15 @@ impl World {
         &self.servers.kafka
     }
 
+    pub fn is_encrypted(&self) -> bool {
+        self.servers.is_encrypted()
+    }
+
+    /// Who signed its certificates; panics in a world without.
+    pub fn authority(&self) -> &crate::Authority {
+        self.servers.authority()
+    }
+
     /// The onhand command that this world runs.
     pub fn binary(&self) -> &Path {
         &self.binary
@@ -100,6 +109,11 @@ impl World {
 
     pub fn redis_url(&self) -> String {
         self.servers.redis.url(self.redis_database)
+    }
+
+    /// The same for its user, by TLS; panics in a world without.
+    pub fn secure_redis_url(&self) -> String {
+        self.servers.redis.secure_url(self.redis_database, crate::redis::PASSWORD)
     }
 
     /// The change topic.

@@ -31,8 +31,18 @@ impl Outgoing {
 
     /// For whole answers. `connect`: how long a connection may take to be made; the caller bounds the call.
     pub fn client(&self, connect: Duration) -> Result<reqwest::Client, reqwest::Error> {
+        self.builder(connect).build()
+    }
+
+    /// For a client that needs more said.
+    pub fn builder(&self, connect: Duration) -> reqwest::ClientBuilder {
         let builder = reqwest::Client::builder().tls_backend_preconfigured(self.tls.clone());
-        builder.redirect(Policy::none()).connect_timeout(connect).build()
+        builder.redirect(Policy::none()).connect_timeout(connect)
+    }
+
+    /// For connections of other kinds.
+    pub fn tls(&self) -> &rustls::ClientConfig {
+        &self.tls
     }
 
     /// For hyper's client, which follows no redirects by itself.

@@ -74,6 +74,11 @@ impl TlsConfig {
         !self.cert_file.is_empty()
     }
 
+    /// How a listener's address begins.
+    pub fn scheme(&self) -> &'static str {
+        if self.is_on() { "https" } else { "http" }
+    }
+
     fn fault(&self) -> Option<String> {
         let Self { cert_file, key_file, client_ca_file, insecure: _ } = self;
         match (cert_file.is_empty(), key_file.is_empty(), client_ca_file.is_empty()) {
