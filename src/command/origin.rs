@@ -19,8 +19,10 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     let verifier = keys::verifier(&config.auth, &config.http.client).await?;
     let (origin, rules) = (config.origin(), Rules::load(&config.rules)?);
     let kafka = config.kafka;
+    let others = config.regions.feeds.iter().map(|feed| (feed.region.clone(), feed.brokers())).collect();
     let feed = Feed::Kafka {
         brokers: kafka.brokers(),
+        others,
         topic: kafka.topic,
         partitions: kafka.partitions,
         replication: kafka.replication,
