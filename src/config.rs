@@ -3,6 +3,7 @@
 mod auth;
 mod load;
 mod names;
+mod regions;
 
 use onhand_http::setting::{SecretUrl, count_fault};
 use onhand_kafka::{Brokers, Options, Security};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     auth::{Auth, KeyFile, Trusted},
     load::{Faults, load},
+    regions::Regions,
 };
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -19,6 +21,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) auth: Auth,
     pub(crate) kafka: Kafka,
+    pub(crate) regions: Regions,
     pub(crate) http: onhand_http::setting::HttpConfig,
     pub(crate) freshness: onhand_edge::FreshnessConfig,
     pub(crate) origin: onhand_origin::Config,
@@ -33,6 +36,7 @@ impl Config {
             self.log.faults(),
             self.auth.faults(),
             self.kafka.faults(),
+            self.regions.faults(&self.origin.region),
             self.http.faults(),
             self.origin.faults(),
             self.edge.faults(),
@@ -53,7 +57,8 @@ impl Config {
 
     /// The origin's part, likewise.
     pub(crate) fn origin(&self) -> onhand_origin::Config {
-        onhand_origin::Config { http: self.http.clone(), ..self.origin.clone() }
+        let (http, feed_patience) = (self.http.clone(), self.regions.feed_patience);
+        onhand_origin::Config { http, feed_patience, ..self.origin.clone() }
     }
 }
 

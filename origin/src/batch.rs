@@ -24,8 +24,8 @@ use crate::{
     answer::{WriteOutcome, answer_all},
     command::Ask,
     config::Limits,
-    feed::{Feed, find_end},
-    handoff::Handoff,
+    feed::{Feeds, find_end},
+    handoff::Handoffs,
     metrics::{Decision, Metrics},
     state::BatchState,
     store::{Needs, Store, StoreError},
@@ -80,11 +80,11 @@ pub struct Batcher {
 pub struct Work {
     pub store: Arc<dyn Store>,
     /// Looked at where a term may have to be raised.
-    pub feed: Arc<dyn Feed>,
+    pub feeds: Feeds,
     pub rules: Rules,
     pub limits: Limits,
     /// Gets what each commit changed, for the relay.
-    pub handoff: Arc<Handoff>,
+    pub handoffs: Arc<Handoffs>,
     pub metrics: Metrics,
 }
 
@@ -190,7 +190,7 @@ impl Batcher {
         let Part { waiting, failed } = part;
         match error {
             StoreError::AnotherCopy => {
-                let end = find_end(&self.work.feed).await;
+                let end = find_end(&self.work.feeds).await;
                 if let Err(error) = self.work.store.settle_term(end).await {
                     tracing::warn!(%error, "the term could not be settled; trying again");
                     tokio::time::sleep(AGAIN).await;
@@ -276,7 +276,7 @@ impl Work {
             news = state.news();
         };
         let committed_at = self.store.batch(needs(&asks, self.limits), decide).await?;
-        self.handoff.give(news);
+        self.handoffs.give(news);
         for outcome in outcomes.iter_mut().flatten() {
             outcome.committed_at = committed_at;
         }

@@ -43,6 +43,10 @@ pub struct Config {
     /// A section of its own: `[http]`.
     #[serde(skip)]
     pub http: HttpConfig,
+    /// How long a region's feed may acknowledge nothing while another does; then nothing is kept for it, and when it is
+    /// back it is filled anew. Of a section of its own: `[regions]`.
+    #[serde(skip)]
+    pub feed_patience: Span,
     /// How long the trail (`/internal/api/audit`) is kept, 30 days at least.
     pub trail_keep: Span,
     pub imports: Imports,
@@ -105,6 +109,7 @@ impl Default for Config {
             write_timeout: Span::s(5),
             drain: Span::s(30),
             http: HttpConfig::default(),
+            feed_patience: Span::s(300),
             trail_keep: Span::s(365 * DAY_S),
             imports: Imports::default(),
             reservations: Reservations::default(),

@@ -144,9 +144,10 @@ mod tests {
         store.migrate().await.unwrap();
         let metrics = Metrics::new(prometheus::Registry::new());
         let feed = Arc::new(MemoryFeed(onhand_wire::memory_log::MemoryLog::new(1)));
-        let (handoff, rules) = (Arc::default(), Rules::none());
+        let feeds: crate::feed::Feeds = Arc::new([feed as Arc<dyn crate::feed::Feed>]);
+        let (handoffs, rules) = (Arc::default(), Rules::none());
         let limits = Limits::default();
-        let work = Work { store: store.clone(), feed, rules, limits, handoff, metrics: metrics.clone() };
+        let work = Work { store: store.clone(), feeds, rules, limits, handoffs, metrics: metrics.clone() };
         let (batches, lanes) = batches(work, 10_000);
         lanes.into_iter().for_each(|lane| drop(tokio::spawn(lane.run())));
         let run = async |command| batches.ask(ask(command), PATIENCE).await.unwrap();
@@ -158,8 +159,9 @@ mod tests {
         let hold = br#"{"lines":[{"sku":"x","quantity":1}],"ttl_s":60}"#;
         let holds = (0..1200).map(|_| run(Command::Hold(Uuid::now_v7(), read(hold).unwrap())));
         futures_util::future::join_all(holds).await;
-        let later: Timestamp = store.round(&Default::default()).await.unwrap().t.plus(Duration::from_secs(3600));
-        store.store_t(Uuid::new_v4(), later, PATIENCE).await.unwrap().unwrap();
+        let later: Timestamp =
+            store.backlog("a", true).round(&Default::default()).await.unwrap().t.plus(Duration::from_secs(3600));
+        store.backlog("a", true).store_t(Uuid::new_v4(), later, None, PATIENCE).await.unwrap().unwrap();
         let swept = Sweeper { store: store.clone(), batches: batches.clone(), metrics, trail_keep: PATIENCE }
             .sweep_all()
             .await

@@ -6,10 +6,13 @@ mod kafka;
 mod memory;
 mod probe;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use onhand_wire::Timestamp;
 
 pub use self::{kafka::KafkaFeed, memory::MemoryFeed, probe::probe};
@@ -51,13 +54,25 @@ pub enum FeedEnd {
 #[error("the feed: {0}")]
 pub struct FeedError(pub String);
 
-/// How long the feed's end may take to be found: writes wait for it, and their own deadline is 5 s.
+/// Every region's, this origin's own first.
+pub type Feeds = Arc<[Arc<dyn Feed>]>;
+
+/// How long the feeds' ends may take to be found: writes wait for it, and their own deadline is 5 s.
 const LOOK: Duration = Duration::from_secs(3);
+/// How much longer the others are waited for once one has told its end: one of them may be lost with its region.
+const OTHERS: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// The feed's end, as far as it can be read in a time that writes can wait.
-pub(crate) async fn find_end(feed: &Arc<dyn Feed>) -> FeedEnd {
-    tokio::time::timeout(LOOK, read_end(feed)).await.unwrap_or(FeedEnd::Unreachable)
+/// The highest end of the feeds that can be read in a time that writes can wait. What the database stored before any
+/// watermark was sent makes up for one that cannot.
+pub(crate) async fn find_end(feeds: &Feeds) -> FeedEnd {
+    let mut reading: FuturesUnordered<_> = feeds.iter().map(read_end).collect();
+    let (mut highest, mut until) = (FeedEnd::Unreachable, Instant::now() + LOOK);
+    while let Ok(Some(end)) = tokio::time::timeout_at(until.into(), reading.next()).await {
+        highest = highest.higher(end);
+        until = until.min(Instant::now() + OTHERS);
+    }
+    highest
 }
 
 /// A topic that was just made, or a broker that was just started, tells only after a moment.
@@ -68,5 +83,18 @@ async fn read_end(feed: &Arc<dyn Feed>) -> FeedEnd {
             Err(error) => tracing::warn!(%error, "the feed's end cannot be read yet"),
         }
         tokio::time::sleep(AGAIN).await;
+    }
+}
+
+impl FeedEnd {
+    /// What both together say.
+    fn higher(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::At { term, t }, Self::At { term: other_term, t: other_t }) if (other_term, other_t) < (term, t) => {
+                self
+            }
+            (_, Self::At { .. }) | (Self::Unreachable, Self::Empty) => other,
+            _ => self,
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! What this process has committed goes to its relay as it stands: nothing is read back.
+//! What this process has committed goes to its relays as it stands: nothing is read back.
 //!
 //! The outbox has it all the same. So whatever is not worth handing over (another replica's relay
 //! leads, too much waits already, the commit's answer was lost) is left to the next round.
 
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -14,6 +14,18 @@ use crate::state::News;
 
 /// Most changes that wait to be taken; beyond, they are left to the next round.
 const MOST: usize = 50_000;
+
+/// One for each feed's relay.
+#[derive(Debug, Default)]
+pub struct Handoffs(pub Vec<Arc<Handoff>>);
+
+impl Handoffs {
+    /// After a commit. `None`: only the outbox can tell what changed.
+    pub(crate) fn give(&self, news: Option<News>) {
+        let news = news.map(Arc::new);
+        self.0.iter().for_each(|relay| relay.give(news.clone()));
+    }
+}
 
 #[derive(Debug, Default)]
 pub struct Handoff {
@@ -25,15 +37,14 @@ pub struct Handoff {
 #[derive(Debug, Default)]
 pub(crate) struct Handed {
     /// As they came: of two commits that name one key, the later may come first.
-    pub(crate) news: Vec<News>,
+    pub(crate) news: Vec<Arc<News>>,
     changes: usize,
     /// Whether the outbox has more of it.
     pub(crate) more: bool,
 }
 
 impl Handoff {
-    /// After a commit. `None`: only the outbox can tell what changed.
-    pub(crate) fn give(&self, news: Option<News>) {
+    fn give(&self, news: Option<Arc<News>>) {
         let nothing = news.as_ref().is_some_and(|news| news.changes.is_empty());
         if nothing || !self.leads.load(Ordering::Relaxed) {
             return;

@@ -76,8 +76,8 @@ use tokio::{net::TcpListener, task::JoinSet};
 use self::{
     announce::{Announced, Announcer},
     expire::Sweeper,
-    feed::{Feed as FeedSeam, FeedError, KafkaFeed, MemoryFeed},
-    handoff::Handoff,
+    feed::{Feed as FeedSeam, FeedError, Feeds, KafkaFeed, MemoryFeed},
+    handoff::{Handoff, Handoffs},
     metrics::Metrics,
     relay::Relay,
     store::{Store, StoreError, postgres, sqlite::Sqlite},
@@ -90,7 +90,14 @@ pub use self::{
 
 /// Where changes are published.
 pub enum Feed {
-    Kafka { brokers: Brokers, topic: String, partitions: i32, replication: i32 },
+    /// `others`: the brokers of other regions, by the region's name. Topics are alike everywhere.
+    Kafka {
+        brokers: Brokers,
+        others: Vec<(String, Brokers)>,
+        topic: String,
+        partitions: i32,
+        replication: i32,
+    },
     Memory(MemoryLog),
 }
 
@@ -113,6 +120,22 @@ pub enum StartError {
 }
 
 impl Feed {
+    /// The feeds by the name of their region, this origin's own first.
+    fn open(self, region: &str) -> Result<Vec<(String, Arc<dyn FeedSeam>)>, FeedError> {
+        let (brokers, others, topic, partitions, replication) = match self {
+            Self::Kafka { brokers, others, topic, partitions, replication } => {
+                (brokers, others, topic, partitions, replication)
+            }
+            Self::Memory(log) => return Ok(vec![(region.to_owned(), Arc::new(MemoryFeed(log)))]),
+        };
+        let all = std::iter::once((region.to_owned(), brokers)).chain(others);
+        let open = |(region, brokers): (String, Brokers)| {
+            let feed: Arc<dyn FeedSeam> = Arc::new(KafkaFeed::new(&brokers, &topic, partitions, replication)?);
+            Ok((region, feed))
+        };
+        all.map(open).collect()
+    }
+
     /// A topic beside the feed; none without Kafka, or without a name.
     fn topic(&self, name: &str, compacted: bool) -> Result<Option<Topic>, StartError> {
         let Self::Kafka { brokers, partitions, replication, .. } = self else { return Ok(None) };
@@ -139,6 +162,25 @@ fn start_rules(rules: &Rules, feed: &Feed, store: &Arc<dyn Store>) -> Result<Opt
     };
     rules.follow(from, Stored { store: store.clone(), runtime: tokio::runtime::Handle::current() })?;
     Ok(Some(to))
+}
+
+/// One for each feed.
+fn relays(
+    store: &Arc<dyn Store>,
+    named: Vec<(String, Arc<dyn FeedSeam>)>,
+    feeds: &Feeds,
+    metrics: &Metrics,
+) -> Vec<Relay> {
+    let relay = |(index, (name, feed)): (usize, (String, Arc<dyn FeedSeam>))| Relay {
+        store: store.clone(),
+        backlog: store.backlog(&name, index == 0),
+        feed,
+        feeds: feeds.clone(),
+        handoff: Arc::new(Handoff::default()),
+        metrics: metrics.feed(&name),
+        name,
+    };
+    named.into_iter().enumerate().map(relay).collect()
 }
 
 /// An origin follows like any node, but asks its own store.
@@ -195,7 +237,8 @@ pub struct Origin {
     management: TcpListener,
     context: Arc<http::Context>,
     lanes: Vec<batch::Batcher>,
-    relay: Relay,
+    relays: Vec<Relay>,
+    feed_patience: Duration,
     http: Arc<HttpConfig>,
     tls: Option<Arc<Acceptor>>,
     management_hosts: Hosts,
@@ -236,29 +279,25 @@ impl Origin {
         let management = listen("origin.management", &config.management).await?;
         let topic = feed.topic(&config.restock.topic, false)?;
         let announced = start_rules(&rules, &feed, &store)?;
-        let feed: Arc<dyn FeedSeam> = match feed {
-            Feed::Kafka { brokers, topic, partitions, replication } => {
-                Arc::new(KafkaFeed::new(&brokers, &topic, partitions, replication)?)
-            }
-            Feed::Memory(log) => Arc::new(MemoryFeed(log)),
-        };
+        let named = feed.open(&config.region)?;
+        let feeds: Feeds = named.iter().map(|(_, feed)| feed.clone()).collect();
         let registry = prometheus::Registry::new();
         if let Err(error) = rules.register(&registry) {
             tracing::warn!(%error, "the rules' metrics are not shown");
         }
         let metrics = Metrics::new(registry);
-        let handoff = Arc::new(Handoff::default());
+        let relays = relays(&store, named, &feeds, &metrics);
+        let handoffs = Handoffs(relays.iter().map(|relay| relay.handoff.clone()).collect());
         let work = batch::Work {
             store: store.clone(),
-            feed: feed.clone(),
+            feeds: feeds.clone(),
             rules: rules.clone(),
             limits: config.reservations.limits(),
-            handoff: handoff.clone(),
+            handoffs: Arc::new(handoffs),
             metrics: metrics.clone(),
         };
         let (batches, lanes) = batch::batches(work, config.queue);
-        let relay = Relay { store: store.clone(), feed: feed.clone(), handoff, metrics: metrics.clone() };
-        let trail_keep = config.trail_keep.0;
+        let (trail_keep, feed_patience) = (config.trail_keep.0, config.feed_patience.0);
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone(), trail_keep };
         let fingerprint = config.fingerprint();
         let client = Outgoing::new(&config.http.client)?.client(CONNECT)?;
@@ -272,7 +311,7 @@ impl Origin {
             rules,
             batches,
             sweeper,
-            feed,
+            feed: feeds[0].clone(),
             verifier,
             refusals: onhand_http::auth::refusal::Sparing::default(),
             metrics,
@@ -292,7 +331,18 @@ impl Origin {
         let (context, http) = (Arc::new(context), Arc::new(config.http));
         let tls = Acceptor::start(&http.tls)?;
         let management_hosts = Hosts::new(&config.management_hosts, "origin.management_hosts");
-        Ok(Self { api, management, context, lanes, relay, http, tls, management_hosts, drain: config.drain.0 })
+        Ok(Self {
+            api,
+            management,
+            context,
+            lanes,
+            relays,
+            feed_patience,
+            http,
+            tls,
+            management_hosts,
+            drain: config.drain.0,
+        })
     }
 
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
@@ -328,7 +378,10 @@ impl Origin {
         for lane in self.lanes {
             background.spawn(thread::own(lane.name, lane.run()));
         }
-        background.spawn(self.relay.run());
+        background.spawn(relay::leave_out_silent(self.context.store.clone(), self.feed_patience));
+        for relay in self.relays {
+            background.spawn(relay.run());
+        }
         background.spawn(self.context.sweeper.clone().run());
         background.spawn(self.context.restocker.clone().run());
         if let Some(announcer) = &self.context.announcer {

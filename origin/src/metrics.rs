@@ -1,5 +1,6 @@
 //! One named function for each thing that is measured.
 
+mod feeds;
 mod operations;
 
 use std::time::Duration;
@@ -7,7 +8,8 @@ use std::time::Duration;
 use onhand_http::connections::Refusal;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use self::operations::Operations;
+pub use self::feeds::FeedMetrics;
+use self::{feeds::Feeds, operations::Operations};
 
 /// What became of a command.
 #[derive(Debug, Clone, Copy)]
@@ -22,17 +24,11 @@ pub enum Decision {
 pub struct Metrics {
     registry: Registry,
     operations: Operations,
+    feeds: Feeds,
     batch_size: Histogram,
     batch_seconds: Histogram,
     parked: IntGauge,
     decisions: IntCounterVec,
-    leading: IntGauge,
-    rounds: IntCounter,
-    round_failures: IntCounter,
-    published: IntCounter,
-    publish_seconds: Histogram,
-    round_seconds: Histogram,
-    outbox: IntGauge,
     expired: IntCounter,
     auth_keys: IntGauge,
     auth_failing: IntGauge,
@@ -69,16 +65,6 @@ impl Metrics {
             batch_seconds: seconds("origin_batch_duration_seconds", "From a batch's first lock to its commit."),
             parked: gauge("origin_commands_parked", "Commands that wait for rows which others hold."),
             decisions: decisions.expect("a valid metric"),
-            leading: gauge("origin_relay_leading", "1 while this replica's relay leads."),
-            rounds: counter("origin_relay_watermarks_total", "Relay rounds that ended with a watermark."),
-            round_failures: counter("origin_relay_failures_total", "Relay rounds that failed and were tried again."),
-            published: counter("origin_relay_published_total", "Changes published to the feed."),
-            publish_seconds: seconds(
-                "origin_relay_publish_duration_seconds",
-                "From a round's T to the feed's last acknowledgement.",
-            ),
-            round_seconds: seconds("origin_relay_round_duration_seconds", "From a round's T to its watermark."),
-            outbox: gauge("origin_outbox_pending", "Changes that the last round found unpublished."),
             expired: counter("origin_expired_total", "Reservations closed by the sweeper."),
             auth_keys: gauge("origin_auth_keys", "Public keys that tokens are judged with."),
             auth_failing: gauge("origin_auth_refresh_failing", "1 while the keys cannot be looked at again."),
@@ -102,20 +88,14 @@ impl Metrics {
             )
             .expect("a valid metric"),
             operations: Operations::new(&registry),
+            feeds: Feeds::new(&registry),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 19] = [
+        let all: [Box<dyn prometheus::core::Collector>; 12] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
             Box::new(metrics.parked.clone()),
             Box::new(metrics.decisions.clone()),
-            Box::new(metrics.leading.clone()),
-            Box::new(metrics.rounds.clone()),
-            Box::new(metrics.round_failures.clone()),
-            Box::new(metrics.published.clone()),
-            Box::new(metrics.publish_seconds.clone()),
-            Box::new(metrics.round_seconds.clone()),
-            Box::new(metrics.outbox.clone()),
             Box::new(metrics.expired.clone()),
             Box::new(metrics.auth_keys.clone()),
             Box::new(metrics.auth_failing.clone()),
@@ -166,26 +146,9 @@ impl Metrics {
         self.connections_refused.with_label_values(&[reason]).inc();
     }
 
-    pub fn set_leading(&self, leads: bool) {
-        self.leading.set(leads.into());
-    }
-
-    pub fn published(&self, changes: usize, took: Duration) {
-        self.published.inc_by(changes as u64);
-        self.publish_seconds.observe(took.as_secs_f64());
-    }
-
-    pub fn watermark(&self, took: Duration) {
-        self.rounds.inc();
-        self.round_seconds.observe(took.as_secs_f64());
-    }
-
-    pub fn round_failed(&self) {
-        self.round_failures.inc();
-    }
-
-    pub fn outbox(&self, pending: usize) {
-        self.outbox.set(pending as i64);
+    /// What the relay of one region's feed measures.
+    pub fn feed(&self, name: &str) -> FeedMetrics {
+        self.feeds.of(name)
     }
 
     pub fn expired(&self, reservations: usize) {

@@ -1,4 +1,5 @@
-//! The relay: outbox → feed, then the watermark.
+//! The relay of one feed: outbox → feed, then the watermark. Each region's feed has one of its own, and they share
+//! nothing: a feed that is slow or dead costs the others nothing.
 //!
 //! What this process commits is handed to its relay, if that leads, and leaves at once. Rounds see to
 //! the rest, and to the promise: a round deletes what was published, keeps T, takes a snapshot of
@@ -11,6 +12,7 @@ mod outgoing;
 mod rounds;
 mod claim;
 mod lease;
+mod fill;
 mod lead;
 
 use std::{sync::Arc, time::Duration};
@@ -19,10 +21,10 @@ use uuid::Uuid;
 
 use self::lead::Lead;
 use crate::{
-    feed::{Feed, FeedError},
+    feed::{Feed, FeedError, Feeds},
     handoff::Handoff,
-    metrics::Metrics,
-    store::{Store, StoreError},
+    metrics::FeedMetrics,
+    store::{Backlog, Store, StoreError},
 };
 
 /// A round at least this often, changes or not.
@@ -46,11 +48,16 @@ enum RoundError {
 
 #[derive(Clone)]
 pub struct Relay {
+    /// The region that it is for.
+    pub name: String,
     pub store: Arc<dyn Store>,
+    pub backlog: Arc<dyn Backlog>,
     pub feed: Arc<dyn Feed>,
+    /// All that there are: any of them may know of more than the database.
+    pub feeds: Feeds,
     /// What this process has committed.
     pub handoff: Arc<Handoff>,
-    pub metrics: Metrics,
+    pub metrics: FeedMetrics,
 }
 
 impl Relay {
@@ -58,32 +65,53 @@ impl Relay {
     pub async fn run(self) {
         let holder = Uuid::new_v4();
         loop {
-            let led = match self.store.take_lease(holder, FIRST_LEASE).await {
-                Ok(true) => self.lead(holder).await,
-                Ok(false) => Ok(()),
-                Err(error) => Err(error.into()),
-            };
-            if let Err(error) = led {
-                tracing::warn!(%error, "a relay round failed; the outbox keeps what it had");
+            if let Err(error) = self.try_to_lead(holder).await {
+                tracing::warn!(feed = self.name, %error, "a relay round failed; the outbox keeps what it had");
                 self.metrics.round_failed();
             }
             tokio::time::sleep(BEAT).await;
         }
     }
 
-    /// After any trouble it leads anew: its sessions may then be on another copy of the database.
-    async fn lead(&self, holder: Uuid) -> Result<(), RoundError> {
+    async fn try_to_lead(&self, holder: Uuid) -> Result<(), RoundError> {
+        // Nothing is kept for a feed that was left out until it can be reached.
+        self.feed.partitions().await?;
+        let entered = self.backlog.enter().await?;
+        if !self.backlog.take_lease(holder, FIRST_LEASE).await? {
+            return Ok(());
+        }
         self.set_leading(true);
-        let ended = Lead::new(self, holder).run().await;
+        // After any trouble it leads anew: its sessions may then be on another copy of the database.
+        let ended = Lead::new(self, holder, entered).run().await;
         self.set_leading(false);
         ended
     }
 
     fn set_leading(&self, leads: bool) {
-        tracing::info!(leads, "the relay's lease changed hands");
+        tracing::info!(feed = self.name, leads, "the relay's lease changed hands");
         self.metrics.set_leading(leads);
         self.handoff.set_leading(leads);
         // Its own commits are handed to its own relay; others hear of them only when another leads.
-        self.store.announce_commits(!leads);
+        self.backlog.set_leading(leads);
+    }
+}
+
+/// Between looks at the feeds that have fallen silent.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Leaves out feeds that have acknowledged nothing for too long, while another has, so that a region that is lost does
+/// not fill the database. Each origin looks: whoever led the silent one may be lost with it.
+pub async fn leave_out_silent(store: Arc<dyn Store>, patience: Duration) {
+    loop {
+        tokio::time::sleep(SILENCE).await;
+        match store.leave_out_silent(patience).await {
+            Ok(silent) => silent.iter().for_each(|feed| {
+                tracing::error!(
+                    feed,
+                    "the feed acknowledged nothing for regions.feed_patience; nothing is kept for it"
+                );
+            }),
+            Err(error) => tracing::debug!(%error, "feeds could not be looked at"),
+        }
     }
 }

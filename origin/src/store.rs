@@ -1,5 +1,6 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
+pub mod backlog;
 pub mod connections;
 mod ledger;
 mod outbox;
@@ -14,6 +15,7 @@ pub(crate) mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,6 +28,7 @@ use onhand_wire::{
 use serde::Serialize;
 use uuid::Uuid;
 
+pub use self::backlog::{Backlog, Entered, Membership, Page};
 pub use self::ledger::{LedgerCheck, LedgerFault, Rebuilt, Table};
 use crate::{
     feed::FeedEnd,
@@ -94,6 +97,8 @@ pub struct Round {
     pub whole: bool,
 }
 
+/// SKUs in one page of what a feed is filled with.
+pub(crate) const PAGE: usize = 1_000;
 /// Rows of the outbox in one round. An import's row names two thousand keys.
 pub const ROWS: usize = 200;
 
@@ -239,23 +244,12 @@ pub trait Store:
     /// Region-wide state for the health pages: term and maintenance message.
     async fn standing(&self) -> Result<Standing>;
 
-    /// Deletes the outbox's rows that were published, then reads those that are not under way, both
-    /// only if the term is still theirs. With something sent it never opens a session: what was
-    /// published from one copy of the database says nothing of another's rows.
-    async fn round(&self, sent: &Sent) -> Result<Round>;
-    /// The deletion alone.
-    async fn delete_published(&self, sent: &Sent) -> Result<()>;
-    /// Takes the lease, unless another relay leads; whether this one does now.
-    async fn take_lease(&self, holder: Uuid, lease: Duration) -> Result<bool>;
-    /// Renews the lease of a relay that leads; whether it still does.
-    async fn renew_lease(&self, holder: Uuid, lease: Duration) -> Result<bool>;
-    /// Stores `t`, through which everything is published, and renews the lease; the database's clock at that moment, or
-    /// `None` if another relay leads.
-    async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>>;
-    /// Resolves when another replica has committed something.
-    async fn changed_elsewhere(&self);
-    /// Whether commits must be announced to another replica's relay.
-    fn announce_commits(&self, announce: bool);
+    /// The outbox as this feed has it; the same one each time. `home`: the feed of this origin's own region, which was
+    /// there before regions were.
+    fn backlog(&self, feed: &str, home: bool) -> Arc<dyn Backlog>;
+    /// Leaves out the feeds that have acknowledged nothing for `patience`, while another has: nothing is kept for them
+    /// any more. Their names.
+    async fn leave_out_silent(&self, patience: Duration) -> Result<Vec<String>>;
 }
 
 #[derive(Debug, Clone)]

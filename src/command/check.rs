@@ -38,6 +38,11 @@ pub(super) async fn run(config: Config) -> Done {
             onhand_origin::feed::probe(&brokers, &topic).await.map_err(|error| error.to_string()),
         ));
     }
+    for feed in &config.regions.feeds {
+        let found = onhand_origin::feed::probe(&feed.brokers(), &config.kafka.topic).await;
+        let told = |told: String| format!("{}: {told}", feed.region);
+        tried.push(Tried("regions.feeds", found.map(told).map_err(|error| told(error.to_string()))));
+    }
     if !config.edge.redis.url.is_empty() {
         let answered = onhand_edge::probe_redis(&config.edge.redis).await;
         tried.push(Tried("edge.redis", answered.map(|()| "answers".to_owned())));

@@ -20,8 +20,10 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     let scheme = config.http.tls.scheme();
     let (origin, rules) = (config.origin(), Rules::load(&config.rules)?);
     let kafka = config.kafka;
+    let others = config.regions.feeds.iter().map(|feed| (feed.region.clone(), feed.brokers())).collect();
     let feed = Feed::Kafka {
         brokers: kafka.brokers(),
+        others,
         topic: kafka.topic,
         partitions: kafka.partitions,
         replication: kafka.replication,

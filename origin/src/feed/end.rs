@@ -20,7 +20,7 @@ pub(super) fn read(config: &ClientConfig, topic: &str, partitions: i32) -> Resul
     let consumer: BaseConsumer = config.create()?;
     let mut highest = FeedEnd::Empty;
     for partition in 0..partitions {
-        highest = higher(highest, last(&consumer, topic, partition)?);
+        highest = highest.higher(last(&consumer, topic, partition)?);
     }
     Ok(highest)
 }
@@ -36,18 +36,6 @@ fn last(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<FeedEnd,
             return Ok(found);
         }
         tail *= 10;
-    }
-}
-
-fn higher(one: FeedEnd, other: FeedEnd) -> FeedEnd {
-    match (one, other) {
-        (FeedEnd::At { term, t }, FeedEnd::At { term: other_term, t: other_t })
-            if (other_term, other_t) < (term, t) =>
-        {
-            one
-        }
-        (_, FeedEnd::At { .. }) => other,
-        _ => one,
     }
 }
 
@@ -68,7 +56,7 @@ fn watermark(
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 if let Some(Ok(Change::Watermark(mark))) = message.payload().map(Change::decode) {
-                    found = higher(found, FeedEnd::At { term: mark.term, t: mark.t });
+                    found = found.higher(FeedEnd::At { term: mark.term, t: mark.t });
                 }
                 if message.offset() + 1 >= high {
                     return Ok(found);

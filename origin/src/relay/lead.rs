@@ -9,18 +9,20 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{
-    BEAT, Relay, RoundError, WATERMARK,
+    BEAT, Relay, RoundError, WATERMARK, fill,
     lease::Lease,
     outgoing::{Found, Outgoing},
     rounds::{RoundRead, Rounds},
 };
 use crate::{
     feed::{FeedEnd, FeedError, find_end},
-    store::Sent,
+    store::{Entered, Membership, Sent},
 };
 
 pub(super) struct Lead<'a> {
     relay: &'a Relay,
+    holder: Uuid,
+    entered: Entered,
     /// Nothing that is handed over is sent before the first round.
     found: Option<Found>,
     outgoing: Outgoing,
@@ -29,11 +31,13 @@ pub(super) struct Lead<'a> {
 }
 
 impl<'a> Lead<'a> {
-    pub(super) fn new(relay: &'a Relay, holder: Uuid) -> Self {
+    pub(super) fn new(relay: &'a Relay, holder: Uuid, entered: Entered) -> Self {
         // It begins with a round, and that one ends with a watermark.
         let long_ago = Instant::now().checked_sub(BEAT).unwrap_or_else(Instant::now);
         Self {
             relay,
+            holder,
+            entered,
             found: None,
             outgoing: Outgoing::new(relay.feed.clone(), relay.metrics.clone()),
             rounds: Rounds::new(relay, long_ago),
@@ -46,7 +50,7 @@ impl<'a> Lead<'a> {
         let ended = self.lead().await;
         // What is acknowledged need not be sent again by whoever leads next. If the connection is lost, it is.
         if self.outgoing.has_published() {
-            let _lost_with_its_connection = self.relay.store.delete_published(&self.take_sent()).await;
+            let _lost_with_its_connection = self.relay.backlog.strike(&self.take_sent()).await;
         }
         ended
     }
@@ -54,6 +58,10 @@ impl<'a> Lead<'a> {
     async fn lead(&mut self) -> Result<(), RoundError> {
         self.settle_term().await?;
         let relay = self.relay;
+        let (holder, entered) = (self.holder, self.entered);
+        if lacks_something(relay, holder, entered).await? && !fill::fill(relay, holder).await? {
+            return Ok(());
+        }
         loop {
             if self.rounds.are_idle() && self.rounds.due_in(&self.outgoing).is_zero() {
                 self.begin_round();
@@ -67,7 +75,7 @@ impl<'a> Lead<'a> {
                 read = joined(&mut self.rounds.reading) => self.publish_rest(read?),
                 leads = joined(&mut self.lease.beat) => if !leads? { return Ok(()) },
                 () = relay.handoff.handed_over() => self.publish_handed(),
-                () = relay.store.changed_elsewhere() => self.rounds.more = true,
+                () = relay.backlog.changed_elsewhere() => self.rounds.more = true,
                 deleted = joined(&mut self.rounds.deletion) => self.outgoing.forget(deleted?),
                 () = tokio::time::sleep(wait) => {}
             }
@@ -75,11 +83,11 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// Once, before the first record: whether the feed knows of more than this copy of the database.
+    /// Once, before the first record: whether a feed knows of more than this copy of the database.
     async fn settle_term(&mut self) -> Result<(), RoundError> {
-        // The feed is looked at first: its last watermark is never ahead of the T that the database stored before it
-        // was sent.
-        let end = find_end(&self.relay.feed).await;
+        // The feeds are looked at first: their last watermarks are never ahead of the T that the database stored before
+        // they were sent.
+        let end = find_end(&self.relay.feeds).await;
         self.relay.store.settle_term(end).await?;
         if end == FeedEnd::Unreachable {
             return Err(FeedError("its end cannot be read".to_owned()).into());
@@ -133,7 +141,7 @@ impl<'a> Lead<'a> {
             return;
         }
         let Some(found) = self.found else { return };
-        handed.news.into_iter().for_each(|news| self.outgoing.publish_news(news, found));
+        handed.news.iter().for_each(|news| self.outgoing.publish_news(news, found));
     }
 
     fn acknowledged(&mut self, records: usize) {
@@ -151,6 +159,21 @@ impl<'a> Lead<'a> {
             self.rounds.more = true;
         }
     }
+}
+
+/// A feed that has just entered, or whose log ends before a watermark that it had acknowledged.
+async fn lacks_something(relay: &Relay, holder: Uuid, entered: Entered) -> Result<bool, RoundError> {
+    let Entered { membership, told } = entered;
+    let Some(told) = told.filter(|_| membership == Membership::Live) else {
+        return Ok(membership == Membership::Filling);
+    };
+    let end = relay.feed.end().await?;
+    let lost = !matches!(end, FeedEnd::At { t, .. } if t >= told);
+    if lost {
+        tracing::error!(feed = relay.name, ?end, %told, "the feed has lost what it had acknowledged");
+        relay.backlog.fill_again(holder).await?;
+    }
+    Ok(lost)
 }
 
 /// Resolves when the task ends; never without one.

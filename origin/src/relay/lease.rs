@@ -1,6 +1,9 @@
 //! The lease of a relay that leads, and the watermarks that it may send under it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use onhand_wire::{
     Timestamp,
@@ -17,13 +20,15 @@ pub(super) struct Lease {
     holder: Uuid,
     /// Says whether this relay still leads.
     pub(super) beat: Option<JoinHandle<Result<bool, RoundError>>>,
+    /// T of the last watermark that the feed has acknowledged.
+    told: Arc<Mutex<Option<Timestamp>>>,
     beaten_at: Instant,
 }
 
 impl Lease {
     /// `long_ago`: a watermark may be sent at once.
     pub(super) fn new(relay: &Relay, holder: Uuid, long_ago: Instant) -> Self {
-        Self { relay: relay.clone(), holder, beat: None, beaten_at: long_ago }
+        Self { relay: relay.clone(), holder, beat: None, told: Arc::default(), beaten_at: long_ago }
     }
 
     fn is_due(&self, every: Duration) -> bool {
@@ -42,21 +47,29 @@ impl Lease {
     pub(super) fn send_watermark(&mut self, covered: RoundRead) {
         if self.is_due(WATERMARK) {
             self.beaten_at = Instant::now();
-            self.beat = Some(tokio::spawn(send_watermark(self.relay.clone(), self.holder, covered)));
+            let (relay, told) = (self.relay.clone(), self.told.clone());
+            self.beat = Some(tokio::spawn(send_watermark(relay, self.holder, covered, told)));
         }
     }
 }
 
 async fn renew(relay: Relay, holder: Uuid) -> Result<bool, RoundError> {
-    Ok(relay.store.renew_lease(holder, LEASE).await?)
+    Ok(relay.backlog.renew_lease(holder, LEASE, false).await?)
 }
 
 /// Stores T, then tells every partition: the round's records are acknowledged.
-async fn send_watermark(relay: Relay, holder: Uuid, read: RoundRead) -> Result<bool, RoundError> {
-    let Some(s) = relay.store.store_t(holder, read.round.t, LEASE).await? else {
+async fn send_watermark(
+    relay: Relay,
+    holder: Uuid,
+    read: RoundRead,
+    told: Arc<Mutex<Option<Timestamp>>>,
+) -> Result<bool, RoundError> {
+    let before = *told.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(s) = relay.backlog.store_t(holder, read.round.t, before, LEASE).await? else {
         return Ok(false);
     };
     relay.feed.publish(watermarks(&read.round, s, read.partitions)).await?;
+    *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(read.round.t);
     relay.metrics.watermark(read.started.elapsed());
     Ok(true)
 }

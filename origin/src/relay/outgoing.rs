@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::PART;
 use crate::{
     feed::{Feed, FeedError, FeedRecord},
-    metrics::Metrics,
+    metrics::FeedMetrics,
     state::News,
     store::{Pending, Sent},
 };
@@ -31,7 +31,7 @@ pub(super) struct Found {
 
 pub(super) struct Outgoing {
     feed: Arc<dyn Feed>,
-    metrics: Metrics,
+    metrics: FeedMetrics,
     line: VecDeque<FeedRecord>,
     sending: FuturesOrdered<BoxFuture<'static, Result<usize, FeedError>>>,
     on_their_way: usize,
@@ -50,7 +50,7 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn new(feed: Arc<dyn Feed>, metrics: Metrics) -> Self {
+    pub(super) fn new(feed: Arc<dyn Feed>, metrics: FeedMetrics) -> Self {
         Self {
             feed,
             metrics,
@@ -132,12 +132,12 @@ impl Outgoing {
     }
 
     /// A commit that was handed over; one of another term is left to a round.
-    pub(super) fn publish_news(&mut self, news: News, found: Found) {
+    pub(super) fn publish_news(&mut self, news: &News, found: Found) {
         let News { row, changes } = news;
         let of_term = |change: &Change| version(change).is_some_and(|version| version.term() == found.term);
-        if !self.read.contains(&row) && changes.iter().all(of_term) {
+        if !self.read.contains(row) && changes.iter().all(of_term) {
             changes.iter().for_each(|change| self.publish_now(change, found));
-            self.under_way.push_back((self.queued, row));
+            self.under_way.push_back((self.queued, *row));
         }
     }
 
@@ -211,7 +211,7 @@ mod tests {
     use onhand_wire::{Item, Sku, Timestamp, memory_log::MemoryLog};
 
     use super::*;
-    use crate::feed::MemoryFeed;
+    use crate::{feed::MemoryFeed, metrics::Metrics};
 
     fn news(seq: u64) -> News {
         let (sku, name, changed_at) = (Sku::new("x").unwrap(), seq.to_string(), Timestamp::default());
@@ -226,10 +226,10 @@ mod tests {
     #[test]
     fn what_is_handed_over_late_is_not_queued_behind_what_is_newer() {
         let feed = Arc::new(MemoryFeed(MemoryLog::new(1)));
-        let mut outgoing = Outgoing::new(feed, Metrics::new(prometheus::Registry::new()));
+        let mut outgoing = Outgoing::new(feed, Metrics::new(prometheus::Registry::new()).feed("a"));
         for (seq, rounds_between) in [(2, 0), (1, 1), (3, 0)] {
             (0..rounds_between).for_each(|_| outgoing.begin_round());
-            outgoing.publish_news(news(seq), Found { term: 1, partitions: 1 });
+            outgoing.publish_news(&news(seq), Found { term: 1, partitions: 1 });
         }
         let seq = |record: &FeedRecord| version(&Change::decode(&record.value).unwrap()).unwrap().seq();
         let queued: Vec<u64> = outgoing.line.iter().map(seq).collect();

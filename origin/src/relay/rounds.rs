@@ -69,7 +69,7 @@ impl Rounds {
     pub(super) fn delete(&mut self, sent: Sent) {
         let relay = self.relay.clone();
         self.deletion = Some(tokio::spawn(async move {
-            relay.store.delete_published(&sent).await?;
+            relay.backlog.strike(&sent).await?;
             Ok(sent.published)
         }));
     }
@@ -85,5 +85,5 @@ async fn read(relay: Relay, sent: Sent) -> Result<RoundRead, RoundError> {
     let started = Instant::now();
     let partitions = relay.feed.partitions().await?;
     // On another copy of the database it fails: the lead that begins anew raises the term first.
-    Ok(RoundRead { round: relay.store.round(&sent).await?, partitions, started, deleted: sent.published })
+    Ok(RoundRead { round: relay.backlog.round(&sent).await?, partitions, started, deleted: sent.published })
 }

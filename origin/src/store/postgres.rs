@@ -1,8 +1,10 @@
 //! PostgreSQL: a session for each batch under way, one for the relay, a pool for reads.
 
+mod backlog;
 mod batch;
 mod books;
 mod connections;
+mod dialer;
 mod ledger;
 mod notifications;
 mod outbox;
@@ -22,7 +24,7 @@ use std::{
     error::Error,
     sync::{
         Arc, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -34,13 +36,17 @@ use onhand_wire::{
     Item, LocationId, Sees, Sku, Timestamp,
     bulk::{LoadFacts, LoadedFacts, LoadedTopology},
 };
-use tokio::sync::{Mutex, Notify};
-use tokio_postgres::{Client, Config, config::TargetSessionAttrs, error::SqlState, types::ToSql};
+use tokio::sync::Mutex;
+use tokio_postgres::{Client, config::TargetSessionAttrs, error::SqlState, types::ToSql};
 use uuid::Uuid;
 
-use self::session::{Purpose, Session};
+use self::{
+    backlog::{PostgresBacklog, Relays},
+    dialer::Dialer,
+    session::{Purpose, Session},
+};
 use super::{
-    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
+    Backlog, Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result,
     Standing, Store, StoreError, Table,
 };
 use crate::{key::NamedReservation, record::ReservationRecord};
@@ -58,19 +64,15 @@ pub struct Timeouts {
 }
 
 pub struct Postgres {
-    config: Config,
-    connector: secure::Connector,
-    timeouts: Timeouts,
+    dialer: Arc<Dialer>,
     reads: Pool,
     /// Sessions that no batch has at the moment.
     batches: std::sync::Mutex<Vec<batch::BatchSession>>,
-    relay: Mutex<Option<outbox::RelaySession>>,
-    /// A heartbeat waits for the disk, and perhaps for a standby; rounds do not wait for it.
-    beats: Mutex<Option<outbox::RelaySession>>,
+    /// One for each feed.
+    backlogs: std::sync::Mutex<BTreeMap<String, Arc<PostgresBacklog>>>,
+    relays: Arc<Relays>,
     /// Looks which rows others hold.
     probe: Mutex<Option<Session>>,
-    elsewhere: Arc<Notify>,
-    announce: AtomicBool,
     /// Connections for reads and batches that are older than this are not used again.
     oldest: Arc<Oldest>,
 }
@@ -135,16 +137,12 @@ impl Postgres {
             .build()
             .map_err(|error| StoreError::Refused(error.to_string()))?;
         Ok(Self {
-            config,
-            connector,
-            timeouts,
+            dialer: Arc::new(Dialer { config, connector, timeouts }),
             reads,
             batches: std::sync::Mutex::default(),
-            relay: Mutex::default(),
-            beats: Mutex::default(),
+            backlogs: std::sync::Mutex::default(),
+            relays: Arc::default(),
             probe: Mutex::default(),
-            elsewhere: Arc::default(),
-            announce: AtomicBool::new(true),
             oldest,
         })
     }
@@ -153,12 +151,16 @@ impl Postgres {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn backlogs(&self) -> MutexGuard<'_, BTreeMap<String, Arc<PostgresBacklog>>> {
+        self.backlogs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn reader(&self) -> Result<Object> {
         self.reads.get().await.map_err(|error| StoreError::Unreachable(causes(&error)))
     }
 
     async fn connect(&self, purpose: Purpose) -> Result<Session> {
-        Session::connect(&self.config, &self.connector, purpose, self.timeouts, self.elsewhere.clone()).await
+        self.dialer.connect(purpose, Arc::default()).await
     }
 }
 
@@ -262,7 +264,7 @@ impl Store for Postgres {
         }
         let client = &slot.as_ref().expect("just opened").client;
         let looking = async {
-            end_frozen_copies(client, self.timeouts.statement).await?;
+            end_frozen_copies(client, self.dialer.timeouts.statement).await?;
             batch::locked(client, skus).await
         };
         let looked = self.within(looking).await;
@@ -289,7 +291,7 @@ impl Store for Postgres {
         if matches!(done, Err(StoreError::Unreachable(_) | StoreError::AnotherCopy)) {
             return done; // and the session is gone
         }
-        if done.is_ok() && self.announce.load(Ordering::Relaxed) {
+        if done.is_ok() && self.relays.are_to_be_told() {
             session.announce();
         }
         if self.oldest.allows(session.opened()) {
@@ -356,35 +358,15 @@ impl Store for Postgres {
         read::standing(&mut self.reader().await?).await
     }
 
-    async fn round(&self, sent: &Sent) -> Result<Round> {
-        let nothing = sent.published.is_empty() && sent.under_way.is_empty();
-        self.with_relay(&self.relay, nothing, async |session| Box::pin(session.round(sent)).await).await
+    fn backlog(&self, feed: &str, home: bool) -> Arc<dyn Backlog> {
+        let mut backlogs = self.backlogs();
+        let new = || Arc::new(PostgresBacklog::new(feed, home, self.dialer.clone(), self.relays.clone()));
+        backlogs.entry(feed.to_owned()).or_insert_with(new).clone()
     }
 
-    async fn delete_published(&self, sent: &Sent) -> Result<()> {
-        self.with_relay(&self.relay, false, async |session| Ok(session.delete(sent).await.map(drop)?)).await
-    }
-
-    async fn take_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
-        let taken = self.with_relay(&self.beats, true, async |session| session.heartbeat(holder, None, lease).await);
-        Ok(taken.await?.is_some())
-    }
-
-    async fn renew_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
-        let renewed = self.with_relay(&self.beats, false, async |session| session.heartbeat(holder, None, lease).await);
-        Ok(renewed.await?.is_some())
-    }
-
-    async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>> {
-        self.with_relay(&self.beats, false, async |session| session.heartbeat(holder, Some(t), lease).await).await
-    }
-
-    async fn changed_elsewhere(&self) {
-        self.elsewhere.notified().await;
-    }
-
-    fn announce_commits(&self, announce: bool) {
-        self.announce.store(announce, Ordering::Relaxed);
+    async fn leave_out_silent(&self, patience: Duration) -> Result<Vec<String>> {
+        let left_out = self.write(backlog::LEAVE_OUT_SILENT, &[&row::micros(patience)]).await?;
+        Ok(left_out.iter().map(|row| row.get(0)).collect())
     }
 }
 
@@ -402,33 +384,7 @@ impl Postgres {
         products::explain(&self.reader().await?, query).await
     }
 
-    /// The server's own limits come first; this one is for a server that does not answer at all.
     async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let patience = self.timeouts.statement + self.timeouts.connect;
-        let done = tokio::time::timeout(patience, work).await;
-        done.unwrap_or_else(|_| Err(StoreError::Unreachable("no answer in time".to_owned())))
-    }
-
-    /// Runs on one of the relay's sessions. After any trouble only what begins anew may `open` another:
-    /// what belongs to a round must not meet another copy of the database than the round did.
-    async fn with_relay<T>(
-        &self,
-        slot: &Mutex<Option<outbox::RelaySession>>,
-        open: bool,
-        work: impl AsyncFnOnce(&outbox::RelaySession) -> Result<T>,
-    ) -> Result<T> {
-        let mut slot = slot.lock().await;
-        if slot.as_ref().is_none_or(outbox::RelaySession::is_closed) {
-            if !open {
-                return Err(StoreError::Unreachable("the relay's connection was lost".to_owned()));
-            }
-            let open = async { outbox::RelaySession::open(self.connect(Purpose::Relay).await?).await };
-            *slot = Some(self.within(open).await?);
-        }
-        let done = self.within(work(slot.as_ref().expect("just opened"))).await;
-        if done.is_err() {
-            *slot = None;
-        }
-        done
+        self.dialer.within(work).await
     }
 }

@@ -17,7 +17,7 @@ use std::{
     fs::{OpenOptions, Permissions},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -31,8 +31,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use uuid::Uuid;
 
 use super::{
-    Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result, Round, Sent,
-    Standing, Store, StoreError, Table,
+    Backlog, Comparison, Decide, Due, Entered, FeedEnd, LedgerCheck, LedgerEntry, Membership, Needs, Page,
+    ProductQuery, Rebuilt, Result, Round, Sent, Standing, Store, StoreError, Table,
 };
 use crate::{key::NamedReservation, record::ReservationRecord};
 
@@ -40,7 +40,8 @@ mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
 }
 
-pub struct Sqlite(Mutex<Connection>);
+#[derive(Clone)]
+pub struct Sqlite(Arc<Mutex<Connection>>);
 
 impl Sqlite {
     /// `None`: in memory, gone with the process.
@@ -55,7 +56,7 @@ impl Sqlite {
         // WAL with full sync: an acknowledged write survives power loss, as with PostgreSQL.
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")?;
         connection.set_prepared_statement_cache_capacity(64);
-        Ok(Self(Mutex::new(connection)))
+        Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
     /// The schema as it once was: what an upgrade starts from.
@@ -261,6 +262,35 @@ impl Store for Sqlite {
         self.with(|connection| read::standing(connection))
     }
 
+    fn backlog(&self, _feed: &str, _home: bool) -> Arc<dyn Backlog> {
+        Arc::new(self.clone())
+    }
+
+    /// There is one feed.
+    async fn leave_out_silent(&self, _patience: Duration) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+}
+
+/// One process has one feed, which was there from the start.
+#[async_trait]
+impl Backlog for Sqlite {
+    async fn enter(&self) -> Result<Entered> {
+        Ok(Entered { membership: Membership::Live, told: None })
+    }
+
+    async fn fill_again(&self, _holder: Uuid) -> Result<bool> {
+        Ok(true)
+    }
+
+    async fn page(&self, _after: Option<&Sku>) -> Result<Page> {
+        Ok(Page { changes: Vec::new(), next: None })
+    }
+
+    async fn filled(&self, _holder: Uuid) -> Result<bool> {
+        Ok(true)
+    }
+
     async fn round(&self, sent: &Sent) -> Result<Round> {
         self.with(|connection| {
             let tx = begin(connection)?;
@@ -270,7 +300,7 @@ impl Store for Sqlite {
         })
     }
 
-    async fn delete_published(&self, sent: &Sent) -> Result<()> {
+    async fn strike(&self, sent: &Sent) -> Result<()> {
         self.with(|connection| {
             let tx = begin(connection)?;
             outbox::delete_in_tx(&tx, sent)?;
@@ -282,18 +312,24 @@ impl Store for Sqlite {
         self.with(|connection| Ok(outbox::heartbeat(connection, holder, None, lease)?.is_some()))
     }
 
-    async fn renew_lease(&self, holder: Uuid, lease: Duration) -> Result<bool> {
+    async fn renew_lease(&self, holder: Uuid, lease: Duration, _heard: bool) -> Result<bool> {
         self.take_lease(holder, lease).await
     }
 
-    async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>> {
+    async fn store_t(
+        &self,
+        holder: Uuid,
+        t: Timestamp,
+        _told: Option<Timestamp>,
+        lease: Duration,
+    ) -> Result<Option<Timestamp>> {
         self.with(|connection| outbox::heartbeat(connection, holder, Some(t), lease))
     }
 
-    /// One process: nothing changes elsewhere.
+    fn set_leading(&self, _leads: bool) {}
+
+    /// Nothing changes elsewhere.
     async fn changed_elsewhere(&self) {
         std::future::pending().await
     }
-
-    fn announce_commits(&self, _announce: bool) {}
 }

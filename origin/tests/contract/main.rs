@@ -4,6 +4,7 @@
 
 mod calls;
 mod feed;
+mod feeds;
 mod holds;
 mod keys;
 mod ledger;
@@ -111,6 +112,11 @@ on_both!(
     feed::a_moment_covers_what_was_committed_before_it,
     feed::the_moment_of_a_round_is_kept,
     feed::own_holds_can_be_left_out,
+    feeds::a_row_is_kept_until_every_feed_has_it,
+    feeds::two_feeds_strike_the_same_rows_at_once,
+    feeds::what_is_committed_before_the_fill_ends_is_in_it_or_kept,
+    feeds::a_silent_feed_is_left_out_and_filled_when_it_is_back,
+    feeds::one_feed_alone_is_never_left_out,
     runbook::what_is_low_is_listed_since_it_crossed,
     runbook::what_is_held_most_comes_first,
     runbook::a_crossing_is_told_once_to_each_target,

@@ -85,7 +85,7 @@ pub(crate) async fn a_push_is_kept_whole_and_says_who(shop: Shop) {
     let (manifest, new) = push(&shop, "a", Stage::Full).await;
     assert!(new && manifest.seq == 1 && manifest.change == Change::Push);
     assert_eq!((manifest.actor.as_str(), manifest.correlation.as_str()), ("ci", "c-ci"));
-    let now = shop.store.round(&Sent::default()).await.unwrap().t;
+    let now = shop.backlog.round(&Sent::default()).await.unwrap().t;
     assert!(manifest.at <= now && now.since(manifest.at) < Duration::from_secs(60), "the database's clock");
     let released = manifest.full.clone().unwrap();
     assert_eq!(shop.store.release(&released.digest).await.unwrap(), Some(release("a", "full")));

@@ -151,7 +151,7 @@ pub(crate) async fn stuck_reservations_are_listed(shop: Shop) {
     shop.verb(shipped.id, "fulfil", json!({})).await.unwrap();
     let hour = Duration::from_secs(3600);
     assert!(shop.store.stuck(hour, None, 10).await.unwrap().is_empty());
-    let t = shop.store.round(&Default::default()).await.unwrap().t.plus(hour);
+    let t = shop.backlog.round(&Default::default()).await.unwrap().t.plus(hour);
     shop.turn_clock_to(t).await;
     let ids = async |after: Duration, beyond: Option<Uuid>, limit: usize| -> Vec<Uuid> {
         shop.store.stuck(after, beyond, limit).await.unwrap().iter().map(|record| record.id).collect()

@@ -11,7 +11,7 @@ use onhand_origin::{
     command::{Ask, Command},
     key::digest,
     state::BatchState,
-    store::{Needs, Rebuilt, Store, postgres, sqlite::Sqlite},
+    store::{Backlog, Membership, Needs, Rebuilt, Store, postgres, sqlite::Sqlite},
 };
 use onhand_rules::Rules;
 use onhand_wire::{Fact, LocationId, Problem, Sees, Sku, bulk::LoadFacts, request, reservation::Reservation};
@@ -20,6 +20,8 @@ use uuid::Uuid;
 
 pub(crate) struct Shop {
     pub(crate) store: Arc<dyn Store>,
+    /// Of its only feed, unless the test makes another.
+    pub(crate) backlog: Arc<dyn Backlog>,
     under: Under,
     keys: AtomicU64,
 }
@@ -50,7 +52,7 @@ impl Shop {
         let dir = tempfile::tempdir().unwrap();
         let store = Sqlite::open(Some(&dir.path().join("shop"))).unwrap();
         store.migrate_to(version).unwrap();
-        let shop = Self { store: Arc::new(store), under: Under::Sqlite(dir), keys: AtomicU64::new(0) };
+        let shop = Self::of(Arc::new(store), Under::Sqlite(dir));
         shop.sql(rows).await.unwrap();
         shop
     }
@@ -58,7 +60,7 @@ impl Shop {
     pub(crate) async fn postgres_at(version: i32, rows: &str) -> Self {
         let (store, under) = Self::postgres_database().await;
         store.migrate_to(version).await.unwrap();
-        let shop = Self { store, under, keys: AtomicU64::new(0) };
+        let shop = Self::of(store, under);
         shop.sql(rows).await.unwrap();
         shop
     }
@@ -83,7 +85,18 @@ impl Shop {
         store.check_schema().await.unwrap();
         store.settle_term(onhand_origin::feed::FeedEnd::Empty).await.unwrap();
         assert!(store.migrate().await.unwrap().is_empty(), "a second migration has nothing to do");
-        Self { store, under, keys: AtomicU64::new(0) }
+        let shop = Self::of(store, under);
+        assert_eq!(
+            shop.backlog.enter().await.unwrap().membership,
+            Membership::Live,
+            "it was there before regions were"
+        );
+        shop
+    }
+
+    fn of(store: Arc<dyn Store>, under: Under) -> Self {
+        let backlog = store.backlog("home", true);
+        Self { store, backlog, under, keys: AtomicU64::new(0) }
     }
 
     /// Another store over the same PostgreSQL.
@@ -235,8 +248,8 @@ impl Shop {
     /// Moves the stored T on: the database's moment never falls below it.
     pub(crate) async fn turn_clock_to(&self, t: onhand_wire::Timestamp) {
         let (holder, lease) = (Uuid::new_v4(), std::time::Duration::from_millis(200));
-        assert!(self.store.take_lease(holder, lease).await.unwrap());
-        self.store.store_t(holder, t, lease).await.unwrap().unwrap();
+        assert!(self.backlog.take_lease(holder, lease).await.unwrap());
+        self.backlog.store_t(holder, t, None, lease).await.unwrap().unwrap();
     }
 
     /// Rows, reservations and ledger agree.

@@ -1,6 +1,6 @@
 //! A database that an older program left.
 
-use onhand_origin::store::Sent;
+use onhand_origin::store::{Membership, Sent};
 use onhand_wire::{Sees, event::Change};
 
 use crate::shop::{Shop, sku};
@@ -30,7 +30,8 @@ pub(crate) async fn the_rows_of_v4_are_there_after_an_upgrade(shop: Shop) {
     shop.store.migrate().await.unwrap();
     shop.store.check_schema().await.unwrap();
     shop.store.settle_term(onhand_origin::feed::FeedEnd::Empty).await.unwrap();
-    let round = shop.store.round(&Sent::default()).await.unwrap();
+    assert_eq!(shop.backlog.enter().await.unwrap().membership, Membership::Live);
+    let round = shop.backlog.round(&Sent::default()).await.unwrap();
     let pending: Vec<&Change> = round.pending.iter().flat_map(|row| &row.changes).collect();
     assert!(
         matches!(pending[..], [Change::Item(_), Change::Fact(fact), Change::Location(_), Change::Channel(_)] if fact.on_hand == 7),

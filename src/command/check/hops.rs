@@ -23,6 +23,10 @@ pub(super) fn look(config: &Config) -> Vec<Found> {
         let judged = judge(kafka.brokers().hop(), "kafka", "kafka.security.protocol = \"sasl_ssl\"", kafka.insecure);
         found.push(("hop to kafka", judged));
     }
+    for feed in &config.regions.feeds {
+        let settings = "regions.feeds.security.protocol = \"sasl_ssl\"";
+        found.push(("hop to regions.feeds", judge(feed.brokers().hop(), "regions.feeds", settings, feed.insecure)));
+    }
     if !redis.url.is_empty() {
         found.push(("hop to edge.redis", judge(redis.hop(), "edge.redis", "rediss://", redis.insecure)));
     }

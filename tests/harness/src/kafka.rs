@@ -110,6 +110,14 @@ impl Kafka {
         }
     }
 
+    /// Deletes a topic with all that is in it.
+    pub async fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().expect("a Kafka admin client");
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(10)));
+        let deleted = admin.delete_topics(&[name], &options).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        deleted.into_iter().for_each(|result| drop(result.unwrap_or_else(|(name, error)| panic!("{name}: {error}"))));
+    }
+
     /// A client configuration that names this broker.
     pub fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();

@@ -31,9 +31,10 @@ impl Pooled for Postgres {
         self.oldest.set_now();
         let mut closed = self.reads.retain(|_, _| false).removed.len() + (size - available.min(size));
         closed += self.idle().drain(..).count();
-        // Whoever is at work has the lock: a write under way is finished first.
-        closed += usize::from(self.relay.lock().await.take().is_some());
-        closed += usize::from(self.beats.lock().await.take().is_some());
+        let backlogs: Vec<_> = self.backlogs().values().cloned().collect();
+        for backlog in backlogs {
+            closed += backlog.close().await;
+        }
         self.reader().await?.query_one("SELECT 1", &[]).await?;
         Ok(closed)
     }
