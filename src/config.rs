@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     pub(crate) kafka: Kafka,
     pub(crate) http: onhand_http::setting::HttpConfig,
+    pub(crate) orders: onhand_orders::Config,
     pub(crate) freshness: onhand_edge::FreshnessConfig,
     pub(crate) origin: onhand_origin::Config,
     pub(crate) edge: onhand_edge::Config,
@@ -34,6 +35,7 @@ impl Config {
             self.auth.faults(),
             self.kafka.faults(),
             self.http.faults(),
+            self.orders.faults(),
             self.origin.faults(),
             self.edge.faults(),
             self.rules.faults(),
@@ -48,12 +50,17 @@ impl Config {
 
     /// The edge's part, with the sections that stand beside it.
     pub(crate) fn edge(&self) -> onhand_edge::Config {
-        onhand_edge::Config { http: self.http.clone(), freshness: self.freshness.clone(), ..self.edge.clone() }
+        onhand_edge::Config {
+            http: self.http.clone(),
+            freshness: self.freshness.clone(),
+            orders: self.orders.clone(),
+            ..self.edge.clone()
+        }
     }
 
     /// The origin's part, likewise.
     pub(crate) fn origin(&self) -> onhand_origin::Config {
-        onhand_origin::Config { http: self.http.clone(), ..self.origin.clone() }
+        onhand_origin::Config { http: self.http.clone(), orders: self.orders.clone(), ..self.origin.clone() }
     }
 }
 

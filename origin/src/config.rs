@@ -43,6 +43,9 @@ pub struct Config {
     /// A section of its own: `[http]`.
     #[serde(skip)]
     pub http: HttpConfig,
+    /// A section of its own: `[orders]`.
+    #[serde(skip)]
+    pub orders: onhand_orders::Config,
     /// How long the trail (`/internal/api/audit`) is kept, 30 days at least.
     pub trail_keep: Span,
     pub imports: Imports,
@@ -105,6 +108,7 @@ impl Default for Config {
             write_timeout: Span::s(5),
             drain: Span::s(30),
             http: HttpConfig::default(),
+            orders: onhand_orders::Config::default(),
             trail_keep: Span::s(365 * DAY_S),
             imports: Imports::default(),
             reservations: Reservations::default(),

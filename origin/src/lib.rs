@@ -41,6 +41,7 @@ pub mod batch;
 pub mod relay;
 
 // What goes on beside calls.
+mod lanes;
 mod expire;
 mod import;
 mod warehouse;
@@ -66,6 +67,7 @@ use onhand_http::{
     tls::{Acceptor, TlsFault},
 };
 use onhand_kafka::Brokers;
+use onhand_orders::{Log, MemoryLanes};
 use onhand_rules::{Announcements, Rules};
 use onhand_wire::{
     memory_log::MemoryLog,
@@ -90,8 +92,14 @@ pub use self::{
 
 /// Where changes are published.
 pub enum Feed {
-    Kafka { brokers: Brokers, topic: String, partitions: i32, replication: i32 },
-    Memory(MemoryLog),
+    Kafka {
+        brokers: Brokers,
+        topic: String,
+        partitions: i32,
+        replication: i32,
+    },
+    /// The change feed and the order lanes of this process.
+    Memory(MemoryLog, MemoryLanes),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +121,19 @@ pub enum StartError {
 }
 
 impl Feed {
+    /// Where the order lanes are, and how their topics are made.
+    fn lanes(&self) -> (Log, Shape) {
+        match self {
+            Self::Kafka { brokers, partitions, replication, .. } => {
+                let shape = Shape { partitions: *partitions, replication: *replication, compacted: false };
+                (Log::Kafka(brokers.clone()), shape)
+            }
+            Self::Memory(_, lanes) => {
+                (Log::Memory(lanes.clone()), Shape { partitions: 1, replication: 1, compacted: false })
+            }
+        }
+    }
+
     /// A topic beside the feed; none without Kafka, or without a name.
     fn topic(&self, name: &str, compacted: bool) -> Result<Option<Topic>, StartError> {
         let Self::Kafka { brokers, partitions, replication, .. } = self else { return Ok(None) };
@@ -235,18 +256,19 @@ impl Origin {
         let api = listen("origin.listen", &config.listen).await?;
         let management = listen("origin.management", &config.management).await?;
         let topic = feed.topic(&config.restock.topic, false)?;
+        let (log, shape) = feed.lanes();
         let announced = start_rules(&rules, &feed, &store)?;
         let feed: Arc<dyn FeedSeam> = match feed {
             Feed::Kafka { brokers, topic, partitions, replication } => {
                 Arc::new(KafkaFeed::new(&brokers, &topic, partitions, replication)?)
             }
-            Feed::Memory(log) => Arc::new(MemoryFeed(log)),
+            Feed::Memory(log, _) => Arc::new(MemoryFeed(log)),
         };
         let registry = prometheus::Registry::new();
         if let Err(error) = rules.register(&registry) {
             tracing::warn!(%error, "the rules' metrics are not shown");
         }
-        let metrics = Metrics::new(registry);
+        let metrics = Metrics::new(registry.clone());
         let handoff = Arc::new(Handoff::default());
         let work = batch::Work {
             store: store.clone(),
@@ -257,6 +279,16 @@ impl Origin {
             metrics: metrics.clone(),
         };
         let (batches, lanes) = batch::batches(work, config.queue);
+        let parts = lanes::Parts {
+            store: store.clone(),
+            batches: batches.clone(),
+            config: config.orders.clone(),
+            log,
+            shape,
+            registry,
+            pays: false,
+        };
+        let orders = lanes::Lanes::new(parts).map_err(|error| FeedError(error.to_string()))?;
         let relay = Relay { store: store.clone(), feed: feed.clone(), handoff, metrics: metrics.clone() };
         let trail_keep = config.trail_keep.0;
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone(), trail_keep };
@@ -285,6 +317,7 @@ impl Origin {
             importing: tokio::sync::Semaphore::new(config.imports.at_once.min(tokio::sync::Semaphore::MAX_PERMITS)),
             restocker: Arc::new(restocker),
             announcer,
+            orders,
             loggers: std::sync::OnceLock::new(),
             started: std::time::Instant::now(),
             fingerprint,
@@ -334,6 +367,10 @@ impl Origin {
         if let Some(announcer) = &self.context.announcer {
             background.spawn(announcer.clone().run());
         }
+        let orders = self.context.orders.clone();
+        if let Some(orders) = &orders {
+            background.spawn(orders.clone().run());
+        }
         let mut listeners = JoinSet::new();
         let metrics = self.context.metrics.clone();
         let api = http::api(self.context.clone(), &self.http);
@@ -353,6 +390,9 @@ impl Origin {
         // Awaited: a task that is polled while the runtime shuts down panics.
         listeners.shutdown().await;
         background.shutdown().await;
+        if let Some(orders) = orders {
+            orders.leave().await;
+        }
         ended
     }
 }
