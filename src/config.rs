@@ -23,6 +23,7 @@ pub(crate) struct Config {
     pub(crate) kafka: Kafka,
     pub(crate) regions: Regions,
     pub(crate) http: onhand_http::setting::HttpConfig,
+    pub(crate) orders: onhand_orders::Config,
     pub(crate) freshness: onhand_edge::FreshnessConfig,
     pub(crate) origin: onhand_origin::Config,
     pub(crate) edge: onhand_edge::Config,
@@ -38,6 +39,7 @@ impl Config {
             self.kafka.faults(),
             self.regions.faults(&self.origin.region),
             self.http.faults(),
+            self.orders.faults(),
             self.origin.faults(),
             self.edge.faults(),
             self.rules.faults(),
@@ -52,13 +54,18 @@ impl Config {
 
     /// The edge's part, with the sections that stand beside it.
     pub(crate) fn edge(&self) -> onhand_edge::Config {
-        onhand_edge::Config { http: self.http.clone(), freshness: self.freshness.clone(), ..self.edge.clone() }
+        onhand_edge::Config {
+            http: self.http.clone(),
+            freshness: self.freshness.clone(),
+            orders: self.orders.clone(),
+            ..self.edge.clone()
+        }
     }
 
     /// The origin's part, likewise.
     pub(crate) fn origin(&self) -> onhand_origin::Config {
         let (http, feed_patience) = (self.http.clone(), self.regions.feed_patience);
-        onhand_origin::Config { http, feed_patience, ..self.origin.clone() }
+        onhand_origin::Config { http, feed_patience, orders: self.orders.clone(), ..self.origin.clone() }
     }
 }
 

@@ -44,6 +44,11 @@ impl Auth {
         self.judged(headers, Scope::Storefront).ok().filter(|_| self.verifier.knows_owners()).map(|claims| claims.sees)
     }
 
+    /// Whose token it is, and for whom it acts.
+    pub(crate) fn claims(&self, headers: &HeaderMap, scope: Scope) -> Result<Claims, Problem> {
+        self.judged(headers, scope)
+    }
+
     fn judged(&self, headers: &HeaderMap, scope: Scope) -> Result<Claims, Problem> {
         let token = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
         self.verifier.judge(token, scope)

@@ -4,6 +4,7 @@ mod limits;
 mod redis;
 
 use onhand_http::{
+    breaker::BreakerConfig,
     host::host_fault,
     setting::{HttpConfig, Secret, SecretUrl, Span, address_fault, count_fault},
 };
@@ -41,6 +42,9 @@ pub struct Config {
     /// A section of its own: `[http]`.
     #[serde(skip)]
     pub http: HttpConfig,
+    /// A section of its own: `[orders]`.
+    #[serde(skip)]
+    pub orders: onhand_orders::Config,
     /// Most streams (`GET /v1/stream`) open at once; beyond, 503 overloaded. Each takes a connection, and
     /// up to 256 changes that wait for its reader. What one caller may have of them: `limits.streams_per_caller`.
     pub streams: usize,
@@ -64,6 +68,7 @@ impl Default for Config {
             audit: AuditConfig::default(),
             freshness: FreshnessConfig::default(),
             http: HttpConfig::default(),
+            orders: onhand_orders::Config::default(),
             streams: 10_000,
             drain: Span::s(30),
         }
@@ -81,15 +86,10 @@ impl Config {
             faults.push("edge.origin: token and token_file are both set, exactly one of them may be".to_owned());
         }
         faults.extend(self.management_hosts.iter().filter_map(|host| host_fault("edge.management_hosts", host)));
-        let breaker = &self.origin.breaker;
-        faults.extend(count_fault("edge.origin.breaker.failure_threshold", breaker.failure_threshold == 0));
-        faults.extend(count_fault("edge.origin.breaker.success_threshold", breaker.success_threshold == 0));
+        faults.extend(self.origin.breaker.faults("edge.origin.breaker"));
         faults.extend(count_fault("edge.cache.entries", self.cache.entries == 0));
         faults.extend(count_fault("edge.cache.unknown_entries", self.cache.unknown_entries == 0));
         faults.extend(count_fault("edge.recent.entries", self.recent.entries == 0));
-        if breaker.max_timeout < breaker.base_timeout {
-            faults.push("edge.origin.breaker.max_timeout: must be base_timeout or more".to_owned());
-        }
         for (key, span) in [
             ("edge.redis.timeout", self.redis.timeout),
             ("edge.redis.ttl", self.redis.ttl),
@@ -132,26 +132,6 @@ impl Default for OriginConfig {
             timeout: Span::s(2),
             breaker: BreakerConfig::default(),
         }
-    }
-}
-
-/// When calls to the origin are given up for a while.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BreakerConfig {
-    /// Calls in a row that must fail before it opens.
-    pub failure_threshold: u32,
-    /// Calls in a row that must succeed, half open, before it closes.
-    pub success_threshold: u32,
-    /// How long it stays open the first time; doubled each time it opens again.
-    pub base_timeout: Span,
-    /// The longest that it stays open.
-    pub max_timeout: Span,
-}
-
-impl Default for BreakerConfig {
-    fn default() -> Self {
-        Self { failure_threshold: 5, success_threshold: 2, base_timeout: Span::s(30), max_timeout: Span::s(300) }
     }
 }
 

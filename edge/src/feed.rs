@@ -6,7 +6,6 @@
 pub(crate) mod apply;
 mod kafka;
 mod memory;
-mod topic_id;
 mod l2_writer;
 
 use std::sync::{
@@ -15,6 +14,7 @@ use std::sync::{
 };
 
 use onhand_kafka::Brokers;
+use onhand_orders::MemoryLanes;
 use onhand_wire::memory_log::MemoryLog;
 
 pub(crate) use apply::Apply;
@@ -27,8 +27,8 @@ pub enum Feed {
         brokers: Brokers,
         topic: String,
     },
-    /// The feed of the same process (`onhand dev`). There is no second tier with it.
-    Memory(MemoryLog),
+    /// The feed and the order lanes of the same process (`onhand dev`). There is no second tier with it.
+    Memory(MemoryLog, MemoryLanes),
 }
 
 /// Asked by threads between polls.
@@ -51,7 +51,7 @@ pub(crate) fn start(feed: Feed, apply: Apply, stop: Stop) -> std::io::Result<()>
         .name("feed".to_owned())
         .spawn(move || match feed {
             Feed::Kafka { brokers, topic } => kafka::read(&brokers, &topic, apply, &stop),
-            Feed::Memory(log) => memory::read(&log, apply, &stop),
+            Feed::Memory(log, _) => memory::read(&log, apply, &stop),
         })
         .map(|_detached| ())
 }

@@ -7,6 +7,7 @@ mod query;
 mod quotes;
 mod stream;
 mod reservations;
+mod orders;
 mod health;
 mod actuator;
 mod explain;
@@ -77,6 +78,9 @@ enum Route {
     Reservations,
     Reservation,
     Verb(&'static str),
+    Orders,
+    Order,
+    OrderStream,
     Health,
 }
 
@@ -85,7 +89,7 @@ const FULFILMENT: Access = Access::Token(Scope::Fulfilment);
 const OPERATOR: Access = Access::Token(Scope::Operator);
 
 /// The public listener's.
-const ROUTES: [Row<Route>; 12] = [
+const ROUTES: [Row<Route>; 15] = [
     ("/v1/availability/{sku}", Get(Reader), Route::Availability),
     ("/v1/availability/query", GetPost(Reader, Reader), Route::Query),
     ("/v1/quotes", Post(Reader), Route::Quotes),
@@ -97,6 +101,9 @@ const ROUTES: [Row<Route>; 12] = [
     ("/v1/reservations/{id}/cancel", Post(STOREFRONT), Route::Verb("cancel")),
     ("/v1/reservations/{id}/fulfil", Post(FULFILMENT), Route::Verb("fulfil")),
     ("/v1/reservations/{id}/return", Post(FULFILMENT), Route::Verb("return")),
+    ("/v1/orders", Post(STOREFRONT), Route::Orders),
+    ("/v1/orders/{id}", Get(STOREFRONT), Route::Order),
+    ("/v1/orders/{id}/stream", Get(STOREFRONT), Route::OrderStream),
     ("/health", Get(Anyone), Route::Health),
 ];
 
@@ -157,9 +164,11 @@ async fn read(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Failure> {
         Route::Availability => availability::get(node, asked, found.param("sku")).await,
         Route::Query => availability::get(node, asked, "query").await,
         Route::Reservation => Box::pin(reservations::read(node, asked, found.param("id"))).await,
+        Route::Order => Box::pin(orders::read(node, asked, found.param("id"))).await,
+        Route::OrderStream => Box::pin(orders::stream(node, asked, found.param("id"))).await,
         Route::Stream => Box::pin(stream::get(node, asked)).await,
         Route::Health => Ok(health::report(node)),
-        Route::Quotes | Route::Reservations | Route::Verb(_) => Err(not_found()),
+        Route::Quotes | Route::Reservations | Route::Verb(_) | Route::Orders => Err(not_found()),
     }
 }
 
@@ -173,8 +182,14 @@ async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
         Route::Query => query::post(node, asked).await,
         Route::Quotes => quotes::post(node, asked).await,
         Route::Reservations => reservations::create(node, asked).await,
+        Route::Orders => orders::place(node, asked).await,
         Route::Verb(verb) => reservations::change(node, asked, found.param("id"), verb).await,
-        Route::Availability | Route::Stream | Route::Reservation | Route::Health => Err(not_found()),
+        Route::Availability
+        | Route::Stream
+        | Route::Reservation
+        | Route::Order
+        | Route::OrderStream
+        | Route::Health => Err(not_found()),
     }
 }
 

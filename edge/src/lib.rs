@@ -38,8 +38,6 @@
 
 /// What the operator sets.
 mod config;
-/// Gives up on Redis or the origin for a while, when they keep failing.
-mod breaker;
 /// L1, L2 and the origin: where an answer may come from.
 mod tier;
 /// Every number that the node shows.
@@ -84,8 +82,8 @@ pub mod serve;
 pub use self::http::routed;
 pub use admission::Auth;
 pub use config::{
-    AuditConfig, BreakerConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RateConfig,
-    RecentConfig, RedisConfig,
+    AuditConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RateConfig, RecentConfig,
+    RedisConfig,
 };
 pub use feed::Feed;
 pub use origin::{BadOrigin, BadToken, BadUrl};

@@ -1,6 +1,7 @@
 //! One named function for each metric. Handles of labelled ones are kept.
 
 mod audit_verdict;
+mod orders;
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -16,6 +17,7 @@ use prometheus::{
 use crate::tier::Tier;
 
 pub(crate) use audit_verdict::AuditVerdict;
+use orders::OrderMetrics;
 
 /// Seconds, from a cache hit to a slow origin.
 const SECONDS: &[f64] = &[
@@ -59,6 +61,7 @@ pub(crate) struct Metrics {
     l2_fills: IntCounter,
     l2_fills_rejected: IntCounter,
     l2_written: IntCounter,
+    orders: OrderMetrics,
     feed_records: IntCounter,
     feed_undecodable: IntCounter,
     auth_keys: IntGauge,
@@ -88,6 +91,8 @@ pub(crate) struct Gauges {
     pub(crate) forwarded: usize,
     pub(crate) queued: usize,
     pub(crate) connections: usize,
+    /// Of the order lanes, or of calls to the origin.
+    pub(crate) breaker: i64,
     pub(crate) l2_breaker: i64,
     pub(crate) auth: onhand_http::auth::Standing,
 }
@@ -188,6 +193,7 @@ impl Metrics {
                 "Fills forgone: too many waiting, Redis failing, or the partition's writer further than this node",
             ),
             l2_written: r.counter("edge_l2_written_total", "Changes written to L2 by this node's writer"),
+            orders: OrderMetrics::new(&r),
             feed_records: r.counter("edge_feed_records_total", "Records read from the change feed"),
             feed_undecodable: r.counter("edge_feed_undecodable_total", "Records that could not be decoded"),
             auth_keys: r.gauge("edge_auth_keys", "Public keys that tokens are judged with"),
@@ -355,6 +361,7 @@ impl Metrics {
         self.queued.set(i64::try_from(gauges.queued).unwrap_or(i64::MAX));
         self.connections.set(i64::try_from(gauges.connections).unwrap_or(i64::MAX));
         self.l2_breaker.set(gauges.l2_breaker);
+        self.orders.breaker.set(gauges.breaker);
         self.nines.set(self.nines_shown());
         self.auth_keys.set(i64::try_from(gauges.auth.keys).unwrap_or(i64::MAX));
         self.auth_failing.set(gauges.auth.failing.into());

@@ -8,13 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_http::{actuator::Loggers, auth::refusal::Sparing, connections::Connections, cors::Cors, host::Hosts};
+use onhand_http::{
+    actuator::Loggers, auth::refusal::Sparing, breaker::BreakerState, connections::Connections, cors::Cors, host::Hosts,
+};
+use onhand_orders::Acceptor;
 use onhand_rules::Rules;
 use tokio::sync::{Mutex, watch};
 
 use crate::{
     admission::{Auth, Queue, RateLimits, Shares},
-    breaker::BreakerState,
     cache::{Cache, l2::L2},
     freshness::{Freshness, Mode},
     metrics::{Gauges, Metrics},
@@ -52,6 +54,8 @@ pub(crate) struct Node {
     pub(crate) topology: Arc<Topology>,
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) origin: Arc<Origin>,
+    /// None: orders are not taken here.
+    pub(crate) orders: Option<Arc<Acceptor>>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) l2: Option<Arc<L2>>,
     pub(crate) sampler: Sampler,
@@ -95,6 +99,25 @@ impl Node {
         Ok(())
     }
 
+    /// The lanes' breaker, where it is not closed; else the one of callers' calls to the origin.
+    pub(crate) fn breaker(&self) -> BreakerState {
+        let lanes = self.orders.as_ref().map(|orders| orders.breaker());
+        lanes.filter(|state| *state != BreakerState::Closed).unwrap_or_else(|| self.origin.breaker(Way::Calls))
+    }
+
+    /// How far the order lanes have come, so that callers can be told of their wait.
+    pub(crate) async fn follow_lanes(self: Arc<Self>) {
+        let Some(orders) = &self.orders else { return };
+        loop {
+            match self.origin.order_lanes().await {
+                Ok(Some(standing)) => orders.learn(standing),
+                Ok(None) => tracing::debug!("the origin takes no orders"),
+                Err(error) => tracing::debug!(%error, "the origin does not say how far its order lanes have come"),
+            }
+            tokio::time::sleep(CHECK_EVERY).await;
+        }
+    }
+
     pub(crate) fn gauges(&self) -> Gauges {
         let (l1_entries, unknown_entries, recent_entries) = self.cache.sizes();
         Gauges {
@@ -108,6 +131,7 @@ impl Node {
             forwarded: self.origin.forwarded(),
             queued: self.queue.len(),
             connections: self.connections.open(),
+            breaker: self.breaker().as_number(),
             l2_breaker: self.l2.as_ref().map_or(0, |l2| l2.breaker()),
             auth: self.auth.verifier.standing(),
         }

@@ -23,10 +23,14 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use onhand_http::outgoing::{Outgoing, tls::ClientFault};
+use onhand_http::{
+    breaker::BreakerState,
+    outgoing::{Outgoing, tls::ClientFault},
+};
 use onhand_wire::{
     Sees, Sku,
     bulk::{self, LoadFacts, LoadedFacts, LoadedTopology, MostHeld},
+    order::Standing,
     release::{Manifest, Release},
 };
 use serde::de::DeserializeOwned;
@@ -40,7 +44,7 @@ use self::{
     hedge::Hedge,
     token::Token,
 };
-use crate::{breaker::BreakerState, config::Config, metrics::Metrics};
+use crate::{config::Config, metrics::Metrics};
 
 /// How long a release of a rule may take to be fetched.
 const RELEASE: Duration = Duration::from_secs(30);
@@ -210,6 +214,20 @@ impl Origin {
                 self.refused(&answer, "/internal/api/rules/releases");
                 Err(OriginError::Refused(status))
             }
+        }
+    }
+
+    /// How far the order lanes have come; none where the origin takes no orders.
+    pub(crate) async fn order_lanes(&self) -> Result<Option<Standing>, OriginError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, self.token.header());
+        let (path, deadline) = ("/internal/api/orders/standing".to_owned(), Instant::now() + self.timeout);
+        let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };
+        let answer = self.call(call, Way::Loads, false).await?;
+        match answer.status {
+            StatusCode::OK => rmp_serde::from_slice(&answer.body).map(Some).map_err(|_| OriginError::Unreadable),
+            StatusCode::NOT_FOUND => Ok(None),
+            status => Err(OriginError::Refused(status)),
         }
     }
 

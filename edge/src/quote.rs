@@ -42,6 +42,18 @@ pub(crate) fn quote(ask: &AskQuote, stocks: &[(&Item, &Stock)], scene: &Scene<'_
     Ok(Quote { lines, total, no_total, shippable, allocated_by })
 }
 
+/// What all of it costs; none where money would have to be guessed.
+pub(crate) fn price_of(
+    ask: &AskQuote,
+    stocks: &[(&Item, &Stock)],
+    scene: &Scene<'_>,
+) -> Result<Option<Total>, Problem> {
+    let items: Vec<&Item> = stocks.iter().map(|(item, _)| *item).collect();
+    let priced = price::price(ask, &items, scene);
+    let lines = priced.into_iter().enumerate().map(|(at, priced)| line(ask, at, priced, Vec::new()));
+    Ok(total(&lines.collect::<Result<Vec<_>, _>>()?)?.0)
+}
+
 fn line(ask: &AskQuote, at: usize, priced: Priced, allocation: Vec<Allocation>) -> Result<QuotedLine, Problem> {
     let asked = &ask.lines[at];
     let total = priced.unit.as_ref().map(|unit| {

@@ -31,6 +31,8 @@ pub enum StartError {
     Redis(#[from] BadRedis),
     #[error(transparent)]
     Tls(#[from] TlsFault),
+    #[error("the order lanes: {0}")]
+    Lanes(#[from] rdkafka::error::KafkaError),
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
     #[error("a thread cannot be started: {0}")]

@@ -303,6 +303,7 @@ fn needs(asks: &[&Ask], limits: Limits) -> Needs {
         reservations: asks.iter().filter_map(|ask| ask.reservation()).collect(),
         holders: counted.map(|ask| ask.holder()).collect(),
         keys: keys.into_iter().collect(),
+        orders: asks.iter().filter_map(|ask| ask.command.order()).collect(),
         topology: asks.iter().any(|ask| ask.command.changes_topology()),
         reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),
     }

@@ -2,6 +2,7 @@
 
 mod correction;
 mod import;
+mod order;
 
 use onhand_wire::{
     ChannelId, LocationId, Sees, Sku,
@@ -15,6 +16,7 @@ use uuid::Uuid;
 pub use self::{
     correction::Correction,
     import::{ImportMode, ImportRow},
+    order::DecideOrder,
 };
 use crate::key::{CallKey, Digest, NamedReservation, call_key};
 
@@ -37,6 +39,8 @@ pub enum Command {
     Cancel(Uuid, Cancel),
     Fulfil(Uuid, Fulfil),
     Return(Uuid, Return),
+    /// The lanes': decides a queued order, if it is its turn.
+    Order(Box<DecideOrder>),
     /// The sweeper's: closes a hold that is past its deadline.
     Expire(Uuid),
     /// Sets rows right, as their books say under the lock.
@@ -55,6 +59,7 @@ impl Command {
             Self::Adjust(sku, _) | Self::SetPolicy(sku, _) => vec![sku.clone()],
             Self::Transfer(transfer) => vec![transfer.sku.clone()],
             Self::Hold(_, hold) => hold.lines.iter().map(|line| line.sku.clone()).collect(),
+            Self::Order(order) => order.record.order.lines.iter().map(|line| line.sku.clone()).collect(),
             Self::Import(rows) => rows.iter().map(|row| row.sku.clone()).collect(),
             Self::Reconcile(rows) => rows.iter().map(|row| row.sku.clone()).collect(),
             _ => Vec::new(),
@@ -91,7 +96,12 @@ impl Command {
     }
 
     pub fn is_hold(&self) -> bool {
-        matches!(self, Self::Hold(..))
+        matches!(self, Self::Hold(..) | Self::Order(..))
+    }
+
+    /// The order that it decides.
+    pub fn order(&self) -> Option<Uuid> {
+        if let Self::Order(order) = self { Some(order.record.id) } else { None }
     }
 
     /// Large and patient: nobody else's command is to wait behind it.

@@ -47,6 +47,9 @@ pub struct Config {
     /// back it is filled anew. Of a section of its own: `[regions]`.
     #[serde(skip)]
     pub feed_patience: Span,
+    /// A section of its own: `[orders]`.
+    #[serde(skip)]
+    pub orders: onhand_orders::Config,
     /// How long the trail (`/internal/api/audit`) is kept, 30 days at least.
     pub trail_keep: Span,
     pub imports: Imports,
@@ -110,6 +113,7 @@ impl Default for Config {
             drain: Span::s(30),
             http: HttpConfig::default(),
             feed_patience: Span::s(300),
+            orders: onhand_orders::Config::default(),
             trail_keep: Span::s(365 * DAY_S),
             imports: Imports::default(),
             reservations: Reservations::default(),

@@ -10,6 +10,7 @@ mod limit;
 mod allocate;
 mod hold;
 mod verb;
+mod order;
 mod stock;
 mod import;
 mod catalogue;
@@ -54,6 +55,7 @@ pub fn decide(state: &mut BatchState, ask: &Ask, rules: &Rules) -> Result<Done, 
         Command::SetPolicy(sku, body) => stock::set_policy(state, ask, sku, body),
         Command::Import(rows) => Ok(import::import(state, ask, rows)),
         Command::Hold(id, body) => hold::hold(state, ask, *id, body, rules),
+        Command::Order(wanted) => order::order(state, ask, wanted, rules),
         Command::Extend(id, body) => verb::extend(state, ask, *id, body),
         Command::Confirm(id, body) => verb::confirm(state, ask, *id, body),
         Command::Cancel(id, body) => verb::cancel(state, ask, *id, body),
@@ -70,6 +72,7 @@ impl Ask {
     fn why<'a>(&'a self, kind: &'static str, reason: Option<&'a str>) -> Why<'a> {
         let reservation = match &self.command {
             Command::Hold(id, _) => Some(*id),
+            Command::Order(order) => Some(order.reservation),
             command => command.reservation(),
         };
         Why { actor: &self.actor, kind, reason, correlation: &self.correlation, reservation }

@@ -6,6 +6,7 @@ mod catalogue;
 mod fail;
 mod imports;
 pub(crate) mod openapi;
+mod orders;
 mod operations;
 mod pace;
 mod reconcile;
@@ -48,6 +49,7 @@ use crate::{
     config::{Imports, Warehouse},
     expire::Sweeper,
     feed::Feed,
+    lanes::Lanes,
     metrics::Metrics,
     restock::Restocker,
     serve::Peer,
@@ -77,6 +79,8 @@ pub(crate) struct Context {
     pub(crate) restocker: Arc<Restocker>,
     /// None: releases of rules are neither announced nor pushed.
     pub(crate) announcer: Option<Arc<Announcer>>,
+    /// None: orders are not configured.
+    pub(crate) orders: Option<Arc<Lanes>>,
     pub(crate) loggers: std::sync::OnceLock<Arc<dyn Loggers>>,
     pub(crate) started: std::time::Instant,
     /// Of the configuration, secrets left out.
@@ -138,6 +142,10 @@ fn routes() -> Vec<Route> {
         post("/v1/reservations/{id}/cancel", STOREFRONT, reservations::cancel),
         post("/v1/reservations/{id}/fulfil", FULFILMENT, reservations::fulfil),
         post("/v1/reservations/{id}/return", FULFILMENT, reservations::give_back),
+        post("/v1/orders", STOREFRONT, orders::place),
+        get("/v1/orders", OPERATOR, orders::list),
+        get("/v1/orders/{id}", STOREFRONT, orders::read),
+        get("/v1/orders/{id}/stream", STOREFRONT, orders::stream),
         get("/inventory/health", Anyone, operations::inventory_health),
         get("/inventory/products", STOREFRONT, catalogue::search),
         get("/inventory/products/{sku}", OPERATOR, catalogue::read_item),
@@ -166,6 +174,14 @@ fn routes() -> Vec<Route> {
         get("/internal/api/rules/manifests/{rule}", EDGE, releases::manifest),
         get("/internal/api/rules/releases/{digest}", EDGE, releases::release),
         get("/internal/api/reservations/{id}/trace", OPERATOR, reservations::trace),
+        get("/internal/api/orders/standing", EDGE, orders::standing),
+        get("/internal/api/orders/lanes", OPERATOR, orders::lanes),
+        post("/internal/api/orders/lanes/{lane}/pause", OPERATOR, orders::pause),
+        post("/internal/api/orders/lanes/{lane}/resume", OPERATOR, orders::resume),
+        get("/internal/api/orders/dlq", OPERATOR, orders::letters),
+        get("/internal/api/orders/dlq/summary", OPERATOR, orders::summary),
+        post("/internal/api/orders/dlq/replay", OPERATOR, orders::replay),
+        post("/internal/api/orders/dlq/discard", OPERATOR, orders::discard),
         get("/internal/api/audit", OPERATOR, trail::list),
         post("/internal/api/audit", OPERATOR, trail::note),
         get("/internal/api/inventory/low-stock", OPERATOR, runbook::low_stock),

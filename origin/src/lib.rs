@@ -41,6 +41,7 @@ pub mod batch;
 pub mod relay;
 
 // What goes on beside calls.
+mod lanes;
 mod expire;
 mod import;
 mod warehouse;
@@ -66,6 +67,7 @@ use onhand_http::{
     tls::{Acceptor, TlsFault},
 };
 use onhand_kafka::Brokers;
+use onhand_orders::{Log, MemoryLanes};
 use onhand_rules::{Announcements, Rules};
 use onhand_wire::{
     memory_log::MemoryLog,
@@ -98,7 +100,8 @@ pub enum Feed {
         partitions: i32,
         replication: i32,
     },
-    Memory(MemoryLog),
+    /// The change feed and the order lanes of this process.
+    Memory(MemoryLog, MemoryLanes),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +129,7 @@ impl Feed {
             Self::Kafka { brokers, others, topic, partitions, replication } => {
                 (brokers, others, topic, partitions, replication)
             }
-            Self::Memory(log) => return Ok(vec![(region.to_owned(), Arc::new(MemoryFeed(log)))]),
+            Self::Memory(log, _) => return Ok(vec![(region.to_owned(), Arc::new(MemoryFeed(log)))]),
         };
         let all = std::iter::once((region.to_owned(), brokers)).chain(others);
         let open = |(region, brokers): (String, Brokers)| {
@@ -134,6 +137,19 @@ impl Feed {
             Ok((region, feed))
         };
         all.map(open).collect()
+    }
+
+    /// Where the order lanes are, and how their topics are made.
+    fn lanes(&self) -> (Log, Shape) {
+        match self {
+            Self::Kafka { brokers, partitions, replication, .. } => {
+                let shape = Shape { partitions: *partitions, replication: *replication, compacted: false };
+                (Log::Kafka(brokers.clone()), shape)
+            }
+            Self::Memory(_, lanes) => {
+                (Log::Memory(lanes.clone()), Shape { partitions: 1, replication: 1, compacted: false })
+            }
+        }
     }
 
     /// A topic beside the feed; none without Kafka, or without a name.
@@ -278,6 +294,7 @@ impl Origin {
         let api = listen("origin.listen", &config.listen).await?;
         let management = listen("origin.management", &config.management).await?;
         let topic = feed.topic(&config.restock.topic, false)?;
+        let (log, shape) = feed.lanes();
         let announced = start_rules(&rules, &feed, &store)?;
         let named = feed.open(&config.region)?;
         let feeds: Feeds = named.iter().map(|(_, feed)| feed.clone()).collect();
@@ -285,7 +302,7 @@ impl Origin {
         if let Err(error) = rules.register(&registry) {
             tracing::warn!(%error, "the rules' metrics are not shown");
         }
-        let metrics = Metrics::new(registry);
+        let metrics = Metrics::new(registry.clone());
         let relays = relays(&store, named, &feeds, &metrics);
         let handoffs = Handoffs(relays.iter().map(|relay| relay.handoff.clone()).collect());
         let work = batch::Work {
@@ -297,6 +314,16 @@ impl Origin {
             metrics: metrics.clone(),
         };
         let (batches, lanes) = batch::batches(work, config.queue);
+        let parts = lanes::Parts {
+            store: store.clone(),
+            batches: batches.clone(),
+            config: config.orders.clone(),
+            log,
+            shape,
+            registry,
+            pays: false,
+        };
+        let orders = lanes::Lanes::new(parts).map_err(|error| FeedError(error.to_string()))?;
         let (trail_keep, feed_patience) = (config.trail_keep.0, config.feed_patience.0);
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone(), trail_keep };
         let fingerprint = config.fingerprint();
@@ -324,6 +351,7 @@ impl Origin {
             importing: tokio::sync::Semaphore::new(config.imports.at_once.min(tokio::sync::Semaphore::MAX_PERMITS)),
             restocker: Arc::new(restocker),
             announcer,
+            orders,
             loggers: std::sync::OnceLock::new(),
             started: std::time::Instant::now(),
             fingerprint,
@@ -387,6 +415,10 @@ impl Origin {
         if let Some(announcer) = &self.context.announcer {
             background.spawn(announcer.clone().run());
         }
+        let orders = self.context.orders.clone();
+        if let Some(orders) = &orders {
+            background.spawn(orders.clone().run());
+        }
         let mut listeners = JoinSet::new();
         let metrics = self.context.metrics.clone();
         let api = http::api(self.context.clone(), &self.http);
@@ -406,6 +438,9 @@ impl Origin {
         // Awaited: a task that is polled while the runtime shuts down panics.
         listeners.shutdown().await;
         background.shutdown().await;
+        if let Some(orders) = orders {
+            orders.leave().await;
+        }
         ended
     }
 }

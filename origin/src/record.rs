@@ -3,6 +3,7 @@
 use onhand_rules::CapturedCall;
 use onhand_wire::{
     ChannelId, Fact, Item, LocationId, RestockAt, Sku, Timestamp, Version,
+    order::{Lane, OrderState},
     reservation::{Allocation, Line, Reservation, State},
 };
 use serde::{Deserialize, Serialize};
@@ -126,6 +127,28 @@ pub struct ReservationRecord {
     /// Whose open units it counts for, where they were limited when it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<String>,
+}
+
+/// A row of `orders`, as far as deciding it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderInLine {
+    pub lane: Lane,
+    /// Of its first line.
+    pub sku: String,
+    pub seq: i64,
+    pub state: OrderState,
+    /// It has left its line, and is tried by itself.
+    pub aside: bool,
+    /// Undecided by then, it is rejected.
+    pub decide_by: Timestamp,
+}
+
+/// What was decided of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrderOutcome {
+    pub state: OrderState,
+    pub reason: Option<&'static str>,
+    pub reservation: Option<Uuid>,
 }
 
 /// One open allocation: a row of `allocations`.

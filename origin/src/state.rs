@@ -6,7 +6,7 @@ use std::{
 };
 
 use onhand_wire::{
-    Channel, ChannelId, Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version, event::Change,
+    Channel, ChannelId, Fact, Item, Location, LocationId, Sku, Stock, Timestamp, Version, event::Change, order::Lane,
     request::Maintenance,
 };
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     config::Limits,
     key::{CallKey, Digest},
-    record::{OpenAllocation, ReservationRecord, StockPolicy, StockRow},
+    record::{OpenAllocation, OrderInLine, OrderOutcome, ReservationRecord, StockPolicy, StockRow},
     trail,
 };
 
@@ -105,6 +105,7 @@ pub struct Changes {
     pub ledger: Vec<LedgerLine>,
     pub trail: Vec<trail::Line>,
     pub kept: BTreeMap<CallKey, Kept>,
+    pub orders: BTreeMap<Uuid, OrderOutcome>,
     /// By how much holders' open units change.
     pub open_units: BTreeMap<String, i64>,
     pub maintenance: Option<Maintenance>,
@@ -122,6 +123,7 @@ impl Changes {
             && self.new_reservations.is_empty()
             && self.released.is_empty()
             && self.kept.is_empty()
+            && self.orders.is_empty()
             && self.maintenance.is_none()
             && self.lossless.is_none()
     }
@@ -150,6 +152,10 @@ pub struct BatchState {
     /// Allocations past their deadline on the batch's SKUs.
     pub dead: Vec<OpenAllocation>,
     pub kept: HashMap<CallKey, Kept>,
+    /// Those that the batch may decide, locked.
+    pub orders: HashMap<Uuid, OrderInLine>,
+    /// What waits before them: by lane and first SKU, of orders that are not decided, their place in the line.
+    pub in_line: HashMap<(Lane, String), BTreeSet<i64>>,
     pub limits: Limits,
     /// By holder, of those whose holds are counted: read after they were locked.
     pub open_units: HashMap<String, i64>,
@@ -232,6 +238,30 @@ impl BatchState {
             self.changes.reservations.insert(record.id);
         }
         self.reservations.insert(record.id, record);
+    }
+
+    /// Whether an order of the same first SKU comes before it in its lane.
+    pub fn waits_behind(&self, row: &OrderInLine) -> bool {
+        let first = self.in_line.get(&(row.lane, row.sku.clone())).and_then(BTreeSet::first);
+        !row.aside && first.is_some_and(|first| *first < row.seq)
+    }
+
+    /// It is decided, and its line moves on.
+    pub fn settle_order(&mut self, id: Uuid, outcome: OrderOutcome) {
+        if let Some(row) = self.orders.get_mut(&id) {
+            row.state = outcome.state;
+            if let Some(line) = self.in_line.get_mut(&(row.lane, row.sku.clone())) {
+                line.remove(&row.seq);
+            }
+        }
+        self.changes.orders.insert(id, outcome);
+    }
+
+    /// While it is paid for, a hold does not end by itself.
+    pub fn hold_without_deadline(&mut self, id: Uuid) {
+        if let Some(record) = self.reservations.get_mut(&id) {
+            record.expires_at = None;
+        }
     }
 
     /// What is counted when it is made is counted to its end, whatever the limit is by then.

@@ -7,6 +7,7 @@ mod outbox;
 pub mod postgres;
 pub mod releases;
 pub mod notifications;
+pub mod orders;
 pub mod stock_lists;
 mod sql;
 pub mod sqlite;
@@ -42,6 +43,8 @@ use crate::{
 pub struct Needs {
     pub skus: BTreeSet<Sku>,
     pub reservations: BTreeSet<NamedReservation>,
+    /// Orders that may be decided: locked, with what is before each in its line.
+    pub orders: BTreeSet<Uuid>,
     /// Whether locations or channels may be changed.
     pub topology: bool,
     /// Whose open units must be known: they are locked first, so that no other batch adds to them meanwhile.
@@ -191,6 +194,7 @@ pub type Decide<'a> = dyn FnMut(&mut BatchState) + Send + 'a;
 pub trait Store:
     stock_lists::StockLists
     + notifications::Notifications
+    + orders::Orders
     + connections::Pooled
     + releases::Releases
     + trail::Trail

@@ -12,6 +12,7 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
     producer::{FutureProducer, FutureRecord},
 };
 
@@ -72,11 +73,20 @@ impl Topic {
 
     /// Resolves when it is acknowledged; the error is for the log.
     pub(crate) async fn send(&self, key: &str, value: &[u8]) -> Result<(), String> {
+        self.send_with(key, value, &[]).await
+    }
+
+    /// The same, with headers.
+    pub(crate) async fn send_with(&self, key: &str, value: &[u8], headers: &[(&str, String)]) -> Result<(), String> {
         if !self.there.load(Ordering::Relaxed) {
             self.make().await?;
             self.there.store(true, Ordering::Relaxed);
         }
-        let record = FutureRecord::to(&self.name).key(key).payload(value);
+        let mut record = FutureRecord::to(&self.name).key(key).payload(value);
+        if !headers.is_empty() {
+            let add = |all: OwnedHeaders, (key, value): &(&str, String)| all.insert(Header { key, value: Some(value) });
+            record = record.headers(headers.iter().fold(OwnedHeaders::new_with_capacity(headers.len()), add));
+        }
         self.producer.send(record, ACKNOWLEDGED_WITHIN).await.map(drop).map_err(|(error, _)| {
             // It may have been deleted since.
             self.there.store(false, Ordering::Relaxed);

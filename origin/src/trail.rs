@@ -40,6 +40,10 @@ kinds!(
     LevelChanged "level_changed",
     CachesCleared "caches_cleared",
     ConnectionsRestarted "connections_restarted",
+    LanePaused "lane_paused",
+    LaneResumed "lane_resumed",
+    OrdersReplayed "orders_replayed",
+    OrdersDiscarded "orders_discarded",
 );
 
 /// A line on its way in; its time is its commit's.

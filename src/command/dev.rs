@@ -17,6 +17,7 @@ use onhand_http::{
     auth::{Issuer, Scope, Verifier},
     setting::{Secret, SecretUrl, Span},
 };
+use onhand_orders::MemoryLanes;
 use onhand_origin::Origin;
 use onhand_rules::Rules;
 use onhand_wire::memory_log::MemoryLog;
@@ -48,9 +49,10 @@ pub(crate) struct Args {
 const DATABASE: &str = "onhand.db";
 const KEYS: [&str; 2] = ["dev.key.pem", "dev.pub.pem"];
 const RULES: &str = "rules";
+const ORDERS_KEY: &str = "dev.orders.key";
 
 fn is_ours(name: &str) -> bool {
-    name.starts_with(DATABASE) || KEYS.contains(&name) || name == RULES
+    name.starts_with(DATABASE) || KEYS.contains(&name) || name == RULES || name == ORDERS_KEY
 }
 
 const PARTITIONS: i32 = 4;
@@ -60,14 +62,15 @@ const TOKENS_VALID: Span = Span::s(30 * 24 * 3600);
 pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     args.configure(&mut config)?;
     let keys = args.keys()?;
+    config.orders.id_key = args.orders_key()?;
     let issuer = Issuer::from_pem(keys.private.as_bytes())?;
     let verifier = Arc::new(Verifier::from_pem(keys.public.as_bytes())?);
     let tokens = Tokens::issue(&issuer);
     let rules = Rules::load(&config.rules)?;
-    let log = MemoryLog::new(PARTITIONS);
+    let (log, lanes) = (MemoryLog::new(PARTITIONS), MemoryLanes::new(PARTITIONS));
     let (mut edge, origin) = (config.edge(), config.origin());
 
-    let feed = onhand_origin::Feed::Memory(log.clone());
+    let feed = onhand_origin::Feed::Memory(log.clone(), lanes.clone());
     let origin = Origin::bind_and_migrate(origin, feed, verifier.clone(), rules.clone()).await?;
     let origin = origin.with_loggers(loggers.clone());
     let (api, origin_management) = (origin.api(), origin.management());
@@ -79,7 +82,8 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
     edge.origin.token = Secret::new(token::issue(&issuer, "dev-edge", Scope::Edge, TOKENS_VALID));
     let auth = Auth { verifier, public_reads: config.auth.public_reads };
     let edge =
-        Edge::bind(edge, onhand_edge::Feed::Memory(log), auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
+        Edge::bind(edge, onhand_edge::Feed::Memory(log, lanes), auth, rules, env!("CARGO_PKG_VERSION").to_owned())
+            .await?;
     let edge = edge.with_loggers(loggers);
     let (public, management) = (edge.public(), edge.management());
     let ready = edge.ready();
@@ -143,6 +147,19 @@ impl Args {
             config.rules.allow_unsigned = true;
         }
         Ok(())
+    }
+
+    /// Makes orders' ids; with a data folder it stays, so that a repeated call names the same order.
+    fn orders_key(&self) -> Result<Secret, String> {
+        let new = || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        let Some(dir) = &self.data else { return Ok(Secret::new(new())) };
+        let file = dir.join(ORDERS_KEY);
+        if !file.exists() {
+            private::write_new(&file, &new(), 0o600)?;
+        }
+        private::close(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let key = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        Ok(Secret::new(key.trim()))
     }
 
     /// With a data folder the key stays, so that tokens outlive a restart.

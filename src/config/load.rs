@@ -103,18 +103,23 @@ impl Loading {
 
     fn environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
         for (name, text) in variables {
-            let Some((path, text)) = names::read(&name, &text) else {
+            let set = names::read(&name, &text);
+            if set.is_empty() {
                 self.misspelt(&name);
-                continue;
-            };
-            if let Some(name) = path.strip_prefix(FREE).and_then(|rest| rest.strip_prefix('.')) {
-                self.set_free(name.replace('_', "."), text);
-                continue;
             }
-            match find(&self.defaults, &path).cloned() {
-                Some(like) if !like.is_table() => self.set(&path, value(&text, &like), &name),
-                _ => self.unknown(&path, &name),
+            for (path, text) in set {
+                self.variable(&name, &path, text);
             }
+        }
+    }
+
+    fn variable(&mut self, name: &str, path: &str, text: String) {
+        if let Some(free) = path.strip_prefix(FREE).and_then(|rest| rest.strip_prefix('.')) {
+            return self.set_free(free.replace('_', "."), text);
+        }
+        match find(&self.defaults, path).cloned() {
+            Some(like) if !like.is_table() => self.set(path, value(&text, &like), name),
+            _ => self.unknown(path, name),
         }
     }
 
@@ -296,7 +301,7 @@ mod tests {
             assert!(faults("", &[(variable, "0")])[0].starts_with(key), "{variable}");
         }
         assert!(faults("", &[("ONHAND_EDGE__LISTEN", "foo")])[0].starts_with("edge.listen"));
-        assert_eq!(faults("", &[("CIRCUIT_BREAKER_BASE_TIMEOUT", "30")]).len(), 1);
+        assert_eq!(faults("", &[("CIRCUIT_BREAKER_BASE_TIMEOUT", "30")]).len(), 2, "of both breakers");
         let both = faults("[edge.origin]\ntoken = \"a\"\ntoken_file = \"b\"\n", &[]);
         assert!(both.len() == 1 && both[0].contains("token and token_file"), "{both:?}");
         assert!(faults("", &[("ONHAND_ORIGIN__RESERVATIONS__MAX_TTL", "1500ms")])[0].contains("max_ttl"));

@@ -1,7 +1,7 @@
 //! Names of the environment that people know from elsewhere, and the keys that they stand for.
 
 /// Name, key, and what to put before a value that lacks it.
-const NAMES: [(&str, &str, &str); 10] = [
+const NAMES: [(&str, &str, &str); 14] = [
     ("REDIS_ADDR", "edge.redis.url", "redis://"),
     ("KAFKA_ADDR", "kafka.brokers", ""),
     ("DATABASE_URL", "origin.database.url", ""),
@@ -10,17 +10,28 @@ const NAMES: [(&str, &str, &str); 10] = [
     ("CIRCUIT_BREAKER_SUCCESS_THRESHOLD", "edge.origin.breaker.success_threshold", ""),
     ("CIRCUIT_BREAKER_BASE_TIMEOUT", "edge.origin.breaker.base_timeout", ""),
     ("CIRCUIT_BREAKER_MAX_TIMEOUT", "edge.origin.breaker.max_timeout", ""),
+    // Of the way to the origin, and of the way to the order lanes.
+    ("CIRCUIT_BREAKER_FAILURE_THRESHOLD", "orders.breaker.failure_threshold", ""),
+    ("CIRCUIT_BREAKER_SUCCESS_THRESHOLD", "orders.breaker.success_threshold", ""),
+    ("CIRCUIT_BREAKER_BASE_TIMEOUT", "orders.breaker.base_timeout", ""),
+    ("CIRCUIT_BREAKER_MAX_TIMEOUT", "orders.breaker.max_timeout", ""),
     ("RATE_LIMIT_MAX_REQUESTS", "edge.limits.orders.max_requests", ""),
     ("RATE_LIMIT_WINDOW", "edge.limits.orders.window", ""),
 ];
 
-/// The key and value that a variable of the environment sets, if it is one of ours.
-pub(super) fn read(name: &str, value: &str) -> Option<(String, String)> {
-    if let Some((_, key, start)) = NAMES.iter().find(|(known, _, _)| *known == name) {
-        let value = if value.contains("://") { value.to_owned() } else { format!("{start}{value}") };
-        return Some(((*key).to_owned(), value));
+/// The keys and values that a variable of the environment sets; none if it is not one of ours.
+pub(super) fn read(name: &str, value: &str) -> Vec<(String, String)> {
+    let known = NAMES.iter().filter(|(known, _, _)| *known == name);
+    let set: Vec<_> = known
+        .map(|(_, key, start)| {
+            let value = if value.contains("://") { value.to_owned() } else { format!("{start}{value}") };
+            ((*key).to_owned(), value)
+        })
+        .collect();
+    if !set.is_empty() {
+        return set;
     }
     // Every key lives in a section, so a variable without `__` is somebody else's.
-    let path = name.strip_prefix("ONHAND_").filter(|path| path.contains("__"))?;
-    Some((path.to_lowercase().replace("__", "."), value.to_owned()))
+    let path = name.strip_prefix("ONHAND_").filter(|path| path.contains("__"));
+    path.map(|path| (path.to_lowercase().replace("__", "."), value.to_owned())).into_iter().collect()
 }

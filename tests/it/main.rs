@@ -26,6 +26,7 @@ mod ledger;
 mod lookups;
 mod limits;
 mod onhand;
+mod orders;
 mod origin_http;
 mod origin_table;
 mod promotion;

@@ -62,7 +62,7 @@ impl Who {
 
 type Expected = [(&'static str, &'static str, Who)];
 
-const EDGE: [(&str, &str, Who); 13] = [
+const EDGE: [(&str, &str, Who); 16] = [
     ("GET", "/v1/availability/{sku}", Readers),
     ("GET", "/v1/availability/query", Readers),
     ("POST", "/v1/availability/query", Readers),
@@ -75,6 +75,9 @@ const EDGE: [(&str, &str, Who); 13] = [
     ("POST", "/v1/reservations/{id}/cancel", Storefronts),
     ("POST", "/v1/reservations/{id}/fulfil", Fulfilment),
     ("POST", "/v1/reservations/{id}/return", Fulfilment),
+    ("POST", "/v1/orders", Storefronts),
+    ("GET", "/v1/orders/{id}", Storefronts),
+    ("GET", "/v1/orders/{id}/stream", Storefronts),
     ("GET", "/health", Anyone),
 ];
 
@@ -100,7 +103,7 @@ const EDGE_MANAGEMENT: [(&str, &str, Who); 19] = [
     ("POST", "/internal/api/inventory/warm-cache", Operators),
 ];
 
-const ORIGIN: [(&str, &str, Who); 42] = [
+const ORIGIN: [(&str, &str, Who); 54] = [
     ("GET", "/openapi.json", Anyone),
     ("GET", "/inventory/health", Anyone),
     ("POST", "/v1/reservations", Storefronts),
@@ -110,6 +113,18 @@ const ORIGIN: [(&str, &str, Who); 42] = [
     ("POST", "/v1/reservations/{id}/cancel", Storefronts),
     ("POST", "/v1/reservations/{id}/fulfil", Fulfilment),
     ("POST", "/v1/reservations/{id}/return", Fulfilment),
+    ("POST", "/v1/orders", Storefronts),
+    ("GET", "/v1/orders", Operators),
+    ("GET", "/v1/orders/{id}", Storefronts),
+    ("GET", "/v1/orders/{id}/stream", Storefronts),
+    ("GET", "/internal/api/orders/standing", Edges),
+    ("GET", "/internal/api/orders/lanes", Operators),
+    ("POST", "/internal/api/orders/lanes/{lane}/pause", Operators),
+    ("POST", "/internal/api/orders/lanes/{lane}/resume", Operators),
+    ("GET", "/internal/api/orders/dlq", Operators),
+    ("GET", "/internal/api/orders/dlq/summary", Operators),
+    ("POST", "/internal/api/orders/dlq/replay", Operators),
+    ("POST", "/internal/api/orders/dlq/discard", Operators),
     ("GET", "/inventory/products", Storefronts),
     ("GET", "/inventory/products/{sku}", Operators),
     ("PUT", "/inventory/products/{sku}", Admins),
@@ -252,6 +267,7 @@ impl Matrix {
             ("/locations/{id}", "/locations/eu-1"),
             ("/channels/{id}", "/channels/web"),
             ("{sku}", "matrix"),
+            ("{lane}", "low"),
             ("{rule}", "matrix-rule"),
             ("{digest}", "0123abcd"),
             ("{id}", &self.reservation),
@@ -272,6 +288,8 @@ impl Matrix {
             "facts" => ("application/msgpack", b"\x81\xa4skus\x91\xa6matrix".to_vec()),
             "imports" => ("text/csv", b"sku,location,quantity\nmatrix,eu-1,1\n".to_vec()),
             "query" => json(json!({"skus": ["matrix"]})),
+            "orders" => json(json!({"lines": [{"sku": "matrix", "quantity": 1}]})),
+            "discard" => json(json!({"cause": "matrix", "reason": "matrix"})),
             "quotes" => json(json!({"lines": [{"sku": "matrix", "quantity": 1}]})),
             "reservations" => json(json!({"lines": [{"sku": "matrix", "quantity": 1}]})),
             "audit" => json(json!({"kind": "level_changed", "what": "matrix"})),
@@ -333,6 +351,8 @@ impl Matrix {
             "rules",
             "rule_manifests",
             "rule_releases",
+            "orders",
+            "order_lanes",
             state,
         ];
         let mut dump = Vec::new();

@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use onhand_http::setting::Span;
+use onhand_http::{
+    breaker::{Breaker, BreakerConfig},
+    setting::Span,
+};
 use redis::Script;
 
-use crate::{breaker::Breaker, config::BreakerConfig, redis_client::Redis};
+use crate::redis_client::Redis;
 
 /// Counts one request; the window begins with the first. A key without an end is given one: it would
 /// refuse its caller for ever.

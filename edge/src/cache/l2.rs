@@ -17,7 +17,10 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use onhand_http::setting::Span;
+use onhand_http::{
+    breaker::{Breaker, BreakerConfig, BreakerState},
+    setting::Span,
+};
 use onhand_wire::{Fact, Item, Sku, Stock, Timestamp, l2, partition};
 use redis::{FromRedisValue, Pipeline, RedisResult, Value};
 use tokio::sync::mpsc;
@@ -25,13 +28,7 @@ use tokio::sync::mpsc;
 pub(crate) use fill::fill_for_ever;
 
 use super::recent::{LoadSource, Recent};
-use crate::{
-    breaker::{Breaker, BreakerState},
-    config::{BreakerConfig, RedisConfig},
-    metrics::Metrics,
-    position::Position,
-    redis_client::Redis,
-};
+use crate::{config::RedisConfig, metrics::Metrics, position::Position, redis_client::Redis};
 
 /// How long Redis may take to say that it lives. It counts as able to serve lookups only if it is as
 /// fast as they need it.

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use onhand_kafka::Brokers;
+use onhand_kafka::{Brokers, topic_id};
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
 };
 
-use super::{Apply, Stop, topic_id};
+use super::{Apply, Stop};
 
 const POLL: Duration = Duration::from_millis(100);
 /// How long brokers may take to answer questions about the topic.
@@ -107,7 +107,7 @@ impl FeedReader {
     ) -> KafkaResult<Self> {
         let consumer: BaseConsumer = settings(brokers, "onhand-edge", &[]).create()?;
         partitions(&consumer, topic)?; // a topic that is not there yet has no id either: it is waited for
-        let id = (0..ID_TRIES).find_map(|_| topic_id::fetch(&consumer, topic, ASK));
+        let id = (0..ID_TRIES).find_map(|_| topic_id::fetch(consumer.client().native_client(), topic, ASK));
         // An id that was not known before proves nothing of what was read before.
         let same_topic = id.is_none() || apply.position.topic_id() == id;
         let positions = match positions.filter(|_| same_topic) {

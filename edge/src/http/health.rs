@@ -14,8 +14,9 @@ struct Health<'a> {
     redis: Option<bool>,
     kafka: Option<bool>,
     origin: bool,
-    /// Of callers' own calls to the origin.
+    /// The order lanes', where it is not closed; else that of callers' own calls to the origin.
     circuit_breaker_state: &'a str,
+    orders_circuit_breaker_state: Option<&'a str>,
     loads_circuit_breaker_state: &'a str,
     mode: &'a str,
     as_of: Option<onhand_wire::Timestamp>,
@@ -34,7 +35,8 @@ pub(super) fn report(node: &Node) -> Reply {
         redis,
         kafka,
         origin,
-        circuit_breaker_state: node.origin.breaker(Way::Calls).as_str(),
+        circuit_breaker_state: node.breaker().as_str(),
+        orders_circuit_breaker_state: node.orders.as_ref().map(|orders| orders.breaker().as_str()),
         loads_circuit_breaker_state: node.origin.breaker(Way::Loads).as_str(),
         mode: mode.as_str(),
         as_of: node.freshness.as_of().map(|as_of| as_of.t),

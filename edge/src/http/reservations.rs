@@ -130,7 +130,7 @@ fn key(headers: &HeaderMap, required: bool) -> Result<HeaderValue, Problem> {
     }
 }
 
-fn forwarded(from: &HeaderMap, correlation: &Correlation) -> HeaderMap {
+pub(super) fn forwarded(from: &HeaderMap, correlation: &Correlation) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if let Some(value) = from.get(header::AUTHORIZATION) {
         headers.insert(header::AUTHORIZATION, value.clone());
@@ -140,13 +140,13 @@ fn forwarded(from: &HeaderMap, correlation: &Correlation) -> HeaderMap {
 }
 
 /// The caller's own, from when its call `began`; else the configured one, from now.
-fn deadline(node: &Node, headers: &HeaderMap, began: Instant) -> Result<Instant, Problem> {
+pub(super) fn deadline(node: &Node, headers: &HeaderMap, began: Instant) -> Result<Instant, Problem> {
     let wait = call::patience(headers)?;
     Ok(wait.map_or_else(|| Instant::now() + node.origin.timeout(), |wait| began + wait))
 }
 
 /// The origin's own answer.
-fn passed(answer: OriginAnswer) -> Reply {
+pub(super) fn passed(answer: OriginAnswer) -> Reply {
     let mut passed = reply(answer.status, "application/json", answer.body);
     let names = PASSED.into_iter().chain(PASSED_TOO.map(HeaderName::from_static));
     for name in names {

@@ -4,13 +4,10 @@
 
 use std::time::Instant;
 
+use onhand_http::breaker::{Breaker, BreakerConfig, BreakerState};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::OriginError;
-use crate::{
-    breaker::{Breaker, BreakerState},
-    config::BreakerConfig,
-};
 
 /// The longest that a caller is told to wait for a breaker.
 const LONGEST_WAIT_S: u64 = 30;

@@ -7,6 +7,7 @@ use std::{
 
 use onhand_http::{auth::refusal::Sparing, connections::Connections, cors::Cors, host::Hosts};
 use onhand_kafka::Brokers;
+use onhand_orders::{Acceptor, Log};
 use onhand_rules::{Announcements, Rules};
 use onhand_wire::release::{Manifest, Release};
 use tokio::sync::{Mutex, mpsc, watch};
@@ -75,6 +76,7 @@ pub(super) fn start(
         ready: Arc::new(ready_sender),
         logged: HashSet::new(),
     };
+    let orders = Acceptor::new(&config.orders, lanes(&feed))?.map(Arc::new);
     if let Feed::Kafka { brokers, .. } = &feed {
         follow(&rules, brokers, origin.clone())?;
     }
@@ -100,6 +102,7 @@ pub(super) fn start(
         topology,
         freshness,
         origin,
+        orders,
         metrics,
         l2: tier.clone(),
         sampler,
@@ -113,7 +116,9 @@ pub(super) fn start(
     });
     let audited = audit::run(node.clone(), config.audit.clone(), samples);
     let carrier = node.origin.clone();
-    let mut tasks = vec![tokio::spawn(node.clone().keep_health_current()), tokio::spawn(audited)];
+    let followed = node.clone().follow_lanes();
+    let mut tasks =
+        vec![tokio::spawn(followed), tokio::spawn(node.clone().keep_health_current()), tokio::spawn(audited)];
     tasks.push(tokio::spawn(async move { carrier.follow_token().await }));
     if let (Some(tier), Some(fills)) = (tier, fills) {
         tasks.push(tokio::spawn(l2::fill_for_ever(tier, l1, fills)));
@@ -124,6 +129,14 @@ pub(super) fn start(
 fn connections(config: &Config, metrics: Arc<Metrics>) -> Arc<Connections> {
     let (most, per_peer) = (config.http.max_connections, config.http.max_connections_per_peer);
     Connections::new(most, per_peer, move |refusal| metrics.connection_refused(refusal))
+}
+
+/// Where orders are written to.
+fn lanes(feed: &Feed) -> Log {
+    match feed {
+        Feed::Kafka { brokers, .. } => Log::Kafka(brokers.clone()),
+        Feed::Memory(_, lanes) => Log::Memory(lanes.clone()),
+    }
 }
 
 /// Hears of releases that were pushed; with the in-process feed, the origin beside does, of the same rules.

@@ -104,7 +104,7 @@ impl World {
 
     async fn start_as(public_reads: bool, change: impl FnOnce(&mut Config)) -> Self {
         let log = MemoryLog::new(PARTITIONS);
-        let feed = Feed::Memory(log.clone());
+        let feed = Feed::Memory(log.clone(), onhand_orders::MemoryLanes::new(1));
         let origin = FakeOrigin::start().await;
         origin.with(|state| {
             state.now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as i64;

@@ -27,6 +27,7 @@ pub(super) fn encode(effect: &Effect) -> (u16, String) {
         }
         Effect::Held(reservation) => made(true, reservation),
         Effect::Reservation(reservation) => made(false, reservation),
+        Effect::Ordered(outcome) => made(false, outcome),
         Effect::Kept(body) => (200, body.clone()),
     }
 }

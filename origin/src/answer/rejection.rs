@@ -50,6 +50,7 @@ impl From<Rejection> for Problem {
             Rejection::NoSuchLine { index, last } => {
                 Self::field(&format!("lines[{index}].line"), format!("a line of the reservation, 0 to {last}"))
             }
+            Rejection::NotNext => Self::new(Code::InProgress, "an order before it in its line is not decided yet"),
             Rejection::NothingConfirmed => Self::field("lines", "confirm at least one unit, or cancel the reservation"),
             Rejection::TooLong { asked_s, most_s } => {
                 Self::field("ttl_s", format!("a hold may last {most_s} s here at most, this one asks for {asked_s}"))

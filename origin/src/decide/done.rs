@@ -3,6 +3,7 @@
 use onhand_wire::{Channel, Fact, Item, Location, LocationId, Sku, Stock, request, reservation::Reservation};
 
 use super::Rejection;
+use crate::record::OrderOutcome;
 
 #[derive(Debug)]
 pub struct Done {
@@ -49,6 +50,8 @@ pub enum Effect {
     Held(Reservation),
     /// A reservation as it is after a verb.
     Reservation(Reservation),
+    /// What became of an order.
+    Ordered(OrderOutcome),
     /// The answer of a call that was more than one command.
     Kept(String),
 }

@@ -44,6 +44,8 @@ pub enum Rejection {
         last: usize,
     },
     NothingConfirmed,
+    /// An order before it in its line is not decided yet, or it is in no line.
+    NotNext,
     /// A hold may not last so long.
     TooLong {
         asked_s: u32,

@@ -10,6 +10,7 @@ mod headers;
 mod refusals;
 
 mod reservations;
+mod orders;
 mod stock;
 mod catalogue;
 mod operations;
@@ -42,6 +43,7 @@ scope that it needs.";
 fn calls() -> Vec<Call> {
     [
         reservations::calls(),
+        orders::calls(),
         stock::calls(),
         catalogue::calls(),
         operations::calls(),

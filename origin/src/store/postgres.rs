@@ -7,6 +7,7 @@ mod connections;
 mod dialer;
 mod ledger;
 mod notifications;
+mod orders;
 mod outbox;
 mod products;
 mod read;

@@ -5,6 +5,7 @@ mod books;
 mod connections;
 mod ledger;
 mod notifications;
+mod orders;
 mod outbox;
 mod read;
 mod releases;

@@ -6,6 +6,7 @@
 pub mod hop;
 pub mod setting;
 pub mod share;
+pub mod breaker;
 
 pub mod serve;
 pub mod connections;

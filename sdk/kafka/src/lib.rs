@@ -2,6 +2,7 @@
 
 mod options;
 mod security;
+pub mod topic_id;
 
 use onhand_http::{hop::Hop, setting::SecretUrl};
 use rdkafka::ClientConfig;

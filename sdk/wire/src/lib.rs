@@ -23,6 +23,7 @@ pub mod reservation;
 pub mod allocate;
 pub mod availability;
 pub mod quote;
+pub mod order;
 pub mod bulk;
 pub mod l2;
 pub mod judge;

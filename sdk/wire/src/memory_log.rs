@@ -33,6 +33,14 @@ impl Partition {
     fn end(&self) -> i64 {
         self.start + self.values.len() as i64
     }
+
+    fn push(&mut self, value: Vec<u8>) {
+        self.values.push_back(value.into());
+        if self.values.len() > KEPT {
+            self.values.pop_front();
+            self.start += 1;
+        }
+    }
 }
 
 /// A cheap handle to a partitioned, append-only, bounded log.
@@ -63,15 +71,24 @@ impl MemoryLog {
         self.lock().iter().map(Partition::end).collect()
     }
 
+    /// Appends one, if the partition has room for it: its offset. What `read` has not come to is never pushed out.
+    pub fn append_unread(&self, partition: i32, value: Vec<u8>, read: i64) -> Option<i64> {
+        let mut partitions = self.lock();
+        let into = &mut partitions[partition as usize];
+        let offset = into.end();
+        if offset - read >= KEPT as i64 {
+            return None;
+        }
+        into.push(value);
+        drop(partitions);
+        self.0.1.notify_all();
+        Some(offset)
+    }
+
     pub fn append(&self, records: impl IntoIterator<Item = (i32, Vec<u8>)>) {
         let mut partitions = self.lock();
         for (partition, value) in records {
-            let partition = &mut partitions[partition as usize];
-            partition.values.push_back(value.into());
-            if partition.values.len() > KEPT {
-                partition.values.pop_front();
-                partition.start += 1;
-            }
+            partitions[partition as usize].push(value);
         }
         self.0.1.notify_all();
     }

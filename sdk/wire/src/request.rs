@@ -5,6 +5,7 @@ mod strict;
 mod limit;
 
 mod reservations;
+mod orders;
 mod verbs;
 mod stock;
 mod catalogue;
@@ -18,6 +19,7 @@ pub use catalogue::{PutChannel, PutItem, PutLocation};
 pub use limit::check_text;
 pub use lookups::{AskQuote, AvailabilityQuery, Customer, QuoteLine};
 pub use operations::Maintenance;
+pub use orders::PlaceOrder;
 pub use read::{
     Check, check_idempotency_key, media_type, parse, read, require_json, reservation_id, unsupported_media_type,
 };

@@ -179,6 +179,7 @@ impl Builder {
             redis_database,
             topic: shared.topic,
             rules_topic: shared.rules_topic,
+            orders_topic: shared.orders_topic,
             _scratch: scratch,
         };
         world.start_nodes(self.origins).await;
@@ -206,6 +207,7 @@ impl Builder {
             region: self.region.clone().unwrap_or(format!("eu{}", suffix("-"))),
             rules: self.rules.clone(),
             rules_topic: format!("onhand.rules{}", suffix(".")),
+            orders_topic: format!("orders{}", suffix(".")),
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+/// Makes orders' ids: of a test, and of no one else.
+const ORDERS_KEY: &str = "0123456789abcdef0123456789abcdef";
+
 /// What they all share.
 pub(crate) struct Shared {
     pub key_file: String,
@@ -14,6 +17,7 @@ pub(crate) struct Shared {
     pub region: String,
     pub rules: String,
     pub rules_topic: String,
+    pub orders_topic: String,
 }
 
 impl Shared {
@@ -35,8 +39,12 @@ partitions = {}
 allow_unsigned = true
 dir = "{}"
 topic = "{}"
+
+[orders]
+id_key = "{ORDERS_KEY}"
+topic = "{}"
 "#,
-            self.key_file, self.brokers, self.topic, self.partitions, self.rules, self.rules_topic
+            self.key_file, self.brokers, self.topic, self.partitions, self.rules, self.rules_topic, self.orders_topic
         )
     }
 

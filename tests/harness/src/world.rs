@@ -22,6 +22,7 @@ pub struct World {
     pub(crate) redis_database: u32,
     pub(crate) topic: String,
     pub(crate) rules_topic: String,
+    pub(crate) orders_topic: String,
     /// Last, so that the directory goes after the processes.
     pub(crate) _scratch: Scratch,
 }
@@ -124,6 +125,11 @@ impl World {
     /// Where releases of rules are announced.
     pub fn rules_topic(&self) -> &str {
         &self.rules_topic
+    }
+
+    /// The topic of the high lane.
+    pub fn orders_topic(&self) -> &str {
+        &self.orders_topic
     }
 
     /// Runs one statement in the world's database.

@@ -39,6 +39,7 @@ fn read(path: &str, method: &str, operation: &Value) -> Operation {
     let content = operation["requestBody"]["content"].as_object().and_then(|content| content.iter().next_back());
     let known = |name: &str| match (name, path.split('/').nth(2)) {
         ("sku", _) => "22423",
+        ("lane", _) => "low",
         (_, Some("locations")) => "eu-1",
         (_, Some("channels")) => "web",
         ("rule", _) => "channel-buffer",

@@ -12,7 +12,12 @@ use uuid::Uuid;
 
 pub(super) use self::releases::{ChangedRule, ManifestPage, RollBackPlan, RulePage, WholeRelease};
 use crate::{
-    store::{Difference, LedgerEntry, stock_lists::LowStock},
+    http::orders::ShownLane,
+    store::{
+        Difference, LedgerEntry,
+        orders::{Letters, OrderRow},
+        stock_lists::LowStock,
+    },
     trail::Entry,
 };
 
@@ -50,6 +55,11 @@ pub(super) struct Problem {
     location: Option<String>,
     /// unknown_channel.
     channel: Option<String>,
+    /// deadline_exceeded of an order that may be in: its id.
+    id: Option<Uuid>,
+    /// overloaded, of an order that would wait too long.
+    ahead: Option<u64>,
+    eta_s: Option<u64>,
 }
 
 /// Whether the same call may be made again, and with which key.
@@ -273,5 +283,45 @@ struct OpenLine {
 #[derive(ToSchema)]
 pub(super) struct Released {
     released: u64,
+    ids: Vec<Uuid>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct OrderPage {
+    items: Vec<OrderRow>,
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ShownLanes {
+    lanes: Vec<ShownLane>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct Switched {
+    lane: onhand_wire::order::Lane,
+    paused: bool,
+}
+
+#[derive(ToSchema)]
+pub(super) struct LetterSummary {
+    count: i64,
+    causes: Vec<Letters>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ReplayedOrders {
+    dry_run: bool,
+    replayed: Option<u64>,
+    /// With `dry_run`.
+    would_replay: Option<u64>,
+    /// Of causes that trying again cannot help.
+    hopeless: u64,
+    ids: Vec<Uuid>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct DiscardedOrders {
+    discarded: u64,
     ids: Vec<Uuid>,
 }

@@ -37,6 +37,8 @@ struct Statements {
     take_turns: Statement,
     open_units: Statement,
     dead: Statement,
+    orders: Statement,
+    in_line: Statement,
     after: Statement,
 }
 
@@ -76,6 +78,16 @@ fn after() -> String {
 const DEAD: &str = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations
     WHERE sku = ANY($1) AND expires_at <= greatest(statement_timestamp(), (SELECT t FROM relay)) + interval '1 second'";
 
+/// By id, so that nobody waits in a circle; their first SKUs are locked by now, so what is read stays.
+const ORDERS: &str = "SELECT id, lane, sku, seq, state, next_at IS NOT NULL, decide_by FROM orders WHERE id = ANY($1)
+    ORDER BY id FOR UPDATE";
+
+/// What waits before each in its line, as far as one batch could decide it.
+const IN_LINE: &str = "SELECT m.lane, m.sku, w.seq FROM (
+        SELECT lane, sku, max(seq) AS last FROM orders WHERE id = ANY($1) AND next_at IS NULL GROUP BY lane, sku) m,
+    LATERAL (SELECT seq FROM orders WHERE lane = m.lane AND sku = m.sku AND seq <= m.last AND state = 'queued'
+        AND next_at IS NULL ORDER BY seq LIMIT 1024) w";
+
 /// Key by key, whatever the plan was made on: OFFSET keeps the planner from turning it round and
 /// reading all keys.
 const KEPT: &str = "SELECT k.* FROM unnest($1::text[], $2::text[]) AS asked (subject, key), LATERAL (
@@ -110,6 +122,8 @@ impl Statements {
             take_turns: client.prepare(TAKE_TURNS).await?,
             open_units: client.prepare(OPEN_UNITS).await?,
             dead: client.prepare(DEAD).await?,
+            orders: client.prepare(ORDERS).await?,
+            in_line: client.prepare(IN_LINE).await?,
             after: client.prepare(&after()).await?,
         })
     }
@@ -197,8 +211,10 @@ impl BatchSession {
         let (subjects, keys): (Vec<&str>, Vec<&str>) = needs.keys.iter().map(|(s, k)| (s.as_str(), k.as_str())).unzip();
         let (skus, keys, named): (Params<1>, Params<2>, Params<2>) = ([&skus], [&subjects, &keys], [&ids, &owners]);
         let held: Params<1> = [&holders];
+        let orders: Vec<Uuid> = needs.orders.iter().copied().collect();
+        let decided: Params<1> = [&orders];
         // Sent in this order, answered in this order; each read sees what the lock waited for.
-        let (begun, turns, items, standing, stock, kept, records, dead, open) = join!(
+        let (begun, turns, items, standing, stock, kept, records, dead, open, in_line, before) = join!(
             client.batch_execute("BEGIN"),
             if_any(&holders, client.query(&with.take_turns, &held)),
             client.query(&with.lock, &skus),
@@ -208,6 +224,8 @@ impl BatchSession {
             if_any(&ids, client.query(&with.reservations, &named)),
             client.query(&with.dead, &skus),
             if_any(&holders, client.query(&with.open_units, &held)),
+            if_any(&orders, client.query(&with.orders, &decided)),
+            if_any(&orders, client.query(&with.in_line, &decided)),
         );
         begun?; // the first error is the cause
         turns?;
@@ -227,6 +245,7 @@ impl BatchSession {
         };
         state.changes.lossless = (lossless != synced).then_some(synced);
         fill(&mut state, &items, &stock, &kept, &records, &dead)?;
+        super::orders::fill(&mut state, &in_line?, &before?)?;
         state.open_units = open.iter().map(|found| (found.get(0), found.get(1))).collect();
         if !needs.reconcile.is_empty() {
             state.books = super::books::books(&self.session.client, &needs.reconcile).await?;

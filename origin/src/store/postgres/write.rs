@@ -11,7 +11,7 @@ pub(super) use self::copy::copied;
 use self::{
     columns::{
         StockRows, allocations, channel_row, counted, items, kept, ledger, levels, location_row, new_reservations,
-        open_allocations, released, reservations, stock, trail,
+        open_allocations, orders, released, reservations, stock, trail,
     },
     copy::Copies,
 };
@@ -36,6 +36,7 @@ pub(super) struct Statements {
     keep: Statement,
     trail: Statement,
     count: Statement,
+    orders: Statement,
     location: Statement,
     channel: Statement,
     stamp: Statement,
@@ -95,6 +96,11 @@ const KEEP: &str = "INSERT INTO idempotency_keys (subject, key, digest, status, 
 const COUNT: &str = "INSERT INTO open_units (holder, units) SELECT * FROM unnest($1::text[], $2::bigint[])
     ON CONFLICT (holder) DO UPDATE SET units = open_units.units + excluded.units";
 
+/// They are locked, and were queued.
+const ORDERS: &str = "UPDATE orders o SET state = u.state, reason = u.reason, reservation = u.reservation, decided_at = $5,
+        next_at = NULL
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS u (id, state, reason, reservation) WHERE o.id = u.id";
+
 const LOCATION: &str =
     "INSERT INTO locations (location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -146,6 +152,7 @@ impl Statements {
             keep: client.prepare(KEEP).await?,
             trail: client.prepare(super::trail::LINES).await?,
             count: client.prepare(COUNT).await?,
+            orders: client.prepare(ORDERS).await?,
             location: client.prepare(LOCATION).await?,
             channel: client.prepare(CHANNEL).await?,
             stamp: client.prepare("UPDATE origin_state SET topology = topology + 1").await?,
@@ -195,6 +202,7 @@ impl Statements {
         writes.push(!changes.kept.is_empty(), &self.keep, || kept(state));
         writes.push(!changes.trail.is_empty(), &self.trail, || trail(state));
         writes.push(!changes.open_units.is_empty(), &self.count, || counted(state));
+        writes.push(!changes.orders.is_empty(), &self.orders, || orders(state));
         for location in changes.locations.values() {
             writes.push(true, &self.location, || location_row(location));
         }

@@ -41,6 +41,7 @@ pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<Ba
         let sql = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations WHERE sku = ?1 AND expires_at <= ?2";
         state.dead.extend(row::all(connection, sql, params![sku, state.now.micros()], dead)?);
     }
+    super::orders::read_in_tx(connection, &needs.orders, &mut state)?;
     state.books = super::books::books(connection, &needs.reconcile)?;
     for (subject, key) in needs.keys {
         let mut statement = connection
@@ -92,6 +93,7 @@ pub(super) fn write_in_tx(connection: &Connection, state: &BatchState) -> Result
     keys(connection, state)?;
     super::trail::lines_in_tx(connection, &state.changes.trail, state.now)?;
     count(connection, state)?;
+    super::orders::write_in_tx(connection, state)?;
     outbox_row(connection, state)?;
     if let Some(maintenance) = &state.changes.maintenance {
         let sql = "UPDATE origin_state SET maintenance = ?1, message = ?2";

@@ -50,6 +50,13 @@ pub(super) fn trail(state: &BatchState) -> Params {
     params
 }
 
+pub(super) fn orders(state: &BatchState) -> Params {
+    let mut params =
+        columns!(&state.changes.orders, |order| *order.0, order.1.state.as_str(), order.1.reason, order.1.reservation);
+    params.push(Box::new(utc(state.now)));
+    params
+}
+
 pub(super) type Key = (Sku, LocationId);
 
 /// The changed stock rows, each in key order.

@@ -5,17 +5,55 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::config::BreakerConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::setting::{Span, count_fault};
+
+/// When calls are given up for a while.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BreakerConfig {
+    /// Calls in a row that must fail before it opens.
+    pub failure_threshold: u32,
+    /// Calls in a row that must succeed, half open, before it closes.
+    pub success_threshold: u32,
+    /// How long it stays open the first time; doubled each time it opens again.
+    pub base_timeout: Span,
+    /// The longest that it stays open.
+    pub max_timeout: Span,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { failure_threshold: 5, success_threshold: 2, base_timeout: Span::s(30), max_timeout: Span::s(300) }
+    }
+}
+
+impl BreakerConfig {
+    /// What is wrong with it, as it stands in `section`.
+    pub fn faults(&self, section: &str) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (key, count) in
+            [("failure_threshold", self.failure_threshold), ("success_threshold", self.success_threshold)]
+        {
+            faults.extend(count_fault(&format!("{section}.{key}"), count == 0));
+        }
+        if self.max_timeout < self.base_timeout {
+            faults.push(format!("{section}.max_timeout: must be base_timeout or more"));
+        }
+        faults
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BreakerState {
+pub enum BreakerState {
     Closed,
     Open,
     HalfOpen,
 }
 
 impl BreakerState {
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Closed => "closed",
             Self::Open => "open",
@@ -24,7 +62,7 @@ impl BreakerState {
     }
 
     /// As the metric shows it: 0 closed, 1 open, 2 half-open.
-    pub(crate) fn as_number(self) -> i64 {
+    pub fn as_number(self) -> i64 {
         self as i64
     }
 }
@@ -52,7 +90,7 @@ impl Inner {
 }
 
 /// Closed until `failure_threshold` calls in a row fail; then open, for longer each time.
-pub(crate) struct Breaker {
+pub struct Breaker {
     /// What it protects, for the log.
     name: &'static str,
     config: BreakerConfig,
@@ -60,7 +98,7 @@ pub(crate) struct Breaker {
 }
 
 impl Breaker {
-    pub(crate) fn new(name: &'static str, config: BreakerConfig) -> Self {
+    pub fn new(name: &'static str, config: BreakerConfig) -> Self {
         let inner = Inner {
             state: BreakerState::Closed,
             failures: 0,
@@ -78,12 +116,12 @@ impl Breaker {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn state(&self) -> BreakerState {
+    pub fn state(&self) -> BreakerState {
         self.lock().state
     }
 
     /// Whether a call may be made now; turns half open when it has been open for long enough.
-    pub(crate) fn allows(&self, now: Instant) -> bool {
+    pub fn allows(&self, now: Instant) -> bool {
         let mut inner = self.lock();
         if inner.state == BreakerState::Open && now >= inner.until {
             inner.half_open(false);
@@ -92,14 +130,14 @@ impl Breaker {
     }
 
     /// How long it stays open; 0 when it is not open.
-    pub(crate) fn open_for(&self, now: Instant) -> Duration {
+    pub fn open_for(&self, now: Instant) -> Duration {
         let inner = self.lock();
         if inner.state == BreakerState::Open { inner.until.saturating_duration_since(now) } else { Duration::ZERO }
     }
 
     /// A probe succeeded. After `success_threshold` of them in a row an open breaker turns half open before its time
     /// is over. If calls then fail, the probes misled it, and only time counts until it has closed.
-    pub(crate) fn probe_succeeded(&self) {
+    pub fn probe_succeeded(&self) {
         let mut inner = self.lock();
         if inner.state != BreakerState::Open || inner.probes_misled {
             return;
@@ -111,11 +149,11 @@ impl Breaker {
     }
 
     /// A probe failed; the next ones are counted from 0.
-    pub(crate) fn probe_failed(&self) {
+    pub fn probe_failed(&self) {
         self.lock().good_probes = 0;
     }
 
-    pub(crate) fn succeeded(&self) {
+    pub fn succeeded(&self) {
         let mut inner = self.lock();
         inner.failures = 0;
         inner.successes += 1;
@@ -127,7 +165,7 @@ impl Breaker {
         }
     }
 
-    pub(crate) fn failed(&self, now: Instant) {
+    pub fn failed(&self, now: Instant) {
         let mut inner = self.lock();
         inner.failures += 1;
         let opens = match inner.state {

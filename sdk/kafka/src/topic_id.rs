@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use rdkafka::{bindings as sys, client::NativeClient, consumer::Consumer, consumer::ConsumerContext};
+use rdkafka::{bindings as sys, client::NativeClient};
 
 /// Destroys what librdkafka gave when it goes out of scope.
 struct Guard<T>(*mut T, unsafe extern "C" fn(*mut T));
@@ -31,12 +31,8 @@ fn guard<T>(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Option<Gu
 }
 
 /// The topic's id; none if the brokers do not tell in time, or the topic is not there.
-pub(super) fn fetch<C: ConsumerContext>(
-    consumer: &impl Consumer<C>,
-    topic: &str,
-    timeout: Duration,
-) -> Option<Arc<str>> {
-    describe(consumer.client().native_client(), &CString::new(topic).ok()?, timeout)
+pub fn fetch(client: &NativeClient, topic: &str, timeout: Duration) -> Option<Arc<str>> {
+    describe(client, &CString::new(topic).ok()?, timeout)
 }
 
 fn describe(client: &NativeClient, topic: &CStr, timeout: Duration) -> Option<Arc<str>> {

@@ -1,0 +1,107 @@
+//! Intake: a lane's records become rows, each once.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use onhand_orders::{Log, topic_of};
+use onhand_wire::order::Lane;
+use rdkafka::admin::{AdminClient, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+
+use super::{
+    Lanes, line,
+    source::{self, Reading, Taken},
+};
+use crate::{
+    store::orders::Intake,
+    topic::{self, producing},
+};
+
+/// Before a lane that cannot be read, or a database that cannot be written to, is tried again.
+const AGAIN: Duration = Duration::from_millis(250);
+/// Of a topic that has to be made: what is in no database yet must not expire.
+const RETENTION_MS: &str = "604800000";
+
+/// Reads a lane for ever; it is never paused, whatever becomes of what it takes in.
+pub(super) async fn run(lanes: Arc<Lanes>, lane: Lane) {
+    let mut failures = 0_u64;
+    loop {
+        match open(&lanes, lane).await {
+            Ok(reading) => {
+                failures = 0;
+                read(&lanes, lane, reading).await;
+            }
+            Err(cause) => {
+                if failures.is_multiple_of(20) {
+                    tracing::warn!(cause, lane = lane.as_str(), "an order lane cannot be read yet");
+                }
+                failures += 1;
+            }
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+async fn open(lanes: &Lanes, lane: Lane) -> Result<Reading, String> {
+    let known = async |topic: &str| lanes.store.lane_positions(lane, topic).await.map_err(|error| error.to_string());
+    let brokers = match &lanes.log {
+        Log::Memory(log) => return source::in_memory(log, lane, &known(log.topic()).await?),
+        Log::Kafka(brokers) => brokers,
+    };
+    let name = topic_of(&lanes.config.topic, lane);
+    make(lanes, &name).await?;
+    let found = source::find(brokers, &name).await?;
+    let (from, expired) = source::begin(&found.starts, &known(&found.topic).await?);
+    for partition in expired {
+        let (number, records) = (partition.partition, partition.undecided);
+        tracing::error!(lane = lane.as_str(), partition = number, records, "records expired before they were taken in");
+        lanes.metrics.expired(records);
+    }
+    let reading = found.read(&from)?;
+    tracing::info!(lane = lane.as_str(), topic = name, ?from, "reading an order lane");
+    Ok(reading)
+}
+
+/// Made if it is missing.
+async fn make(lanes: &Lanes, name: &str) -> Result<(), String> {
+    let Some(brokers) = lanes.brokers() else { return Ok(()) };
+    let admin: AdminClient<DefaultClientContext> =
+        producing(brokers, &[]).create().map_err(|error: rdkafka::error::KafkaError| error.to_string())?;
+    let shape = lanes.shape;
+    let new = NewTopic::new(name, shape.partitions, TopicReplication::Fixed(shape.replication))
+        .set("cleanup.policy", "delete")
+        .set("retention.ms", RETENTION_MS);
+    topic::make(&admin, &new).await
+}
+
+async fn read(lanes: &Lanes, lane: Lane, mut reading: Reading) {
+    while let Some(batch) = reading.batches.recv().await {
+        let intake = intake(lanes, lane, &reading.topic, batch);
+        // Until it is in: what comes after it must not be taken in before.
+        while let Err(error) = take_in(lanes, &intake).await {
+            tracing::warn!(%error, lane = lane.as_str(), orders = intake.orders.len(), "an intake is tried again");
+            tokio::time::sleep(AGAIN).await;
+        }
+        if let Log::Memory(log) = &lanes.log {
+            intake.next.iter().for_each(|(partition, next)| log.took(lane, *partition, *next));
+        }
+    }
+}
+
+async fn take_in(lanes: &Lanes, intake: &Intake) -> Result<(), crate::store::StoreError> {
+    let taken = lanes.store.take_in(intake).await?;
+    lanes.metrics.taken_in(intake.lane, &taken);
+    let dead = intake.orders.iter().filter_map(|order| order.fault.as_ref());
+    dead.for_each(|fault| lanes.metrics.dead_lettered(fault.cause));
+    lanes.woken.notify_one();
+    Ok(())
+}
+
+fn intake(lanes: &Lanes, lane: Lane, topic: &str, batch: Vec<Taken>) -> Intake {
+    let now = onhand_orders::now();
+    let mut next = BTreeMap::<i32, i64>::new();
+    for taken in &batch {
+        next.insert(taken.partition, taken.offset + 1);
+    }
+    let orders = batch.into_iter().map(|taken| line::row(taken, &lanes.acceptor.ids, now));
+    Intake { lane, topic: topic.to_owned(), orders: orders.collect(), next: next.into_iter().collect() }
+}
