@@ -43,7 +43,7 @@ use crate::{
 pub(crate) use answer::Answer;
 use error::Failure;
 use route::{
-    Calls::{self, Get, GetPost, Post},
+    Calls::{self, Get, GetPost, Post, Put},
     Row,
 };
 
@@ -78,6 +78,7 @@ enum Route {
     Reservation,
     Verb(&'static str),
     Health,
+    Openapi,
 }
 
 const STOREFRONT: Access = Access::Token(Scope::Storefront);
@@ -85,19 +86,23 @@ const FULFILMENT: Access = Access::Token(Scope::Fulfilment);
 const OPERATOR: Access = Access::Token(Scope::Operator);
 
 /// The public listener's.
-const ROUTES: [Row<Route>; 12] = [
+const ROUTES: [Row<Route>; 15] = [
     ("/v1/availability/{sku}", Get(Reader), Route::Availability),
     ("/v1/availability/query", GetPost(Reader, Reader), Route::Query),
     ("/v1/quotes", Post(Reader), Route::Quotes),
     ("/v1/stream", Get(Reader), Route::Stream),
-    ("/v1/reservations", Post(STOREFRONT), Route::Reservations),
+    // By more than its order_ref the origin asks for operator.
+    ("/v1/reservations", GetPost(STOREFRONT, STOREFRONT), Route::Reservations),
     ("/v1/reservations/{id}", Get(STOREFRONT), Route::Reservation),
     ("/v1/reservations/{id}/extend", Post(STOREFRONT), Route::Verb("extend")),
     ("/v1/reservations/{id}/confirm", Post(STOREFRONT), Route::Verb("confirm")),
     ("/v1/reservations/{id}/cancel", Post(STOREFRONT), Route::Verb("cancel")),
     ("/v1/reservations/{id}/fulfil", Post(FULFILMENT), Route::Verb("fulfil")),
     ("/v1/reservations/{id}/return", Post(FULFILMENT), Route::Verb("return")),
+    ("/v1/reservations/{id}/reallocate", Post(OPERATOR), Route::Verb("reallocate")),
+    ("/v1/reservations/{id}/lines", Put(STOREFRONT), Route::Verb("lines")),
     ("/health", Get(Anyone), Route::Health),
+    ("/openapi.json", Get(Anyone), Route::Openapi),
 ];
 
 fn routes() -> &'static Router<(Calls, Route)> {
@@ -157,9 +162,14 @@ async fn read(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Failure> {
         Route::Availability => availability::get(node, asked, found.param("sku")).await,
         Route::Query => availability::get(node, asked, "query").await,
         Route::Reservation => Box::pin(reservations::read(node, asked, found.param("id"))).await,
+        Route::Reservations => Box::pin(reservations::list(node, asked)).await,
         Route::Stream => Box::pin(stream::get(node, asked)).await,
         Route::Health => Ok(health::report(node)),
-        Route::Quotes | Route::Reservations | Route::Verb(_) => Err(not_found()),
+        Route::Openapi => {
+            let document = node.openapi.get().cloned().ok_or_else(not_found)?;
+            Ok(json(StatusCode::OK, document))
+        }
+        Route::Quotes | Route::Verb(_) => Err(not_found()),
     }
 }
 
@@ -174,7 +184,7 @@ async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
         Route::Quotes => quotes::post(node, asked).await,
         Route::Reservations => reservations::create(node, asked).await,
         Route::Verb(verb) => reservations::change(node, asked, found.param("id"), verb).await,
-        Route::Availability | Route::Stream | Route::Reservation | Route::Health => Err(not_found()),
+        Route::Availability | Route::Stream | Route::Reservation | Route::Health | Route::Openapi => Err(not_found()),
     }
 }
 

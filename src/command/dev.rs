@@ -80,7 +80,7 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
     let auth = Auth { verifier, public_reads: config.auth.public_reads };
     let edge =
         Edge::bind(edge, onhand_edge::Feed::Memory(log), auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?;
-    let edge = edge.with_loggers(loggers);
+    let edge = edge.with_loggers(loggers).with_openapi(crate::openapi::edge().to_string());
     let (public, management) = (edge.public(), edge.management());
     let ready = edge.ready();
     let answering = tokio::spawn(edge.serve(shutdown::until(stopped)));

@@ -12,6 +12,7 @@ mod durability;
 mod errors;
 mod explain;
 mod faults;
+mod files;
 mod flow;
 mod freshness;
 mod hard_minute;

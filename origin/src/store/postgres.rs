@@ -3,12 +3,15 @@
 mod batch;
 mod books;
 mod connections;
+mod exports;
 mod ledger;
 mod notifications;
 mod outbox;
+mod places;
 mod products;
 mod read;
 mod releases;
+mod reservation_lists;
 mod row;
 mod secure;
 mod stock_lists;
@@ -316,6 +319,10 @@ impl Store for Postgres {
 
     async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>> {
         products::missing(&self.reader().await?, skus).await
+    }
+
+    async fn has_leading_zeros(&self) -> Result<bool> {
+        Ok(self.reader().await?.query_one(products::LEADING_ZEROS, &[]).await?.get(0))
     }
 
     async fn ledger(
