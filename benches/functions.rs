@@ -13,7 +13,7 @@ use onhand_http::auth::{Claims, Expected, Issuer, KeySet, Keys, Scope, Verifier}
 use onhand_origin::{
     answer::answer_all,
     command::{Ask, Command},
-    key::digest,
+    key::CallDigest,
     record::StockRow,
     state::{BatchState, Topology},
 };
@@ -52,7 +52,7 @@ fn state() -> BatchState {
 fn hold(number: usize) -> Ask {
     let body = br#"{"lines":[{"sku":"22423","quantity":1}]}"#;
     let command = Command::Hold(Uuid::from_u128(number as u128 + 1), request::read(body).unwrap());
-    let digest = digest("POST", "/v1/reservations", body);
+    let digest = CallDigest::of("POST", "/v1/reservations", body);
     Ask {
         command,
         actor: "bench".into(),

@@ -7,15 +7,21 @@ mod completions;
 mod dev;
 mod edge;
 mod explain;
+mod export;
 mod import;
+mod items;
 mod ledger;
 mod migrate;
 mod openapi;
 mod origin;
 mod private;
+mod reservations;
 mod rule;
+mod shown;
 mod shutdown;
+mod stock;
 mod token;
+mod watch;
 
 use std::{error::Error, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -74,6 +80,14 @@ enum Command {
     Token(token::Token),
     /// Send a CSV or NDJSON file of stock to an origin
     Import(import::Args),
+    Export(export::Args),
+    #[command(subcommand)]
+    Items(items::Items),
+    #[command(subcommand)]
+    Stock(stock::Stock),
+    #[command(subcommand)]
+    Reservations(reservations::Reservations),
+    Watch(watch::Args),
     /// Check the ledger against the rows, or rebuild the rows from it
     #[command(subcommand)]
     Ledger(ledger::Ledger),
@@ -85,8 +99,7 @@ enum Command {
     Audit(audit::Args),
     AuditLog(audit_log::Args),
     Bench(bench::Args),
-    /// Print the OpenAPI document of the origin's API, as it serves it at /openapi.json
-    Openapi,
+    Openapi(openapi::Args),
     /// Print a shell's completions, such as `onhand completions bash`
     Completions(completions::Args),
     /// What a node runs to compile a rule on trial, within bounds: see `rules.compile_time`
@@ -142,13 +155,18 @@ impl Command {
             Self::Explain(args) => explain::run(args, global.load()?).await,
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,
+            Self::Export(args) => export::run(args).await,
+            Self::Items(items) => items.run().await,
+            Self::Stock(stock) => stock.run().await,
+            Self::Reservations(reservations) => reservations.run().await,
+            Self::Watch(args) => watch::run(args).await,
             Self::Ledger(ledger) => ledger.run(global.start()?.0).await,
             Self::Rule(rule) => rule.run(global.load()?.rules).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
             Self::Audit(args) => Ok(audit::run(args).await?),
             Self::AuditLog(args) => audit_log::run(args).await,
             Self::Bench(args) => Ok(bench::run(args).await?),
-            Self::Openapi => openapi::run(),
+            Self::Openapi(args) => openapi::run(&args),
             Self::Completions(args) => Ok(args.run()),
             Self::CompileRule { limits } => Ok(onhand_rules::try_compiling(&limits)),
         }

@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod keys;
 mod logging;
+mod openapi;
 
 mod progress;
 mod tiers;

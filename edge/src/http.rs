@@ -44,7 +44,7 @@ use crate::{
 pub(crate) use answer::Answer;
 use error::Failure;
 use route::{
-    Calls::{self, Get, GetPost, Post},
+    Calls::{self, Get, GetPost, Post, Put},
     Row,
 };
 
@@ -82,6 +82,7 @@ enum Route {
     Order,
     OrderStream,
     Health,
+    Openapi,
 }
 
 const STOREFRONT: Access = Access::Token(Scope::Storefront);
@@ -89,12 +90,13 @@ const FULFILMENT: Access = Access::Token(Scope::Fulfilment);
 const OPERATOR: Access = Access::Token(Scope::Operator);
 
 /// The public listener's.
-const ROUTES: [Row<Route>; 15] = [
+const ROUTES: [Row<Route>; 18] = [
     ("/v1/availability/{sku}", Get(Reader), Route::Availability),
     ("/v1/availability/query", GetPost(Reader, Reader), Route::Query),
     ("/v1/quotes", Post(Reader), Route::Quotes),
     ("/v1/stream", Get(Reader), Route::Stream),
-    ("/v1/reservations", Post(STOREFRONT), Route::Reservations),
+    // By more than its order_ref the origin asks for operator.
+    ("/v1/reservations", GetPost(STOREFRONT, STOREFRONT), Route::Reservations),
     ("/v1/reservations/{id}", Get(STOREFRONT), Route::Reservation),
     ("/v1/reservations/{id}/extend", Post(STOREFRONT), Route::Verb("extend")),
     ("/v1/reservations/{id}/confirm", Post(STOREFRONT), Route::Verb("confirm")),
@@ -104,7 +106,10 @@ const ROUTES: [Row<Route>; 15] = [
     ("/v1/orders", Post(STOREFRONT), Route::Orders),
     ("/v1/orders/{id}", Get(STOREFRONT), Route::Order),
     ("/v1/orders/{id}/stream", Get(STOREFRONT), Route::OrderStream),
+    ("/v1/reservations/{id}/reallocate", Post(OPERATOR), Route::Verb("reallocate")),
+    ("/v1/reservations/{id}/lines", Put(STOREFRONT), Route::Verb("lines")),
     ("/health", Get(Anyone), Route::Health),
+    ("/openapi.json", Get(Anyone), Route::Openapi),
 ];
 
 fn routes() -> &'static Router<(Calls, Route)> {
@@ -164,11 +169,16 @@ async fn read(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Failure> {
         Route::Availability => availability::get(node, asked, found.param("sku")).await,
         Route::Query => availability::get(node, asked, "query").await,
         Route::Reservation => Box::pin(reservations::read(node, asked, found.param("id"))).await,
+        Route::Reservations => Box::pin(reservations::list(node, asked)).await,
         Route::Order => Box::pin(orders::read(node, asked, found.param("id"))).await,
         Route::OrderStream => Box::pin(orders::stream(node, asked, found.param("id"))).await,
         Route::Stream => Box::pin(stream::get(node, asked)).await,
         Route::Health => Ok(health::report(node)),
-        Route::Quotes | Route::Reservations | Route::Verb(_) | Route::Orders => Err(not_found()),
+        Route::Openapi => {
+            let document = node.openapi.get().cloned().ok_or_else(not_found)?;
+            Ok(json(StatusCode::OK, document))
+        }
+        Route::Quotes | Route::Verb(_) | Route::Orders => Err(not_found()),
     }
 }
 
@@ -189,7 +199,8 @@ async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
         | Route::Reservation
         | Route::Order
         | Route::OrderStream
-        | Route::Health => Err(not_found()),
+        | Route::Health
+        | Route::Openapi => Err(not_found()),
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) build: String,
     pub(crate) started: Instant,
     pub(crate) loggers: OnceLock<Arc<dyn Loggers>>,
+    /// The OpenAPI document of the public listener.
+    pub(crate) openapi: OnceLock<bytes::Bytes>,
     pub(crate) region: String,
     pub(crate) auth: Auth,
     /// How many refusals of tokens are logged.

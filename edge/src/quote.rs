@@ -12,7 +12,7 @@ use onhand_wire::{
     Channel, Item, Problem, Sku, Stock, Timestamp,
     allocate::{Left, Plan},
     limits,
-    quote::{NoTotal, Quote, QuotedLine, Total},
+    quote::{NoTotal, Quote, QuotedLine, Total, Unavailable},
     request::{AskQuote, HoldLine},
     reservation::Allocation,
 };
@@ -35,7 +35,8 @@ pub(crate) fn quote(ask: &AskQuote, stocks: &[(&Item, &Stock)], scene: &Scene<'_
     let priced = price::price(ask, &items, scene);
     let (shares, allocated_by) = allocate(ask, stocks, scene);
     let lines = priced.into_iter().zip(shares).enumerate();
-    let lines = lines.map(|(at, (priced, shares))| line(ask, at, priced, shares)).collect::<Result<Vec<_>, _>>()?;
+    let of = |at: usize| (at, items[at]);
+    let lines = lines.map(|(at, (priced, shares))| line(ask, of(at), priced, shares)).collect::<Result<Vec<_>, _>>()?;
     let held = |line: &QuotedLine| line.allocation.iter().map(|share| share.quantity).sum::<i64>();
     let shippable = lines.iter().all(|line| held(line) == line.quantity);
     let (total, no_total) = total(&lines)?;
@@ -50,11 +51,17 @@ pub(crate) fn price_of(
 ) -> Result<Option<Total>, Problem> {
     let items: Vec<&Item> = stocks.iter().map(|(item, _)| *item).collect();
     let priced = price::price(ask, &items, scene);
-    let lines = priced.into_iter().enumerate().map(|(at, priced)| line(ask, at, priced, Vec::new()));
+    let lines = priced.into_iter().zip(items).enumerate();
+    let lines = lines.map(|(at, (priced, item))| line(ask, (at, item), priced, Vec::new()));
     Ok(total(&lines.collect::<Result<Vec<_>, _>>()?)?.0)
 }
 
-fn line(ask: &AskQuote, at: usize, priced: Priced, allocation: Vec<Allocation>) -> Result<QuotedLine, Problem> {
+fn line(
+    ask: &AskQuote,
+    (at, item): (usize, &Item),
+    priced: Priced,
+    allocation: Vec<Allocation>,
+) -> Result<QuotedLine, Problem> {
     let asked = &ask.lines[at];
     let total = priced.unit.as_ref().map(|unit| {
         let adjusted = priced.adjustments.iter().map(|adjustment| i128::from(adjustment.amount)).sum::<i128>();
@@ -69,6 +76,7 @@ fn line(ask: &AskQuote, at: usize, priced: Priced, allocation: Vec<Allocation>) 
         total: total.transpose()?,
         no_price: priced.no_price,
         adjustments: priced.adjustments,
+        unavailable: (!item.active).then_some(Unavailable::Inactive),
         allocation,
     })
 }
@@ -101,7 +109,7 @@ fn allocate(ask: &AskQuote, stocks: &[(&Item, &Stock)], scene: &Scene<'_>) -> (V
         ask.lines.iter().map(|line| HoldLine { sku: line.sku.clone(), quantity: line.quantity, location: None });
     let holds: Vec<HoldLine> = holds.collect();
     let stock_of: std::collections::HashMap<&Sku, &Stock> =
-        stocks.iter().map(|(item, stock)| (&item.sku, *stock)).collect();
+        stocks.iter().filter(|(item, _)| item.active).map(|(item, stock)| (&item.sku, *stock)).collect();
     let serving = scene.snapshot.serving(scene.channel);
     let mut plan = Plan::new(&holds, ask.destination.as_ref(), serving, |sku, location| {
         let fact = stock_of.get(sku)?.fact(location.as_str()).filter(|fact| !fact.deleted)?;

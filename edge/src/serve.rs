@@ -93,6 +93,12 @@ impl Edge {
         Ok(Self { public, management, addresses, node, ready, limits, tls, workers, drain, background })
     }
 
+    /// What `/openapi.json` answers; without it, the page is not there.
+    pub fn with_openapi(self, document: String) -> Self {
+        let _first_one_stays = self.node.openapi.set(document.into());
+        self
+    }
+
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
     pub fn with_loggers(self, loggers: Arc<dyn Loggers>) -> Self {
         let _first_one_stays = self.node.loggers.set(loggers);

@@ -25,15 +25,15 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     pub(crate) fn location(&self, id: &str) -> Option<&Location> {
-        self.locations.get(id)
+        self.locations.get(id).filter(|location| !location.deleted)
     }
 
     pub(crate) fn channel(&self, id: &str) -> Option<&Channel> {
-        self.channels.get(id)
+        self.channels.get(id).filter(|channel| !channel.deleted)
     }
 
     pub(crate) fn channels(&self) -> impl Iterator<Item = &Channel> {
-        self.channels.values()
+        self.channels.values().filter(|channel| !channel.deleted)
     }
 
     /// The place of an enabled location in serving order.
@@ -45,9 +45,9 @@ impl Snapshot {
     pub(crate) fn serving(&self, channel: Option<&Channel>) -> Vec<&Location> {
         if let Some(channel) = channel {
             let listed = channel.locations.iter().filter_map(|id| self.location(id.as_str()));
-            return listed.filter(|location| location.enabled).collect();
+            return listed.filter(|location| serves(location)).collect();
         }
-        let mut all: Vec<_> = self.locations.values().filter(|location| location.enabled).collect();
+        let mut all: Vec<_> = self.locations.values().filter(|location| serves(location)).collect();
         all.sort_by_key(|location| self.rank(&location.location));
         all
     }
@@ -97,8 +97,12 @@ impl Snapshot {
     }
 }
 
+fn serves(location: &Location) -> bool {
+    location.enabled && !location.deleted
+}
+
 fn ranks(locations: &HashMap<LocationId, Location>) -> HashMap<LocationId, usize> {
-    let mut serving: Vec<_> = locations.values().filter(|location| location.enabled).collect();
+    let mut serving: Vec<_> = locations.values().filter(|location| serves(location)).collect();
     serving.sort_by_key(|location| (location.priority, &location.location));
     serving.into_iter().enumerate().map(|(rank, location)| (location.location.clone(), rank)).collect()
 }

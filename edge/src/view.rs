@@ -1,6 +1,6 @@
 //! What a channel sees: facts, topology and rules become a body, kept beside the entry.
 
-use std::{hash::Hasher, sync::Arc};
+use std::{borrow::Cow, hash::Hasher, sync::Arc};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -116,6 +116,8 @@ pub(crate) fn availability(
     snapshot: &Snapshot,
     rules: &Rules,
 ) -> (Availability, bool) {
+    let active = stock.item.as_ref().is_none_or(|item| item.active);
+    let stock = &*if active { Cow::Borrowed(stock) } else { Cow::Owned(withdrawn(stock)) };
     let facts = serving(stock, ask, snapshot);
     let presented = present(sku, stock, &facts, ask, snapshot, rules);
     let lasts = !matches!(presented, Some(Err(_)));
@@ -129,6 +131,7 @@ pub(crate) fn availability(
         sku: sku.clone(),
         available: locations.iter().map(|location| location.available).sum(),
         status: locations.iter().map(|location| location.status).max().unwrap_or(Status::OutOfStock),
+        active,
         // Whether they could be held: of the facts themselves, whatever a rule makes of the numbers.
         sellable: ask.quantity.map(|quantity| facts.iter().map(|fact| fact.holdable()).sum::<i64>() >= quantity),
         label,
@@ -136,6 +139,12 @@ pub(crate) fn availability(
         locations,
     };
     (shown, lasts)
+}
+
+/// As if there were nothing of it anywhere: what rules are shown, too.
+fn withdrawn(stock: &Stock) -> Stock {
+    let nothing = |fact: &Fact| Fact { on_hand: 0, backorder_limit: 0, restock_at: None, ..fact.clone() };
+    Stock { item: stock.item.clone(), facts: stock.facts.iter().map(nothing).collect() }
 }
 
 /// The facts that count, in the order in which they would serve: the channel's, else priority, then

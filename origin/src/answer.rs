@@ -15,6 +15,7 @@ pub(crate) use self::effect::shown_fact;
 use crate::{
     command::Ask,
     decide::{Done, decide, release_dead},
+    key::DIGEST_FORM,
     state::{BatchState, Kept},
 };
 
@@ -64,7 +65,7 @@ fn answer(state: &mut BatchState, ask: &Ask, done: Done) -> WriteAnswer {
 }
 
 fn replay(kept: &Kept, ask: &Ask) -> WriteOutcome {
-    if kept.digest != ask.digest {
+    if !ask.digest.is(&kept.digest, kept.form) {
         let detail = "Idempotency-Key: it was used for another call; use a new key for a new call";
         return Err(Problem::new(Code::IdempotencyKeyReused, detail));
     }
@@ -90,5 +91,5 @@ fn keep(outcome: &WriteOutcome, ask: &Ask) -> Option<Kept> {
         }
         Err(_) => return None,
     };
-    Some(Kept { digest: ask.digest, status, body })
+    Some(Kept { digest: ask.digest.now, form: DIGEST_FORM, status, body })
 }

@@ -7,18 +7,18 @@ mod order;
 use onhand_wire::{
     ChannelId, LocationId, Sees, Sku,
     request::{
-        Adjust, Cancel, Confirm, Extend, Fulfil, Hold, Maintenance, Policy, PutChannel, PutItem, PutLocation, Return,
-        SetStock, Transfer,
+        Adjust, Cancel, Confirm, Extend, Fulfil, Hold, Maintenance, Policy, PutChannel, PutItem, PutLocation,
+        Reallocate, Return, SetLines, SetStock, Transfer,
     },
 };
 use uuid::Uuid;
 
 pub use self::{
     correction::Correction,
-    import::{ImportMode, ImportRow},
+    import::{ImportMode, ImportRow, Suspect},
     order::DecideOrder,
 };
-use crate::key::{CallKey, Digest, NamedReservation, call_key};
+use crate::key::{CallDigest, CallKey, NamedReservation, call_key};
 
 /// One change, checked for form, not yet for the state it meets.
 #[derive(Debug, Clone)]
@@ -31,6 +31,9 @@ pub enum Command {
     SetPolicy(Sku, Policy),
     PutLocation(LocationId, PutLocation),
     PutChannel(ChannelId, PutChannel),
+    DeleteLocation(LocationId),
+    /// With how many open holds were made for it.
+    DeleteChannel(ChannelId, i64),
     Import(Vec<ImportRow>),
     Maintain(Maintenance),
     Hold(Uuid, Hold),
@@ -39,6 +42,8 @@ pub enum Command {
     Cancel(Uuid, Cancel),
     Fulfil(Uuid, Fulfil),
     Return(Uuid, Return),
+    SetLines(Uuid, SetLines),
+    Reallocate(Uuid, Reallocate),
     /// The lanes': decides a queued order, if it is its turn.
     Order(Box<DecideOrder>),
     /// The sweeper's: closes a hold that is past its deadline.
@@ -60,7 +65,9 @@ impl Command {
             Self::Transfer(transfer) => vec![transfer.sku.clone()],
             Self::Hold(_, hold) => hold.lines.iter().map(|line| line.sku.clone()).collect(),
             Self::Order(order) => order.record.order.lines.iter().map(|line| line.sku.clone()).collect(),
-            Self::Import(rows) => rows.iter().map(|row| row.sku.clone()).collect(),
+            // What it adds; what it takes away is its reservation's.
+            Self::SetLines(_, body) => body.lines.iter().map(|line| line.sku.clone()).collect(),
+            Self::Import(rows) => rows.iter().flat_map(|row| row.written.iter().chain([&row.sku])).cloned().collect(),
             Self::Reconcile(rows) => rows.iter().map(|row| row.sku.clone()).collect(),
             _ => Vec::new(),
         }
@@ -74,13 +81,16 @@ impl Command {
     pub fn reservation(&self) -> Option<Uuid> {
         match self {
             Self::Extend(id, _) | Self::Confirm(id, _) | Self::Cancel(id, _) | Self::Fulfil(id, _) => Some(*id),
-            Self::Return(id, _) | Self::Expire(id) => Some(*id),
+            Self::Return(id, _) | Self::SetLines(id, _) | Self::Reallocate(id, _) | Self::Expire(id) => Some(*id),
             _ => None,
         }
     }
 
     pub fn changes_topology(&self) -> bool {
-        matches!(self, Self::PutLocation(..) | Self::PutChannel(..))
+        matches!(
+            self,
+            Self::PutLocation(..) | Self::PutChannel(..) | Self::DeleteLocation(..) | Self::DeleteChannel(..)
+        )
     }
 
     /// Who changed it stands in no ledger line.
@@ -91,12 +101,15 @@ impl Command {
                 | Self::DeleteItem(..)
                 | Self::PutLocation(..)
                 | Self::PutChannel(..)
+                | Self::DeleteLocation(..)
+                | Self::DeleteChannel(..)
                 | Self::Maintain(..)
         )
     }
 
+    /// Whether it may open more units.
     pub fn is_hold(&self) -> bool {
-        matches!(self, Self::Hold(..) | Self::Order(..))
+        matches!(self, Self::Hold(..) | Self::SetLines(..) | Self::Order(..))
     }
 
     /// The order that it decides.
@@ -122,7 +135,7 @@ pub struct Ask {
     pub sees: Sees,
     /// The caller's, or made here, so that a COMMIT whose answer was lost can be settled by looking.
     pub key: String,
-    pub digest: Digest,
+    pub digest: CallDigest,
     pub correlation: String,
 }
 

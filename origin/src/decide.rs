@@ -11,6 +11,9 @@ mod allocate;
 mod hold;
 mod verb;
 mod order;
+mod ship;
+mod reallocate;
+mod lines;
 mod stock;
 mod import;
 mod catalogue;
@@ -44,10 +47,12 @@ pub fn decide(state: &mut BatchState, ask: &Ask, rules: &Rules) -> Result<Done, 
         return Err(Rejection::Maintenance { message: message.clone() });
     }
     match &ask.command {
-        Command::PutItem(sku, item) => Ok(catalogue::put_item(state, sku, item)),
+        Command::PutItem(sku, item) => catalogue::put_item(state, sku, item),
         Command::DeleteItem(sku) => catalogue::delete_item(state, ask, sku),
         Command::PutLocation(id, location) => Ok(catalogue::put_location(state, id, location)),
         Command::PutChannel(id, channel) => catalogue::put_channel(state, id, channel, rules),
+        Command::DeleteLocation(id) => catalogue::delete_location(state, id),
+        Command::DeleteChannel(id, held) => catalogue::delete_channel(state, id, *held),
         Command::Maintain(maintenance) => Ok(catalogue::maintain(state, maintenance)),
         Command::SetStock(sku, body) => stock::set(state, ask, sku, body),
         Command::Adjust(sku, body) => stock::adjust(state, ask, sku, body),
@@ -61,6 +66,8 @@ pub fn decide(state: &mut BatchState, ask: &Ask, rules: &Rules) -> Result<Done, 
         Command::Cancel(id, body) => verb::cancel(state, ask, *id, body),
         Command::Fulfil(id, body) => verb::fulfil(state, ask, *id, body),
         Command::Return(id, body) => verb::give_back(state, ask, *id, body),
+        Command::SetLines(id, body) => lines::set(state, ask, *id, body, rules),
+        Command::Reallocate(id, body) => reallocate::reallocate(state, ask, *id, body),
         Command::Expire(id) => verb::expire(state, ask, *id),
         Command::Reconcile(rows) => Ok(reconcile::reconcile(state, ask, rows)),
         Command::Keep(body) => Ok(Effect::Kept(body.clone()).alone()),

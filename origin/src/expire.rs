@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::{
     batch::Batches,
     command::{Ask, Command},
+    key::CallDigest,
     metrics::Metrics,
     store::{Store, StoreError},
 };
@@ -106,7 +107,7 @@ fn expire(id: Uuid) -> Ask {
         owner: None,
         sees: Sees::All,
         key: String::new(),
-        digest: [0; 32],
+        digest: CallDigest::own([0; 32]),
         correlation: format!("expire-{id}"),
     }
 }
@@ -132,7 +133,7 @@ mod tests {
             owner: None,
             sees: Sees::All,
             key,
-            digest: [0; 32],
+            digest: CallDigest::own([0; 32]),
             correlation: "c-1".to_owned(),
         }
     }

@@ -3,6 +3,7 @@
 mod actuator;
 mod bulk;
 mod catalogue;
+mod exports;
 mod fail;
 mod imports;
 pub(crate) mod openapi;
@@ -56,6 +57,8 @@ use crate::{
     store::Store,
 };
 
+pub(crate) use exports::AT_ONCE as EXPORTS_AT_ONCE;
+
 /// What every handler may use.
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
@@ -76,6 +79,8 @@ pub(crate) struct Context {
     pub(crate) imports: Imports,
     /// A place for each import that may be under way.
     pub(crate) importing: Semaphore,
+    /// A place for each export that may be under way.
+    pub(crate) exporting: Arc<Semaphore>,
     pub(crate) restocker: Arc<Restocker>,
     /// None: releases of rules are neither announced nor pushed.
     pub(crate) announcer: Option<Arc<Announcer>>,
@@ -136,7 +141,11 @@ fn routes() -> Vec<Route> {
     vec![
         get("/openapi.json", Anyone, openapi::page),
         post("/v1/reservations", STOREFRONT, reservations::create),
+        // By more than its order_ref the handler asks for operator.
+        get("/v1/reservations", STOREFRONT, reservations::list),
         get("/v1/reservations/{id}", STOREFRONT, reservations::read),
+        put("/v1/reservations/{id}/lines", STOREFRONT, reservations::set_lines),
+        post("/v1/reservations/{id}/reallocate", OPERATOR, reservations::reallocate),
         post("/v1/reservations/{id}/extend", STOREFRONT, reservations::extend),
         post("/v1/reservations/{id}/confirm", STOREFRONT, reservations::confirm),
         post("/v1/reservations/{id}/cancel", STOREFRONT, reservations::cancel),
@@ -156,6 +165,12 @@ fn routes() -> Vec<Route> {
         put("/inventory/products/{sku}/policy", OPERATOR, stock::policy),
         get("/inventory/products/{sku}/ledger", OPERATOR, stock::ledger),
         post("/inventory/transfers", OPERATOR, stock::transfer),
+        get("/inventory/stock", OPERATOR, exports::stock),
+        get("/inventory/ledger", OPERATOR, exports::ledger),
+        get("/inventory/locations", OPERATOR, catalogue::locations),
+        get("/inventory/channels", OPERATOR, catalogue::channels),
+        delete("/inventory/locations/{id}", ADMIN, catalogue::delete_location),
+        delete("/inventory/channels/{id}", ADMIN, catalogue::delete_channel),
         get("/inventory/locations/{id}", OPERATOR, catalogue::read_location),
         put("/inventory/locations/{id}", ADMIN, catalogue::put_location),
         get("/inventory/channels/{id}", OPERATOR, catalogue::read_channel),

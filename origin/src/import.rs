@@ -5,14 +5,24 @@
 //! under a key derived from the call's, so that a retry after a break resumes where it stopped.
 //! The next chunk is read, and if it names other SKUs decided, while the last one commits.
 
+mod charset;
+mod damage;
+mod formats;
+mod header;
 mod known;
 mod lines;
+mod notes;
+mod numbers;
+mod places;
 mod records;
 mod rows;
 mod stage;
+mod trial;
+mod unpack;
 
 use std::{
     collections::{HashSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,14 +32,19 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
 pub use self::{
-    rows::Format,
+    charset::named as charset,
+    header::Said,
+    rows::{Kind, Reading},
     stage::{Staged, drop_the_rest, receive},
+    trial::try_out,
+    unpack::Packing,
 };
 use crate::{
     answer::WriteOutcome,
     batch::{BULK_LANES, Batches},
     command::{Ask, Command, ImportMode, ImportRow},
-    key::Digest,
+    key::{CallDigest, Digest},
+    store::Store,
 };
 
 /// Rows in one batch, but that a SKU's neighbouring rows stay together, up to twice as many. A hold of
@@ -52,6 +67,54 @@ pub struct Options {
     pub items: bool,
 }
 
+/// What a caller may say of a file beside its format.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    pub said: Said,
+    /// Where rows go that name no location.
+    pub location: Option<String>,
+    /// How its numbers are written.
+    pub locale: Option<String>,
+    /// In which letters it is, where that is not UTF-8.
+    pub charset: Option<&'static str>,
+}
+
+impl Words {
+    /// Whether it says nothing that the first form of digests did not know.
+    fn is_silent(&self) -> bool {
+        let Self { said, location, locale, charset } = self;
+        said.format.is_none() && said.map.is_empty() && location.is_none() && locale.is_none() && charset.is_none()
+    }
+
+    /// Looks up what they name.
+    pub async fn reading(&self, kind: Kind, store: &Arc<dyn Store>) -> Result<Reading, Problem> {
+        let right = || Problem::field("locale", format!("one of {}", formats::locales()));
+        let locale = self.locale.as_deref().map(|name| formats::locale(name).ok_or_else(right)).transpose()?;
+        let mut places = known::places(store).await?;
+        places.default_to(self.location.as_deref())?;
+        Ok(Reading { kind, said: self.said.clone(), locale, places: Arc::new(places) })
+    }
+}
+
+/// The same file applied otherwise is another import.
+pub fn call_digest(content: &Digest, options: Options, words: &Words) -> CallDigest {
+    let Options { mode, on_error, create, items } = options;
+    let mut now = Sha256::new();
+    now.update(b"IMPORT in the second form");
+    now.update(content);
+    now.update(format!("{mode:?} {on_error:?} {create} {items} {words:?}"));
+    // Which rows a lenient import leaves out may be others than before, and with them what its chunks are.
+    let before = (words.is_silent() && on_error == OnError::Abort).then(|| {
+        let mut before = Sha256::new();
+        before.update(content);
+        before.update(format!(
+            "Options {{ mode: {mode:?}, on_error: {on_error:?}, create: {create:?}, items: {items:?} }}"
+        ));
+        before.finalize().into()
+    });
+    CallDigest { now: now.finalize().into(), before }
+}
+
 /// A row that cannot be applied.
 #[derive(Debug, Clone)]
 pub struct RowError {
@@ -66,6 +129,11 @@ pub struct ImportReport {
     pub applied: u64,
     pub rejected: u64,
     pub errors: Vec<Value>,
+    /// Rows that say nothing of stock here, what was taken as something else than it was written, and places that are
+    /// not there.
+    left_out: u64,
+    notes: Vec<Value>,
+    unknown: Vec<String>,
     /// When the last batch was committed; none if nothing was applied.
     pub committed_at: Option<Timestamp>,
     /// Every batch was one that had been applied before, under the same key.
@@ -81,7 +149,32 @@ impl ImportReport {
     }
 
     pub fn shown(&self) -> Value {
-        json!({"read": self.read, "applied": self.applied, "rejected": self.rejected, "errors": self.errors})
+        let Self { read, applied, rejected, errors, .. } = self;
+        let mut shown = json!({"read": read, "applied": applied, "rejected": rejected, "errors": errors});
+        if self.left_out > 0 {
+            shown["left_out"] = self.left_out.into();
+        }
+        if !self.notes.is_empty() {
+            shown["notes"] = self.notes.clone().into();
+        }
+        if !self.unknown.is_empty() {
+            shown["unknown_locations"] = self.unknown.clone().into();
+        }
+        shown
+    }
+
+    /// Of a file that has been checked and not applied.
+    fn of(staged: &Staged) -> Self {
+        let shown = |error: &RowError| shown(error.row, error.problem.code.as_str(), &error.problem.detail);
+        Self {
+            read: staged.read,
+            rejected: staged.rejected,
+            errors: staged.errors.iter().map(shown).collect(),
+            left_out: staged.left_out,
+            notes: staged.notes.shown(),
+            unknown: staged.unknown.clone(),
+            ..Self::default()
+        }
     }
 }
 
@@ -105,20 +198,15 @@ pub struct Caller {
 pub async fn apply(
     batches: &Batches,
     staged: Staged,
+    content: CallDigest,
     options: Options,
     caller: &Caller,
 ) -> Result<ImportReport, Problem> {
-    let errors = staged.errors.iter().map(|error| shown(error.row, error.problem.code.as_str(), &error.problem.detail));
-    let mut report = ImportReport {
-        read: staged.read,
-        rejected: staged.rejected,
-        errors: errors.collect(),
-        ..ImportReport::default()
-    };
+    let mut report = ImportReport::of(&staged);
     if staged.rejected > 0 && options.on_error == OnError::Abort {
         return Ok(report);
     }
-    let mut chunks = Chunks { batches, under_way: VecDeque::new(), report: &mut report, fresh: false };
+    let mut chunks = Chunks { batches, content, under_way: VecDeque::new(), report: &mut report, fresh: false };
     let applied = chunks.apply_all(staged, options, caller).await;
     let settled = chunks.settle_to(0).await;
     let fresh = chunks.fresh;
@@ -131,6 +219,8 @@ pub async fn apply(
 /// A file's chunks on their way into the database.
 struct Chunks<'a> {
     batches: &'a Batches,
+    /// Of the whole call.
+    content: CallDigest,
     /// In the file's order, with what each names.
     under_way: VecDeque<(HashSet<Sku>, JoinHandle<WriteOutcome>)>,
     report: &'a mut ImportReport,
@@ -140,13 +230,20 @@ struct Chunks<'a> {
 
 impl Chunks<'_> {
     async fn apply_all(&mut self, mut staged: Staged, options: Options, caller: &Caller) -> Result<(), Problem> {
-        let content = staged.content;
+        let known = staged.known.clone();
         let mut rows = staged.next_chunk(options)?;
         for chunk in 0.. {
             if rows.is_empty() {
                 break;
             }
-            let ask = ask(rows, chunk, &content, caller);
+            if options.on_error == OnError::Skip {
+                // Who aborts has heard of them.
+                for damaged in known.damaged(&rows).await? {
+                    rows.retain(|row| row.row != damaged.row);
+                    self.report.reject(damaged.row, damaged.problem.code.as_str(), &damaged.problem.detail);
+                }
+            }
+            let ask = ask(rows, chunk, &self.content, caller);
             match self.done_before(&ask, chunk, caller).await {
                 Some(outcome) => self.fresh |= self.report.add(outcome)?,
                 None => self.begin(ask).await?,
@@ -210,18 +307,21 @@ impl ImportReport {
 }
 
 /// The same chunk of the same file under the same options is the same call.
-fn ask(rows: Vec<ImportRow>, chunk: u64, content: &Digest, caller: &Caller) -> Ask {
+fn ask(rows: Vec<ImportRow>, chunk: u64, content: &CallDigest, caller: &Caller) -> Ask {
     let key = match caller.key.as_str() {
         "" => uuid::Uuid::new_v4().to_string(),
         key => chunk_key(key, chunk),
     };
-    let mut digest = Sha256::new();
-    digest.update(b"IMPORT whole SKUs");
-    digest.update(content);
-    digest.update(chunk.to_be_bytes());
-    digest.update((CHUNK as u64).to_be_bytes());
+    let of = |content: &Digest| {
+        let mut digest = Sha256::new();
+        digest.update(b"IMPORT whole SKUs");
+        digest.update(content);
+        digest.update(chunk.to_be_bytes());
+        digest.update((CHUNK as u64).to_be_bytes());
+        digest.finalize().into()
+    };
     Ask {
-        digest: digest.finalize().into(),
+        digest: CallDigest { now: of(&content.now), before: content.before.as_ref().map(of) },
         command: Command::Import(rows),
         actor: caller.actor.clone(),
         owner: caller.owner.clone(),

@@ -349,6 +349,7 @@ impl Origin {
             client,
             imports: config.imports,
             importing: tokio::sync::Semaphore::new(config.imports.at_once.min(tokio::sync::Semaphore::MAX_PERMITS)),
+            exporting: Arc::new(tokio::sync::Semaphore::new(http::EXPORTS_AT_ONCE)),
             restocker: Arc::new(restocker),
             announcer,
             orders,

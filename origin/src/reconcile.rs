@@ -83,8 +83,14 @@ pub async fn report(store: &dyn Store, counts: Option<&[Count]>) -> Result<Recon
         }
     }
     let counts = counts.unwrap_or_default();
-    let locations: BTreeSet<LocationId> =
-        store.load_topology().await?.locations.into_iter().map(|location| location.location).collect();
+    let locations: BTreeSet<LocationId> = store
+        .load_topology()
+        .await?
+        .locations
+        .into_iter()
+        .filter(|location| !location.deleted)
+        .map(|location| location.location)
+        .collect();
     for part in counts.chunks(LOAD_SKUS) {
         report.compare_counts(store, part, &locations).await?;
     }

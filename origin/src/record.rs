@@ -72,6 +72,14 @@ impl StockRow {
     }
 }
 
+/// What lies at a location and is held there: in how many stock rows, and how many units.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LocationUse {
+    pub rows: i64,
+    pub on_hand: i64,
+    pub reserved: i64,
+}
+
 /// A row of `products`; its version's term is the present one.
 pub type ItemRow = Item;
 

@@ -24,9 +24,46 @@ pub struct Topology {
     pub stamp: i64,
     pub locations: BTreeMap<LocationId, Location>,
     pub channels: BTreeMap<ChannelId, Channel>,
+    /// The seq of those that are gone: it goes on should they come again.
+    pub gone_locations: BTreeMap<LocationId, u64>,
+    pub gone_channels: BTreeMap<ChannelId, u64>,
 }
 
 impl Topology {
+    /// As it is now, there or gone.
+    pub fn add_location(&mut self, location: Location) {
+        let id = location.location.clone();
+        if location.deleted {
+            self.locations.remove(&id);
+            self.gone_locations.insert(id, location.version.seq());
+        } else {
+            self.locations.insert(id, location);
+        }
+    }
+
+    /// As it is now, there or gone.
+    pub fn add_channel(&mut self, channel: Channel) {
+        let id = channel.channel.clone();
+        if channel.deleted {
+            self.channels.remove(&id);
+            self.gone_channels.insert(id, channel.version.seq());
+        } else {
+            self.channels.insert(id, channel);
+        }
+    }
+
+    /// Of a location's next state.
+    pub fn next_location_seq(&self, id: &LocationId) -> u64 {
+        let held = self.locations.get(id).map(|held| held.version.seq());
+        held.max(self.gone_locations.get(id).copied()).unwrap_or_default() + 1
+    }
+
+    /// Of a channel's next state.
+    pub fn next_channel_seq(&self, id: &ChannelId) -> u64 {
+        let held = self.channels.get(id).map(|held| held.version.seq());
+        held.max(self.gone_channels.get(id).copied()).unwrap_or_default() + 1
+    }
+
     /// Enabled locations in serving order: the channel's list, else priority, then id.
     pub fn serving(&self, channel: Option<&Channel>) -> Vec<&Location> {
         if let Some(channel) = channel {
@@ -43,6 +80,8 @@ impl Topology {
 #[derive(Debug, Clone)]
 pub struct Kept {
     pub digest: Digest,
+    /// In which form it was made ([`crate::key::DIGEST_FORM`]).
+    pub form: u8,
     pub status: u16,
     pub body: String,
 }
@@ -276,6 +315,16 @@ impl BatchState {
         if change > 0 {
             *self.open_units.entry(holder.clone()).or_default() += change;
         }
+    }
+
+    pub fn put_location(&mut self, location: Location) {
+        Arc::make_mut(&mut self.topology).add_location(location.clone());
+        self.changes.locations.insert(location.location.clone(), location);
+    }
+
+    pub fn put_channel(&mut self, channel: Channel) {
+        Arc::make_mut(&mut self.topology).add_channel(channel.clone());
+        self.changes.channels.insert(channel.channel.clone(), channel);
     }
 
     pub fn fact(&self, sku: &Sku, location: &LocationId) -> Option<Fact> {

@@ -2,10 +2,13 @@
 
 pub mod backlog;
 pub mod connections;
+pub mod exports;
 mod ledger;
 mod outbox;
+pub mod places;
 pub mod postgres;
 pub mod releases;
+pub mod reservation_lists;
 pub mod notifications;
 pub mod orders;
 pub mod stock_lists;
@@ -193,6 +196,9 @@ pub type Decide<'a> = dyn FnMut(&mut BatchState) + Send + 'a;
 #[async_trait]
 pub trait Store:
     stock_lists::StockLists
+    + reservation_lists::ReservationLists
+    + places::Places
+    + exports::Exports
     + notifications::Notifications
     + orders::Orders
     + connections::Pooled
@@ -230,6 +236,8 @@ pub trait Store:
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>>;
     /// Those of `skus` that are not in the catalogue.
     async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>>;
+    /// Whether there is an item whose SKU is digits and begins with 0.
+    async fn has_leading_zeros(&self) -> Result<bool>;
     async fn ledger(
         &self,
         sku: &Sku,

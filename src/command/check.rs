@@ -30,6 +30,7 @@ pub(super) async fn run(config: Config) -> Done {
     }
     if !config.origin.database.url.is_empty() {
         tried.push(Tried("origin.database", database(&config).await));
+        tried.push(Tried("names", names(&config).await));
     }
     if !config.kafka.brokers.is_empty() {
         let (brokers, topic) = (config.kafka.brokers(), config.kafka.topic.clone());
@@ -81,6 +82,37 @@ async fn database(config: &Config) -> Result<String, String> {
     let standing = store.standing().await.map_err(|error| error.to_string())?;
     let warnings: String = hazards.iter().map(|hazard| format!("; WARNING: {hazard}")).collect();
     Ok(format!("the schema is up to date, term {}{warnings}", standing.term))
+}
+
+/// Names that nobody could give today: they stay as they are, and are told, with what each would be spelt like and
+/// whether that is another item's name.
+async fn names(config: &Config) -> Result<String, String> {
+    const SHOWN: usize = 20;
+    let store = onhand_origin::open_store(&config.origin.database).map_err(|error| error.to_string())?;
+    store.check_schema().await.map_err(|error| error.to_string())?;
+    let odd = store.misspelt().await.map_err(|error| error.to_string())?;
+    let spelt: Vec<_> = odd.iter().map(|sku| onhand_wire::Sku::respelt(sku.as_str()).ok()).collect();
+    let wanted: Vec<_> = spelt.iter().flatten().collect();
+    let missing = store.missing(&wanted).await.map_err(|error| error.to_string())?;
+    let collides = |right: &onhand_wire::Sku| {
+        !missing.contains(right) || wanted.iter().filter(|other| **other == right).count() > 1
+    };
+    if odd.is_empty() {
+        return Ok("every item's name could be given today".to_owned());
+    }
+    let told = odd.iter().zip(&spelt).take(SHOWN).map(|(sku, right)| match right {
+        Some(right) if collides(right) => format!("{:?} looks like {right}, which is another item", sku.as_str()),
+        Some(right) => format!("{:?} would be {right}", sku.as_str()),
+        None => format!("{:?}", sku.as_str()),
+    });
+    let told: Vec<String> = told.collect();
+    let colliding = spelt.iter().flatten().filter(|right| collides(right)).count();
+    Ok(format!(
+        "WARNING: {} items have names that would be refused today, {colliding} of them look like another's; they are found \
+         as before: {}",
+        odd.len(),
+        told.join("; ")
+    ))
 }
 
 /// The edge's own token, wherever it is; empty: there is none.

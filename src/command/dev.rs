@@ -84,7 +84,7 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
     let edge =
         Edge::bind(edge, onhand_edge::Feed::Memory(log, lanes), auth, rules, env!("CARGO_PKG_VERSION").to_owned())
             .await?;
-    let edge = edge.with_loggers(loggers);
+    let edge = edge.with_loggers(loggers).with_openapi(crate::openapi::edge().to_string());
     let (public, management) = (edge.public(), edge.management());
     let ready = edge.ready();
     let answering = tokio::spawn(edge.serve(shutdown::until(stopped)));

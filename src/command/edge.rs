@@ -7,7 +7,7 @@ use onhand_http::actuator::Loggers;
 use onhand_rules::Rules;
 
 use super::{Done, Needs, shutdown};
-use crate::{config::Config, keys};
+use crate::{config::Config, keys, openapi};
 
 pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     let carried = &config.edge.origin;
@@ -29,6 +29,7 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     let (edge, rules) = (config.edge(), Rules::load(&config.rules)?);
     let feed = Feed::Kafka { brokers: config.kafka.brokers(), topic: config.kafka.topic };
     let edge = Edge::bind(edge, feed, auth, rules, env!("CARGO_PKG_VERSION").to_owned()).await?.with_loggers(loggers);
+    let edge = edge.with_openapi(openapi::edge().to_string());
     println!("edge public {scheme}://{}", edge.public());
     println!("edge management {scheme}://{}", edge.management());
     let ready = edge.ready();

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use onhand_client::{
     Error,
     FileFormat::{Csv, NdJson},
-    Import, Mode, OnError, Retry, RowError,
+    Import, Imported, Mode, Note, OnError, Packing, Retry, RowError,
 };
 
 use super::{Done, at::At};
@@ -14,7 +14,8 @@ use super::{Done, at::At};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// CSV with a header (sku,location,quantity and optionally name,brand,price,currency,safety_stock,
-    /// backorder_limit,low_stock_at; prices in minor units), or NDJSON with the same names if it ends in .ndjson
+    /// backorder_limit,low_stock_at,restock_at,active,attributes; prices in minor units), what a shop's platform exports
+    /// (docs/imports.md), or NDJSON with the same names if it ends in .ndjson; packed, if it ends in .gz or .zst
     file: PathBuf,
     #[command(flatten)]
     at: At,
@@ -27,6 +28,24 @@ pub(crate) struct Args {
     /// Create SKUs that are not in the catalogue (admin token)
     #[arg(long)]
     create: bool,
+    /// Say what would be created, changed and left out, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The format of a shop's export [default: the file's header tells]
+    #[arg(long, value_name = "NAME")]
+    format: Option<String>,
+    /// Our names and the file's, such as sku=Item No.,quantity=Count,location=Store
+    #[arg(long, value_name = "MAP")]
+    map: Option<String>,
+    /// Where rows go that name no location: its id or its name
+    #[arg(long, value_name = "LOCATION")]
+    location: Option<String>,
+    /// In which letters the file is, such as windows-1252 [default: its first bytes tell]
+    #[arg(long, value_name = "NAME")]
+    charset: Option<String>,
+    /// How its numbers are written, such as en or de
+    #[arg(long, value_name = "LOCALE")]
+    locale: Option<String>,
     /// The same key again resumes an import that broke off [default: a new one, printed]
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
@@ -44,20 +63,53 @@ pub(super) async fn run(args: Args) -> Done {
             applying(&told);
         }
     };
-    let answer = args.at.client()?.import_file(args.import(), &args.file, progress).key(&key).await;
+    let call = args.at.client()?.import_file(args.import(), &args.file, progress).key(&key);
+    let call = call.with("format", args.format.as_ref()).with("map", args.map.as_ref());
+    let call = call.with("location", args.location.as_ref()).with("charset", args.charset.as_ref());
+    let answer = call.with("locale", args.locale.as_ref()).await;
     bar.finish_and_clear();
     let report = answer.map_err(|error| told_with(&error, &key))?.value;
-    println!("read {}, applied {}, rejected {}", report.read, report.applied, report.rejected);
+    tell(&report);
+    Ok(if report.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn tell(report: &Imported) {
+    let left_out = if report.left_out > 0 { format!(", left out {}", report.left_out) } else { String::new() };
+    println!("read {}, applied {}, rejected {}{left_out}", report.read, report.applied, report.rejected);
+    for Note { detail, rows, row, .. } in &report.notes {
+        match rows {
+            0 => println!("note: {detail}"),
+            rows => println!("note: {detail} ({rows} of them, the first at line {row})"),
+        }
+    }
+    if !report.unknown_locations.is_empty() {
+        println!("no location is called {}", report.unknown_locations.join(", "));
+    }
     for RowError { row, code, detail } in &report.errors {
         println!("line {row}: {code}: {detail}");
     }
-    Ok(if report.rejected == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let Some(would) = &report.would else { return };
+    println!("nothing was written; it would create {} items", would.create_items);
+    println!("and change {} stock rows, and leave {} as they are", would.change_stock, would.unchanged);
+    for change in &would.changes {
+        println!("line {}: {} at {}: {} -> {}", change.row, change.sku, change.location, change.from, change.to);
+    }
 }
 
 impl Args {
     fn import(&self) -> Import {
+        let ends =
+            |path: &std::path::Path, end: &str| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(end));
+        let packing = match &self.file {
+            file if ends(file, "gz") => Some(Packing::Gzip),
+            file if ends(file, "zst") => Some(Packing::Zstd),
+            _ => None,
+        };
+        let unpacked = if packing.is_some() { self.file.with_extension("") } else { self.file.clone() };
         Import {
-            format: if self.file.extension().is_some_and(|end| end == "ndjson") { NdJson } else { Csv },
+            format: if ends(&unpacked, "ndjson") { NdJson } else { Csv },
+            packing,
+            dry_run: self.dry_run,
             mode: if self.mode == "set" { Mode::Set } else { Mode::Adjust },
             on_error: if self.on_error == "abort" { OnError::Abort } else { OnError::Skip },
             create: self.create,

@@ -13,6 +13,7 @@ mod errors;
 mod explain;
 mod faults;
 mod feeds;
+mod files;
 mod flow;
 mod freshness;
 mod hard_minute;

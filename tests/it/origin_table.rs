@@ -260,8 +260,15 @@ fn changed(operation: &Operation, member: &str, value: Value) -> Operation {
     operation.with_body(body)
 }
 
-const VERBS: [&str; 5] =
-    ["extendReservation", "confirmReservation", "cancelReservation", "fulfilReservation", "returnReservation"];
+const VERBS: [&str; 7] = [
+    "extendReservation",
+    "confirmReservation",
+    "cancelReservation",
+    "fulfilReservation",
+    "returnReservation",
+    "setReservationLines",
+    "reallocateReservation",
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_documented_code_can_be_provoked() {
@@ -320,6 +327,25 @@ async fn unknown(provoked: &mut Provoked<'_>) {
         provoked.by(id, "not_found", 404, Operation::clone).await;
         provoked.by(id, "not_found", 404, |operation| operation.with_path("nonsense")).await;
     }
+    for id in ["deleteLocation", "exportStock"] {
+        let elsewhere = |operation: &Operation| match id {
+            "deleteLocation" => operation.with_path("mars"),
+            _ => operation.with_query("?location=mars"),
+        };
+        provoked.by(id, "unknown_location", 404, elsewhere).await;
+    }
+    provoked.by("deleteChannel", "unknown_channel", 404, |operation| operation.with_path("none")).await;
+    provoked.by("exportStock", "unknown_channel", 404, |operation| operation.with_query("?channel=none")).await;
+    let open = provoked.table.reservation(&[]).await;
+    let on_open = |line: Value| {
+        let open = open.clone();
+        move |operation: &Operation| operation.with_path(&open).with_body(json!({"lines": [line]}))
+    };
+    provoked.by("setReservationLines", "unknown_sku", 404, on_open(json!({"sku": "none", "quantity": 1}))).await;
+    let mars = json!({"sku": "22423", "quantity": 1, "location": "mars"});
+    provoked.by("setReservationLines", "unknown_location", 404, on_open(mars)).await;
+    let to_mars = |operation: &Operation| changed(&operation.with_path(&open), "to", json!("mars"));
+    provoked.by("reallocateReservation", "unknown_location", 404, to_mars).await;
     let confirmed = provoked.table.reservation(&["confirm"]).await;
     let elsewhere = json!({"lines": [{"line": 0, "quantity": 1, "location": "mars"}]});
     let ship = |operation: &Operation| operation.with_path(&confirmed).with_body(elsewhere);
@@ -346,6 +372,26 @@ async fn conflicts(provoked: &mut Provoked<'_>) {
         let body = provoked.by(id, "insufficient_stock", 409, much).await;
         assert_eq!(body["lines"][0]["requested"], many, "{id}: {body}");
     }
+    let open = provoked.table.reservation(&[]).await;
+    for (quantity, code, status) in [(10_000_001, "rate_limited", 429), (many, "insufficient_stock", 409)] {
+        let lines = json!({"lines": [{"sku": "22423", "quantity": quantity}]});
+        let set = |operation: &Operation| operation.with_path(&open).with_body(lines);
+        provoked.by("setReservationLines", code, status, set).await;
+    }
+    let more = |operation: &Operation| changed(&operation.with_path(&open), "quantity", json!(many));
+    provoked.by("reallocateReservation", "insufficient_stock", 409, more).await;
+    let body = provoked.by("deleteLocation", "in_use", 409, Operation::clone).await;
+    assert_eq!(
+        (&body["channels"], &body["stock_rows"], &body["on_hand"]),
+        (&json!(["web"]), &json!(1), &json!(57)),
+        "{body}"
+    );
+    let hold = json!({"lines": [{"sku": "22423", "quantity": 1}], "channel": "web"});
+    let held = provoked.table.admin().post("/v1/reservations", hold).await.expect(201).json();
+    let body = provoked.by("deleteChannel", "in_use", 409, Operation::clone).await;
+    assert_eq!(body["holds"], 1, "{body}");
+    let path = format!("/v1/reservations/{}/cancel", held["id"].as_str().expect("an id"));
+    provoked.table.admin().post(&path, json!({})).await.expect(200);
     let adjust = |operation: &Operation| changed(operation, "delta", json!(-i64::from(many)));
     let body = provoked.by("adjustStock", "insufficient_stock", 409, adjust).await;
     assert_eq!(body["lines"][0]["requested"], many, "{body}");
@@ -428,6 +474,15 @@ async fn every_example_works() {
                 table.world.item("deleted").await;
                 "deleted"
             }
+            "deleteLocation" => {
+                table.world.location("deleted", 9).await;
+                "deleted"
+            }
+            "deleteChannel" => {
+                table.world.channel("deleted", &["eu-1"]).await;
+                "deleted"
+            }
+            "setReservationLines" | "reallocateReservation" => &table.reservation(&[]).await,
             _ => "",
         };
         let call = match operation.id.as_str() {

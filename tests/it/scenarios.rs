@@ -4,9 +4,11 @@
 //! Each group has one place to itself; the scenarios in it keep apart by the names they use.
 
 mod allocation;
+mod changing;
 mod deadlines;
 mod goods;
 mod holding;
+mod names;
 mod place;
 mod table;
 
@@ -58,6 +60,18 @@ on_both_stores!(
         counts_below_what_is_reserved,
         only_what_is_available_moves,
         an_item_in_use_stays,
+    ],
+    names: [
+        what_is_not_active_is_not_to_be_had,
+        names_that_look_alike_are_refused,
+        a_call_is_the_same_however_it_is_spelt,
+    ],
+    changing: [
+        a_reservation_is_found_by_its_orders_number,
+        a_holds_lines_change_all_or_nothing,
+        an_allocation_moves,
+        it_ships_from_another_location,
+        a_place_goes_when_nothing_depends_on_it,
     ],
     deadlines: [
         a_dead_hold_refuses_nobody,

@@ -62,7 +62,7 @@ impl Who {
 
 type Expected = [(&'static str, &'static str, Who)];
 
-const EDGE: [(&str, &str, Who); 16] = [
+const EDGE: [(&str, &str, Who); 20] = [
     ("GET", "/v1/availability/{sku}", Readers),
     ("GET", "/v1/availability/query", Readers),
     ("POST", "/v1/availability/query", Readers),
@@ -78,7 +78,11 @@ const EDGE: [(&str, &str, Who); 16] = [
     ("POST", "/v1/orders", Storefronts),
     ("GET", "/v1/orders/{id}", Storefronts),
     ("GET", "/v1/orders/{id}/stream", Storefronts),
+    ("GET", "/v1/reservations", Storefronts),
+    ("PUT", "/v1/reservations/{id}/lines", Storefronts),
+    ("POST", "/v1/reservations/{id}/reallocate", Operators),
     ("GET", "/health", Anyone),
+    ("GET", "/openapi.json", Anyone),
 ];
 
 const EDGE_MANAGEMENT: [(&str, &str, Who); 19] = [
@@ -103,7 +107,7 @@ const EDGE_MANAGEMENT: [(&str, &str, Who); 19] = [
     ("POST", "/internal/api/inventory/warm-cache", Operators),
 ];
 
-const ORIGIN: [(&str, &str, Who); 54] = [
+const ORIGIN: [(&str, &str, Who); 63] = [
     ("GET", "/openapi.json", Anyone),
     ("GET", "/inventory/health", Anyone),
     ("POST", "/v1/reservations", Storefronts),
@@ -125,6 +129,15 @@ const ORIGIN: [(&str, &str, Who); 54] = [
     ("GET", "/internal/api/orders/dlq/summary", Operators),
     ("POST", "/internal/api/orders/dlq/replay", Operators),
     ("POST", "/internal/api/orders/dlq/discard", Operators),
+    ("GET", "/v1/reservations", Storefronts),
+    ("PUT", "/v1/reservations/{id}/lines", Storefronts),
+    ("POST", "/v1/reservations/{id}/reallocate", Operators),
+    ("GET", "/inventory/stock", Operators),
+    ("GET", "/inventory/ledger", Operators),
+    ("GET", "/inventory/locations", Operators),
+    ("GET", "/inventory/channels", Operators),
+    ("DELETE", "/inventory/locations/{id}", Admins),
+    ("DELETE", "/inventory/channels/{id}", Admins),
     ("GET", "/inventory/products", Storefronts),
     ("GET", "/inventory/products/{sku}", Operators),
     ("PUT", "/inventory/products/{sku}", Admins),
@@ -181,10 +194,13 @@ const ORIGIN_MANAGEMENT: [(&str, &str, Who); 15] = [
 const APPLY: &str = r#"{"mode":"apply","counts":[{"sku":"matrix","location":"eu-1","on_hand":7}]}"#;
 
 /// Calls of which a part needs more than its route: the query or the body tells.
-const MORE: [(&str, &str, &str, Who); 5] = [
+const MORE: [(&str, &str, &str, Who); 7] = [
     ("/inventory/imports?mode=adjust", "text/csv", "sku,location,quantity\nmatrix,eu-1,1\n", Operators),
     ("/inventory/imports?mode=set", "text/csv", "sku,location,quantity\nmatrix,eu-1,1\n", Admins),
     ("/inventory/imports?mode=adjust&create=true", "text/csv", "sku,location,quantity\nmatrix,eu-1,1\n", Admins),
+    // A dry run needs what the run needs.
+    ("/inventory/imports?mode=set&dry_run=true", "text/csv", "sku,location,quantity\nmatrix,eu-1,1\n", Admins),
+    ("/inventory/imports?mode=adjust&dry_run=true", "text/csv", "sku,location,quantity\nmatrix,eu-1,1\n", Operators),
     ("/internal/api/inventory/reconcile", "application/json", r#"{"mode":"report","counts":[]}"#, Operators),
     ("/internal/api/inventory/reconcile", "application/json", APPLY, Admins),
 ];
@@ -277,6 +293,7 @@ impl Matrix {
             "/v1/stream" => path + "?sku=matrix",
             // What more it may need is in `MORE`.
             "/inventory/imports" => path + "?mode=adjust",
+            "/v1/reservations" => path + "?order_ref=matrix",
             _ => path,
         }
     }
@@ -295,6 +312,8 @@ impl Matrix {
             "audit" => json(json!({"kind": "level_changed", "what": "matrix"})),
             "extend" => json(json!({"ttl_s": 90000})),
             "return" => json(json!({"lines": [{"line": 0, "quantity": 1}]})),
+            "lines" => json(json!({"lines": [{"sku": "matrix", "quantity": 3}]})),
+            "reallocate" => json(json!({"line": 0, "from": "eu-1", "to": "eu-2", "quantity": 1})),
             "stock" => json(json!({"location": "eu-1", "quantity": 400, "reason": "matrix"})),
             "adjustments" => json(json!({"location": "eu-1", "delta": 1, "kind": "found", "reason": "matrix"})),
             "policy" => json(json!({"safety_stock": 1})),

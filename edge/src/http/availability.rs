@@ -121,7 +121,7 @@ pub(super) async fn get(node: &Node, asked: &Asked<'_>, segment: &str) -> Result
             }
         },
     };
-    let unknown = || unknown_sku(&name);
+    let unknown = || unknown_sku("sku", &name);
     let body = view::rendered(&loaded.entry, ask, &snapshot, &node.rules).ok_or_else(unknown)?;
     let mut reply = shown(headers, body);
     let as_of = moment.earned(node, loaded.at);
@@ -137,7 +137,11 @@ pub(super) async fn get(node: &Node, asked: &Asked<'_>, segment: &str) -> Result
     Ok(reply)
 }
 
-pub(super) fn unknown_sku(name: &str) -> Problem {
+/// A name that nobody may give is no name of something that is missing.
+pub(super) fn unknown_sku(field: &str, name: &str) -> Problem {
+    if let Err(right) = Sku::new(name).and_then(|sku| sku.check_spelling()) {
+        return Problem::field(field, right);
+    }
     Problem::new(Code::UnknownSku, format!("sku: there is no {name}")).with("sku", name)
 }
 

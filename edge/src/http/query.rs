@@ -5,7 +5,7 @@ use std::time::Instant;
 use http::StatusCode;
 use onhand_http::{body::require_json, query::no_parameters};
 use onhand_wire::{
-    Sku, Timestamp,
+    Problem, Sku, Timestamp,
     request::{self, AvailabilityQuery},
 };
 
@@ -34,12 +34,19 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let snapshot = node.topology.snapshot();
     let ask = query.resolve(&snapshot)?;
     let loaded = node.cache.all(&skus, &moment.need, || super::asking(node, &head.headers, peer).caller()).await?;
-    let reply = promised(node, &moment, &skus, &loaded, shown(node, &skus, ask, &snapshot, &loaded).await);
+    let shown = shown(node, &skus, ask, &snapshot, &loaded).await?;
+    let reply = promised(node, &moment, &skus, &loaded, shown);
     node.metrics.lookup_took(began.elapsed());
     Ok(reply)
 }
 
-async fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, loaded: &[Loaded]) -> Reply {
+async fn shown(
+    node: &Node,
+    skus: &[Sku],
+    ask: Ask<'_>,
+    snapshot: &Snapshot,
+    loaded: &[Loaded],
+) -> Result<Reply, Problem> {
     let mut body = Vec::with_capacity(64 + loaded.len() * 384);
     body.extend_from_slice(br#"{"items":["#);
     let mut unknown: Vec<&Sku> = Vec::new();
@@ -55,6 +62,7 @@ async fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, loa
             body.push(b',');
         }
         if !view::append(&loaded.entry, ask, snapshot, &rules, release, &mut body) {
+            sku.check_spelling().map_err(|right| Problem::field(&format!("skus[{}]", at - 1), right))?;
             unknown.push(sku);
         }
     }
@@ -64,7 +72,7 @@ async fn shown(node: &Node, skus: &[Sku], ask: Ask<'_>, snapshot: &Snapshot, loa
     body.extend_from_slice(br#"],"unknown":"#);
     serde_json::to_writer(&mut body, &unknown).expect("plain data encodes");
     body.push(b'}');
-    super::json(StatusCode::OK, body)
+    Ok(super::json(StatusCode::OK, body))
 }
 
 /// With what an answer made of all these may claim; they count as looked up.

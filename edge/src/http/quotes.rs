@@ -34,7 +34,8 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     let channel = wanted.channel.as_ref().map(|id| ask::known_channel(&snapshot, id)).transpose()?;
     let skus: Vec<Sku> = wanted.lines.iter().map(|line| line.sku.clone()).collect();
     let loaded = node.cache.all(&skus, &moment.need, || super::asking(node, &head.headers, peer).caller()).await?;
-    let stocks = skus.iter().zip(&loaded).map(|(sku, loaded)| known(sku, loaded)).collect::<Result<Vec<_>, _>>()?;
+    let stocks = skus.iter().zip(&loaded).enumerate().map(|(line, (sku, loaded))| known(line, sku, loaded));
+    let stocks = stocks.collect::<Result<Vec<_>, _>>()?;
     let scene = Scene { channel, snapshot: &snapshot, rules: &node.rules, at: moment.as_of.t };
     let quote = quote::quote(&wanted, &stocks, &scene)?;
     let body = serde_json::to_vec(&quote).expect("plain data encodes");
@@ -43,8 +44,8 @@ pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure
     Ok(reply)
 }
 
-fn known<'a>(sku: &Sku, loaded: &'a Loaded) -> Result<(&'a Item, &'a Stock), Problem> {
+fn known<'a>(line: usize, sku: &Sku, loaded: &'a Loaded) -> Result<(&'a Item, &'a Stock), Problem> {
     let stock = &loaded.entry.stock;
     let item = stock.item.as_ref().filter(|item| !item.deleted);
-    item.map(|item| (item, stock)).ok_or_else(|| unknown_sku(sku.as_str()))
+    item.map(|item| (item, stock)).ok_or_else(|| unknown_sku(&format!("lines[{line}].sku"), sku.as_str()))
 }

@@ -15,7 +15,7 @@ use onhand_http::{
 use onhand_wire::{
     Code, Problem,
     bulk::{self, Written},
-    request::{self, Cancel, Confirm, Extend, Fulfil, Hold, Return},
+    request::{self, Cancel, Confirm, Extend, Fulfil, Hold, Reallocate, Return, SetLines},
     session,
     session::Session,
 };
@@ -47,6 +47,8 @@ fn verb(name: &str) -> Option<Check> {
         "cancel" => check::<Cancel>,
         "fulfil" => check::<Fulfil>,
         "return" => check::<Return>,
+        "lines" => check::<SetLines>,
+        "reallocate" => check::<Reallocate>,
         _ => return None,
     })
 }
@@ -80,7 +82,8 @@ async fn write(node: &Node, asked: Asked<'_>, path: String, check: Check, create
     headers.insert(header::ACCEPT, HeaderValue::from_static(bulk::WRITTEN));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let deadline = deadline(node, &head.headers, began)?;
-    let answer = node.origin.forward(Call { method: Method::POST, path, headers, body: content, deadline }).await?;
+    let call = Call { method: head.method, path, headers, body: content, deadline };
+    let answer = node.origin.forward(call).await?;
     node.metrics.wrote(answer.status.as_u16());
     if answer.headers.get(header::CONTENT_TYPE).is_none_or(|media_type| media_type != bulk::WRITTEN) {
         return Ok(passed(answer));
@@ -113,8 +116,17 @@ fn acknowledge(node: &Node, written: Written, brought: Session, correlation: &Co
 }
 
 pub(super) async fn read(node: &Node, asked: &Asked<'_>, id: &str) -> Result<Reply, Failure> {
+    look(node, asked, format!("/v1/reservations/{}", reservation_id(id)?)).await
+}
+
+/// The origin's list, as it answers it.
+pub(super) async fn list(node: &Node, asked: &Asked<'_>) -> Result<Reply, Failure> {
+    let query = asked.request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    look(node, asked, format!("/v1/reservations{query}")).await
+}
+
+async fn look(node: &Node, asked: &Asked<'_>, path: String) -> Result<Reply, Failure> {
     let headers = asked.request.headers();
-    let path = format!("/v1/reservations/{}", reservation_id(id)?);
     let deadline = deadline(node, headers, Instant::now())?;
     let headers = forwarded(headers, asked.correlation);
     let call = Call { method: Method::GET, path, headers, body: Bytes::new(), deadline };

@@ -17,6 +17,7 @@ pub(super) enum Calls {
     Get(Access),
     Post(Access),
     Delete(Access),
+    Put(Access),
     /// By GET, and by POST.
     GetPost(Access, Access),
 }
@@ -28,6 +29,7 @@ impl Calls {
             Self::Get(_) => "GET, HEAD",
             Self::Post(_) => "POST",
             Self::Delete(_) => "DELETE",
+            Self::Put(_) => "PUT",
             Self::GetPost(..) => "GET, HEAD, POST",
         }
     }
@@ -38,6 +40,7 @@ impl Calls {
             (Self::Get(access) | Self::GetPost(access, _), &Method::GET | &Method::HEAD) => Some(access),
             (Self::Post(access) | Self::GetPost(_, access), &Method::POST) => Some(access),
             (Self::Delete(access), &Method::DELETE) => Some(access),
+            (Self::Put(access), &Method::PUT) => Some(access),
             _ => None,
         }
     }

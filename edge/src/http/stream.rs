@@ -47,7 +47,7 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Fa
     // A caller that comes back is told of what was deleted meanwhile by an event.
     let unknown = wanted.skus.iter().zip(&loaded).find(|(_, loaded)| !loaded.entry.stock.known());
     if let (Some((sku, _)), None) = (unknown, &last) {
-        return Err(unknown_sku(sku.as_str()).into());
+        return Err(unknown_sku("sku", sku.as_str()).into());
     }
     let mut reply = query::promised(node, &moment, &wanted.skus, &loaded, Response::new(Answer::from("")));
     node.metrics.lookup_took(began.elapsed());

@@ -23,6 +23,7 @@ fn location(name: &str, priority: i32, enabled: bool) -> Location {
         pickup: false,
         version,
         changed_at,
+        deleted: false,
     }
 }
 
@@ -63,6 +64,7 @@ fn channel(locations: &[&str], allocation: &str) -> Channel {
         allocation: allocation.to_owned(),
         version: Version::new(1, 1),
         changed_at: Timestamp::default(),
+        deleted: false,
     }
 }
 
@@ -194,6 +196,7 @@ fn adjustments_are_of_the_whole_line_and_take_nothing_below_nothing() {
         no_price: None,
         adjustments: vec![off(amount)],
     };
-    assert_eq!(line(&ask, 0, priced(-120), Vec::new()).unwrap().total.unwrap().amount, 380);
-    assert!(line(&ask, 0, priced(-501), Vec::new()).is_err());
+    let pounds = item("pounds", None);
+    assert_eq!(line(&ask, (0, &pounds), priced(-120), Vec::new()).unwrap().total.unwrap().amount, 380);
+    assert!(line(&ask, (0, &pounds), priced(-501), Vec::new()).is_err());
 }

@@ -86,6 +86,7 @@ pub(super) fn start(
         build,
         started: std::time::Instant::now(),
         loggers: std::sync::OnceLock::new(),
+        openapi: std::sync::OnceLock::new(),
         region: config.region.clone(),
         auth,
         refusals: Sparing::default(),

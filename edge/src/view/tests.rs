@@ -58,6 +58,7 @@ fn location(name: &str, priority: i32, enabled: bool) -> Location {
         pickup: false,
         version: Version::new(1, 1),
         changed_at: Timestamp::default(),
+        deleted: false,
     }
 }
 
@@ -68,6 +69,7 @@ fn channel(locations: &[&str]) -> Channel {
         allocation: "priority".to_owned(),
         version: Version::new(1, 1),
         changed_at: Timestamp::default(),
+        deleted: false,
     }
 }
 

@@ -331,6 +331,7 @@ pub fn location(name: &str, priority: i32) -> Location {
         pickup: false,
         version: Version::new(1, 1),
         changed_at: Timestamp::default(),
+        deleted: false,
     }
 }
 
@@ -341,6 +342,7 @@ pub fn channel(name: &str, locations: &[&str]) -> Channel {
         allocation: "priority".to_owned(),
         version: Version::new(1, 1),
         changed_at: Timestamp::default(),
+        deleted: false,
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) fn encode(effect: &Effect) -> (u16, String) {
         Effect::Location { before, now } => made(before.is_none(), now),
         Effect::Channel { before, now } => made(before.is_none(), now),
         Effect::ItemDeleted { before } => (200, json!({"sku": before.sku, "deleted": true}).to_string()),
+        Effect::LocationDeleted { before } => (200, json!({"location": before.location, "deleted": true}).to_string()),
+        Effect::ChannelDeleted { before } => (200, json!({"channel": before.channel, "deleted": true}).to_string()),
         Effect::Maintenance { now, .. } => {
             (200, json!({"maintenanceMode": now.maintenance_mode, "message": now.message}).to_string())
         }

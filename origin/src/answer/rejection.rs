@@ -1,17 +1,16 @@
 //! The problem of each rejection.
 
-use onhand_wire::{Code, Problem, limits};
+use onhand_wire::{Code, Problem, Sku, limits};
 use serde_json::{Value, json};
 
 use crate::decide::{Excess, Rejection, ShortLine, Shortage};
+use crate::record::LocationUse;
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         match rejection {
-            Rejection::UnknownSku(sku) => {
-                let detail = format!("sku: {sku} is not in the catalogue");
-                Self::new(Code::UnknownSku, detail).with("sku", sku.as_str())
-            }
+            Rejection::UnknownSku(sku) => unknown_sku(&sku),
+            Rejection::Misspelt(_, right) => Self::field("sku", right),
             Rejection::UnknownLocation(location) => {
                 let detail = format!("location: {location} does not exist");
                 Self::new(Code::UnknownLocation, detail).with("location", location.as_str())
@@ -31,6 +30,19 @@ impl From<Rejection> for Problem {
                     format!("sku: {reserved} units of {sku} are in open reservations; cancel or ship them first");
                 Self::new(Code::InUse, detail).with("reserved", reserved)
             }
+            Rejection::PlaceInUse { location, channels, found: LocationUse { rows, on_hand, reserved } } => {
+                let detail = format!(
+                    "location: {location} has {on_hand} on hand and {reserved} reserved in {rows} stock rows, and serves \
+                     {} channels; move or ship the goods and change the channels first",
+                    channels.len()
+                );
+                let problem = Self::new(Code::InUse, detail).with("reserved", reserved).with("on_hand", on_hand);
+                problem.with("stock_rows", rows).with("channels", json!(channels))
+            }
+            Rejection::ChannelInUse { channel, held } => {
+                let detail = format!("channel: {held} open holds were made for {channel}; let them end first");
+                Self::new(Code::InUse, detail).with("reserved", 0).with("holds", held)
+            }
             Rejection::Allocation { right } => Self::field("allocation", right),
             Rejection::OtherStock { location, version, on_hand } => {
                 let version = version.map(|version| version.to_string()).unwrap_or_default();
@@ -48,7 +60,8 @@ impl From<Rejection> for Problem {
                 Self::new(Code::ReservationState, detail).with("state", present)
             }
             Rejection::NoSuchLine { index, last } => {
-                Self::field(&format!("lines[{index}].line"), format!("a line of the reservation, 0 to {last}"))
+                let field = index.map_or_else(|| "line".to_owned(), |index| format!("lines[{index}].line"));
+                Self::field(&field, format!("a line of the reservation, 0 to {last}"))
             }
             Rejection::NotNext => Self::new(Code::InProgress, "an order before it in its line is not decided yet"),
             Rejection::NothingConfirmed => Self::field("lines", "confirm at least one unit, or cancel the reservation"),
@@ -66,11 +79,20 @@ impl From<Rejection> for Problem {
     }
 }
 
+/// A name that nobody may give is no name of something that is missing.
+fn unknown_sku(sku: &Sku) -> Problem {
+    if let Err(right) = sku.check_spelling() {
+        return Problem::field("sku", right);
+    }
+    Problem::new(Code::UnknownSku, format!("sku: {sku} is not in the catalogue")).with("sku", sku.as_str())
+}
+
 fn short_of(of: Shortage) -> &'static str {
     match of {
         Shortage::Stock => "lines: not enough stock for every line; each short line is named",
         Shortage::Held => "lines: more than is held",
         Shortage::LeftToShip => "lines: more than is left to ship, or than is on hand where it is held",
+        Shortage::AllocatedThere => "quantity: more than the line has at `from` and has not shipped",
         Shortage::Shipped => "lines: more than was shipped",
         Shortage::Available => "quantity: more than is available at `from`",
         Shortage::OnHand => "delta: on hand cannot go below zero",

@@ -15,6 +15,8 @@ pub(super) fn line(ask: &Ask, effect: &Effect, body: &str) -> Option<Line> {
         Effect::ItemDeleted { before } => (Kind::ItemDeleted, before.sku.to_string(), json!(before)),
         Effect::Location { before, now } => (Kind::LocationPut, now.location.to_string(), json!(before)),
         Effect::Channel { before, now } => (Kind::ChannelPut, now.channel.to_string(), json!(before)),
+        Effect::LocationDeleted { before } => (Kind::LocationDeleted, before.location.to_string(), json!(before)),
+        Effect::ChannelDeleted { before } => (Kind::ChannelDeleted, before.channel.to_string(), json!(before)),
         Effect::Maintenance { before, .. } => {
             let before = json!({"maintenanceMode": before.is_some(), "message": before});
             (Kind::Maintenance, "origin".to_owned(), before)

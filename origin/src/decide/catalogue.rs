@@ -9,14 +9,16 @@ use onhand_wire::{
 use super::{Done, Effect, Rejection, require};
 use crate::{
     command::Ask,
+    record::LocationUse,
     state::{BatchState, group},
 };
 
-pub(super) fn put_item(state: &mut BatchState, sku: &Sku, body: &PutItem) -> Done {
+pub(super) fn put_item(state: &mut BatchState, sku: &Sku, body: &PutItem) -> Result<Done, Rejection> {
+    require::spelling(state, sku)?;
     let before = state.item(sku).cloned();
     state.put_item(item(sku, body.clone()));
     let now = state.items[sku].clone();
-    Done { stocks: group(vec![now.clone()], Vec::new()), effect: Effect::Item { before, now } }
+    Ok(Done { stocks: group(vec![now.clone()], Vec::new()), effect: Effect::Item { before, now } })
 }
 
 /// Version and time are given by [`BatchState::put_item`].
@@ -64,11 +66,11 @@ pub(super) fn put_location(state: &mut BatchState, id: &LocationId, body: &PutLo
         lon: body.lon,
         enabled: body.enabled,
         pickup: body.pickup,
-        version: Version::new(state.term, before.as_ref().map_or(0, |held| held.version.seq()) + 1),
+        version: Version::new(state.term, state.topology.next_location_seq(id)),
         changed_at: state.now,
+        deleted: false,
     };
-    std::sync::Arc::make_mut(&mut state.topology).locations.insert(id.clone(), location.clone());
-    state.changes.locations.insert(id.clone(), location.clone());
+    state.put_location(location.clone());
     Effect::Location { before, now: location }.alone()
 }
 
@@ -88,12 +90,38 @@ pub(super) fn put_channel(
         channel: id.clone(),
         locations: body.locations.clone(),
         allocation: body.allocation.clone(),
-        version: Version::new(state.term, before.as_ref().map_or(0, |held| held.version.seq()) + 1),
+        version: Version::new(state.term, state.topology.next_channel_seq(id)),
         changed_at: state.now,
+        deleted: false,
     };
-    std::sync::Arc::make_mut(&mut state.topology).channels.insert(id.clone(), channel.clone());
-    state.changes.channels.insert(id.clone(), channel.clone());
+    state.put_channel(channel.clone());
     Ok(Effect::Channel { before, now: channel }.alone())
+}
+
+/// Refused while a channel names it. What lies there or is held there was looked at before, and is looked at again once
+/// no batch can be under way that still knows the location.
+pub(super) fn delete_location(state: &mut BatchState, id: &LocationId) -> Result<Done, Rejection> {
+    let before = require::location(state, id)?.clone();
+    let named = state.topology.channels.values().filter(|channel| channel.locations.contains(id));
+    let channels: Vec<ChannelId> = named.map(|channel| channel.channel.clone()).collect();
+    if !channels.is_empty() {
+        return Err(Rejection::PlaceInUse { location: id.clone(), channels, found: LocationUse::default() });
+    }
+    let (version, changed_at) = (Version::new(state.term, state.topology.next_location_seq(id)), state.now);
+    state.put_location(Location { version, changed_at, enabled: false, deleted: true, ..before.clone() });
+    Ok(Effect::LocationDeleted { before }.alone())
+}
+
+/// Refused while open holds were made for it.
+pub(super) fn delete_channel(state: &mut BatchState, id: &ChannelId, held: i64) -> Result<Done, Rejection> {
+    let before = state.topology.channels.get(id).cloned();
+    let before = before.ok_or_else(|| Rejection::UnknownChannel(id.clone()))?;
+    if held > 0 {
+        return Err(Rejection::ChannelInUse { channel: id.clone(), held });
+    }
+    let (version, changed_at) = (Version::new(state.term, state.topology.next_channel_seq(id)), state.now);
+    state.put_channel(Channel { version, changed_at, deleted: true, ..before.clone() });
+    Ok(Effect::ChannelDeleted { before }.alone())
 }
 
 pub(super) fn maintain(state: &mut BatchState, body: &Maintenance) -> Done {

@@ -30,6 +30,12 @@ pub enum Effect {
         before: Option<Channel>,
         now: Channel,
     },
+    LocationDeleted {
+        before: Location,
+    },
+    ChannelDeleted {
+        before: Channel,
+    },
     /// `before` is the message, if maintenance was on already.
     Maintenance {
         before: Option<String>,

@@ -20,15 +20,12 @@ use crate::{
 pub(super) fn hold(state: &mut BatchState, ask: &Ask, id: Uuid, hold: &Hold, rules: &Rules) -> Result<Done, Rejection> {
     limit::check_ttl(state, hold.ttl_s)?;
     let channel = channel(state, hold)?;
-    for line in &hold.lines {
-        require::item(state, &line.sku)?;
-        line.location.as_ref().map_or(Ok(()), |named| require::location(state, named).map(drop))?;
-    }
+    check_names(state, hold)?;
     if hold.policy == HoldPolicy::All {
         // Known before any rule is asked: who is at the limit costs no rule's time.
         limit::check_open(state, ask, hold.lines.iter().map(|line| line.quantity.get()).sum())?;
     }
-    let (shares, decided) = allocate::plan(state, hold, channel.as_ref(), rules);
+    let (shares, decided) = allocate::plan(state, hold, channel.as_ref(), rules, &|_, _| 0);
     refuse_if_short(hold, &shares)?;
     let units = shares.iter().flatten().map(|share| share.quantity).sum();
     limit::check_open(state, ask, units)?;
@@ -38,13 +35,22 @@ pub(super) fn hold(state: &mut BatchState, ask: &Ask, id: Uuid, hold: &Hold, rul
     Ok(write(state, ask, record))
 }
 
-fn channel(state: &BatchState, hold: &Hold) -> Result<Option<Channel>, Rejection> {
+/// What the lines name must be there.
+pub(super) fn check_names(state: &BatchState, hold: &Hold) -> Result<(), Rejection> {
+    for line in &hold.lines {
+        require::item(state, &line.sku)?;
+        line.location.as_ref().map_or(Ok(()), |named| require::location(state, named).map(drop))?;
+    }
+    Ok(())
+}
+
+pub(super) fn channel(state: &BatchState, hold: &Hold) -> Result<Option<Channel>, Rejection> {
     let Some(id) = &hold.channel else { return Ok(None) };
     state.topology.channels.get(id).cloned().map(Some).ok_or_else(|| Rejection::UnknownChannel(id.clone()))
 }
 
 /// `all`: every short line is named. `partial`: only nothing at all is refused.
-fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Rejection> {
+pub(super) fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Rejection> {
     let got: Vec<i64> = shares.iter().map(|line| line.iter().map(|share| share.quantity).sum()).collect();
     let enough = match hold.policy {
         HoldPolicy::All => hold.lines.iter().zip(&got).all(|(line, got)| *got >= line.quantity.get()),
@@ -63,13 +69,7 @@ fn refuse_if_short(hold: &Hold, shares: &[Vec<Share>]) -> Result<(), Rejection> 
     Err(Rejection::Short { of: Shortage::Stock, lines: short.collect() })
 }
 
-fn record(
-    state: &BatchState,
-    id: Uuid,
-    hold: &Hold,
-    shares: Vec<Vec<Share>>,
-    decided: AllocationDecision,
-) -> ReservationRecord {
+pub(super) fn lines(hold: &Hold, shares: Vec<Vec<Share>>) -> Vec<ReservationLine> {
     let lines = hold.lines.iter().zip(shares).map(|(line, shares)| ReservationLine {
         sku: line.sku.clone(),
         requested: line.quantity.get(),
@@ -77,6 +77,16 @@ fn record(
         confirmed: 0,
         shares,
     });
+    lines.collect()
+}
+
+fn record(
+    state: &BatchState,
+    id: Uuid,
+    hold: &Hold,
+    shares: Vec<Vec<Share>>,
+    decided: AllocationDecision,
+) -> ReservationRecord {
     ReservationRecord {
         id,
         state: Stage::Held,
@@ -87,7 +97,7 @@ fn record(
         channel: hold.channel.clone(),
         allocated_by: decided.by,
         trace: decided.trace,
-        lines: lines.collect(),
+        lines: lines(hold, shares),
         made_by: None,
         owner: None,
         holder: None,

@@ -1,10 +1,14 @@
 //! Why a command is refused: what is short and by how much, which state, which version.
 
-use onhand_wire::{ChannelId, LocationId, Sku, Version, reservation};
+use onhand_wire::{ChannelId, InvalidName, LocationId, Sku, Version, reservation};
+
+use crate::record::LocationUse;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
     UnknownSku(Sku),
+    /// No new item may be called so.
+    Misspelt(Sku, InvalidName),
     UnknownLocation(LocationId),
     UnknownChannel(ChannelId),
     /// There is none, or the caller may not see it.
@@ -18,6 +22,17 @@ pub enum Rejection {
     InUse {
         sku: Sku,
         reserved: i64,
+    },
+    /// Channels name the location, or it has goods or holds.
+    PlaceInUse {
+        location: LocationId,
+        channels: Vec<ChannelId>,
+        found: LocationUse,
+    },
+    /// Holds that were made for the channel.
+    ChannelInUse {
+        channel: ChannelId,
+        held: i64,
     },
     /// A channel's allocation that no rule can carry out.
     Allocation {
@@ -40,7 +55,7 @@ pub enum Rejection {
     },
     /// `index`: which of the call's lines; `last`: the reservation's last.
     NoSuchLine {
-        index: usize,
+        index: Option<usize>,
         last: usize,
     },
     NothingConfirmed,
@@ -67,6 +82,8 @@ pub enum Shortage {
     /// To be confirmed.
     Held,
     LeftToShip,
+    /// To be moved from where it is allocated.
+    AllocatedThere,
     /// To be returned.
     Shipped,
     /// To be transferred.
@@ -103,6 +120,8 @@ pub enum Verb {
     Cancel,
     Fulfil,
     Return,
+    SetLines,
+    Reallocate,
 }
 
 impl Verb {
@@ -113,6 +132,8 @@ impl Verb {
             Self::Cancel => "cancel",
             Self::Fulfil => "fulfil",
             Self::Return => "return",
+            Self::SetLines => "lines",
+            Self::Reallocate => "reallocate",
         }
     }
 }

@@ -11,7 +11,7 @@ use onhand_wire::{
 use uuid::Uuid;
 
 use super::*;
-use crate::record::StockRow;
+use crate::{key::CallDigest, record::StockRow};
 
 const RESERVATION: Uuid = Uuid::from_u128(1);
 
@@ -39,6 +39,7 @@ fn five() -> BatchState {
         pickup: false,
         version: Version::new(1, 1),
         changed_at: Timestamp::default(),
+        deleted: false,
     };
     let mut state = BatchState { term: 1, ..BatchState::default() };
     state
@@ -69,7 +70,7 @@ fn hold(quantities: &[u32], policy: HoldPolicy) -> Command {
 fn run(state: &mut BatchState, command: Command) -> Result<Effect, Rejection> {
     let ask = Ask {
         // Another call each time.
-        digest: [state.changes.ledger.len() as u8; 32],
+        digest: CallDigest::own([state.changes.ledger.len() as u8; 32]),
         command,
         actor: "tester".to_owned(),
         owner: None,

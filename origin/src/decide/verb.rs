@@ -12,10 +12,10 @@ use onhand_wire::{
 };
 use uuid::Uuid;
 
-use super::{Done, Effect, Excess, Rejection, ShortLine, Shortage, Verb, limit, require};
+use super::{Done, Effect, Excess, Rejection, ShortLine, Shortage, Verb, limit, require, ship};
 use crate::{
     command::Ask,
-    record::{ReservationLine, ReservationRecord, Share},
+    record::{ReservationLine, ReservationRecord},
     state::{BatchState, Why},
 };
 
@@ -38,7 +38,7 @@ fn open(
     allowed: &[Stage],
 ) -> Result<Option<ReservationRecord>, Rejection> {
     let record = find(state, ask, id)?;
-    if record.made_by.as_deref() == Some(&*fingerprint(ask)) {
+    if record.made_by.as_deref().is_some_and(|made_by| ask.digest.is_text(made_by)) {
         return Ok(None);
     }
     if allowed.contains(&record.state_at(state.now)) {
@@ -47,17 +47,25 @@ fn open(
     Err(wrong_state(&record, state, verb))
 }
 
-fn fingerprint(ask: &Ask) -> String {
-    ask.digest.iter().map(|byte| format!("{byte:02x}")).collect()
+/// The record, if it is in one of `allowed`.
+pub(super) fn open_for(
+    state: &BatchState,
+    ask: &Ask,
+    id: Uuid,
+    verb: Verb,
+    allowed: &[Stage],
+) -> Result<ReservationRecord, Rejection> {
+    let record = find(state, ask, id)?;
+    if allowed.contains(&record.state_at(state.now)) { Ok(record) } else { Err(wrong_state(&record, state, verb)) }
 }
 
-fn short(line: u32, sku: &Sku, requested: i64, available: i64) -> ShortLine {
+pub(super) fn short(line: u32, sku: &Sku, requested: i64, available: i64) -> ShortLine {
     ShortLine { line, sku: sku.clone(), requested, available }
 }
 
-type Keys = BTreeSet<(Sku, LocationId)>;
+pub(super) type Keys = BTreeSet<(Sku, LocationId)>;
 
-fn done(state: &mut BatchState, record: ReservationRecord, keys: &Keys) -> Done {
+pub(super) fn done(state: &mut BatchState, record: ReservationRecord, keys: &Keys) -> Done {
     let effect = Effect::Reservation(record.shown(state.now));
     state.put_record(record);
     Done { effect, stocks: state.stocks(keys) }
@@ -67,7 +75,12 @@ fn unchanged(state: &BatchState, ask: &Ask, id: Uuid) -> Result<Done, Rejection>
     Ok(Effect::Reservation(find(state, ask, id)?.shown(state.now)).alone())
 }
 
-fn line_mut(record: &mut ReservationRecord, index: usize, line: u32) -> Result<&mut ReservationLine, Rejection> {
+/// `index`: which of the call's lines says so, if it has several.
+pub(super) fn line_mut(
+    record: &mut ReservationRecord,
+    index: Option<usize>,
+    line: u32,
+) -> Result<&mut ReservationLine, Rejection> {
     let last = record.lines.len() - 1;
     record.lines.get_mut(line as usize).ok_or(Rejection::NoSuchLine { index, last })
 }
@@ -88,7 +101,7 @@ pub(super) fn confirm(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Confir
     let mut wanted: Vec<i64> = record.lines.iter().map(|line| line.quantity).collect();
     let mut shorts = Vec::new();
     for (index, asked) in body.lines.iter().flatten().enumerate() {
-        let line = line_mut(&mut record, index, asked.line)?;
+        let line = line_mut(&mut record, Some(index), asked.line)?;
         if asked.quantity.get() > line.quantity {
             shorts.push(short(asked.line, &line.sku, asked.quantity.get(), line.quantity));
         }
@@ -103,7 +116,7 @@ pub(super) fn confirm(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Confir
     record.state = Stage::Confirmed;
     record.expires_at = None;
     record.confirmed_at = Some(state.now);
-    record.made_by = Some(fingerprint(ask));
+    record.made_by = Some(ask.digest.text());
     let why = ask.why("confirm", None);
     let mut keys = Keys::new();
     for (line, wanted) in record.lines.iter_mut().zip(wanted) {
@@ -133,7 +146,7 @@ pub(super) fn cancel(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Cancel)
     let Some(mut record) = open(state, ask, id, Verb::Cancel, &allowed)? else { return unchanged(state, ask, id) };
     let keys = give_up(state, &record, &ask.why("cancel", body.reason.as_deref()));
     record.state = Stage::Cancelled;
-    record.made_by = Some(fingerprint(ask));
+    record.made_by = Some(ask.digest.text());
     Ok(done(state, record, &keys))
 }
 
@@ -144,7 +157,7 @@ pub(super) fn expire(state: &mut BatchState, ask: &Ask, id: Uuid) -> Result<Done
         return unchanged(state, ask, id);
     }
     record.state = Stage::Expired;
-    record.made_by = Some(fingerprint(ask));
+    record.made_by = Some(ask.digest.text());
     Ok(done(state, record, &Keys::new()))
 }
 
@@ -159,91 +172,31 @@ fn give_up(state: &mut BatchState, record: &ReservationRecord, why: &Why<'_>) ->
 }
 
 pub(super) fn fulfil(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Fulfil) -> Result<Done, Rejection> {
-    let Some(mut record) = open(state, ask, id, Verb::Fulfil, &[Stage::Confirmed])? else {
+    let Some(record) = open(state, ask, id, Verb::Fulfil, &[Stage::Confirmed])? else {
         return unchanged(state, ask, id);
     };
-    let shipments = shipments(state, &record, body)?;
-    let why = ask.why("fulfil", None);
+    let shipped = ship::plan(state, &record, body)?;
     let mut keys = Keys::new();
-    for shipment in shipments {
-        let line = &mut record.lines[shipment.line];
-        let share = &mut line.shares[shipment.share];
-        share.shipped += shipment.quantity;
-        state.change_stock(&line.sku, &share.location, &why, |row| {
-            row.on_hand -= shipment.quantity;
-            row.reserved -= shipment.quantity;
-        });
-        keys.insert((line.sku.clone(), share.location.clone()));
-    }
+    shipped.write(state, ask, &mut keys);
+    let mut record = shipped.record;
     if record.lines.iter().flat_map(|line| &line.shares).all(|share| share.open() == 0) {
         record.state = Stage::Fulfilled;
-        record.made_by = Some(fingerprint(ask));
+        record.made_by = Some(ask.digest.text());
     }
     Ok(done(state, record, &keys))
 }
 
-struct Shipment {
-    line: usize,
-    share: usize,
-    quantity: i64,
-}
-
-/// Line, quantity and, where one is named, the location.
-type Wanted<'a> = (u32, i64, Option<&'a LocationId>);
-
-fn wanted<'a>(
-    state: &BatchState,
-    record: &mut ReservationRecord,
-    body: &'a Fulfil,
-) -> Result<Vec<Wanted<'a>>, Rejection> {
-    let Some(lines) = &body.lines else {
-        let left = |line: &ReservationLine| line.shares.iter().map(Share::open).sum();
-        return Ok(record.lines.iter().zip(0..).map(|(line, number)| (number, left(line), None)).collect());
-    };
-    let mut wanted = Vec::new();
-    for (index, asked) in lines.iter().enumerate() {
-        asked.location.as_ref().map_or(Ok(()), |location| require::location(state, location).map(drop))?;
-        line_mut(record, index, asked.line)?;
-        wanted.push((asked.line, asked.quantity.get(), asked.location.as_ref()));
-    }
-    Ok(wanted)
-}
-
-/// What ships from where: from the line's allocations in order or from the location named, and
-/// nowhere more than is on hand. A backorder waits for its goods; what is elsewhere need not.
-fn shipments(state: &BatchState, record: &ReservationRecord, body: &Fulfil) -> Result<Vec<Shipment>, Rejection> {
-    let mut left = record.clone();
-    let (mut shipments, mut tally, mut on_hand) = (Vec::new(), Tally::default(), BTreeMap::new());
-    for (number, asked, named) in wanted(state, &mut left, body)? {
-        let ReservationLine { sku, shares, .. } = &mut left.lines[number as usize];
-        let mut missing = asked;
-        let here = |share: &Share| named.is_none_or(|named| *named == share.location);
-        for (share, row) in shares.iter_mut().enumerate().filter(|(_, row)| here(row)) {
-            let there = || state.row(sku, &row.location).map_or(0, |row| row.on_hand);
-            let on_hand = on_hand.entry((sku.clone(), row.location.clone())).or_insert_with(there);
-            let quantity = missing.min(row.open()).min(*on_hand);
-            if quantity > 0 {
-                shipments.push(Shipment { line: number as usize, share, quantity });
-                (*on_hand, missing, row.shipped) = (*on_hand - quantity, missing - quantity, row.shipped + quantity);
-            }
-        }
-        tally.count(number, asked, asked - missing);
-    }
-    tally.enough(record, Shortage::LeftToShip)?;
-    Ok(shipments)
-}
-
 /// What was asked of each line, and what of it can be done: a short line is named once.
 #[derive(Default)]
-struct Tally(BTreeMap<u32, (i64, i64)>);
+pub(super) struct Tally(BTreeMap<u32, (i64, i64)>);
 
 impl Tally {
-    fn count(&mut self, line: u32, asked: i64, possible: i64) {
+    pub(super) fn count(&mut self, line: u32, asked: i64, possible: i64) {
         let sums = self.0.entry(line).or_default();
         *sums = (sums.0 + asked, sums.1 + possible);
     }
 
-    fn enough(self, record: &ReservationRecord, of: Shortage) -> Result<(), Rejection> {
+    pub(super) fn enough(self, record: &ReservationRecord, of: Shortage) -> Result<(), Rejection> {
         let shorts = self.0.into_iter().filter(|(_, (asked, possible))| possible < asked);
         let shorts: Vec<_> = shorts
             .map(|(line, (asked, possible))| short(line, &record.lines[line as usize].sku, asked, possible))
@@ -254,7 +207,9 @@ impl Tally {
 
 pub(super) fn give_back(state: &mut BatchState, ask: &Ask, id: Uuid, body: &Return) -> Result<Done, Rejection> {
     let mut record = find(state, ask, id)?;
-    if !matches!(record.state_at(state.now), Stage::Confirmed | Stage::Fulfilled) {
+    let closed = !matches!(record.state_at(state.now), Stage::Confirmed | Stage::Fulfilled);
+    // What has shipped may come back, whatever became of the rest.
+    if closed && record.lines.iter().all(|line| line.shipped() == 0) {
         return Err(wrong_state(&record, state, Verb::Return));
     }
     body.location.as_ref().map_or(Ok(()), |location| require::location(state, location).map(drop))?;
@@ -288,7 +243,7 @@ fn returns(
     let mut returns = Vec::<(Sku, LocationId, i64)>::new();
     let mut tally = Tally::default();
     for (index, asked) in body.lines.iter().enumerate() {
-        let line = line_mut(record, index, asked.line)?;
+        let line = line_mut(record, Some(index), asked.line)?;
         if state.item(&line.sku).is_none() {
             return Err(Rejection::UnknownSku(line.sku.clone()));
         }

@@ -3,19 +3,26 @@
 use axum::extract::{Path, Request, State};
 use onhand_http::query::{Params, no_parameters};
 use onhand_wire::{
-    ChannelId, LocationId, Problem, Stock,
+    ChannelId, Location, LocationId, Problem, Stock,
     bulk::LoadFacts,
     limits,
     page::{Page, cursor, read_cursor, read_limit},
-    request::{check_text, read},
+    request::{PutLocation, check_text, read},
     whole,
 };
 use serde_json::json;
 
-use super::{Context, Reply, Shared, fail::Fail, stock::sku, write};
+use super::{
+    Context, Reply, Shared,
+    fail::Fail,
+    runbook::{page_among, paged},
+    stock::sku,
+    whole::{self, Begun},
+    write,
+};
 use crate::{
     answer::shown_fact,
-    command::Command,
+    command::{Ask, Command},
     decide::Rejection,
     store::{ProductQuery, words},
 };
@@ -114,12 +121,94 @@ pub(super) async fn put_channel(State(context): Shared, Path(id): Path<String>, 
 
 pub(super) async fn read_location(State(context): Shared, Path(id): Path<String>) -> Reply {
     let id = location_id(&id)?;
-    let found = context.store.load_topology().await?.locations.into_iter().find(|row| row.location == id);
+    let found =
+        context.store.load_topology().await?.locations.into_iter().find(|row| row.location == id && !row.deleted);
     Ok(write::json(&found.ok_or_else(|| Problem::from(Rejection::UnknownLocation(id)))?))
 }
 
 pub(super) async fn read_channel(State(context): Shared, Path(id): Path<String>) -> Reply {
     let id = channel_id(&id)?;
-    let found = context.store.load_topology().await?.channels.into_iter().find(|row| row.channel == id);
+    let found = context.store.load_topology().await?.channels.into_iter().find(|row| row.channel == id && !row.deleted);
     Ok(write::json(&found.ok_or_else(|| Problem::from(Rejection::UnknownChannel(id)))?))
+}
+
+/// By id.
+pub(super) async fn locations(State(context): Shared, request: Request) -> Reply {
+    let mut rows = context.store.load_topology().await?.locations;
+    rows.retain(|row| !row.deleted);
+    list(&request, rows, |row| row.location.as_str())
+}
+
+/// By id.
+pub(super) async fn channels(State(context): Shared, request: Request) -> Reply {
+    let mut rows = context.store.load_topology().await?.channels;
+    rows.retain(|row| !row.deleted);
+    list(&request, rows, |row| row.channel.as_str())
+}
+
+fn list<T: serde::Serialize>(request: &Request, mut rows: Vec<T>, id: fn(&T) -> &str) -> Reply {
+    let mut params = Params::of(request.uri().query())?;
+    let (limit, beyond) = page_among(&mut params)?;
+    params.end()?;
+    rows.sort_by(|one, other| id(one).cmp(id(other)));
+    rows.retain(|row| beyond.as_deref().is_none_or(|beyond| id(row) > beyond));
+    rows.truncate(limit + 1);
+    Ok(write::json(&paged(rows, limit, |row| id(row).to_owned())))
+}
+
+/// Refused with what depends on it.
+pub(super) async fn delete_channel(State(context): Shared, Path(id): Path<String>, request: Request) -> Reply {
+    let id = channel_id(&id)?;
+    let held = context.store.holds_for(&id).await?;
+    context.write(request, |_| Ok(Command::DeleteChannel(id, held))).await
+}
+
+/// Refused with what depends on it. Its goods are looked at twice: before it goes, and once no batch can be under way
+/// that still knows it; what came between brings it back.
+pub(super) async fn delete_location(State(context): Shared, Path(id): Path<String>, request: Request) -> Reply {
+    let (parts, body) = request.into_parts();
+    let claims = write::claims(&parts)?;
+    no_parameters(parts.uri.query())?;
+    onhand_http::body::require_json(&parts.headers)?;
+    let _ignored = onhand_http::body::read(body, limits::BODY_BYTES).await?;
+    let id = location_id(&id)?;
+    let ask = match context.begin(&parts, claims, b"").await? {
+        Begun::Fresh(ask) => *ask,
+        Begun::Before(answer) => return Ok(whole::respond(answer, "")),
+    };
+    let before = read_one(&context, &id).await?;
+    unused(&context, &id).await?;
+    let ask_for = |command: Command| Ask { command, key: uuid::Uuid::new_v4().to_string(), ..ask.clone() };
+    let patience = context.patience(&parts.headers)?;
+    let gone = context.batches.ask(ask_for(Command::DeleteLocation(id.clone())), patience).await?;
+    let settled = match context.store.pass_batches().await {
+        Ok(()) => unused(&context, &id).await,
+        Err(error) => Err(error.into()),
+    };
+    if let Err(used) = settled {
+        let Location { name, region, priority, lat, lon, enabled, pickup, .. } = before;
+        let back = PutLocation { name, region, priority, lat, lon, enabled, pickup };
+        context.batches.ask(ask_for(Command::PutLocation(id, back)), patience).await?;
+        return Err(used);
+    }
+    tracing::info!(actor = ask.actor, location = %id, correlation_id = ask.correlation, "a location was deleted");
+    context.end(ask, json!({"location": id, "deleted": true}), Some(gone.committed_at)).await
+}
+
+async fn read_one(context: &Context, id: &LocationId) -> Result<Location, Fail> {
+    let found =
+        context.store.load_topology().await?.locations.into_iter().find(|row| row.location == *id && !row.deleted);
+    found.ok_or_else(|| Problem::from(Rejection::UnknownLocation(id.clone())).into())
+}
+
+/// 409 where anything lies there, or is held there.
+async fn unused(context: &Context, id: &LocationId) -> Result<(), Fail> {
+    let found = context.store.location_use(id).await?;
+    if found.rows == 0 {
+        return Ok(());
+    }
+    let channels = context.store.load_topology().await?.channels.into_iter();
+    let named = channels.filter(|channel| !channel.deleted && channel.locations.contains(id));
+    let channels = named.map(|channel| channel.channel).collect();
+    Err(Problem::from(Rejection::PlaceInUse { location: id.clone(), channels, found }).into())
 }

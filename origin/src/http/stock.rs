@@ -42,7 +42,7 @@ pub(super) async fn ledger(State(context): Shared, Path(name): Path<String>, req
     params.end()?;
     super::catalogue::item(&context, &sku).await?;
     if let Some(asked) = &location
-        && !context.store.load_topology().await?.locations.iter().any(|row| row.location == *asked)
+        && !context.store.load_topology().await?.locations.iter().any(|row| row.location == *asked && !row.deleted)
     {
         return Err(Problem::from(Rejection::UnknownLocation(asked.clone())).into());
     }

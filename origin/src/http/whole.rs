@@ -10,7 +10,7 @@ use crate::{
     answer::WriteAnswer,
     command::{Ask, Command},
     decide::Rejection,
-    key::digest,
+    key::CallDigest,
 };
 
 /// A call that is under way, or was done before under the same key.
@@ -31,7 +31,7 @@ impl Context {
             owner: claims.owner,
             sees: claims.sees,
             key: key(parts)?,
-            digest: digest(parts.method.as_str(), parts.uri.path(), body),
+            digest: CallDigest::of(parts.method.as_str(), parts.uri.path(), body),
             correlation: write::correlation(parts),
         };
         if ask.key.is_empty() {

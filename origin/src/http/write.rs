@@ -20,7 +20,7 @@ use super::{Context, Reply};
 use crate::{
     answer::WriteAnswer,
     command::{Ask, Command},
-    key::digest,
+    key::CallDigest,
 };
 
 /// Whose call it is: the router has judged the token already, as its table says.
@@ -48,7 +48,7 @@ impl Context {
             owner: claims.owner,
             sees: claims.sees,
             key,
-            digest: digest(parts.method.as_str(), parts.uri.path(), &body),
+            digest: CallDigest::of(parts.method.as_str(), parts.uri.path(), &body),
             correlation: correlation(&parts),
         };
         let mut session = session(&parts.headers)?;

@@ -15,6 +15,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// After so many that were read elsewhere.
+    pub(super) fn after(ended: u64) -> Self {
+        Self { ended, ..Self::default() }
+    }
+
     pub(super) fn pass(&mut self, bytes: &[u8]) {
         let mut start = 0;
         for end in memchr2_iter(b'\r', b'\n', bytes) {

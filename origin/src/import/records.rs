@@ -21,9 +21,16 @@ pub(super) struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(input: BufReader<R>) -> Self {
+    /// `lines`: how many of the file have been read already.
+    pub(super) fn new(input: BufReader<R>, separator: u8, lines: u64) -> Self {
         let (bytes, ends) = (vec![0; limits::IMPORT_ROW_BYTES], vec![0; 32]);
-        Self { input, parser: csv_core::Reader::new(), lines: Lines::default(), bytes, ends, columns: 0 }
+        let parser = csv_core::ReaderBuilder::new().delimiter(separator).build();
+        Self { input, parser, lines: Lines::after(lines), bytes, ends, columns: 0 }
+    }
+
+    /// Whether the record last read has nothing in it.
+    pub(super) fn is_blank(&self) -> bool {
+        self.fields().is_some_and(|fields| fields.iter().all(|field| field.trim().is_empty()))
     }
 
     /// Reads the next record; its line, or none at the end. An error concerns the whole file.

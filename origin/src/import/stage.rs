@@ -1,19 +1,28 @@
-//! A file on its way in: kept on disk, checked row by row.
+//! A file on its way in: kept on disk, unpacked, in UTF-8, checked row by row.
 
 use std::{
     fs::File,
-    io::{Seek, Write},
+    io::{BufWriter, Read, Seek, Write},
     sync::Arc,
 };
 
 use bytes::Bytes;
+use encoding_rs::{Encoding, UTF_8};
 use futures_util::{Stream, StreamExt};
 use onhand_http::setting::Size;
 use onhand_wire::{Code, Problem, limits};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
-use super::{Format, OnError, Options, RowError, known::Known, lines::Lines, rows::Rows};
+use super::{
+    Kind, OnError, Options, Reading, RowError,
+    charset::{self, ToUtf8, Utf8},
+    known::Known,
+    lines::Lines,
+    notes::Notes,
+    rows::Rows,
+    unpack::Packing,
+};
 use crate::{command::ImportRow, key::Digest, store::Store};
 
 /// A file whose rows have been checked.
@@ -23,10 +32,17 @@ pub struct Staged {
     ahead: Option<ImportRow>,
     pub read: u64,
     pub rejected: u64,
+    /// Rows that say nothing of stock here.
+    pub left_out: u64,
     /// The first of them.
     pub errors: Vec<RowError>,
-    /// Of the whole file and how it is to be applied.
+    /// What was taken as something else than it was written.
+    pub(super) notes: Notes,
+    /// Places that the file names and that are not there.
+    pub unknown: Vec<String>,
+    /// Of the whole file, and what is there already.
     pub content: Digest,
+    pub(super) known: Known,
 }
 
 pub(super) fn failed(error: impl std::fmt::Display) -> Problem {
@@ -34,19 +50,40 @@ pub(super) fn failed(error: impl std::fmt::Display) -> Problem {
     Problem::new(Code::Internal, "the file could not be staged; nothing was applied")
 }
 
-/// Writes the stream, of at most so many bytes, to a temporary file, gone with its handle; and what its
-/// content is. `declared`: the length that the caller named, 0 if it named none.
+/// As it came.
+pub struct Received {
+    file: File,
+    packing: Packing,
+    content: Digest,
+    is_utf8: bool,
+    /// Its first bytes.
+    head: Vec<u8>,
+}
+
+/// Unpacked, and in UTF-8 as far as it is text.
+pub struct Prepared {
+    file: File,
+    /// Of what it unpacked to.
+    content: Digest,
+    notes: Notes,
+}
+
+/// Writes the stream, of at most so many bytes, to a temporary file, gone with its handle. `declared`: the length that
+/// the caller named, 0 if it named none.
 pub async fn receive(
     mut body: impl Stream<Item = Result<Bytes, Problem>> + Unpin,
     declared: u64,
+    packing: Packing,
+    plain: bool,
     most: Size,
-) -> Result<(File, Digest), Problem> {
+) -> Result<Received, Problem> {
     if declared > most.0 {
         drop_the_rest(body).await;
         return Err(too_large(most));
     }
     let mut file = tempfile::tempfile().map_err(failed)?;
-    let (mut lines, mut left, mut content) = (Lines::default(), most.0, Sha256::new());
+    let (mut lines, mut left, mut content, mut utf8) = (Lines::default(), most.0, Sha256::new(), Utf8::default());
+    let mut head = Vec::new();
     while let Some(part) = body.next().await {
         let part = part?;
         let Some(rest) = left.checked_sub(part.len() as u64) else {
@@ -54,21 +91,37 @@ pub async fn receive(
             return Err(too_large(most));
         };
         left = rest;
-        lines.pass(&part);
+        head.extend(part.iter().take(HEAD - head.len()));
+        if packing == Packing::None {
+            utf8.pass(&part);
+            // In other letters a line has another length.
+            if plain && Encoding::for_bom(&head).is_none_or(|(encoding, _)| encoding == UTF_8) && !head.contains(&0) {
+                lines.pass(&part);
+            }
+        }
         if lines.longest > limits::IMPORT_ROW_BYTES {
             drop_the_rest(body).await;
-            let detail = format!("row: at most {} bytes; nothing was applied", limits::IMPORT_ROW_BYTES);
-            return Err(Problem::new(Code::TooLarge, detail).with("limit", limits::IMPORT_ROW_BYTES));
+            return Err(long_row());
         }
         content.update(&part);
         file.write_all(&part).map_err(failed)?;
     }
-    Ok((file, content.finalize().into()))
+    let (content, is_utf8) = (content.finalize().into(), utf8.is_whole());
+    Ok(Received { file, packing, content, is_utf8, head })
 }
 
+/// As many bytes tell in which letters a file is.
+const HEAD: usize = 4;
+
 fn too_large(most: Size) -> Problem {
-    let detail = format!("body: an import has at most {most} (origin.imports.max_bytes); nothing was applied");
+    let detail =
+        format!("body: an import has at most {most} (origin.imports.max_bytes), unpacked; nothing was applied");
     Problem::new(Code::TooLarge, detail).with("limit", most.0)
+}
+
+fn long_row() -> Problem {
+    let detail = format!("row: at most {} bytes; nothing was applied", limits::IMPORT_ROW_BYTES);
+    Problem::new(Code::TooLarge, detail).with("limit", limits::IMPORT_ROW_BYTES)
 }
 
 /// So that the caller sees the answer, as far as that is worth it.
@@ -82,27 +135,101 @@ pub async fn drop_the_rest<E>(mut body: impl Stream<Item = Result<Bytes, E>> + U
     }
 }
 
-impl Staged {
+impl Received {
+    /// Unpacks it and brings it into UTF-8; a file that is both already stays as it is. Blocks.
+    pub fn prepare(self, kind: Kind, said: Option<&'static Encoding>, most: Size) -> Result<Prepared, Problem> {
+        let text = kind == Kind::Csv;
+        let mut notes = Notes::default();
+        if self.packing == Packing::None {
+            let encoding = charset::settle(&self.head, said, self.is_utf8, text, &mut notes);
+            if encoding == UTF_8 {
+                return Ok(Prepared { file: self.file, content: self.content, notes });
+            }
+            let content = self.content;
+            let (file, _) = rewrite(self.file, Packing::None, encoding, most)?;
+            return Ok(Prepared { file, content, notes });
+        }
+        let (mut file, unpacked) = rewrite(self.file, self.packing, UTF_8, most)?;
+        let encoding = charset::settle(&unpacked.head, said, unpacked.is_utf8, text, &mut notes);
+        if encoding != UTF_8 {
+            (file, _) = rewrite(file, Packing::None, encoding, most)?;
+        } else if unpacked.longest > limits::IMPORT_ROW_BYTES {
+            return Err(long_row());
+        }
+        Ok(Prepared { file, content: unpacked.content, notes })
+    }
+}
+
+/// What went through.
+struct Passed {
+    content: Digest,
+    is_utf8: bool,
+    head: Vec<u8>,
+    longest: usize,
+}
+
+/// Copies a file to another, unpacked or in other letters.
+fn rewrite(
+    mut from: File,
+    packing: Packing,
+    encoding: &'static Encoding,
+    most: Size,
+) -> Result<(File, Passed), Problem> {
+    from.rewind().map_err(failed)?;
+    let mut source = packing.reader(from);
+    let mut to = BufWriter::with_capacity(1 << 16, tempfile::tempfile().map_err(failed)?);
+    let (mut buffer, mut left) = (vec![0; 1 << 16], most.0);
+    let mut decoder = (encoding != UTF_8).then(|| ToUtf8::new(encoding));
+    let (mut lines, mut content, mut utf8, mut head) = (Lines::default(), Sha256::new(), Utf8::default(), Vec::new());
+    loop {
+        let read = source.read(&mut buffer).map_err(|error| broken(packing, &error))?;
+        let part = &buffer[..read];
+        left = left.checked_sub(read as u64).ok_or_else(|| too_large(most))?;
+        head.extend(part.iter().take(HEAD - head.len()));
+        let (written, is_text) = match &mut decoder {
+            Some(decoder) => (decoder.decode(part, read == 0).as_bytes(), true),
+            None => (part, false),
+        };
+        lines.pass(written);
+        if is_text && lines.longest > limits::IMPORT_ROW_BYTES {
+            return Err(long_row());
+        }
+        utf8.pass(written);
+        content.update(written);
+        to.write_all(written).map_err(failed)?;
+        if read == 0 {
+            let file = to.into_inner().map_err(|error| failed(error.error()))?;
+            let (content, is_utf8) = (content.finalize().into(), utf8.is_whole());
+            return Ok((file, Passed { content, is_utf8, head, longest: lines.longest }));
+        }
+    }
+}
+
+/// The caller's file cannot be unpacked; anything else is ours.
+fn broken(packing: Packing, error: &std::io::Error) -> Problem {
+    match packing {
+        Packing::None => failed(error),
+        Packing::Gzip => Problem::field("body", format!("not gzip, or broken off: {error}; nothing was applied")),
+        Packing::Zstd => Problem::field("body", format!("not zstd, or broken off: {error}; nothing was applied")),
+    }
+}
+
+impl Prepared {
     /// Checks every row. What a row names must exist only if one bad row aborts all: else it is
     /// told when it is applied.
-    pub async fn check(
-        (file, content): (File, Digest),
-        format: Format,
-        options: Options,
-        store: &Arc<dyn Store>,
-    ) -> Result<Self, Problem> {
-        let content = content_and_options(&content, options);
+    pub async fn check(self, reading: Reading, options: Options, store: &Arc<dyn Store>) -> Result<Staged, Problem> {
+        let Self { file, content, notes } = self;
+        let known = Known::read(store, options.create).await?;
+        let rows = open(&file, reading.clone())?;
+        let (errors, unknown) = (Vec::new(), Vec::new());
         let mut staged =
-            Self { rows: open(&file, format)?, ahead: None, read: 0, rejected: 0, errors: Vec::new(), content };
-        let known = match options.on_error {
-            OnError::Abort => Some(Known::read(store, options.create).await?),
-            OnError::Skip => None,
-        };
+            Staged { rows, ahead: None, read: 0, rejected: 0, left_out: 0, errors, notes, unknown, content, known };
         let (mut valid, mut errors) = tokio::task::block_in_place(|| staged.gather(options))?;
         while !valid.is_empty() || !errors.is_empty() {
             staged.read += (valid.len() + errors.len()) as u64;
+            let known = staged.known.clone();
             let next = staged.meanwhile(move |staged| staged.gather(options));
-            if let Some(known) = &known {
+            if options.on_error == OnError::Abort {
                 errors.extend(known.check(&valid).await?);
                 errors.sort_by_key(|error| error.row);
             }
@@ -111,10 +238,17 @@ impl Staged {
             errors.into_iter().for_each(|error| staged.reject(error));
             (valid, errors) = chunk?;
         }
-        staged.rows = open(&file, format)?;
+        let again = open(&file, reading)?;
+        let read = std::mem::replace(&mut staged.rows, again);
+        staged.left_out = read.left_out;
+        staged.read += read.left_out;
+        staged.unknown = read.unknown.into_iter().collect();
+        staged.notes.extend(read.notes);
         Ok(staged)
     }
+}
 
+impl Staged {
     /// Reads on while the database has the rows before.
     pub(super) fn meanwhile<T: Send + 'static>(
         mut self,
@@ -169,16 +303,8 @@ fn ends(chunk: &[ImportRow], next: &ImportRow) -> bool {
     chunk.len() >= 2 * super::CHUNK || (chunk.len() >= super::CHUNK && another_sku)
 }
 
-/// The same file applied otherwise is another import.
-fn content_and_options(content: &Digest, options: Options) -> Digest {
-    let mut digest = Sha256::new();
-    digest.update(content);
-    digest.update(format!("{options:?}"));
-    digest.finalize().into()
-}
-
-fn open(file: &File, format: Format) -> Result<Rows<File>, Problem> {
+fn open(file: &File, reading: Reading) -> Result<Rows<File>, Problem> {
     let mut again = file.try_clone().map_err(failed)?;
     again.rewind().map_err(failed)?;
-    Rows::new(format, again)
+    Rows::new(reading, again)
 }

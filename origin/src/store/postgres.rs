@@ -5,13 +5,16 @@ mod batch;
 mod books;
 mod connections;
 mod dialer;
+mod exports;
 mod ledger;
 mod notifications;
 mod orders;
 mod outbox;
+mod places;
 mod products;
 mod read;
 mod releases;
+mod reservation_lists;
 mod row;
 mod secure;
 mod stock_lists;
@@ -319,6 +322,10 @@ impl Store for Postgres {
 
     async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>> {
         products::missing(&self.reader().await?, skus).await
+    }
+
+    async fn has_leading_zeros(&self) -> Result<bool> {
+        Ok(self.reader().await?.query_one(products::LEADING_ZEROS, &[]).await?.get(0))
     }
 
     async fn ledger(

@@ -3,12 +3,15 @@
 mod batch;
 mod books;
 mod connections;
+mod exports;
 mod ledger;
 mod notifications;
 mod orders;
 mod outbox;
+mod places;
 mod read;
 mod releases;
+mod reservation_lists;
 mod row;
 mod stock_lists;
 mod trail;
@@ -218,6 +221,10 @@ impl Store for Sqlite {
 
     async fn missing(&self, skus: &[&Sku]) -> Result<HashSet<Sku>> {
         self.with(|connection| read::missing(connection, skus))
+    }
+
+    async fn has_leading_zeros(&self) -> Result<bool> {
+        self.with(|connection| read::has_leading_zeros(connection))
     }
 
     async fn ledger(

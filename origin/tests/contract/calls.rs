@@ -2,7 +2,7 @@
 
 use onhand_origin::{
     command::{Ask, Command},
-    key::digest,
+    key::CallDigest,
 };
 use onhand_wire::{Sees, request::read};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -81,7 +81,7 @@ impl Calls {
             owner: None,
             sees: Sees::All,
             key: format!("{}-{}", self.seed, self.keys),
-            digest: digest("POST", path, body.to_string().as_bytes()),
+            digest: CallDigest::of("POST", path, body.to_string().as_bytes()),
             correlation: "c".to_owned(),
         };
         Call { ask, text: format!("{path} {body}") }

@@ -83,6 +83,7 @@ on_both!(
     keys::a_key_gets_its_first_answer_again,
     keys::one_batch_may_hold_the_same_key_twice,
     keys::a_refusal_for_stock_is_kept_and_others_are_not,
+    keys::what_was_kept_in_the_first_form_is_compared_in_it,
     owners::another_owners_reservation_does_not_exist,
     owners::who_sees_all_moves_all,
     owners::one_subjects_keys_are_others_for_another_owner,

@@ -9,7 +9,7 @@ use onhand_origin::{
     Limits,
     answer::{WriteAnswer, WriteOutcome, answer_all},
     command::{Ask, Command},
-    key::digest,
+    key::CallDigest,
     state::BatchState,
     store::{Backlog, Membership, Needs, Rebuilt, Store, postgres, sqlite::Sqlite},
 };
@@ -137,7 +137,7 @@ impl Shop {
 
     pub(crate) fn ask(&self, path: &str, body: &Value, command: Command) -> Ask {
         let key = format!("key-{}", self.keys.fetch_add(1, Ordering::Relaxed));
-        let digest = digest("POST", path, body.to_string().as_bytes());
+        let digest = CallDigest::of("POST", path, body.to_string().as_bytes());
         Ask {
             command,
             actor: "tester".to_owned(),

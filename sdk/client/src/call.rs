@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    Answer, Client, Error, Reply,
+    Answer, Client, Error, Pieces, Reply,
     ask::{Ask, Body},
     client::Way,
 };
@@ -35,6 +35,11 @@ impl Client {
 
     pub(crate) fn asks<T: DeserializeOwned>(&self, ask: Ask) -> Call<T> {
         Call { client: self.clone(), ask, way: self.way(), read: of_success }
+    }
+
+    /// A list that has no function of its own, page by page.
+    pub fn list(&self, path: impl Into<String>) -> Call<Page<Value>> {
+        self.gets(path)
     }
 
     pub(crate) fn gets<T: DeserializeOwned>(&self, path: impl Into<String>) -> Call<T> {
@@ -141,6 +146,17 @@ impl<T> Call<T> {
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.way.timeout = Some(timeout);
         self
+    }
+
+    /// A query parameter, if there is a value; a name may be given several times.
+    pub fn with(mut self, name: &str, value: Option<impl std::fmt::Display>) -> Self {
+        self.ask.with(name, value);
+        self
+    }
+
+    /// The body as it comes, however long it is and lasts: one try, at one node. A refusal is an error.
+    pub async fn pieces(self) -> Result<Pieces, Error> {
+        self.client.open(&self.ask, self.way).await
     }
 
     pub(crate) fn read_by<U>(self, read: fn(&Answer) -> Result<U, Error>) -> Call<U> {

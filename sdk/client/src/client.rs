@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+
 use crate::{Answer, Error, Retry, ask::Ask, pace::Pace, token::Token};
 
 /// Calls one listener, or several that answer alike. Clones share their connections.
@@ -116,10 +118,47 @@ impl Client {
         }
     }
 
+    /// One try, whose body is left to be read.
+    pub(crate) async fn open(&self, ask: &Ask, way: Way) -> Result<Pieces, Error> {
+        let (began, node) = (Instant::now(), way.first % self.nodes());
+        let at = &self.shared.nodes[node];
+        let mut request = self.shared.http.request(ask.method.clone(), format!("{}{}", at.url, ask.target()));
+        if let Some(token) = self.shared.token.read().await? {
+            request = request.bearer_auth(token.expose());
+        }
+        let response = ask.written(request).await?.send().await;
+        let response = response
+            .map_err(|error| self.no_answer(ask, Way { only: true, ..way }, 1, began, causes(&error.without_url())))?;
+        if response.status().is_success() {
+            return Ok(Pieces { call: ask.name(), response });
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.unwrap_or_default();
+        let answer = Answer { call: ask.name(), node, from: at.name.clone(), status, headers, body, tries: 1 };
+        Err(Error::Problem(Box::new(answer.problem())))
+    }
+
     fn no_answer(&self, ask: &Ask, way: Way, tries: u32, began: Instant, last: String) -> Error {
         let all = self.shared.nodes.iter().map(|node| node.name.clone());
         let nodes = if way.only { vec![self.name(way.first % self.nodes()).to_owned()] } else { all.collect() };
         Error::NoAnswer { call: ask.name(), nodes, tries, took: began.elapsed(), last }
+    }
+}
+
+/// An answer's body, read as it comes.
+pub struct Pieces {
+    call: String,
+    response: reqwest::Response,
+}
+
+impl Pieces {
+    /// None at its end; an error where it broke off: then what came is not all.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let broken = |error: reqwest::Error| Error::Unreadable {
+            call: self.call.clone(),
+            what: format!("it broke off: {}", causes(&error.without_url())),
+        };
+        self.response.chunk().await.map_err(broken)
     }
 }
 

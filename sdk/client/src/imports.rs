@@ -38,7 +38,15 @@ pub enum FileFormat {
     NdJson,
 }
 
-/// How a file is read.
+/// How a file is packed; its limit is of what it unpacks to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    Gzip,
+    Zstd,
+}
+
+/// How a file is read. What else may be said of one (`format`, `map`, `location`, `charset`, `locale`) is given by
+/// [`Call::with`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Import {
     pub format: FileFormat,
@@ -46,6 +54,9 @@ pub struct Import {
     pub on_error: OnError,
     /// Creates SKUs that are not in the catalogue. Needs a token of scope admin.
     pub create: bool,
+    /// Nothing is written; the report says what would be.
+    pub dry_run: bool,
+    pub packing: Option<Packing>,
 }
 
 /// Rows.
@@ -56,6 +67,50 @@ pub struct Imported {
     pub rejected: u64,
     /// The first 100.
     pub errors: Vec<RowError>,
+    /// That say nothing of stock.
+    #[serde(default)]
+    pub left_out: u64,
+    /// What was taken as something else than it was written.
+    #[serde(default)]
+    pub notes: Vec<Note>,
+    /// What the file calls locations, and none is called so.
+    #[serde(default)]
+    pub unknown_locations: Vec<String>,
+    /// Of a dry run.
+    #[serde(default)]
+    pub would: Option<Would>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Note {
+    pub code: String,
+    pub detail: String,
+    /// How many rows, and the line of the first; 0: it concerns the whole file.
+    #[serde(default)]
+    pub rows: u64,
+    #[serde(default)]
+    pub row: u64,
+}
+
+/// What an import would do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Would {
+    pub create_items: u64,
+    /// The first 100.
+    pub created: Vec<String>,
+    pub change_stock: u64,
+    pub unchanged: u64,
+    /// The 100 largest.
+    pub changes: Vec<WouldChange>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct WouldChange {
+    pub row: u64,
+    pub sku: String,
+    pub location: String,
+    pub from: i64,
+    pub to: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -89,6 +144,12 @@ impl Client {
         ask.with("mode", Some(if import.mode == Mode::Set { "set" } else { "adjust" }));
         ask.with("on_error", Some(if import.on_error == OnError::Abort { "abort" } else { "skip" }));
         ask.with("create", Some(import.create));
+        ask.with("dry_run", import.dry_run.then_some(true));
+        match import.packing {
+            Some(Packing::Gzip) => ask.set("content-encoding", "gzip"),
+            Some(Packing::Zstd) => ask.set("content-encoding", "zstd"),
+            None => {}
+        }
         ask.set("content-type", if import.format == FileFormat::Csv { "text/csv" } else { "application/x-ndjson" });
         ask.body = body;
         let mut call = self.asks(ask).new_key();

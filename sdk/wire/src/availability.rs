@@ -35,6 +35,9 @@ pub struct Availability {
     pub sku: Sku,
     pub available: i64,
     pub status: Status,
+    /// Shown only where the item is not sold: then there is none of it to be had.
+    #[serde(default = "yes", skip_serializing_if = "sold")]
+    pub active: bool,
     /// Only when the caller asked for a quantity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sellable: Option<bool>,
@@ -44,6 +47,14 @@ pub struct Availability {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restock_at: Option<RestockAt>,
     pub locations: Vec<AtLocation>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn sold(active: &bool) -> bool {
+    *active
 }
 
 /// The answer to a query.

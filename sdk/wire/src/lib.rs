@@ -37,7 +37,7 @@ mod sees;
 pub mod schema;
 
 pub use fact::{Fact, Join, Stock};
-pub use name::{ChannelId, InvalidName, LocationId, Sku};
+pub use name::{ChannelId, InvalidName, LocationId, Misspelt, Sku};
 pub use problem::{Code, Problem};
 pub use quantity::{InvalidQuantity, Money, Quantity};
 pub use sees::Sees;

@@ -1,11 +1,14 @@
 //! SKUs, locations and channels: checked once, at the boundary, then cheap to clone. Up to 23 bytes stand where
 //! the name does, as nearly all do; longer ones are shared.
 
+mod spelling;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use smol_str::SmolStr;
 
+pub use self::spelling::Misspelt;
 use crate::limits;
 
 /// A name that is not valid; the message says what would be.
@@ -21,8 +24,14 @@ fn check_sku(name: &str) -> Result<(), InvalidName> {
     if ok {
         return Ok(());
     }
+    let control = name.chars().zip(1..).find(|(character, _)| character.is_control());
+    let which = match control {
+        Some((character, at)) => format!("; character {at} is {}", spelling::named(character)),
+        None if name.len() > limits::SKU_BYTES => format!("; this one has {}", name.len()),
+        None => String::new(),
+    };
     Err(InvalidName(format!(
-        "a SKU has 1 to {} bytes of UTF-8, no control characters, no leading or trailing space",
+        "a SKU has 1 to {} bytes of UTF-8, no control characters, no leading or trailing space{which}",
         limits::SKU_BYTES
     )))
 }

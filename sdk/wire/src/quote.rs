@@ -36,6 +36,14 @@ pub enum NoTotal {
     SeveralCurrencies,
 }
 
+/// Why a line cannot be had at all, whatever the stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unavailable {
+    /// The merchant has taken the item out of sale.
+    Inactive,
+}
+
 /// Money like [`Money`], but up to [`limits::TOTAL`](crate::limits::TOTAL).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Total {
@@ -57,6 +65,8 @@ pub struct QuotedLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_price: Option<NoPrice>,
     pub adjustments: Vec<Adjustment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<Unavailable>,
     /// Where it would come from, if it were held now; short of `quantity` where there is not enough.
     pub allocation: Vec<Allocation>,
 }

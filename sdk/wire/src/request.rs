@@ -24,6 +24,6 @@ pub use read::{
     Check, check_idempotency_key, media_type, parse, read, require_json, reservation_id, unsupported_media_type,
 };
 pub use releases::{Push, RollBack};
-pub use reservations::{Destination, Hold, HoldLine, HoldPolicy};
+pub use reservations::{Destination, Hold, HoldLine, HoldPolicy, SetLines};
 pub use stock::{Adjust, AdjustmentKind, Merge, Policy, SetStock, Transfer};
-pub use verbs::{Cancel, Confirm, Extend, Fulfil, FulfilLine, LineQuantity, Return};
+pub use verbs::{Cancel, Confirm, Extend, Fulfil, FulfilLine, LineQuantity, Reallocate, Return};

@@ -19,7 +19,8 @@ pub struct Item {
     pub attributes: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
-    /// For the merchant's own pages: neither lookups nor holds depend on it.
+    /// Whether it is sold: what is not is neither held, quoted nor ordered, and lookups show none of it. What is held
+    /// already can be confirmed, shipped and returned.
     #[serde(default = "yes")]
     pub active: bool,
     pub version: Version,
@@ -56,6 +57,9 @@ pub struct Location {
     pub version: Version,
     #[serde(default)]
     pub changed_at: Timestamp,
+    /// It is gone: a join knows it from "not heard of".
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 /// A storefront and the locations that serve it, in serving order.
@@ -71,6 +75,9 @@ pub struct Channel {
     pub version: Version,
     #[serde(default)]
     pub changed_at: Timestamp,
+    /// It is gone: a join knows it from "not heard of".
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 fn yes() -> bool {

@@ -49,6 +49,7 @@ fn changes() -> Vec<(&'static str, Change)> {
         pickup: false,
         version,
         changed_at: AT,
+        deleted: false,
     };
     let channel = Channel {
         channel: ChannelId::new("web").unwrap(),
@@ -56,6 +57,7 @@ fn changes() -> Vec<(&'static str, Change)> {
         allocation: "priority".to_owned(),
         version,
         changed_at: AT,
+        deleted: false,
     };
     let watermark =
         Watermark { t: AT, s: AT.plus(std::time::Duration::from_millis(2)), term: 1, good_since: 1, partitions: 8 };

@@ -13,7 +13,7 @@ pub(crate) struct Place {
     /// The same at every node: edge and origins.
     pub(crate) doors: Vec<Client>,
     looker: Client,
-    admin: Client,
+    pub(crate) admin: Client,
     _runs: Runs,
 }
 
@@ -82,6 +82,35 @@ impl Place {
         }
     }
 
+    pub(crate) async fn put_item(&self, sku: &str, body: Value) {
+        self.put(&format!("/inventory/products/{}", encode(sku)), body).await;
+    }
+
+    pub(crate) async fn try_put_item(&self, sku: &str, body: Value) -> Reply {
+        self.admin.put(&format!("/inventory/products/{}", encode(sku)), body).await
+    }
+
+    /// As it is spelt, under a key.
+    pub(crate) async fn put_keyed(&self, path: String, body: &str, key: &str) -> Reply {
+        self.admin.call("PUT".parse().unwrap(), &path).key(key).body("application/json", body.to_owned()).send().await
+    }
+
+    pub(crate) async fn try_look(&self, sku: &str) -> Reply {
+        self.looker.get(&format!("/v1/availability/{}", encode(sku))).await
+    }
+
+    pub(crate) async fn try_query(&self, body: Value) -> Reply {
+        self.looker.post("/v1/availability/query", body).await
+    }
+
+    pub(crate) async fn try_quote(&self, body: Value) -> Reply {
+        self.looker.post("/v1/quotes", body).await
+    }
+
+    pub(crate) async fn quote(&self, body: Value) -> Value {
+        self.try_quote(body).await.expect(200).json()
+    }
+
     pub(crate) async fn policy(&self, sku: &str, body: Value) {
         self.put(&format!("/inventory/products/{}/policy", encode(sku)), body).await;
     }
@@ -116,6 +145,20 @@ impl Place {
     pub(crate) async fn verb(&self, held: &Value, verb: &str, body: Value) -> Reply {
         let id = held["id"].as_str().expect("an id");
         self.shop.post(&format!("/v1/reservations/{id}/{verb}"), body).await
+    }
+
+    pub(crate) async fn set_lines(&self, held: &Value, lines: Value) -> Reply {
+        let id = held["id"].as_str().expect("an id");
+        self.shop.put(&format!("/v1/reservations/{id}/lines"), json!({"lines": lines})).await
+    }
+
+    pub(crate) async fn reallocate(&self, held: &Value, body: Value) -> Reply {
+        let id = held["id"].as_str().expect("an id");
+        self.admin.post(&format!("/v1/reservations/{id}/reallocate"), body).await
+    }
+
+    pub(crate) async fn looker_get(&self, path: &str) -> Reply {
+        self.looker.get(path).await
     }
 
     pub(crate) async fn done(&self, held: &Value, verb: &str, body: Value) -> Value {

@@ -117,6 +117,21 @@ fn states() -> Vec<State> {
             ],
         },
         State {
+            name: "cancelled in part",
+            shown: "cancelled",
+            way: vec![confirmed(), ("fulfil", one(2)), ("cancel", json!({"reason": "first thoughts"}))],
+            level: (8, 0),
+            verbs: vec![
+                ("extend", extend(), Refused, (8, 0)),
+                ("confirm", json!({}), Refused, (8, 0)),
+                ("cancel", json!({"reason": "first thoughts"}), Unchanged, (8, 0)),
+                ("fulfil", json!({}), Refused, (8, 0)),
+                ("return", one(1), Does("cancelled"), (9, 0)),
+                ("return", one(2), Does("cancelled"), (10, 0)),
+                ("return", one(3), Short(3, 2), (8, 0)),
+            ],
+        },
+        State {
             name: "expired",
             shown: "expired",
             way: vec![],
@@ -226,9 +241,9 @@ pub(super) async fn too_many_on_a_line(place: &Place) {
     place.done(&held, "confirm", json!({})).await;
     let too_many = place.verb(&held, "fulfil", both.clone()).await.expect(409);
     assert_eq!((too_many.code().as_str(), lines_of(&too_many)), ("insufficient_stock", wanted.to_vec()));
-    // Where a location is named, what the line has there is all there is.
-    let there = json!({"lines": [{"line": 0, "quantity": 2, "location": "q-2"}]});
-    short(&place.verb(&held, "fulfil", there).await, json!([{"line": 0, "sku": "q", "requested": 2, "available": 1}]));
+    // Where a location is named, what is available there is all there is beside what the line has there.
+    let there = json!({"lines": [{"line": 0, "quantity": 4, "location": "q-2"}]});
+    short(&place.verb(&held, "fulfil", there).await, json!([{"line": 0, "sku": "q", "requested": 4, "available": 3}]));
     assert_eq!(place.reservation(&held).await["lines"][0]["fulfilled"], 0, "nothing has shipped");
     place.done(&held, "fulfil", json!({})).await;
     let too_many = place.verb(&held, "return", both).await.expect(409);

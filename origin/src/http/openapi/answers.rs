@@ -6,7 +6,7 @@ mod releases;
 
 use std::collections::BTreeMap;
 
-use onhand_wire::{Fact, Item, LocationId, Sku, Timestamp, Version, reservation};
+use onhand_wire::{Channel, ChannelId, Fact, Item, Location, LocationId, Sku, Timestamp, Version, reservation};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -45,6 +45,14 @@ pub(super) struct Problem {
     on_hand: Option<i64>,
     /// in_use: units in open reservations.
     reserved: Option<i64>,
+    /// in_use, of a location: stock rows that are not empty.
+    stock_rows: Option<i64>,
+    /// in_use, of a location: the channels that name it.
+    channels: Option<Vec<String>>,
+    /// in_use, of a channel: open holds that were made for it.
+    holds: Option<i64>,
+    /// invalid_request of an import: what the file calls locations, and none is called so.
+    unknown_locations: Option<Vec<String>>,
     /// too_large: the most, in bytes.
     limit: Option<u64>,
     /// maintenance: what the operator says.
@@ -131,6 +139,39 @@ pub(super) struct DeletedItem {
 }
 
 #[derive(ToSchema)]
+pub(super) struct DeletedLocation {
+    location: LocationId,
+    deleted: bool,
+}
+
+#[derive(ToSchema)]
+pub(super) struct DeletedChannel {
+    channel: ChannelId,
+    deleted: bool,
+}
+
+#[derive(ToSchema)]
+pub(super) struct LocationPage {
+    items: Vec<Location>,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ChannelPage {
+    items: Vec<Channel>,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct ReservationPage {
+    items: Vec<reservation::Reservation>,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
 pub(super) struct ImportReport {
     read: u64,
     applied: u64,
@@ -138,6 +179,49 @@ pub(super) struct ImportReport {
     /// The first 100.
     #[schema(max_items = 100)]
     errors: Vec<RowError>,
+    /// Rows that say nothing of stock here; absent where there are none.
+    left_out: Option<u64>,
+    /// What was taken as something else than it was written; absent where nothing was.
+    notes: Option<Vec<Note>>,
+    /// What the file calls locations, and none is called so: the first 100.
+    unknown_locations: Option<Vec<String>>,
+    /// Of a dry run: nothing was written.
+    dry_run: Option<bool>,
+    /// Of a dry run.
+    would: Option<Would>,
+}
+
+#[derive(ToSchema)]
+struct Note {
+    code: String,
+    detail: String,
+    /// How many rows; absent where it concerns the whole file.
+    rows: Option<u64>,
+    /// The line of the first.
+    row: Option<u64>,
+}
+
+/// What an import would do.
+#[derive(ToSchema)]
+struct Would {
+    create_items: u64,
+    /// The first 100.
+    created: Vec<String>,
+    change_stock: u64,
+    unchanged: u64,
+    /// The 100 largest.
+    changes: Vec<WouldChange>,
+    /// Why it may not be the whole truth.
+    incomplete: Option<String>,
+}
+
+#[derive(ToSchema)]
+struct WouldChange {
+    row: u64,
+    sku: Sku,
+    location: LocationId,
+    from: i64,
+    to: i64,
 }
 
 #[derive(ToSchema)]

@@ -18,7 +18,7 @@ use utoipa::{
 };
 
 use super::{
-    answers::{DeletedItem, ItemPage, ItemWithStock},
+    answers::{ChannelPage, DeletedChannel, DeletedItem, DeletedLocation, ItemPage, ItemWithStock, LocationPage},
     call::{Call, call},
     examples,
 };
@@ -27,7 +27,8 @@ const TAG: &str = "catalogue";
 
 pub(super) fn calls() -> Vec<Call> {
     let mut calls = vec![search(), read_item(), put_item(), delete_item()];
-    calls.extend([read_location(), put_location(), read_channel(), put_channel()]);
+    calls.extend([locations(), read_location(), put_location(), delete_location()]);
+    calls.extend([channels(), read_channel(), put_channel(), delete_channel()]);
     calls
 }
 
@@ -116,6 +117,40 @@ fn delete_item() -> Call {
         .says("Delete an item", "Refused while reservations are open. A body is ignored.")
         .answers::<DeletedItem>(200, "Deleted.", json!({"sku": "22423", "deleted": true}))
         .refuses(&[Code::UnknownSku, Code::InUse])
+}
+
+fn locations() -> Call {
+    let page = json!({"items": [examples::location()], "next_cursor": null});
+    let call = call(TAG, Get, "/inventory/locations", "listLocations").needs(Scope::Operator);
+    limit(cursor(call.says("All locations", "By id.")))
+        .answers::<LocationPage>(200, "A page.", page)
+        .refuses(&[Code::InvalidRequest])
+}
+
+fn delete_location() -> Call {
+    let says = "Refused while a channel names it, or anything lies or is held there: the problem says what. While it is \
+                deleted, writes that are under way are waited for once. A body is ignored.";
+    on_location(Delete, "deleteLocation")
+        .writes(Scope::Admin)
+        .says("Delete a location", says)
+        .answers::<DeletedLocation>(200, "Deleted.", json!({"location": "eu-1", "deleted": true}))
+        .refuses(&[Code::UnknownLocation, Code::InUse])
+}
+
+fn channels() -> Call {
+    let page = json!({"items": [examples::channel()], "next_cursor": null});
+    let call = call(TAG, Get, "/inventory/channels", "listChannels").needs(Scope::Operator);
+    limit(cursor(call.says("All channels", "By id.")))
+        .answers::<ChannelPage>(200, "A page.", page)
+        .refuses(&[Code::InvalidRequest])
+}
+
+fn delete_channel() -> Call {
+    on_channel(Delete, "deleteChannel")
+        .writes(Scope::Admin)
+        .says("Delete a channel", "Refused while open holds were made for it. A body is ignored.")
+        .answers::<DeletedChannel>(200, "Deleted.", json!({"channel": "web", "deleted": true}))
+        .refuses(&[Code::UnknownChannel, Code::InUse])
 }
 
 fn on_location(method: utoipa::openapi::HttpMethod, id: &'static str) -> Call {

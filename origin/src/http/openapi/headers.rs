@@ -36,6 +36,12 @@ pub(super) fn key(required: bool) -> Parameter {
     taken(KEY, says, required, schema::idempotency_key())
 }
 
+/// How an import's body is packed.
+pub(super) fn packed() -> Parameter {
+    let words = string().enum_values(Some(["identity", "gzip", "zstd"]));
+    taken("Content-Encoding", "How the body is packed; its limit is of what it unpacks to.", false, words)
+}
+
 pub(super) fn session() -> Parameter {
     let says = "An earlier answer's `Onhand-Session`; the new one reflects both.";
     taken("Onhand-Session", says, false, string())

@@ -2,27 +2,41 @@
 
 use onhand_http::auth::Scope;
 use onhand_wire::{
-    Code,
-    request::{Cancel, Confirm, Extend, Fulfil, Hold, Return},
+    Code, LocationId, Sku,
+    request::{Cancel, Confirm, Extend, Fulfil, Hold, Reallocate, Return, SetLines},
     reservation::Reservation,
+    schema,
 };
 use serde_json::json;
 use utoipa::openapi::{
-    HttpMethod::{Get, Post},
+    HttpMethod::{Get, Post, Put},
     KnownFormat, ObjectBuilder, SchemaFormat,
     schema::Type,
 };
 
 use super::{
-    answers::Trace,
+    answers::{ReservationPage, Trace},
     call::{Call, call},
+    catalogue::{cursor, limit, reference},
     examples::reservation,
 };
 
 const TAG: &str = "reservations";
 
 pub(super) fn calls() -> Vec<Call> {
-    vec![create(), read(), extend(), confirm(), cancel(), fulfil(), give_back(), trace()]
+    vec![
+        create(),
+        list(),
+        read(),
+        set_lines(),
+        extend(),
+        confirm(),
+        cancel(),
+        fulfil(),
+        give_back(),
+        reallocate(),
+        trace(),
+    ]
 }
 
 fn on_reservation(call: Call) -> Call {
@@ -55,6 +69,56 @@ fn read() -> Call {
     let call = on_reservation(call).says("A reservation", "");
     let call = call.answers::<Reservation>(200, "The reservation as it is now.", reservation("held"));
     call.refuses(&[Code::InvalidRequest])
+}
+
+pub(super) fn moment() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+}
+
+fn list() -> Call {
+    let states = ["held", "confirmed", "fulfilled", "cancelled", "expired"];
+    let state = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(states));
+    let text = ObjectBuilder::from(schema::optional_text()).schema_type(Type::String).build();
+    let call = call(TAG, Get, "/v1/reservations", "listReservations").needs(Scope::Storefront);
+    let call = call.says(
+        "Find reservations",
+        "A storefront names an `order_ref`, and sees its own owner's; everything else needs scope `operator`. The \
+         latest first.",
+    );
+    let call = call
+        .query("order_ref", "The shop's own number of the order, in full.", text)
+        .query("sku", "It holds, or held, some of this item.", reference::<Sku>())
+        .query("location", "Some of it comes, or came, from there.", reference::<LocationId>())
+        .query("state", "A hold past its deadline is expired.", state)
+        .query("from", "Made at this moment or later.", moment())
+        .query("to", "Made before this moment.", moment());
+    let page = json!({"items": [reservation("held")], "next_cursor": null});
+    limit(cursor(call)).answers::<ReservationPage>(200, "A page.", page).refuses(&[Code::InvalidRequest])
+}
+
+fn set_lines() -> Call {
+    let call = on_reservation(call(TAG, Put, "/v1/reservations/{id}/lines", "setReservationLines"));
+    let call = call.writes(Scope::Storefront).says(
+        "Change what a hold holds",
+        "The lines replace those that are there: all of them in full, or nothing changes and every short line is \
+         named. What it holds already is not in its own way. The deadline stays.",
+    );
+    let call = call.body::<SetLines>(json!({"lines": [{"sku": "22423", "quantity": 3}]}));
+    call.answers::<Reservation>(200, "Changed.", reservation("held")).refuses(&[
+        Code::ReservationState,
+        Code::UnknownSku,
+        Code::UnknownLocation,
+        Code::InsufficientStock,
+        Code::RateLimited,
+    ])
+}
+
+fn reallocate() -> Call {
+    verb("/v1/reservations/{id}/reallocate", "reallocateReservation", Scope::Operator)
+        .says("Move an allocation", "Some of a line that is held or confirmed is to come from another location.")
+        .body::<Reallocate>(json!({"line": 0, "from": "eu-1", "to": "eu-2", "quantity": 1}))
+        .answers::<Reservation>(200, "Moved.", reservation("confirmed"))
+        .refuses(&[Code::UnknownLocation, Code::InsufficientStock])
 }
 
 /// What the verbs share.
@@ -90,7 +154,11 @@ fn cancel() -> Call {
 
 fn fulfil() -> Call {
     verb("/v1/reservations/{id}/fulfil", "fulfilReservation", Scope::Fulfilment)
-        .says("Ship", "On hand and reserved both fall; never more than is on hand. Repeatable until all is shipped.")
+        .says(
+            "Ship",
+            "On hand and reserved both fall; never more than is on hand. Repeatable until all is shipped. From a location \
+             that is named, also what the line has elsewhere, as far as it is available there.",
+        )
         .optional_body::<Fulfil>(json!({"lines": [{"line": 0, "quantity": 2, "location": "eu-1"}]}))
         .answers::<Reservation>(200, "Shipped.", reservation("fulfilled"))
         .refuses(&[Code::UnknownLocation, Code::InsufficientStock])
@@ -98,7 +166,7 @@ fn fulfil() -> Call {
 
 fn give_back() -> Call {
     verb("/v1/reservations/{id}/return", "returnReservation", Scope::Fulfilment)
-        .says("Take shipped goods back", "On hand rises where they were shipped from, or at the location named.")
+        .says("Take shipped goods back", "On hand rises where they were shipped from, or at the location named. What has shipped may come back after the rest was cancelled, too.")
         .body::<Return>(json!({"lines": [{"line": 0, "quantity": 1}], "location": "eu-1"}))
         .answers::<Reservation>(200, "Returned.", reservation("fulfilled"))
         .refuses(&[Code::UnknownSku, Code::UnknownLocation, Code::InsufficientStock])

@@ -2,7 +2,7 @@
 
 use onhand_http::auth::Scope;
 use onhand_wire::{
-    Code, LocationId, Sku,
+    ChannelId, Code, LocationId, Sku,
     request::{Adjust, Policy, SetStock, Transfer},
 };
 use serde_json::json;
@@ -18,12 +18,13 @@ use super::{
     catalogue::{cursor, limit, reference},
     examples::{fact, one_fact},
     headers,
+    reservations::moment,
 };
 
 const TAG: &str = "stock";
 
 pub(super) fn calls() -> Vec<Call> {
-    vec![set(), adjust(), policy(), transfer(), ledger(), import()]
+    vec![set(), adjust(), policy(), transfer(), ledger(), import(), export(), export_ledger()]
 }
 
 fn sku(call: Call) -> Call {
@@ -91,14 +92,24 @@ fn word(words: &[&str], default: &str) -> Object {
 
 fn import() -> Call {
     let text = || ObjectBuilder::new().schema_type(Type::String).build();
+    let string = || ObjectBuilder::new().schema_type(Type::String);
     let call = call(TAG, Post, "/inventory/imports", "importStock").needs(Scope::Operator).takes(headers::key(false));
-    let call = call.says(
+    let call = call.takes(headers::packed()).says(
         "Import stock",
         "CSV with a header, or NDJSON, streamed; columns `sku,location,quantity` and optionally \
-         `name,brand,price,currency,safety_stock,backorder_limit,low_stock_at`. `mode=set`, `create=true` and the \
-         columns name, brand and price need scope `admin`. `on_error=abort` with an invalid row applies nothing and \
-         still answers 200 with `applied` 0. With an `Idempotency-Key`, a broken import resumes.",
+         `name,brand,price,currency,safety_stock,backorder_limit,low_stock_at,restock_at,active,attributes`, or what \
+         shops export, known by its header. `mode=set`, `create=true` and the columns name, brand, price, active and \
+         attributes need scope `admin`. `on_error=abort` with an invalid row applies nothing and still answers 200 \
+         with `applied` 0. With an `Idempotency-Key`, a broken import resumes. `dry_run=true` writes nothing, keeps \
+         nothing under a key, and needs what the run would need.",
     );
+    let call = call
+        .query("format", "Of a shop's export; else the header tells.", string())
+        .query("map", "Other columns: `sku=Item No.,quantity=Count,location=Store`.", string())
+        .query("location", "The id or the name of where rows go that name no location.", string())
+        .query("charset", "In which letters the file is; else its BOM tells, or the `Content-Type`.", string())
+        .query("locale", "How numbers are written: `en`, `de`, `fr`, `ch` and others.", string())
+        .query("dry_run", "Whether nothing is to be written.", word(&["false", "true"], "false"));
     let call = call
         .query("mode", "Quantities are counts, or changes.", word(&["set", "adjust"], "set"))
         .query("on_error", "What an invalid row does.", word(&["abort", "skip"], "abort"))
@@ -123,4 +134,37 @@ fn import() -> Call {
         Code::Overloaded,
         Code::DeadlineExceeded,
     ])
+}
+
+fn export() -> Call {
+    let text = || ObjectBuilder::new().schema_type(Type::String).build();
+    let example = "sku,location,quantity,name,brand,price,currency,safety_stock,backorder_limit,low_stock_at,restock_at,\
+                   active,attributes,reserved,available\n22423,eu-1,55,Cakestand,,,,0,0,5,,true,,2,53\n";
+    call(TAG, Get, "/inventory/stock", "exportStock")
+        .needs(Scope::Operator)
+        .says(
+            "All stock as a file",
+            "Streamed from one snapshot, by SKU and location; an import reads it back (`reserved` and `available` are \
+             left). An export that breaks off breaks off the body.",
+        )
+        .query("format", "", word(&["csv", "ndjson"], "csv"))
+        .query("location", "Only this location's.", reference::<LocationId>())
+        .query("channel", "Only of this channel's locations.", reference::<ChannelId>())
+        .query("changed_since", "Only where the stock or its item has changed at this moment or later.", moment())
+        .answers_with(200, "The file.", "text/csv", text(), json!(example))
+        .refuses(&[Code::InvalidRequest, Code::UnknownLocation, Code::UnknownChannel, Code::Overloaded])
+}
+
+fn export_ledger() -> Call {
+    let text = || ObjectBuilder::new().schema_type(Type::String).build();
+    call(TAG, Get, "/inventory/ledger", "exportLedger")
+        .needs(Scope::Operator)
+        .says("The ledger as a file", "Streamed from one snapshot, oldest first.")
+        .query("format", "", word(&["csv", "ndjson"], "csv"))
+        .query("sku", "Only this item's.", reference::<Sku>())
+        .query("location", "Only this location's.", reference::<LocationId>())
+        .query("from", "At this moment or later.", moment())
+        .query("to", "Before this moment.", moment())
+        .answers_with(200, "The file.", "text/csv", text(), serde_json::Value::Null)
+        .refuses(&[Code::InvalidRequest, Code::Overloaded])
 }

@@ -91,7 +91,7 @@ const IN_LINE: &str = "SELECT m.lane, m.sku, w.seq FROM (
 /// Key by key, whatever the plan was made on: OFFSET keeps the planner from turning it round and
 /// reading all keys.
 const KEPT: &str = "SELECT k.* FROM unnest($1::text[], $2::text[]) AS asked (subject, key), LATERAL (
-        SELECT subject, key, digest, status, body FROM idempotency_keys
+        SELECT subject, key, digest, digest_form, status, body FROM idempotency_keys
         WHERE subject = asked.subject AND key = asked.key OFFSET 0) k";
 
 /// Two batches that count the same holder's units take turns, until one has committed. Taken before any
@@ -181,7 +181,8 @@ impl BatchSession {
         done
     }
 
-    /// A verb names a reservation; its SKUs never change, so they may be read before the locks.
+    /// A verb names a reservation, whose SKUs are read before the locks; should its lines be replaced meanwhile, the
+    /// batch begins again.
     async fn add_skus_of_reservations(&self, needs: &mut Needs) -> Result<()> {
         if needs.reservations.is_empty() {
             return Ok(());
@@ -246,6 +247,10 @@ impl BatchSession {
         state.changes.lossless = (lossless != synced).then_some(synced);
         fill(&mut state, &items, &stock, &kept, &records, &dead)?;
         super::orders::fill(&mut state, &in_line?, &before?)?;
+        if state.reservations.values().flat_map(ReservationRecord::skus).any(|sku| !needs.skus.contains(sku)) {
+            // Its lines were replaced between the look at them and the locks.
+            return Err(StoreError::Overtaken("a reservation's lines".to_owned()));
+        }
         state.open_units = open.iter().map(|found| (found.get(0), found.get(1))).collect();
         if !needs.reconcile.is_empty() {
             state.books = super::books::books(&self.session.client, &needs.reconcile).await?;
@@ -272,12 +277,10 @@ impl BatchSession {
         let (locations, channels) = try_join!(client.query(&locations, &[]), client.query(&channels, &[]))?;
         let mut topology = Topology { stamp, ..Topology::default() };
         for found in &locations {
-            let location = row::location(found, term)?;
-            topology.locations.insert(location.location.clone(), location);
+            topology.add_location(row::location(found, term)?);
         }
         for found in &channels {
-            let channel = row::channel(found, term)?;
-            topology.channels.insert(channel.channel.clone(), channel);
+            topology.add_channel(row::channel(found, term)?);
         }
         self.topology = Arc::new(topology);
         self.term = term;
@@ -364,7 +367,8 @@ fn fill(
             .get::<_, &[u8]>(2)
             .try_into()
             .map_err(|_| StoreError::Refused("a kept digest is not 32 bytes".to_owned()))?;
-        let answer = Kept { digest, status: found.get::<_, i32>(3) as u16, body: found.get(4) };
+        let (form, status) = (found.get::<_, i16>(3) as u8, found.get::<_, i32>(4) as u16);
+        let answer = Kept { digest, form, status, body: found.get(5) };
         state.kept.insert((found.get(0), found.get(1)), answer);
     }
     for found in records {

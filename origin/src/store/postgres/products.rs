@@ -110,6 +110,10 @@ async fn items(client: &Object, sql: &str, filter: &Filter, term: u16) -> Result
     client.query(sql, &filter.params()).await?.iter().map(|found| row::item(found, term)).collect()
 }
 
+/// Whether any SKU of digits begins with a zero: those lie together in the key's order.
+pub(super) const LEADING_ZEROS: &str = "SELECT EXISTS (SELECT FROM products
+    WHERE sku >= '0' AND sku < '1' AND sku ~ '^0[0-9]+$' AND NOT deleted)";
+
 /// Those of `skus` that no live item has.
 pub(super) async fn missing(client: &Object, skus: &[&Sku]) -> Result<HashSet<Sku>> {
     let sql = client.prepare_cached("SELECT sku FROM products WHERE sku = ANY($1) AND NOT deleted").await?;

@@ -137,31 +137,33 @@ pub(super) async fn ledger(
     before: Option<i64>,
     limit: usize,
 ) -> Result<Vec<LedgerEntry>> {
-    let sql = "SELECT id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after,
-            reservation, correlation, policy::text
-        FROM ledger WHERE sku = $1 AND ($2::text IS NULL OR location = $2) AND id < $3 ORDER BY id DESC LIMIT $4";
+    let sql = format!(
+        "SELECT {LEDGER} FROM ledger WHERE sku = $1 AND ($2::text IS NULL OR location = $2) AND id < $3 ORDER BY id DESC LIMIT $4"
+    );
     let location = location.map(LocationId::as_str);
-    let rows = client.query(sql, &[&sku.as_str(), &location, &before.unwrap_or(i64::MAX), &(limit as i64)]).await?;
-    let entry = |found: &tokio_postgres::Row| {
-        Ok(LedgerEntry {
-            id: found.get(0),
-            time: row::time(found, 1),
-            actor: found.get(2),
-            kind: found.get(3),
-            reason: found.get(4),
-            sku: found.get(5),
-            location: found.get(6),
-            before: Level { on_hand: found.get(7), reserved: found.get(8) },
-            after: Level { on_hand: found.get(9), reserved: found.get(10) },
-            reservation: found.get(11),
-            correlation: found.get(12),
-            policy: found
-                .get::<_, Option<&str>>(13)
-                .map(|text| row::json("a ledger line's policy", text))
-                .transpose()?,
-        })
-    };
-    rows.iter().map(entry).collect()
+    let rows = client.query(&sql, &[&sku.as_str(), &location, &before.unwrap_or(i64::MAX), &(limit as i64)]).await?;
+    rows.iter().map(ledger_entry).collect()
+}
+
+pub(super) const LEDGER: &str =
+    "id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
+    reserved_after, reservation, correlation, policy::text";
+
+pub(super) fn ledger_entry(found: &tokio_postgres::Row) -> Result<LedgerEntry> {
+    Ok(LedgerEntry {
+        id: found.get(0),
+        time: row::time(found, 1),
+        actor: found.get(2),
+        kind: found.get(3),
+        reason: found.get(4),
+        sku: found.get(5),
+        location: found.get(6),
+        before: Level { on_hand: found.get(7), reserved: found.get(8) },
+        after: Level { on_hand: found.get(9), reserved: found.get(10) },
+        reservation: found.get(11),
+        correlation: found.get(12),
+        policy: found.get::<_, Option<&str>>(13).map(|text| row::json("a ledger line's policy", text)).transpose()?,
+    })
 }
 
 pub(super) async fn compare(client: &mut Object) -> Result<Comparison> {

@@ -17,7 +17,7 @@ pub(super) use crate::store::sql::{LOCATION, STOCK};
 /// The database's clock, held so that it never falls below the stored T.
 pub(super) const MOMENT: &str = "SELECT greatest(clock_timestamp(), t) FROM relay";
 pub(super) const ITEM: &str = "sku, name, brand, attributes::text, price, currency, active, deleted, seq, changed_at";
-pub(super) const CHANNEL: &str = "channel, locations::text, allocation, seq, changed_at";
+pub(super) const CHANNEL: &str = "channel, locations::text, allocation, seq, changed_at, deleted";
 
 /// Id, body and the owner that was asked for, of each reservation that is named and seen. Key by key,
 /// whatever the plan was made on.
@@ -69,18 +69,23 @@ pub(super) fn item(row: &Row, term: u16) -> Result<Item> {
 }
 
 pub(super) fn stock(row: &Row) -> Result<(Sku, LocationId, StockRow)> {
+    stock_from(row, 0)
+}
+
+/// The same, from this column on.
+pub(super) fn stock_from(row: &Row, at: usize) -> Result<(Sku, LocationId, StockRow)> {
     let held = StockRow {
-        on_hand: row.get(2),
-        reserved: row.get(3),
-        safety_stock: row.get(4),
-        backorder_limit: row.get(5),
-        low_stock_at: row.get(6),
-        restock_at: row.get::<_, Option<&str>>(7).and_then(RestockAt::parse),
-        seq: seq(row, 8),
-        changed_at: time(row, 9),
-        deleted: row.get(10),
+        on_hand: row.get(at + 2),
+        reserved: row.get(at + 3),
+        safety_stock: row.get(at + 4),
+        backorder_limit: row.get(at + 5),
+        low_stock_at: row.get(at + 6),
+        restock_at: row.get::<_, Option<&str>>(at + 7).and_then(RestockAt::parse),
+        seq: seq(row, at + 8),
+        changed_at: time(row, at + 9),
+        deleted: row.get(at + 10),
     };
-    Ok((sku(row.get(0))?, location_id(row.get(1))?, held))
+    Ok((sku(row.get(at))?, location_id(row.get(at + 1))?, held))
 }
 
 pub(super) fn location(row: &Row, term: u16) -> Result<Location> {
@@ -95,6 +100,7 @@ pub(super) fn location(row: &Row, term: u16) -> Result<Location> {
         pickup: row.get(7),
         version: Version::new(term, seq(row, 8)),
         changed_at: time(row, 9),
+        deleted: row.get(10),
     })
 }
 
@@ -105,6 +111,7 @@ pub(super) fn channel(row: &Row, term: u16) -> Result<Channel> {
         allocation: row.get(2),
         version: Version::new(term, seq(row, 3)),
         changed_at: time(row, 4),
+        deleted: row.get(5),
     })
 }
 

@@ -89,8 +89,8 @@ const LEDGER_ROWS: &str = "
 
 const OUTBOX: &str = "INSERT INTO outbox (id, keys) VALUES ($1, $2)";
 
-const KEEP: &str = "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at)
-    SELECT *, $6 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::integer[], $5::text[])";
+const KEEP: &str = "INSERT INTO idempotency_keys (subject, key, digest, digest_form, status, body, created_at)
+    SELECT *, $7 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::integer[], $6::text[])";
 
 /// Added up by the database: whoever gives units back has not locked the holder.
 const COUNT: &str = "INSERT INTO open_units (holder, units) SELECT * FROM unnest($1::text[], $2::bigint[])
@@ -102,16 +102,16 @@ const ORDERS: &str = "UPDATE orders o SET state = u.state, reason = u.reason, re
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS u (id, state, reason, reservation) WHERE o.id = u.id";
 
 const LOCATION: &str =
-    "INSERT INTO locations (location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    "INSERT INTO locations (location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at, deleted)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT (location) DO UPDATE SET name = excluded.name, region = excluded.region, priority = excluded.priority,
         lat = excluded.lat, lon = excluded.lon, enabled = excluded.enabled, pickup = excluded.pickup,
-        seq = greatest(locations.seq + 1, excluded.seq), changed_at = excluded.changed_at";
+        seq = greatest(locations.seq + 1, excluded.seq), changed_at = excluded.changed_at, deleted = excluded.deleted";
 
-const CHANNEL: &str = "INSERT INTO channels (channel, locations, allocation, seq, changed_at)
-    VALUES ($1, $2::text::json, $3, $4, $5)
+const CHANNEL: &str = "INSERT INTO channels (channel, locations, allocation, seq, changed_at, deleted)
+    VALUES ($1, $2::text::json, $3, $4, $5, $6)
     ON CONFLICT (channel) DO UPDATE SET locations = excluded.locations, allocation = excluded.allocation,
-        seq = greatest(channels.seq + 1, excluded.seq), changed_at = excluded.changed_at";
+        seq = greatest(channels.seq + 1, excluded.seq), changed_at = excluded.changed_at, deleted = excluded.deleted";
 
 type Params = Vec<Box<dyn ToSql + Sync + Send>>;
 
@@ -125,10 +125,10 @@ impl Statements {
                 changed_at = u.changed_at, deleted = u.deleted
             FROM {STOCK_ROWS} WHERE i.sku = u.sku AND i.location = u.location"
         );
-        let new_reservations = "INSERT INTO reservations (id, state, expires_at, created_at, body, owner, holder, open_units)
-            SELECT id, state, expires_at, created_at, body::json, owner, holder, open_units
+        let new_reservations = "INSERT INTO reservations (id, state, expires_at, created_at, body, owner, holder, open_units, order_ref)
+            SELECT id, state, expires_at, created_at, body::json, owner, holder, open_units, order_ref
             FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-                $8::bigint[]) AS u (id, state, expires_at, created_at, body, owner, holder, open_units)";
+                $8::bigint[], $9::text[]) AS u (id, state, expires_at, created_at, body, owner, holder, open_units, order_ref)";
         // Who made it, when and for whom stays.
         let reservations = "UPDATE reservations r SET state = u.state, expires_at = u.expires_at, body = u.body::json,
                 open_units = u.open_units

@@ -44,9 +44,12 @@ pub(super) fn read_in_tx(connection: &Connection, mut needs: Needs) -> Result<Ba
     super::orders::read_in_tx(connection, &needs.orders, &mut state)?;
     state.books = super::books::books(connection, &needs.reconcile)?;
     for (subject, key) in needs.keys {
-        let mut statement = connection
-            .prepare_cached("SELECT digest, status, body FROM idempotency_keys WHERE subject = ?1 AND key = ?2")?;
-        let kept = |row: &rusqlite::Row<'_>| Ok(Kept { digest: row.get(0)?, status: row.get(1)?, body: row.get(2)? });
+        let mut statement = connection.prepare_cached(
+            "SELECT digest, digest_form, status, body FROM idempotency_keys WHERE subject = ?1 AND key = ?2",
+        )?;
+        let kept = |row: &rusqlite::Row<'_>| {
+            Ok(Kept { digest: row.get(0)?, form: row.get(1)?, status: row.get(2)?, body: row.get(3)? })
+        };
         if let Some(kept) = statement.query_one([&subject, &key], kept).optional()? {
             state.kept.insert((subject, key), kept);
         }
@@ -64,11 +67,11 @@ fn topology(connection: &Connection, term: u16) -> Result<Topology> {
     let mut topology = Topology::default();
     let sql = format!("SELECT {} FROM locations", row::LOCATION);
     for location in row::all(connection, &sql, [], |row| row::location(row, term))? {
-        topology.locations.insert(location.location.clone(), location);
+        topology.add_location(location);
     }
     let sql = format!("SELECT {} FROM channels", row::CHANNEL);
     for channel in row::all(connection, &sql, [], |row| row::channel(row, term))? {
-        topology.channels.insert(channel.channel.clone(), channel);
+        topology.add_channel(channel);
     }
     Ok(topology)
 }
@@ -156,7 +159,7 @@ fn stock(connection: &Connection, state: &BatchState) -> Result<()> {
 
 fn topology_rows(connection: &Connection, state: &BatchState) -> Result<()> {
     let sql = format!(
-        "INSERT OR REPLACE INTO locations ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT OR REPLACE INTO locations ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         row::LOCATION
     );
     for row in state.changes.locations.values() {
@@ -171,10 +174,11 @@ fn topology_rows(connection: &Connection, state: &BatchState) -> Result<()> {
             row.enabled,
             row.pickup,
             seq,
-            row.changed_at.micros()
+            row.changed_at.micros(),
+            row.deleted
         ])?;
     }
-    let sql = format!("INSERT OR REPLACE INTO channels ({}) VALUES (?1, ?2, ?3, ?4, ?5)", row::CHANNEL);
+    let sql = format!("INSERT OR REPLACE INTO channels ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row::CHANNEL);
     for row in state.changes.channels.values() {
         let seq = row.version.seq() as i64;
         let locations = serde_json::to_string(&row.locations).expect("plain data encodes");
@@ -183,7 +187,8 @@ fn topology_rows(connection: &Connection, state: &BatchState) -> Result<()> {
             locations,
             row.allocation,
             seq,
-            row.changed_at.micros()
+            row.changed_at.micros(),
+            row.deleted
         ])?;
     }
     Ok(())
@@ -216,8 +221,8 @@ fn reservations(connection: &Connection, state: &BatchState) -> Result<()> {
 fn reservation(connection: &Connection, record: &ReservationRecord) -> Result<()> {
     let id = record.id.to_string();
     let body = serde_json::to_string(record).expect("plain data encodes");
-    let sql = "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body, owner, holder, open_units)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let sql = "INSERT OR REPLACE INTO reservations (id, state, expires_at, created_at, body, owner, holder, open_units, order_ref)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let expires_at = record.expires_at.map(|at| at.micros());
     connection.prepare_cached(sql)?.execute(params![
         id,
@@ -227,7 +232,8 @@ fn reservation(connection: &Connection, record: &ReservationRecord) -> Result<()
         body,
         record.owner,
         record.holder,
-        record.holder.as_ref().map(|_| record.open_units())
+        record.holder.as_ref().map(|_| record.open_units()),
+        record.order_ref
     ])?;
     connection.prepare_cached("DELETE FROM allocations WHERE reservation = ?1")?.execute([&id])?;
     let sql = "INSERT INTO allocations (reservation, line, sku, location, quantity, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
@@ -282,12 +288,19 @@ fn count(connection: &Connection, state: &BatchState) -> Result<()> {
 }
 
 fn keys(connection: &Connection, state: &BatchState) -> Result<()> {
-    let sql =
-        "INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT INTO idempotency_keys (subject, key, digest, digest_form, status, body, created_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let mut statement = connection.prepare_cached(sql)?;
     for ((subject, key), kept) in &state.changes.kept {
-        let written =
-            statement.execute(params![subject, key, kept.digest, kept.status, kept.body, state.now.micros()])?;
+        let written = statement.execute(params![
+            subject,
+            key,
+            kept.digest,
+            kept.form,
+            kept.status,
+            kept.body,
+            state.now.micros()
+        ])?;
         if written != 1 {
             return Err(StoreError::Refused("an idempotency key was not kept".to_owned()));
         }

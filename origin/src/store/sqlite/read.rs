@@ -94,6 +94,11 @@ pub(super) fn missing(connection: &Connection, skus: &[&Sku]) -> Result<HashSet<
     Ok(missing)
 }
 
+pub(super) fn has_leading_zeros(connection: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM products WHERE sku > '0' AND sku < '1' AND sku NOT GLOB '*[^0-9]*' AND NOT deleted)";
+    Ok(connection.query_one(sql, [], |row| row.get(0))?)
+}
+
 /// Gives words to the rows that have none yet: those from before there were any.
 pub(super) fn fill_words_in_tx(connection: &Connection) -> Result<()> {
     let rows = format!("SELECT {} FROM products WHERE search = ''", row::ITEM);
@@ -111,28 +116,32 @@ pub(super) fn ledger(
     before: Option<i64>,
     limit: usize,
 ) -> Result<Vec<LedgerEntry>> {
-    let sql = "SELECT id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after, reserved_after,
-            reservation, correlation, policy
-        FROM ledger WHERE sku = ?1 AND (?2 IS NULL OR location = ?2) AND id < ?3 ORDER BY id DESC LIMIT ?4";
+    let sql = format!(
+        "SELECT {LEDGER} FROM ledger WHERE sku = ?1 AND (?2 IS NULL OR location = ?2) AND id < ?3 ORDER BY id DESC LIMIT ?4"
+    );
     let params = params![sku.as_str(), location.map(LocationId::as_str), before.unwrap_or(i64::MAX), limit as i64];
-    row::all(connection, sql, params, |row| {
-        Ok(LedgerEntry {
-            id: row.get(0)?,
-            time: row::time(row, 1)?,
-            actor: row.get(2)?,
-            kind: row.get(3)?,
-            reason: row.get(4)?,
-            sku: row.get(5)?,
-            location: row.get(6)?,
-            before: Level { on_hand: row.get(7)?, reserved: row.get(8)? },
-            after: Level { on_hand: row.get(9)?, reserved: row.get(10)? },
-            reservation: row.get::<_, Option<String>>(11)?.and_then(|id| id.parse().ok()),
-            correlation: row.get(12)?,
-            policy: row
-                .get::<_, Option<String>>(13)?
-                .map(|text| row::json("a ledger line's policy", &text))
-                .transpose()?,
-        })
+    row::all(connection, &sql, params, ledger_entry)
+}
+
+pub(super) const LEDGER: &str =
+    "id, at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
+    reserved_after, reservation, correlation, policy";
+
+pub(super) fn ledger_entry(row: &rusqlite::Row<'_>) -> Result<LedgerEntry> {
+    let policy = row.get::<_, Option<String>>(13)?;
+    Ok(LedgerEntry {
+        id: row.get(0)?,
+        time: row::time(row, 1)?,
+        actor: row.get(2)?,
+        kind: row.get(3)?,
+        reason: row.get(4)?,
+        sku: row.get(5)?,
+        location: row.get(6)?,
+        before: Level { on_hand: row.get(7)?, reserved: row.get(8)? },
+        after: Level { on_hand: row.get(9)?, reserved: row.get(10)? },
+        reservation: row.get::<_, Option<String>>(11)?.and_then(|id| id.parse().ok()),
+        correlation: row.get(12)?,
+        policy: policy.map(|text| row::json("a ledger line's policy", &text)).transpose()?,
     })
 }
 

@@ -15,7 +15,7 @@ use crate::{
 pub(super) use crate::store::sql::{LOCATION, STOCK};
 
 pub(super) const ITEM: &str = "sku, name, brand, attributes, price, currency, active, deleted, seq, changed_at";
-pub(super) const CHANNEL: &str = "channel, locations, allocation, seq, changed_at";
+pub(super) const CHANNEL: &str = "channel, locations, allocation, seq, changed_at, deleted";
 
 fn corrupt(what: &str, error: impl std::fmt::Display) -> StoreError {
     StoreError::Refused(format!("{what} in the database cannot be read: {error}"))
@@ -61,18 +61,23 @@ pub(super) fn item(row: &Row<'_>, term: u16) -> Result<Item> {
 }
 
 pub(super) fn stock(row: &Row<'_>) -> Result<(Sku, LocationId, StockRow)> {
+    stock_from(row, 0)
+}
+
+/// The same, from this column on.
+pub(super) fn stock_from(row: &Row<'_>, at: usize) -> Result<(Sku, LocationId, StockRow)> {
     let held = StockRow {
-        on_hand: row.get(2)?,
-        reserved: row.get(3)?,
-        safety_stock: row.get(4)?,
-        backorder_limit: row.get(5)?,
-        low_stock_at: row.get(6)?,
-        restock_at: row.get::<_, Option<String>>(7)?.as_deref().and_then(RestockAt::parse),
-        seq: row.get::<_, i64>(8)? as u64,
-        changed_at: time(row, 9)?,
-        deleted: row.get(10)?,
+        on_hand: row.get(at + 2)?,
+        reserved: row.get(at + 3)?,
+        safety_stock: row.get(at + 4)?,
+        backorder_limit: row.get(at + 5)?,
+        low_stock_at: row.get(at + 6)?,
+        restock_at: row.get::<_, Option<String>>(at + 7)?.as_deref().and_then(RestockAt::parse),
+        seq: row.get::<_, i64>(at + 8)? as u64,
+        changed_at: time(row, at + 9)?,
+        deleted: row.get(at + 10)?,
     };
-    Ok((sku(row, 0)?, location_id(row, 1)?, held))
+    Ok((sku(row, at)?, location_id(row, at + 1)?, held))
 }
 
 pub(super) fn location(row: &Row<'_>, term: u16) -> Result<Location> {
@@ -87,6 +92,7 @@ pub(super) fn location(row: &Row<'_>, term: u16) -> Result<Location> {
         pickup: row.get(7)?,
         version: version(row, 8, term)?,
         changed_at: time(row, 9)?,
+        deleted: row.get(10)?,
     })
 }
 
@@ -97,6 +103,7 @@ pub(super) fn channel(row: &Row<'_>, term: u16) -> Result<Channel> {
         allocation: row.get(2)?,
         version: version(row, 3, term)?,
         changed_at: time(row, 4)?,
+        deleted: row.get(5)?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Holds and verbs, mostly ones that the reservation's state allows.
 
-use onhand_origin::command::Command;
+use onhand_origin::{command::Command, key::CallDigest};
 use onhand_wire::reservation::State;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -123,7 +123,7 @@ impl Calls {
         let mut call = self.call(&format!("/v1/reservations/{id}/{verb}"), body, command);
         if verb == "expire" {
             // As the sweeper asks.
-            (call.ask.key, call.ask.digest) = (String::new(), [0; 32]);
+            (call.ask.key, call.ask.digest) = (String::new(), CallDigest::own([0; 32]));
         }
         call
     }

@@ -116,37 +116,75 @@ impl Model {
             let left = |line: &Line| line.shares.iter().map(|share| share.quantity - share.shipped).sum();
             wanted = self.bookings[index].lines.iter().map(left).enumerate().map(|(n, left)| (n, left, None)).collect();
         }
-        let (mut booking, mut rows, mut tally) = (self.bookings[index].clone(), self.rows.clone(), Tally::new());
+        let (before, mut tally) = ((self.bookings[index].clone(), self.rows.clone()), Tally::new());
         for (number, quantity, location) in wanted {
-            let line = &mut booking.lines[number];
             for _ in 0..quantity {
-                let share = line.shares.iter_mut().find(|share| {
-                    let here = location.as_ref().is_none_or(|location| *location == share.location);
-                    let row = rows.get(&(line.sku.clone(), share.location.clone()));
-                    here && share.shipped < share.quantity && row.is_some_and(|row| row.on_hand > 0)
-                });
                 let (asked, done) = tally.entry(number).or_default();
                 *asked += 1;
-                if let Some(share) = share {
+                if self.ship_one(index, number, location.as_deref()) {
                     *done += 1;
-                    share.shipped += 1;
-                    rows.get_mut(&(line.sku.clone(), share.location.clone())).expect("found above").on_hand -= 1;
                 }
             }
         }
-        enough(&tally, &booking.lines)?;
+        if let Err(refused) = enough(&tally, &self.bookings[index].lines) {
+            (self.bookings[index], self.rows) = before;
+            return Err(refused);
+        }
+        let booking = &mut self.bookings[index];
         if booking.lines.iter().flat_map(|line| &line.shares).all(|share| share.shipped == share.quantity) {
             booking.state = State::Fulfilled;
             booking.made_by = text.to_owned();
         }
-        self.bookings[index] = booking;
-        self.rows = rows;
         Ok((200, self.shown(index)))
+    }
+
+    /// From the line's allocations in order, or the location named; there also what the line has elsewhere, from the
+    /// last, as far as it is available where it ships.
+    fn ship_one(&mut self, index: usize, number: usize, location: Option<&str>) -> bool {
+        let line = &self.bookings[index].lines[number];
+        let on_hand = |at: &str| self.row(&line.sku, at).map_or(0, |row| row.on_hand);
+        let own = line.shares.iter().position(|share| {
+            let here = location.is_none_or(|location| *location == share.location);
+            here && share.shipped < share.quantity && on_hand(&share.location) > 0
+        });
+        let Some(own) = own.or_else(|| self.fetch_one(index, number, location?)) else { return false };
+        let line = &mut self.bookings[index].lines[number];
+        line.shares[own].shipped += 1;
+        let key = (line.sku.clone(), line.shares[own].location.clone());
+        self.rows.get_mut(&key).expect("something is on hand there").on_hand -= 1;
+        true
+    }
+
+    /// Moves one unit that the line has elsewhere to here, where it is available; which share it then is in.
+    fn fetch_one(&mut self, index: usize, number: usize, here: &str) -> Option<usize> {
+        let line = &self.bookings[index].lines[number];
+        if self.available(&line.sku, here) == 0 {
+            return None;
+        }
+        let open = |share: &super::Share| share.location != here && share.shipped < share.quantity;
+        let from = line.shares.iter().rposition(open)?;
+        let line = &mut self.bookings[index].lines[number];
+        line.shares[from].quantity -= 1;
+        match line.shares.iter_mut().find(|share| share.location == here) {
+            Some(share) => share.quantity += 1,
+            None => {
+                let location = here.to_owned();
+                line.shares.push(super::Share { location, quantity: 1, shipped: 0, returned: 0 });
+            }
+        }
+        line.shares.retain(|share| share.quantity > 0);
+        line.shares.iter().position(|share| share.location == here)
     }
 
     /// "shipped goods back on hand": at the location named, else where they were shipped from.
     pub(super) fn give_back(&mut self, id: Uuid, body: &Return) -> Decided {
-        let (index, _) = self.allowed(id, &[State::Confirmed, State::Fulfilled], None)?;
+        let all = [State::Held, State::Confirmed, State::Fulfilled, State::Cancelled, State::Expired];
+        let (index, _) = self.allowed(id, &all, None)?;
+        // "of what had shipped before"
+        let shipped = |line: &Line| line.shares.iter().any(|share| share.shipped > 0);
+        if !self.bookings[index].lines.iter().any(shipped) {
+            self.allowed(id, &[State::Confirmed, State::Fulfilled], None)?;
+        }
         self.check_location(body.location.as_ref().map(|location| location.as_str()))?;
         let (mut booking, mut rows, mut tally) = (self.bookings[index].clone(), self.rows.clone(), Tally::new());
         for asked in &body.lines {

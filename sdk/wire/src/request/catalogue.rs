@@ -27,7 +27,8 @@ pub struct PutItem {
     pub attributes: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
-    /// For the merchant's own pages: neither lookups nor holds depend on it.
+    /// Whether it is sold: what is not is neither held, quoted nor ordered, and lookups show none of it. What is held
+    /// already can be confirmed, shipped and returned.
     #[serde(default = "yes")]
     pub active: bool,
 }

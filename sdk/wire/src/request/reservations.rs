@@ -84,6 +84,33 @@ pub struct Hold {
     pub policy: HoldPolicy,
 }
 
+/// `PUT /v1/reservations/{id}/lines`: what a hold holds from now on, all of it or nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SetLines {
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::hold_lines))]
+    pub lines: Vec<HoldLine>,
+    /// For rules and the `nearest` strategy: it is not kept with the reservation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Destination>,
+}
+
+impl Check for SetLines {
+    fn check(&self) -> Result<(), Problem> {
+        check_lines(&self.lines)?;
+        self.destination.as_ref().map_or(Ok(()), Destination::check)
+    }
+}
+
+fn check_lines(lines: &[HoldLine]) -> Result<(), Problem> {
+    check_count("lines", lines.len(), limits::RESERVATION_LINES)?;
+    for (index, line) in lines.iter().enumerate() {
+        check_positive(&format!("lines[{index}].quantity"), line.quantity)?;
+    }
+    Ok(())
+}
+
 fn ttl_default() -> u32 {
     limits::TTL_DEFAULT_S
 }
@@ -111,10 +138,7 @@ impl Hold {
 
 impl Check for Hold {
     fn check(&self) -> Result<(), Problem> {
-        check_count("lines", self.lines.len(), limits::RESERVATION_LINES)?;
-        for (index, line) in self.lines.iter().enumerate() {
-            check_positive(&format!("lines[{index}].quantity"), line.quantity)?;
-        }
+        check_lines(&self.lines)?;
         check_ttl(self.ttl_s)?;
         check_optional_text("order_ref", self.order_ref.as_ref())?;
         self.destination.as_ref().map_or(Ok(()), Destination::check)

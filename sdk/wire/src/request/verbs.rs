@@ -1,4 +1,4 @@
-//! What becomes of a reservation: extend, confirm, cancel, fulfil, return.
+//! What becomes of a reservation: extend, confirm, cancel, fulfil, return, reallocate.
 
 use serde::{Deserialize, Serialize};
 
@@ -123,5 +123,28 @@ impl Check for Return {
             check_positive(&format!("lines[{index}].quantity"), line.quantity)?;
         }
         Ok(())
+    }
+}
+
+/// `POST …/reallocate`: some of a line is to come from another location.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Reallocate {
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::line))]
+    pub line: u32,
+    pub from: LocationId,
+    pub to: LocationId,
+    /// 1 or more.
+    #[cfg_attr(feature = "openapi", schema(schema_with = schema::positive))]
+    pub quantity: Quantity,
+}
+
+impl Check for Reallocate {
+    fn check(&self) -> Result<(), Problem> {
+        if self.from == self.to {
+            return Err(Problem::field("to", "must differ from `from`"));
+        }
+        check_positive("quantity", self.quantity)
     }
 }

@@ -128,7 +128,8 @@ pub(super) fn new_reservations(state: &BatchState) -> Params {
         serde_json::to_string(record).expect("plain data encodes"),
         record.owner.clone(),
         record.holder.clone(),
-        counted_units(record)
+        counted_units(record),
+        record.order_ref.clone()
     )
 }
 
@@ -203,6 +204,7 @@ pub(super) fn kept(state: &BatchState) -> Params {
         |((subject, key), kept)| subject.clone(),
         key.clone(),
         kept.digest.to_vec(),
+        i16::from(kept.form),
         i32::from(kept.status),
         kept.body.clone()
     );
@@ -222,6 +224,7 @@ pub(super) fn location_row(row: &onhand_wire::Location) -> Params {
         Box::new(row.pickup),
         Box::new(row.version.seq() as i64),
         Box::new(utc(row.changed_at)),
+        Box::new(row.deleted),
     ]
 }
 
@@ -232,5 +235,6 @@ pub(super) fn channel_row(row: &onhand_wire::Channel) -> Params {
         Box::new(row.allocation.clone()),
         Box::new(row.version.seq() as i64),
         Box::new(utc(row.changed_at)),
+        Box::new(row.deleted),
     ]
 }
