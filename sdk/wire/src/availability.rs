@@ -1,4 +1,4 @@
-//! What a lookup answers.
+//! The answers to lookups.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::{LocationId, RestockAt, Sku};
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     OutOfStock,
-    /// None available, but more may be held.
+    /// Nothing is available, but more may be held.
     Backorder,
     /// 0 < available ≤ low_stock_at.
     LowStock,
@@ -35,7 +35,7 @@ pub struct Availability {
     pub sku: Sku,
     pub available: i64,
     pub status: Status,
-    /// Only when the caller asked for a quantity.
+    /// Present only if the caller asked for a quantity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sellable: Option<bool>,
     /// What a `view` rule shows instead of the number, such as `10+`.
