@@ -1,7 +1,7 @@
-//! The change feed: its records into `recent`, then L1; its watermarks into `as_of`.
+//! The change feed: puts its records into `recent`, then L1, and its watermarks into `as_of`.
 //!
 //! Every partition is read by `assign`, from an end offset that was fetched by number before
-//! anything was loaded. Kafka and the in-process log share all but the reading itself.
+//! anything was loaded. Kafka and the in-process log share everything except the reading itself.
 
 pub(crate) mod apply;
 mod kafka;
@@ -27,11 +27,11 @@ pub enum Feed {
         brokers: Brokers,
         topic: String,
     },
-    /// The feed of the same process (`onhand dev`). There is no second tier with it.
+    /// The feed of the same process (`onhand dev`), which has no L2.
     Memory(MemoryLog),
 }
 
-/// Asked by threads between polls.
+/// Threads check this between polls.
 #[derive(Clone, Default)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 

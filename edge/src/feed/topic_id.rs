@@ -30,7 +30,7 @@ fn guard<T>(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Option<Gu
     (!pointer.is_null()).then_some(Guard(pointer, destroy))
 }
 
-/// The topic's id; none if the brokers do not tell in time, or the topic is not there.
+/// The topic's id; `None` if the brokers do not answer in time, or the topic does not exist.
 pub(super) fn fetch<C: ConsumerContext>(
     consumer: &impl Consumer<C>,
     topic: &str,

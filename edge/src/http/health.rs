@@ -1,4 +1,4 @@
-//! `/health`: for people, not for probes. `null` is what is configured away.
+//! `/health`: for people, not for probes. Dependencies that are not configured are `null`.
 
 use std::sync::atomic::Ordering;
 
@@ -14,7 +14,7 @@ struct Health<'a> {
     redis: Option<bool>,
     kafka: Option<bool>,
     origin: bool,
-    /// Of callers' own calls to the origin.
+    /// The breaker for callers' own calls to the origin.
     circuit_breaker_state: &'a str,
     loads_circuit_breaker_state: &'a str,
     mode: &'a str,
