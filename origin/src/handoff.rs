@@ -1,7 +1,7 @@
-//! What this process has committed goes to its relay as it stands: nothing is read back.
+//! Passes what this process has committed to its relay unchanged, so that nothing is read back.
 //!
-//! The outbox has it all the same. So whatever is not worth handing over (another replica's relay
-//! leads, too much waits already, the commit's answer was lost) is left to the next round.
+//! The outbox has it too. So if a commit is not handed over (another replica's relay leads, too much waits already, the
+//! commit's answer was lost), the next round finds it.
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::state::News;
 
-/// Most changes that wait to be taken; beyond, they are left to the next round.
+/// Most changes that may wait; beyond that, they are left to the next round.
 const MOST: usize = 50_000;
 
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub struct Handoff {
 
 #[derive(Debug, Default)]
 pub(crate) struct Handed {
-    /// As they came: of two commits that name one key, the later may come first.
+    /// In the order in which they came: of two commits that name one key, the later may come first.
     pub(crate) news: Vec<News>,
     changes: usize,
     /// Whether the outbox has more of it.
@@ -32,7 +32,7 @@ pub(crate) struct Handed {
 }
 
 impl Handoff {
-    /// After a commit. `None`: only the outbox can tell what changed.
+    /// Call this after a commit. `None` if only the outbox can tell what changed.
     pub(crate) fn give(&self, news: Option<News>) {
         let nothing = news.as_ref().is_some_and(|news| news.changes.is_empty());
         if nothing || !self.leads.load(Ordering::Relaxed) {
@@ -50,7 +50,7 @@ impl Handoff {
         self.given.notify_one();
     }
 
-    /// Whether this process's relay leads; what was handed to one that did is forgotten.
+    /// Sets whether this process's relay leads; forgets what was handed over before.
     pub(crate) fn set_leading(&self, leads: bool) {
         self.leads.store(leads, Ordering::Relaxed);
         self.take();

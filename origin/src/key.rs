@@ -1,4 +1,4 @@
-//! How calls and reservations are told apart: digests of calls, the keys of kept answers, reservations by owner.
+//! How calls and reservations are identified: digests of calls, the keys of kept answers, reservations by owner.
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 pub type Digest = [u8; 32];
 
 pub fn digest(method: &str, path: &str, body: &[u8]) -> Digest {
-    // Parsed and written again: member order and white space do not make another call.
+    // Parsed and written again, so that member order and white space do not matter.
     let body = if body.is_empty() { b"{}" } else { body };
     let parsed: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let mut hash = Sha256::new();
@@ -18,13 +18,13 @@ pub fn digest(method: &str, path: &str, body: &[u8]) -> Digest {
     hash.finalize().into()
 }
 
-/// Under which a call's answer is kept: whose the key is, and the caller's key.
+/// The key under which a call's answer is kept: its owner, and the caller's key.
 pub type CallKey = (String, String);
 
-/// Between subject and owner where both are one text: neither has control characters.
+/// Separates subject and owner in one text: neither has control characters.
 const BETWEEN: char = '\u{1f}';
 
-/// The same subject's keys are others for another owner.
+/// A subject has separate keys for each owner.
 pub fn call_key(subject: &str, owner: Option<&str>, key: &str) -> CallKey {
     let keeper = match owner {
         Some(owner) => format!("{subject}{BETWEEN}{owner}"),
@@ -33,5 +33,5 @@ pub fn call_key(subject: &str, owner: Option<&str>, key: &str) -> CallKey {
     (keeper, key.to_owned())
 }
 
-/// A reservation that a command names, and the owner who alone may see it; without one, anybody may.
+/// A reservation that a command names, and the only owner who may see it; without one, anybody may.
 pub type NamedReservation = (Uuid, Option<String>);

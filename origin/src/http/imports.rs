@@ -47,8 +47,8 @@ pub(super) async fn import(State(context): Shared, request: Request) -> Reply {
     };
     let file = receive(body, declared, context.imports.max_bytes).await?;
     let staged = Staged::check(file, format, options, &context.store).await?;
-    // From here on the key is this import's: another call with it is refused, and this one again goes on. Its rows
-    // are settled by keys of their own.
+    // From here on the key belongs to this import: another call with it is refused, and the same call resumes. Its rows
+    // have keys of their own.
     if let Begun::Fresh(ask) = begun
         && !ask.key.is_empty()
     {

@@ -35,7 +35,7 @@ struct Trace {
     calls: Vec<CapturedCall>,
 }
 
-/// Which rules were asked where it goes, with what they were given and what they answered.
+/// The rules that were asked to allocate it, with their inputs and answers.
 pub(super) async fn trace(State(context): Shared, Path(reservation): Path<String>, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
     let sees = write::claims(&parts)?.sees;

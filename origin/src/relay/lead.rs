@@ -1,7 +1,7 @@
-//! A relay that leads, until its lease is gone or something fails.
+//! A relay that leads, until its lease has ended or something fails.
 //!
 //! Records leave in the order in which they were queued, many at a time on their way; rounds, their heartbeats and
-//! watermarks run beside them. So a change waits for nothing but the feed itself.
+//! watermarks run beside them. So a change waits only for the feed itself.
 
 use std::time::Instant;
 
@@ -41,10 +41,10 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// Ends well when another relay leads.
+    /// Returns without an error if another relay leads.
     pub(super) async fn run(mut self) -> Result<(), RoundError> {
         let ended = self.lead().await;
-        // What is acknowledged need not be sent again by whoever leads next. If the connection is lost, it is.
+        // So the next leader need not send acknowledged changes again. If the connection is lost, it does.
         if self.outgoing.has_published() {
             let _lost_with_its_connection = self.relay.store.delete_published(&self.take_sent()).await;
         }
@@ -75,10 +75,10 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// Once, before the first record: whether the feed knows of more than this copy of the database.
+    /// Checks once, before the first record, whether the feed knows more than this copy of the database.
     async fn settle_term(&mut self) -> Result<(), RoundError> {
-        // The feed is looked at first: its last watermark is never ahead of the T that the database stored before it
-        // was sent.
+        // The feed is read first: its last watermark is never ahead of the T that the database stored before it was
+        // sent.
         let end = find_end(&self.relay.feed).await;
         self.relay.store.settle_term(end).await?;
         if end == FeedEnd::Unreachable {
@@ -106,7 +106,7 @@ impl<'a> Lead<'a> {
         self.lease.renew_in_time();
     }
 
-    /// Queues what the outbox has and nobody has sent; the round is covered once that is acknowledged.
+    /// Queues what the outbox has and this relay has not sent; the round is covered once that is acknowledged.
     fn publish_rest(&mut self, mut read: RoundRead) {
         if self.found.is_some_and(|found| found.term != read.round.term) {
             self.outgoing.forget_under_way();

@@ -51,7 +51,7 @@ async fn renew(relay: Relay, holder: Uuid) -> Result<bool, RoundError> {
     Ok(relay.store.renew_lease(holder, LEASE).await?)
 }
 
-/// Stores T, then tells every partition: the round's records are acknowledged.
+/// Stores T, then sends the watermark to every partition. The round's records have been acknowledged.
 async fn send_watermark(relay: Relay, holder: Uuid, read: RoundRead) -> Result<bool, RoundError> {
     let Some(s) = relay.store.store_t(holder, read.round.t, LEASE).await? else {
         return Ok(false);

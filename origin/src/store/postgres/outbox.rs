@@ -129,7 +129,7 @@ impl RelaySession {
         self.session.client.execute(&self.published, &[&sent.published, &i32::from(sent.term)]).await
     }
 
-    /// A durable commit of T and the lease: what an isolated old primary cannot do.
+    /// A durable commit of T and the lease, which an isolated old primary cannot do.
     pub(super) async fn heartbeat(
         &self,
         holder: Uuid,
@@ -153,8 +153,7 @@ impl RelaySession {
     }
 }
 
-/// T is kept before the snapshot is taken: should the clock be set back, no later commit's moment
-/// comes before it.
+/// T is kept before the snapshot is taken: if the clock is set back, no later commit has an earlier time.
 const KEPT_MOMENT: &str = "UPDATE relay SET t = greatest(clock_timestamp(), t) RETURNING t";
 
 const PUBLISHED: &str = "DELETE FROM outbox WHERE id = ANY($1) AND $2 = (SELECT term FROM origin_state)";
@@ -167,7 +166,7 @@ fn left() -> String {
     )
 }
 
-/// Key by key, whatever the plan was made on, as in a batch's read of its keys.
+/// Key by key, whatever the plan was made for, as in a batch's read of its keys.
 fn facts() -> String {
     format!(
         "SELECT t.* FROM unnest($1::text[], $2::text[]) AS k (sku, location), LATERAL (
@@ -181,7 +180,8 @@ const HEARTBEAT: &str =
     WHERE holder IS NULL OR holder = $1 OR lease_until < clock_timestamp()
     RETURNING greatest(clock_timestamp(), t)";
 
-/// Who has nothing open any more. A row that a batch is changing is passed over: nobody waits for this.
+/// Deletes holders that have nothing open any more. A row that a batch is changing is skipped, so nobody waits for
+/// this.
 const FORGET_HOLDERS: &str = "DELETE FROM open_units WHERE holder IN (
     SELECT holder FROM open_units WHERE units = 0 FOR UPDATE SKIP LOCKED)";
 

@@ -94,7 +94,7 @@ pub(super) fn missing(connection: &Connection, skus: &[&Sku]) -> Result<HashSet<
     Ok(missing)
 }
 
-/// Gives words to the rows that have none yet: those from before there were any.
+/// Adds words to rows that have none yet, from before words existed.
 pub(super) fn fill_words_in_tx(connection: &Connection) -> Result<()> {
     let rows = format!("SELECT {} FROM products WHERE search = ''", row::ITEM);
     for item in row::all(connection, &rows, [], |row| row::item(row, 0))? {
