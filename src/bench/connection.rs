@@ -1,4 +1,4 @@
-//! One kept connection. Of HTTP it knows what it needs to find an answer's status and end.
+//! One kept connection. It knows just enough HTTP to find an answer's status and end.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -10,7 +10,7 @@ use mio::{Interest, Registry, Token};
 
 use super::mix::Kind;
 
-/// How long a connection may take to be made; other requests wait meanwhile.
+/// How long connecting may take; other requests wait meanwhile.
 const CONNECT: Duration = Duration::from_secs(1);
 const PIECE: usize = 16 << 10;
 
@@ -27,16 +27,16 @@ pub(super) struct Connection {
     address: SocketAddr,
     pub(super) host: String,
     stream: Option<mio::net::TcpStream>,
-    /// The request, and how much of it was taken.
+    /// The request, and how much of it has been sent.
     pub(super) out: String,
     sent: usize,
     /// The answer so far.
     held: Vec<u8>,
     filled: usize,
-    /// Status, and length with the head, once the head is there.
+    /// Status, and length including the head, once the head is complete.
     head: Option<(u16, usize)>,
     pub(super) asked: Option<Asked>,
-    /// Since when it has nothing to do.
+    /// When it last became free.
     pub(super) free_since: Instant,
 }
 
@@ -67,7 +67,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends what is in `out`, connecting first if need be.
+    /// Sends what is in `out`, after connecting if necessary.
     pub(super) fn send(&mut self, registry: &Registry) -> io::Result<()> {
         if self.stream.is_none() {
             self.open(registry)?;
@@ -76,7 +76,7 @@ impl Connection {
         self.flush()
     }
 
-    /// Goes on sending; the rest goes when the socket takes more.
+    /// Continues sending; the rest follows when the socket accepts more.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         while self.sent < self.out.len() {
@@ -90,9 +90,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what has come; the status once the answer is whole.
+    /// Reads what has come; returns the status once the answer is complete.
     ///
-    /// A read that leaves room in the buffer has emptied the socket, and more will be told anew.
+    /// A read that leaves room in the buffer has emptied the socket; the poll reports when there is more.
     pub(super) fn receive(&mut self) -> io::Result<Option<u16>> {
         let Some(stream) = &mut self.stream else { return Ok(None) };
         loop {
@@ -121,13 +121,13 @@ impl Connection {
         Ok(self.head.filter(|(_, length)| self.filled >= *length).map(|(status, _)| status))
     }
 
-    /// Leaves the connection; the next request makes a new one.
+    /// Drops the connection; the next request makes a new one.
     pub(super) fn close(&mut self) {
         self.stream = None;
     }
 }
 
-/// Status, and length with the head; none while the head is not whole.
+/// Status, and length including the head; `None` while the head is incomplete.
 fn head(answer: &[u8]) -> io::Result<Option<(u16, usize)>> {
     let Some(end) = memchr::memmem::find(answer, b"\r\n\r\n") else { return Ok(None) };
     let invalid = |what: &'static str| io::Error::new(ErrorKind::InvalidData, what);

@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use super::Done;
 
 pub(super) fn run() -> Done {
-    // Whoever reads it may have enough of it before its end.
+    // The reader may close the pipe before the end.
     let _closed = writeln!(std::io::stdout(), "{}", onhand_origin::openapi().to_pretty_json()?);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
-//! Names of the environment that people know from elsewhere, and the keys that they stand for.
+//! Well-known names of environment variables, and the keys that they set.
 
-/// Name, key, and what to put before a value that lacks it.
+/// Name, key, and the prefix to add to a value that lacks it.
 const NAMES: [(&str, &str, &str); 10] = [
     ("REDIS_ADDR", "edge.redis.url", "redis://"),
     ("KAFKA_ADDR", "kafka.brokers", ""),
@@ -20,7 +20,7 @@ pub(super) fn read(name: &str, value: &str) -> Option<(String, String)> {
         let value = if value.contains("://") { value.to_owned() } else { format!("{start}{value}") };
         return Some(((*key).to_owned(), value));
     }
-    // Every key lives in a section, so a variable without `__` is somebody else's.
+    // Every key is in a section, so a variable without `__` is somebody else's.
     let path = name.strip_prefix("ONHAND_").filter(|path| path.contains("__"))?;
     Some((path.to_lowercase().replace("__", "."), value.to_owned()))
 }
