@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// What they all share.
+/// The settings that they share.
 pub(crate) struct Shared {
     pub key_file: String,
     pub database_url: String,

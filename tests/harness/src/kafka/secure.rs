@@ -7,7 +7,7 @@ use crate::{Authority, Error, authority::Pair, port::Port};
 
 pub const PASSWORD: &str = "k4fk4pw";
 
-/// The user `onhand` by both mechanisms, made with the storage.
+/// The user `onhand` with both mechanisms; it is created with the storage.
 pub(super) const USERS: [&str; 4] = [
     "--add-scram",
     "SCRAM-SHA-512=[name=onhand,password=k4fk4pw]",
@@ -47,7 +47,7 @@ listener.name.secure.ssl.client.auth=requested
 
 const LOGIN: &str = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
 
-/// Key and certificate in one file, as Kafka wants them.
+/// Key and certificate in one file, as Kafka needs them.
 fn store(by: &Authority) -> Result<String, Error> {
     let Pair { cert, key } = by.here("kafka");
     let read = |path: &std::path::Path| fs::read_to_string(path).map_err(Error::file("cannot read", path));
