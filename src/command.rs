@@ -41,7 +41,7 @@ pub(crate) type Done = Result<ExitCode, Box<dyn Error>>;
 ///
 /// Start with `onhand dev`: one origin and one edge in this process, demo data, no server needed.
 /// In production, `onhand migrate` prepares PostgreSQL, `onhand origin` decides reservations,
-/// `onhand edge` answers lookups near shoppers, and `onhand check` tells what is wrong first.
+/// `onhand edge` answers lookups near shoppers, and `onhand check` finds faults before you start them.
 #[derive(Parser)]
 #[command(name = "onhand", version, arg_required_else_help = true)]
 pub(crate) struct Onhand {
@@ -53,11 +53,11 @@ pub(crate) struct Onhand {
 
 #[derive(clap::Args)]
 struct Global {
-    /// Configuration file [default: onhand.toml, where there is one]; ONHAND_SECTION__KEY overrides a key
+    /// Configuration file [default: onhand.toml, if there is one]; ONHAND_SECTION__KEY overrides a key
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print the effective configuration and stop: secrets hidden, of addresses only scheme and host, so that it cannot
-    /// be loaded again as it is
+    /// Print the effective configuration and stop. Secrets are hidden and addresses show only scheme and host, so this
+    /// output cannot be loaded again
     #[arg(long, global = true)]
     dump_config: bool,
 }
@@ -102,7 +102,7 @@ enum Command {
     Openapi(openapi::Args),
     /// Print a shell's completions, such as `onhand completions bash`
     Completions(completions::Args),
-    /// What a node runs to compile a rule on trial, within bounds: see `rules.compile_time`
+    /// Compile a rule on trial, within limits; nodes run this: see `rules.compile_time`
     #[command(hide = true)]
     CompileRule {
         limits: Vec<String>,
@@ -121,7 +121,7 @@ impl Onhand {
     }
 }
 
-/// A server has one for each connection; the soft limit is there for programs that use `select`.
+/// A server needs one for each connection; the low soft limit is meant for programs that use `select`.
 fn raise_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
@@ -131,12 +131,12 @@ fn raise_descriptors() {
 impl Global {
     fn load(&self) -> Result<Config, config::Faults> {
         let mut config = config::load(self.config.as_deref())?;
-        // Rules are compiled on trial by this very program.
+        // This same program compiles rules on trial.
         config.rules.compiler = std::env::current_exe().ok();
         Ok(config)
     }
 
-    /// The configuration, with logging started as it says.
+    /// Loads the configuration and starts logging.
     fn start(&self) -> Result<(Config, Arc<dyn Loggers>), config::Faults> {
         let config = self.load()?;
         let loggers = logging::start(&config.log);
@@ -173,7 +173,7 @@ impl Command {
     }
 }
 
-/// What a command cannot do without; all that is missing is told at once.
+/// Settings that a command needs; all that are missing are reported at once.
 #[derive(Default)]
 struct Needs(Vec<String>);
 
@@ -185,7 +185,7 @@ impl Needs {
         self
     }
 
-    /// Where the keys are that tokens are judged with.
+    /// Requires the keys that judge tokens.
     fn keys(mut self, auth: &config::Auth) -> Self {
         self.0.extend(auth.trusted().err());
         self

@@ -31,7 +31,7 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// What is wrong with values that each are well-formed.
+    /// Faults of values that are each well-formed.
     fn faults(&self) -> Vec<String> {
         let sections = [
             self.log.faults(),
@@ -47,12 +47,12 @@ impl Config {
         sections.into_iter().flatten().collect()
     }
 
-    /// All of it in TOML, secrets hidden.
+    /// The whole configuration in TOML, with secrets hidden.
     pub(crate) fn shown(&self) -> Result<String, toml::ser::Error> {
         toml::to_string_pretty(self)
     }
 
-    /// The edge's part, with the sections that stand beside it.
+    /// The edge's part, with the sections that it shares.
     pub(crate) fn edge(&self) -> onhand_edge::Config {
         onhand_edge::Config {
             http: self.http.clone(),
@@ -72,7 +72,7 @@ impl Config {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
-    /// Text on a terminal, JSON elsewhere.
+    /// Text on a terminal, else JSON.
     #[default]
     Auto,
     Json,
@@ -90,15 +90,15 @@ pub(crate) struct Log {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Kafka {
-    /// `HOST:PORT`, several with commas.
+    /// `HOST:PORT`, or several separated by commas.
     pub(crate) brokers: SecretUrl,
-    /// `onhand check` does not mind that it leaves the machine in the clear.
+    /// If true, `onhand check` accepts that this hop leaves the machine in the clear.
     pub(crate) insecure: bool,
     /// The change feed's topic.
     pub(crate) topic: String,
-    /// Partitions of a topic that the origin has to make, 1 or more.
+    /// Partitions of a topic that the origin creates, 1 or more.
     pub(crate) partitions: i32,
-    /// Replicas of a topic that the origin has to make; 3 in production.
+    /// Replicas of a topic that the origin creates; 3 in production.
     pub(crate) replication: i32,
     pub(crate) security: Security,
     /// librdkafka's other settings, by its own names: `"socket.timeout.ms" = "30000"`.
@@ -106,7 +106,7 @@ pub(crate) struct Kafka {
 }
 
 impl Log {
-    /// A level that is none would switch everything off, and nobody would hear of it.
+    /// An unknown level would switch all logging off without a word.
     fn faults(&self) -> Vec<String> {
         let wrong = |part: &&str| {
             let level = part.rsplit_once('=').map_or(*part, |(_, level)| level);
@@ -115,7 +115,7 @@ impl Log {
         let parts = self.level.split(',').filter(|part| !part.contains(['[', '{']));
         let told = |part| {
             format!(
-                "log.level: {part:?} names no level; error, warn, info, debug, trace or off, as in \"info,onhand_edge=debug\""
+                "log.level: {part:?} is not a level; write error, warn, info, debug, trace or off, as in \"info,onhand_edge=debug\""
             )
         };
         parts.filter(wrong).map(told).collect()

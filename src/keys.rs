@@ -1,9 +1,9 @@
-//! The public keys that tokens are judged with: read or fetched, and looked at again while the
-//! process runs, so that keys change without a restart.
+//! The public keys that judge tokens. They are read or fetched, and refreshed while the process runs, so that keys can
+//! change without a restart.
 //!
-//! Keys that have left the set stop counting at the next look. A look that fails leaves the last
-//! good set in force: an issuer that is down, or a file that is half written, must not turn every
-//! caller away. A URL's set counts for `auth.max_stale` then; a file's as long as it takes.
+//! Keys that have left the set become invalid at the next refresh. If a refresh fails, the last good set stays in use:
+//! an issuer that is down, or a file that is half written, must not turn every caller away. A URL's set then stays
+//! valid for `auth.max_stale`; a file's for as long as the failure lasts.
 
 mod refresh;
 mod url;
@@ -23,11 +23,11 @@ use crate::config::{Auth, KeyFile, Trusted};
 /// Pause between tries to get the first keys.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Keys as they were got: the text tells whether they are others than before.
+/// Keys as they were read. Comparing the text shows whether they have changed.
 struct Got {
     text: Vec<u8>,
     keys: KeySet,
-    /// Keys of the set that are of no use here, with the reason.
+    /// Keys of the set that were skipped, with the reason.
     left_out: Vec<String>,
 }
 
@@ -46,7 +46,7 @@ struct Source {
 }
 
 impl Source {
-    /// A file first, then a URL: one of them at least.
+    /// A file first, then a URL; at least one of them.
     fn all(issuer: &Trusted, outgoing: &Outgoing) -> Vec<Self> {
         let named = |key: &str| format!("{}.{key}", issuer.section);
         let file = issuer.sources.file.clone().map(|file| match file {
@@ -64,7 +64,7 @@ impl Source {
         if matches!(self.from, From::JwksUrl(_)) { Place::Url } else { Place::File }
     }
 
-    /// The error names the setting and says what is wrong.
+    /// Reads the keys. The error names the setting and says what is wrong.
     async fn get(&self) -> Result<Got, String> {
         let key = &self.setting;
         let (name, text) = match &self.from {
@@ -87,8 +87,8 @@ async fn read(key: &str, path: &str) -> Result<Vec<u8>, String> {
     tokio::fs::read(path).await.map_err(|error| format!("{key}: {path} cannot be read: {error}"))
 }
 
-/// Judges tokens from now on, with keys that are kept up to date as long as the runtime lives. A
-/// file must be there at once; a URL is tried for `auth.start_timeout`.
+/// Makes a verifier whose keys are kept up to date for as long as the runtime lives. A file must be readable at once; a
+/// URL is tried for `auth.start_timeout`.
 pub(crate) async fn verifier(auth: &Auth, client: &ClientConfig) -> Result<Arc<Verifier>, String> {
     let outgoing = Outgoing::new(client).map_err(|fault| fault.to_string())?;
     let (mut issuers, mut looks) = (Vec::new(), Vec::new());
@@ -104,7 +104,7 @@ pub(crate) async fn verifier(auth: &Auth, client: &ClientConfig) -> Result<Arc<V
     Ok(verifier)
 }
 
-/// The keys that an issuer begins with, and their sources, each with the text that its keys were read from.
+/// An issuer's keys at the start, and their sources, each with the text that its keys were read from.
 async fn keys(issuer: &Trusted, auth: &Auth, outgoing: &Outgoing) -> Result<(Keys, Vec<(Source, Vec<u8>)>), String> {
     let mut keys = Keys::default();
     let mut looks = Vec::new();
@@ -126,18 +126,18 @@ async fn keys(issuer: &Trusted, auth: &Auth, outgoing: &Outgoing) -> Result<(Key
     Ok((keys, looks))
 }
 
-/// The first keys of a URL; `None`: there are none yet, and the start goes on with those of a file.
+/// The first keys of a URL. `None` if there are none yet and the start goes on with those of a file.
 async fn first(source: &Source, patience: Duration, others: bool) -> Result<Option<Got>, String> {
     let until = Instant::now() + patience;
     loop {
         match source.get().await {
             Ok(got) => return Ok(Some(got)),
             Err(error) if Instant::now() + PAUSE < until => {
-                tracing::warn!(error, "no keys to judge tokens with yet; trying again");
+                tracing::warn!(error, "there are no keys to judge tokens with yet; trying again");
                 sleep(PAUSE).await;
             }
             Err(error) if others => {
-                tracing::error!(error, "the issuer's keys are not there: its tokens are refused until they are");
+                tracing::error!(error, "the issuer's keys are missing; its tokens are refused until they are there");
                 return Ok(None);
             }
             Err(error) => {
@@ -166,10 +166,10 @@ pub(crate) async fn probe(auth: &Auth, client: &ClientConfig) -> Result<String, 
     Ok(found.join("; "))
 }
 
-/// Logs what is left out of a set, and hands its text on.
+/// Logs the keys of a set that were skipped, and returns its text.
 fn report(got: &Got) -> Vec<u8> {
     for left_out in &got.left_out {
-        tracing::info!(key = left_out, "a key of the JWKS is left out");
+        tracing::info!(key = left_out, "a key of the JWKS was skipped");
     }
     got.text.clone()
 }

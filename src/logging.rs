@@ -1,4 +1,4 @@
-//! Logs go to stderr; stdout belongs to the command's answer. Levels may change while it runs.
+//! Logs go to stderr; stdout is for the command's answer. Levels can change while it runs.
 
 use std::{
     collections::BTreeMap,
@@ -11,14 +11,14 @@ use tracing_subscriber::{EnvFilter, filter::ParseError, reload};
 
 use crate::config::{Format, Log};
 
-/// PostgreSQL's library logs each statement's parameters at debug, and they may be secrets: the address of a webhook is
-/// one. Whatever level is asked for, this one is kept.
+/// PostgreSQL's library logs each statement's parameters at debug, and they may be secrets, such as the address of a
+/// webhook. So this level is kept, whatever is asked for.
 const KEPT: (&str, &str) = ("tokio_postgres::query", "info");
 
 /// JSON for machines, text for people; `auto` asks whether stderr is a terminal.
 pub(crate) fn start(log: &Log) -> Arc<dyn Loggers> {
-    // The migrations' library tells every step at info; Kafka's tells fifty times a second that all brokers
-    // are down, and what it says of each of them (librdkafka) counts its repetitions.
+    // The migrations' library logs every step at info. Kafka's logs fifty times a second that all brokers are down; its
+    // messages about single brokers (librdkafka) count their repetitions, and are enough.
     let level = format!("refinery_core=warn,rdkafka::client=off,{}", log.level);
     let (level, filter) = match filter(&level) {
         Ok(filter) => (level, filter),
@@ -43,7 +43,7 @@ pub(crate) fn start(log: &Log) -> Arc<dyn Loggers> {
     }
 }
 
-/// A later directive of the same target replaces the earlier one.
+/// A later directive for the same target replaces the earlier one.
 fn filter(directives: &str) -> Result<EnvFilter, ParseError> {
     EnvFilter::try_new(format!("{directives},{}={}", KEPT.0, KEPT.1))
 }
@@ -54,7 +54,7 @@ fn reloading<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Apply {
     Box::new(move |filter| handle.reload(filter))
 }
 
-/// What was configured, and what was changed since.
+/// The configured levels, and the changes since.
 struct Levels {
     configured: String,
     changed: Mutex<BTreeMap<String, String>>,
@@ -92,7 +92,7 @@ impl Loggers for Levels {
 
     fn set(&self, logger: &str, level: Option<&str>) -> Result<(), String> {
         if logger == KEPT.0 {
-            return Err(format!("{logger} stays at {}: its other levels tell the parameters of statements", KEPT.1));
+            return Err(format!("{logger} stays at {}: its other levels show the parameters of statements", KEPT.1));
         }
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = changed.clone();

@@ -1,6 +1,6 @@
-//! Parses, loads the configuration, calls a library's run(). No logic of its own.
+//! Parses the command line, loads the configuration and calls a library's run(). It has no logic of its own.
 
-#![allow(clippy::print_stdout)] // this crate is the command: stdout is its answer
+#![allow(clippy::print_stdout)] // this crate is the command, and stdout is its answer
 
 mod bench;
 mod command;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Requests are born on one thread and die on another, where glibc's allocator makes threads wait.
+/// Requests are allocated on one thread and freed on another, and then glibc's allocator makes threads wait.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! How far it is: a bar on a terminal, a plain line every second elsewhere. On standard error.
+//! Progress on standard error: a bar on a terminal, else a plain line every second.
 
 use std::{
     io::{IsTerminal, stderr},

@@ -1,4 +1,4 @@
-//! Who may, how often, and how much at once. The token is judged before media type and body.
+//! Who may make a call, how often, and how much at once. The token is judged before media type and body.
 
 mod caller;
 mod misses;
@@ -34,12 +34,12 @@ impl Auth {
         self.judged(headers, scope).map(|_claims| ())
     }
 
-    /// Whose token it is.
+    /// The token's subject.
     pub(crate) fn subject(&self, headers: &HeaderMap, scope: Scope) -> Result<String, Problem> {
         self.judged(headers, scope).map(|claims| claims.sub)
     }
 
-    /// Whose reservations the caller sees; none where that cannot be told.
+    /// Whose reservations the caller sees; `None` if that cannot be told.
     pub(crate) fn sees(&self, headers: &HeaderMap) -> Option<Sees> {
         self.judged(headers, Scope::Storefront).ok().filter(|_| self.verifier.knows_owners()).map(|claims| claims.sees)
     }
@@ -54,11 +54,11 @@ impl Auth {
         self.verifier.judge(token, scope)
     }
 
-    /// Lookups are open unless the configuration closes them.
+    /// Lookups are public unless the configuration says otherwise.
     pub(crate) fn may_read(&self, headers: &HeaderMap) -> Result<(), Problem> {
         if self.public_reads { Ok(()) } else { self.needs(headers, Scope::Storefront) }
     }
-    /// The same, and until when (seconds since 1970), where a token says so: a stream ends with it.
+    /// The same; also returns the token's expiry (seconds since 1970) if there is a token: a stream ends with it.
     pub(crate) fn may_read_until(&self, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
         if self.public_reads {
             return Ok(None);

@@ -1,10 +1,10 @@
-//! Compares answers that this node gave with what the origin says afterwards.
+//! Compares this node's answers with what the origin says afterwards.
 //!
-//! 1. A request leaves one of its answers in the [`Sampler`](crate::sampler::Sampler), when one is wanted.
-//! 2. [`run`] asks the origin for the same SKU. What the origin says **later** settles most answers
-//!    at once (see [`judge`]): the same, or impossible.
-//! 3. An older version is settled once `as_of` has passed the moment at which the origin was asked:
-//!    from then on the node must have what the origin said. Until then the change may have been
+//! 1. A request leaves one of its answers in the [`Sampler`](crate::sampler::Sampler), if one is wanted.
+//! 2. [`run`] asks the origin for the same SKU. What the origin says **later** settles most answers at once (see
+//!    [`judge`]): they are the same, or impossible.
+//! 3. An older version is settled once `as_of` has passed the time at which the origin was asked: from then on the node
+//!    must have what the origin said. Until then the change may have been
 //!    committed after the `as_of` that the answer claimed.
 //!
 //! What cannot be settled (the origin gone, a lost history, the feed stalled) is counted as undecided.
@@ -31,16 +31,16 @@ use crate::{
     tier::Tier,
 };
 
-/// How long an answer may wait for `as_of` to pass the origin's word.
+/// How long an answer may wait for `as_of` to pass the time of the origin's answer.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(30);
-/// Answers that wait at once; beyond, the oldest stays undecided.
+/// How many answers may wait; beyond that, the oldest counts as undecided.
 const MOST_UNSETTLED: usize = 1000;
 /// More a second would be a load test of the origin.
 const MOST_PER_S: u32 = 1000;
 /// How often answers that wait are settled.
 const SETTLE_EVERY: Duration = Duration::from_millis(100);
 
-/// The origin's word, to be met once `as_of` has passed `until`.
+/// The origin's answer, which the node must match once `as_of` has passed `until`.
 struct Unsettled {
     sku: Sku,
     truth: Stock,
@@ -48,7 +48,7 @@ struct Unsettled {
     since: Instant,
 }
 
-/// Wants answers, up to `per_s` a second, and judges them, for ever.
+/// Asks for answers, up to `per_s` a second, and judges them, for ever.
 pub(crate) async fn run(node: Arc<Node>, config: AuditConfig, mut queue: mpsc::Receiver<Sample>) {
     if config.per_s == 0 {
         return;
@@ -67,7 +67,7 @@ pub(crate) async fn run(node: Arc<Node>, config: AuditConfig, mut queue: mpsc::R
     }
 }
 
-/// What the origin says of it now.
+/// Compares the sample with what the origin says now.
 async fn audit(node: &Node, sample: Sample, waiting: &mut VecDeque<Unsettled>) {
     let sent = Instant::now();
     let Ok(loaded) = node.origin.facts(std::slice::from_ref(&sample.sku)).await else {
@@ -94,7 +94,7 @@ async fn audit(node: &Node, sample: Sample, waiting: &mut VecDeque<Unsettled>) {
     }
 }
 
-/// Looks the SKUs up again, as a caller would, once their moment has come.
+/// Looks the SKUs up again, as a caller would, once their time has come.
 async fn settle(node: &Node, waiting: &mut VecDeque<Unsettled>) {
     for _ in 0..waiting.len() {
         let Some(next) = waiting.pop_front() else { return };
@@ -118,7 +118,7 @@ async fn settle(node: &Node, waiting: &mut VecDeque<Unsettled>) {
     }
 }
 
-/// The node promises what the origin said before: less is a violation, more is not.
+/// The node must by now have what the origin said: an older version is a violation, a newer one is not.
 async fn settled(node: &Node, next: Unsettled, loaded: &Loaded, as_of: Timestamp) {
     let held = &loaded.entry.stock;
     let good_since = node.freshness.terms().good_since;
@@ -137,7 +137,7 @@ async fn settled(node: &Node, next: Unsettled, loaded: &Loaded, as_of: Timestamp
     violation.report(node, held, &next.truth).await;
 }
 
-/// The gravest verdict, and the location that it is of; none for the item itself.
+/// The worst verdict, and its location; `None` for the item itself.
 fn worst(held: &Stock, truth: &Stock, as_of: Timestamp, good_since: u16) -> (String, Verdict) {
     let item = judge(held.item.as_ref(), truth.item.as_ref(), as_of, good_since);
     let mut locations: Vec<_> = held.facts.iter().chain(&truth.facts).map(|fact| fact.location.as_str()).collect();
@@ -158,7 +158,7 @@ fn worst(held: &Stock, truth: &Stock, as_of: Timestamp, good_since: u16) -> (Str
 /// A violation.
 struct Violation {
     sku: Sku,
-    /// A location; empty for the item.
+    /// The location; empty for the item.
     at: String,
     wrong: Wrong,
     tier: Tier,

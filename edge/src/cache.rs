@@ -1,4 +1,4 @@
-//! L1, then L2, then the origin; and the way in for what changes.
+//! L1, then L2, then the origin; and the intake of changes.
 
 mod thread_cache;
 pub(crate) mod l1;
@@ -36,10 +36,10 @@ pub(crate) struct LoaderDeps {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What a caller must have, beyond what the cache may hold.
+/// What a caller needs beyond any cached entry.
 #[derive(Default)]
 pub(crate) struct Need {
-    /// What is cached is older than the caller's bound.
+    /// Whether the cache is older than the caller's bound, so that the origin must be asked.
     pub(crate) origin: bool,
     pub(crate) session: Option<Session>,
     /// The node's `as_of`, read before any entry.
@@ -47,14 +47,13 @@ pub(crate) struct Need {
 }
 
 impl Need {
-    /// What locations and channels must reflect, where the feed has not come that far.
+    /// The time that locations and channels must reflect, if the feed has not reached it.
     pub(crate) fn topology_at(&self) -> Option<Timestamp> {
         self.session.as_ref().filter(|session| session.all && self.as_of < session.at).map(|session| session.at)
     }
 
-    /// Whether the session's floors are reached: by the entry, or by the moment after which every
-    /// answer reflects them anyway.
-    /// Floors of a lost history are void.
+    /// Whether the session's floors are reached, by the entry or because `as_of` has passed the session's time. Floors
+    /// of a lost history are void.
     fn met_by(&self, sku: &str, stock: &Stock, good_since: u16) -> bool {
         let Some(session) = self.session.as_ref().filter(|session| self.as_of < session.at) else { return true };
         let counts = |version: Version| version.term() >= good_since;
@@ -85,33 +84,34 @@ impl Cache {
         Self { l1, recent, l2, loader, unknown_ttl: config.cache.unknown_ttl.0 }
     }
 
-    /// L1, if it holds the SKU and will do; else whether only the origin will.
+    /// L1's entry if it meets the need; else whether only the origin can.
     pub(crate) fn hit(&self, sku: &str, need: &Need) -> Result<Loaded, bool> {
         self.held(sku, need).map(|entry| Loaded { entry, tier: Tier::L1, at: None, superseded: false })
     }
 
-    /// L2, then the origin; straight to the origin, and later than now, if `fresh`. It takes of the share of `caller`;
-    /// none: the node asks for itself.
+    /// Asks L2, then the origin; if `fresh`, only the origin, by a load that is sent after this. It counts against the
+    /// share of `caller`; `None` is the node itself.
     pub(crate) async fn load(&self, sku: Sku, fresh: bool, caller: Option<Caller>) -> Result<Loaded, LoadError> {
         let loaded = self.loader.load(vec![sku], fresh, caller).await;
         loaded.into_iter().next().unwrap_or(Err(LoadError::Stopped))
     }
 
-    /// All of them, in the order asked, or why one can't be had. `caller` is asked for only if something must be loaded.
+    /// All of them, in the order of `skus`, or why one can't be loaded. `caller` is called only if something must be
+    /// loaded.
     pub(crate) async fn all(
         &self,
         skus: &[Sku],
         need: &Need,
         caller: impl FnOnce() -> Caller,
     ) -> Result<Vec<Loaded>, LoadError> {
-        // As a rule L1 has every one, and nothing but the answer is built up.
+        // Usually L1 has all of them, and only the answer is built.
         match skus.iter().map(|sku| self.hit(sku.as_str(), need)).collect() {
             Ok(hits) => Ok(hits),
             Err(_must_load) => self.find_all(skus, need, Some(caller())).await.into_iter().collect(),
         }
     }
 
-    /// Both, for many, in the order asked; the misses go together.
+    /// Hits and loads for many SKUs, in the order of `skus`; the misses are loaded together.
     pub(crate) async fn find_all(
         &self,
         skus: &[Sku],
@@ -150,7 +150,7 @@ impl Cache {
         self.l1.subscriptions().subscribe(skus)
     }
 
-    /// What is held of a lost history, while the origin cannot tell what came in its place.
+    /// The entry of a lost history, while the origin cannot say what replaced it.
     pub(crate) fn superseded(&self, sku: &str, need: &Need, error: LoadError) -> Result<Loaded, LoadError> {
         let lost = self.l1.get(sku).filter(|entry| !self.l1.counts(entry));
         match lost {
@@ -161,7 +161,7 @@ impl Cache {
         }
     }
 
-    /// The entry if it is there and will do; else whether only the origin will.
+    /// The entry if it meets the need; else whether only the origin can.
     fn held(&self, sku: &str, need: &Need) -> Result<Arc<Entry>, bool> {
         if need.origin {
             return Err(true);
@@ -179,7 +179,7 @@ impl Cache {
         Ok(entry)
     }
 
-    /// The facts that a write answered with, complete through `until`: joined before its caller hears.
+    /// Joins the facts of a write's answer, which are complete through `until`, before the caller gets the answer.
     pub(crate) fn written(&self, stocks: Vec<Stock>, until: Timestamp) {
         for stock in stocks {
             let item = stock.item.as_ref().map(|item| &item.sku);
@@ -189,8 +189,8 @@ impl Cache {
         }
     }
 
-    /// Forgets both tiers; what lately came in stays, so that the node does not go back. L2 first: what
-    /// is loaded in between is of the origin. Whether L2 did; none where there is none.
+    /// Clears both tiers; `recent` stays, so that the node does not go back. L2 is cleared first, so that what is
+    /// loaded in between comes from the origin. Returns whether L2 was cleared; `None` if there is no L2.
     pub(crate) async fn clear(&self) -> Option<bool> {
         let cleared = match &self.l2 {
             Some(l2) => Some(l2.clear().await),
@@ -204,7 +204,7 @@ impl Cache {
         self.l1.clear();
     }
 
-    /// Of L1, of the names that are no SKU's, of `recent`.
+    /// The sizes of L1, of the cache of unknown names, and of `recent`.
     pub(crate) fn sizes(&self) -> (u64, u64, usize) {
         let (known, unknown) = self.l1.len();
         (known, unknown, self.recent.len())
@@ -216,26 +216,26 @@ impl Cache {
     }
 }
 
-/// The feed's way into the cache.
+/// The feed's access to the cache.
 pub(crate) struct Intake {
     pub(crate) l1: Arc<L1>,
     pub(crate) recent: Arc<Recent>,
 }
 
 impl Intake {
-    /// `recent` first, then L1: whichever of this and a load's closure comes second sees the other.
+    /// Enters `recent` first, then L1: whichever of this and a load's closure comes second sees the other.
     pub(crate) fn apply(&self, partition: i32, offset: i64, change: SkuChange) {
         self.recent.feed(partition, offset, change.clone());
         self.l1.feed(change);
     }
 
-    /// What is held of earlier terms counts no more. `recent` first: it keeps them from coming back.
+    /// Facts of earlier terms are no longer valid. `recent` is told first, because it keeps them from coming back.
     pub(crate) fn begin_history(&self, good_since: u16, positions: &[i64]) {
         self.recent.begin_history(good_since, positions);
         self.l1.begin_history(good_since);
     }
 
-    /// The log was lost: nothing held counts, and reading goes on at `positions`.
+    /// The log was lost: nothing held is valid, and reading goes on at `positions`.
     pub(crate) fn restart(&self, positions: &[i64]) {
         self.recent.clear(positions);
         self.l1.restart();

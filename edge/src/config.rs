@@ -1,4 +1,4 @@
-//! Every key of `[edge]`, with its unit and what happens beyond the value.
+//! Every key of `[edge]`, with its unit and what happens beyond its value.
 
 mod limits;
 mod redis;
@@ -19,16 +19,16 @@ pub use self::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address and port for storefronts; port 0 takes a free one.
+    /// Address and port for storefronts; port 0 uses a free port.
     pub listen: String,
     /// Address and port for operators: metrics and actuator. Never the public address.
     pub management: String,
-    /// Names under which the management listener may be reached, without port, beside IP addresses and
-    /// `localhost`; under any other name it answers 400, so that no web page reaches it through a browser.
+    /// Names for the management listener, without port, besides IP addresses and `localhost`. It answers 400 to any
+    /// other name, so that no web page can reach it through a browser.
     pub management_hosts: Vec<String>,
-    /// Threads that serve storefronts, each with connections of its own; 0: one on each core.
+    /// Threads that serve storefronts, each with its own connections; 0 uses one for each core.
     pub threads: usize,
-    /// Names the region: nodes of one region share Redis and its one writer for each partition.
+    /// The region's name: nodes of one region share Redis and its one writer for each partition.
     pub region: String,
     pub origin: OriginConfig,
     pub redis: RedisConfig,
@@ -48,7 +48,7 @@ pub struct Config {
     /// Most streams (`GET /v1/stream`) open at once; beyond, 503 overloaded. Each takes a connection, and
     /// up to 256 changes that wait for its reader. What one caller may have of them: `limits.streams_per_caller`.
     pub streams: usize,
-    /// How long requests in flight may take to finish at shutdown; beyond, they are cut. Streams end at once.
+    /// How long requests in flight may take to finish at shutdown; then they are cut off. Streams end at once.
     pub drain: Span,
 }
 
@@ -83,7 +83,7 @@ impl Config {
             faults.extend(address_fault(key, address));
         }
         if !self.origin.token.is_empty() && !self.origin.token_file.is_empty() {
-            faults.push("edge.origin: token and token_file are both set, exactly one of them may be".to_owned());
+            faults.push("edge.origin: token and token_file are both set; only one of them may be".to_owned());
         }
         faults.extend(self.management_hosts.iter().filter_map(|host| host_fault("edge.management_hosts", host)));
         faults.extend(self.origin.breaker.faults("edge.origin.breaker"));
@@ -104,20 +104,20 @@ impl Config {
     }
 }
 
-/// How the origin is asked.
+/// How the edge calls the origin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OriginConfig {
     /// Origins of one region, `https://HOST:PORT` or `http://HOST:PORT` each; the next is tried when one cannot be reached.
     pub urls: Vec<SecretUrl>,
-    /// `onhand check` does not mind that it leaves the machine in the clear.
+    /// If true, `onhand check` accepts that this hop leaves the machine in the clear.
     pub insecure: bool,
-    /// A token of scope edge, for the edge's own calls. Exactly one of this and `token_file` is set.
+    /// A token of scope edge, for the edge's own calls. Set exactly one of this and `token_file`.
     pub token: Secret,
-    /// The same, in a file that may change while the edge runs: looked at every second. A file that then
-    /// holds no good token is logged and counted, and the token before stays in use.
+    /// A file with that token. It may change while the edge runs, and is checked every second. If it then holds no
+    /// valid token, that is logged and counted, and the old token stays in use.
     pub token_file: String,
-    /// How long a load or a forwarded write may take when its caller names no time; beyond, 503 or 504.
+    /// How long a load or a forwarded write may take if its caller names no time; then it is answered 503 or 504.
     pub timeout: Span,
     pub breaker: BreakerConfig,
 }
@@ -139,12 +139,12 @@ impl Default for OriginConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheConfig {
-    /// Most SKUs held; beyond, the least used leave.
+    /// Most SKUs held; beyond that, the least used are evicted.
     pub entries: u64,
-    /// Most names held that are no SKU's; beyond, the least used leave and are asked for again. They take no
-    /// room of `entries`.
+    /// Most unknown names held; beyond that, the least used are evicted and asked for again. They take no room from
+    /// `entries`.
     pub unknown_entries: u64,
-    /// How long "no such SKU" is believed without asking; a created item replaces it at once.
+    /// How long an unknown name is answered without asking the origin; a created item replaces it at once.
     pub unknown_ttl: Span,
 }
 
@@ -154,11 +154,11 @@ impl Default for CacheConfig {
     }
 }
 
-/// Facts kept for loads in flight and for reads of the second tier.
+/// Facts that are kept for loads in flight and for reads of L2.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecentConfig {
-    /// Most SKUs held; beyond, the oldest leave, and loads that began before them are made again.
+    /// Most SKUs held; beyond that, the oldest are dropped, and loads that began before them are repeated.
     pub entries: usize,
 }
 
@@ -168,12 +168,12 @@ impl Default for RecentConfig {
     }
 }
 
-/// The node's own answers against the origin.
+/// The self-audit: compares the node's own answers with the origin.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditConfig {
-    /// Answers a second that are compared with the origin, at most; each costs it one small load. 0: none;
-    /// beyond 1000: 1000.
+    /// Most answers that are compared with the origin in a second; each costs the origin one small load. 0 compares
+    /// none; more than 1000 counts as 1000.
     pub per_s: u32,
 }
 
@@ -187,10 +187,10 @@ impl Default for AuditConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FreshnessConfig {
-    /// Milliseconds of staleness below which the node is live; beyond, misses go to the origin.
+    /// Milliseconds of staleness below which the node is live; above, misses go to the origin.
     pub live_ms: u64,
-    /// Seconds for which cached answers are given, marked stale, while feed and origin are both gone;
-    /// beyond, 503.
+    /// Seconds for which cached answers are given, marked stale, while feed and origin are both gone; then lookups are
+    /// answered 503.
     pub stale_if_error_s: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What the cache holds of one SKU: its facts, and the bodies that they were shown as.
+//! What the cache holds of one SKU: its facts, and the bodies that were rendered from them.
 
 use std::time::Instant;
 
@@ -10,20 +10,20 @@ use smallvec::SmallVec;
 
 use crate::topology::Snapshot;
 
-/// All that is known of one SKU, and the bodies that it was shown as.
+/// Everything known about one SKU, and its rendered bodies.
 pub(crate) struct Entry {
     pub(crate) stock: Stock,
-    /// When the SKU was found to be unknown: such an entry is believed only briefly.
+    /// When the SKU was found to be unknown: such an entry is valid only briefly.
     pub(crate) found_at: Instant,
     pub(crate) bodies: ArcSwapOption<Bodies>,
-    /// Which of L1's generations it was made in.
+    /// The generation of L1 in which it was made.
     pub(crate) generation: u64,
     /// The oldest term of anything in it.
     pub(crate) oldest_term: u16,
 }
 
 impl Entry {
-    /// One that is shown once and kept nowhere.
+    /// An entry that is shown once and not kept.
     pub(crate) fn alone(stock: Stock) -> Self {
         Self::new(stock, 0)
     }
@@ -33,17 +33,17 @@ impl Entry {
         Self { stock, found_at: Instant::now(), bodies: ArcSwapOption::empty(), generation, oldest_term }
     }
 
-    /// Whether it is this SKU's, which only the entry of a SKU that is known tells.
+    /// Whether it belongs to this SKU; only the entry of a known SKU can tell.
     pub(crate) fn is_of(&self, sku: &str) -> bool {
         self.stock.item.as_ref().is_some_and(|item| item.sku.as_str() == sku)
     }
 }
 
-/// What is kept with one entry. The first, as a rule the only one, beside the count: each step more is a wait for
-/// memory.
+/// The bodies that are kept with one entry. The first, usually the only one, is stored in place, because each further
+/// step waits for memory.
 pub(crate) type Bodies = SmallVec<[RenderedBody; 1]>;
 
-/// A body, and what it was rendered with: it counts only under the same.
+/// A body, and what it was rendered with: it is valid only under the same.
 #[derive(Clone)]
 pub(crate) struct RenderedBody {
     pub(crate) channel: Option<ChannelId>,

@@ -1,4 +1,4 @@
-//! What this node holds of a SKU, and what channels are shown of it: for operators, and for the log of the self-audit.
+//! What this node holds of a SKU, and what channels are shown: for operators, and for the self-audit's log.
 
 use std::time::Instant;
 
@@ -15,10 +15,10 @@ use crate::{
     view::{self, Ask},
 };
 
-/// Channels shown at most: a catalogue has thousands of SKUs, a shop few channels.
+/// The most channels that are shown: a catalogue has thousands of SKUs, but a shop has few channels.
 const CHANNELS: usize = 100;
 
-/// The node's standing **before** its tiers: what they hold may be newer than it, never older.
+/// Reads the node's state **before** its tiers: what they hold may be newer than that, but never older.
 pub(crate) async fn explain(node: &Node, sku: Sku) -> Explained {
     let standing = standing(node, &sku);
     let as_of = standing.as_of.unwrap_or_default();
@@ -45,7 +45,7 @@ fn standing(node: &Node, sku: &Sku) -> explain::Node {
     }
 }
 
-/// What a lookup would be answered from.
+/// What a lookup would answer from.
 fn seen(l1: Option<&explain::L1>, l2: &explain::L2, recent: &explain::Recent) -> Option<Stock> {
     if let Some(l1) = l1 {
         return Some(l1.stock.clone());

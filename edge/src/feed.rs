@@ -1,7 +1,7 @@
-//! The change feed: its records into `recent`, then L1; its watermarks into `as_of`.
+//! The change feed: puts its records into `recent`, then L1, and its watermarks into `as_of`.
 //!
 //! Every partition is read by `assign`, from an end offset that was fetched by number before
-//! anything was loaded. Kafka and the in-process log share all but the reading itself.
+//! anything was loaded. Kafka and the in-process log share everything except the reading itself.
 
 pub(crate) mod apply;
 mod kafka;
@@ -31,7 +31,7 @@ pub enum Feed {
     Memory(MemoryLog, MemoryLanes),
 }
 
-/// Asked by threads between polls.
+/// Threads check this between polls.
 #[derive(Clone, Default)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 

@@ -1,8 +1,8 @@
 //! How fresh the node is: `as_of`, staleness and the mode that follows.
 //!
-//! `as_of` is the least, over all partitions, of the greatest watermark applied. A request reads it
-//! **before** its entry: the other way round, a change and its watermark between the two would make
-//! the answer claim what it does not hold.
+//! `as_of` is the least, over all partitions, of the greatest watermark applied. A request reads it **before** its
+//! entry. In the other order, a change and its watermark could come between the two, and the answer would claim what it
+//! does not hold.
 
 use std::{
     collections::VecDeque,
@@ -19,12 +19,12 @@ use onhand_wire::{Timestamp, event::Watermark};
 
 use crate::config::FreshnessConfig;
 
-/// Minutes of arrivals over which the least (arrival − S) is taken.
+/// The minutes of arrivals over which the least (arrival − S) is taken.
 const WINDOW_MINUTES: usize = 10;
 /// Added to the estimate of the database's clock: more than the feed's least delay ever is.
 const CLOCK_MARGIN: Duration = Duration::from_secs(1);
 
-/// A moment and how headers show it.
+/// A time, and its form in headers.
 pub(crate) struct AsOf {
     pub(crate) t: Timestamp,
     pub(crate) header: HeaderValue,
@@ -37,15 +37,15 @@ impl AsOf {
     }
 }
 
-/// architecture.md, modes.
+/// How fresh the node's answers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Live,
-    /// Older, the origin reachable: misses and bounded callers go to the origin.
+    /// The node is behind, and the origin is reachable: misses and bounded callers go to the origin.
     CatchingUp,
-    /// Feed stalled and origin unreachable: cached answers are marked.
+    /// The feed is stalled and the origin unreachable: cached answers are marked.
     Stale,
-    /// For longer than `stale_if_error_s`, or nothing was ever applied.
+    /// Stale for longer than `stale_if_error_s`, or nothing was ever applied.
     Unavailable,
 }
 
@@ -62,7 +62,7 @@ impl Mode {
 
 pub(crate) struct Freshness {
     config: FreshnessConfig,
-    /// Zero of the node's own monotonic clock, in microseconds.
+    /// The zero of the node's own monotonic clock.
     started: Instant,
     as_of: ArcSwapOption<AsOf>,
     /// The least (arrival − S) of the last minutes, in microseconds of the two clocks.
@@ -71,7 +71,7 @@ pub(crate) struct Freshness {
     terms: ArcSwap<Terms>,
 }
 
-/// What watermarks say of terms.
+/// What watermarks say about terms.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) term: u16,
@@ -82,7 +82,7 @@ pub(crate) struct Terms {
 struct Marks {
     /// The greatest watermark of each partition.
     greatest: Vec<Option<Timestamp>>,
-    /// Partitions that the latest watermark names.
+    /// The number of partitions that the latest watermark names.
     named: usize,
     window: Window,
 }
@@ -110,11 +110,11 @@ impl Freshness {
     /// The feed now reads this many partitions.
     pub(crate) fn reads(&self, partitions: usize) {
         let mut marks = self.marks();
-        // A topic made anew may have fewer; what the others said last must not hold back `as_of`.
+        // A recreated topic may have fewer; the last watermarks of the others must not hold back `as_of`.
         marks.greatest.resize(partitions, None);
     }
 
-    /// More partitions than the feed reads are named: it has to add them.
+    /// The number of partitions that watermarks name; if the feed reads fewer, it must add them.
     pub(crate) fn named(&self) -> usize {
         self.marks().named
     }
@@ -123,15 +123,15 @@ impl Freshness {
         **self.terms.load()
     }
 
-    /// The oldest term whose facts still count, if this watermark is the first to say so: what is
-    /// held from before is of a history that was lost.
+    /// The oldest term whose facts are still valid, if this watermark is the first to say so: everything older belongs
+    /// to a lost history.
     pub(crate) fn begins_history(&self, mark: &Watermark) -> Option<u16> {
         let known = self.terms();
         (mark.term >= known.term && mark.good_since > known.good_since).then_some(mark.good_since)
     }
 
-    /// Applies a watermark, after every record before it in its partition. One of a lower term than
-    /// known is ignored: a deposed leader woke late.
+    /// Applies a watermark, after every record before it in its partition. A watermark of a lower term than the known
+    /// one is ignored: it comes from an old leader that woke up late.
     pub(crate) fn watermark(&self, partition: usize, mark: &Watermark, arrival: Instant) {
         let mut marks = self.marks();
         let known = self.terms();
@@ -152,7 +152,7 @@ impl Freshness {
         self.advance(&marks);
     }
 
-    /// While fewer partitions are read than a watermark names, `as_of` stays.
+    /// While fewer partitions are read than a watermark names, `as_of` does not advance.
     fn advance(&self, marks: &Marks) {
         if marks.greatest.len() < marks.named {
             return;
@@ -169,18 +169,18 @@ impl Freshness {
     }
 
     /// (own clock − T) less the least (arrival − S): clock skew cannot hide a stall, and a backlog
-    /// read after a pause does not look fresh. Nothing before the first watermark.
+    /// read after a pause does not look fresh. `None` before the first watermark.
     pub(crate) fn staleness(&self, now: Instant) -> Option<Duration> {
         Some(self.staleness_of(self.as_of.load().as_ref()?.t, now))
     }
 
-    /// The same, of a moment that the caller has read.
+    /// The same for a time that the caller has read.
     pub(crate) fn staleness_of(&self, t: Timestamp, now: Instant) -> Duration {
         let micros = self.clock(now) - t.micros() - self.lag.load(Ordering::Acquire);
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
 
-    /// No earlier than the database's clock now, for all that the feed's delays tell.
+    /// An estimate of the database's clock that is not too early, judging by the feed's delays.
     pub(crate) fn database_clock(&self, now: Instant) -> Timestamp {
         Timestamp::from_micros(self.clock(now) - self.lag.load(Ordering::Acquire)).plus(CLOCK_MARGIN)
     }
@@ -189,7 +189,7 @@ impl Freshness {
         self.mode_at(self.staleness(now), origin_reachable)
     }
 
-    /// The mode that goes with this staleness; none: nothing was ever applied.
+    /// The mode for this staleness; `None` means that nothing was ever applied.
     pub(crate) fn mode_at(&self, staleness: Option<Duration>, origin_reachable: bool) -> Mode {
         let live = Duration::from_millis(self.config.live_ms);
         let usable = Duration::from_secs(self.config.stale_if_error_s);
@@ -203,8 +203,8 @@ impl Freshness {
     }
 }
 
-/// The least value of the last minutes **in which anything arrived**: after a long pause the minutes
-/// before it still count, so that the backlog does not set the measure.
+/// The least value of the last minutes **in which anything arrived**. After a long pause the minutes before it still
+/// count, so that the backlog does not become the standard.
 #[derive(Default)]
 struct Window(VecDeque<(i64, i64)>);
 

@@ -1,4 +1,4 @@
-//! One request, from the wire to the answer. Each listener's path reads from top to bottom.
+//! One request, from the wire to the answer. The path of each listener reads from top to bottom.
 
 mod route;
 mod availability;
@@ -49,21 +49,21 @@ use route::{
 };
 
 pub(crate) type Reply = Response<Answer>;
-/// A request's body; what a handler leaves of it is read and dropped.
+/// A request's body; the rest that a handler leaves unread is read and dropped.
 pub(crate) type Content = onhand_http::unread::Content<hyper::body::Incoming>;
 
-/// Of a lookup's answer: type, tag, as-of, source, cache control, correlation, and one to spare.
+/// The headers of a lookup's answer: type, tag, as-of, source, cache control, correlation, and one to spare.
 const HEADERS: usize = 7;
 
 /// A request as handlers see it.
 struct Asked<'a> {
     request: Request<Content>,
-    /// The other end of its connection.
+    /// The peer of its connection.
     peer: IpAddr,
     correlation: &'a Correlation,
 }
 
-/// Who asks, by these headers.
+/// The sender of a request, by its headers.
 fn asking<'a>(node: &'a Node, headers: &'a HeaderMap, peer: IpAddr) -> Asking<'a> {
     Asking { auth: &node.auth, headers, peer, proxies: node.trusted_proxies }
 }
@@ -71,7 +71,7 @@ fn asking<'a>(node: &'a Node, headers: &'a HeaderMap, peer: IpAddr) -> Asking<'a
 #[derive(Debug, Clone, Copy)]
 enum Route {
     Availability,
-    /// A GET asks for the SKU of that name.
+    /// For a GET: the SKU of that name.
     Query,
     Quotes,
     Stream,
@@ -145,7 +145,7 @@ pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Conte
     let answered = match charge.as_ref().and_then(Charge::refusal) {
         Some((problem, seconds)) => Err(Failure::Later(problem, seconds)),
         None if reads => read(&node, &asked).await,
-        // Boxed: a request's future is moved once, and a lookup's should be small.
+        // Boxed, because a request's future is moved once, and a lookup's should be small.
         None => Box::pin(write(&node, asked)).await,
     };
     let mut reply = answered.unwrap_or_else(|failure| failure.reply_to(peer, &correlation, &node));
@@ -204,7 +204,8 @@ async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
     }
 }
 
-/// The management listener. Only under names that it knows: a web page would else reach it through a browser.
+/// The management listener. It answers only to names that it knows; otherwise a web page could reach it through a
+/// browser.
 pub(crate) async fn management(node: Arc<Node>, peer: IpAddr, request: Request<Content>) -> Reply {
     let correlation = Correlation::of(request.headers());
     let answered = match node.management_hosts.admit(&request) {

@@ -1,4 +1,4 @@
-//! One named function for each metric. Handles of labelled ones are kept.
+//! One named function for each metric. Handles of labelled metrics are kept.
 
 mod audit_verdict;
 mod orders;
@@ -73,7 +73,7 @@ pub(crate) struct Metrics {
     audited: [IntCounter; 3],
     nines: Gauge,
     cache_gets: IntCounterVec,
-    /// One reading at a time: the counters above are added up anew for each.
+    /// One reading at a time, because the counters above are added up again for each.
     gathering: Mutex<()>,
 }
 
@@ -133,7 +133,7 @@ impl Metrics {
         let lookups = r.counters("edge_lookups_total", "SKUs answered, by the tier that had them", &["source"]);
         let breakers = r.gauges(
             "edge_origin_breaker_state",
-            "0 closed, 1 open, 2 half-open; of callers' own calls, and of the node's loads",
+            "0 closed, 1 open, 2 half-open; for callers' own calls and for the node's loads",
             &["of"],
         );
         let audited = r.counters("edge_audit_answers_total", "Answers compared with the origin", &["verdict"]);
@@ -143,7 +143,7 @@ impl Metrics {
             request_failures: r.counters("edge_problems_total", "Requests answered with a problem", &["code"]),
             tokens_refused: r.counters(
                 "edge_tokens_refused_total",
-                "Calls refused for their token, by why",
+                "Calls refused for their token, by reason",
                 &["reason"],
             ),
             writes: r.counters("edge_writes_total", "Reservation calls forwarded, by status", &["status"]),
@@ -154,21 +154,21 @@ impl Metrics {
                 "Streams ended, by reason; left: by the reader",
                 &["reason"],
             ),
-            as_of_age: r.add(Gauge::new("edge_as_of_age_seconds", "Staleness of the node, clock skew left out")),
+            as_of_age: r.add(Gauge::new("edge_as_of_age_seconds", "Staleness of the node, without clock skew")),
             mode: r.gauge("edge_mode", "0 live, 1 catching up, 2 stale, 3 unavailable"),
             propagation: r.seconds("edge_propagation_seconds", "From a change at the origin to its arrival here"),
             l1_entries: r.gauge("edge_l1_entries", "SKUs in L1"),
-            unknown_entries: r.gauge("edge_l1_unknown_entries", "Names that are known to be no SKU's"),
+            unknown_entries: r.gauge("edge_l1_unknown_entries", "Unknown names that are remembered"),
             waiting: r.gauge("edge_waiting_skus", "SKUs that callers wait for, each counted once for each caller"),
             recent_entries: r.gauge("edge_recent_entries", "SKUs in recent"),
             origin_loads: r.counter("edge_origin_loads_total", "Bulk loads sent to the origin"),
             origin_load_skus: r.counter("edge_origin_load_skus_total", "SKUs asked for in bulk loads"),
             origin_breakers: ["calls", "loads"].map(|of| breakers.with_label_values(&[of])),
             origin_hedges: r
-                .counter("edge_origin_hedges_total", "Loads asked of a second origin, the first being slow"),
+                .counter("edge_origin_hedges_total", "Loads sent to a second origin because the first was slow"),
             token_changes: r.counters(
                 "edge_origin_token_changes_total",
-                "Changes of edge.origin.token_file; refused: it held no good token, and the one before stays",
+                "Changes of edge.origin.token_file; refused: it held no valid token, and the old one stays",
                 &["outcome"],
             ),
             token_refused: r.counter(
@@ -184,28 +184,28 @@ impl Metrics {
                 "edge_rate_limit_local_total",
                 "Requests that this node counted by itself, because Redis was gone or too slow",
             ),
-            l2_hits: r.counter("edge_l2_hits_total", "Reads of L2 that counted"),
-            l2_misses: r.counter("edge_l2_misses_total", "Reads of L2 that found nothing that counts"),
+            l2_hits: r.counter("edge_l2_hits_total", "Reads of L2 that were used"),
+            l2_misses: r.counter("edge_l2_misses_total", "Reads of L2 that found nothing valid"),
             l2_failures: r.counter("edge_l2_failures_total", "Round trips to Redis that failed or were too slow"),
             l2_fills: r.counter("edge_l2_fills_total", "SKUs filled into L2"),
             l2_fills_rejected: r.counter(
                 "edge_l2_fills_rejected_total",
-                "Fills forgone: too many waiting, Redis failing, or the partition's writer further than this node",
+                "Fills skipped: too many waiting, Redis failing, or the partition's writer further than this node",
             ),
             l2_written: r.counter("edge_l2_written_total", "Changes written to L2 by this node's writer"),
             orders: OrderMetrics::new(&r),
             feed_records: r.counter("edge_feed_records_total", "Records read from the change feed"),
             feed_undecodable: r.counter("edge_feed_undecodable_total", "Records that could not be decoded"),
-            auth_keys: r.gauge("edge_auth_keys", "Public keys that tokens are judged with"),
-            auth_failing: r.gauge("edge_auth_refresh_failing", "1 while the keys cannot be looked at again"),
-            auth_refresh_failures: r.gauge("edge_auth_refresh_failures", "Looks at the keys that failed, since start"),
+            auth_keys: r.gauge("edge_auth_keys", "Public keys that judge tokens"),
+            auth_failing: r.gauge("edge_auth_refresh_failing", "1 while the keys cannot be refreshed"),
+            auth_refresh_failures: r.gauge("edge_auth_refresh_failures", "Failed refreshes of the keys, since start"),
             auth_keys_age: r.gauge(
                 "edge_auth_keys_age_seconds",
-                "Since the keys were last got: from auth.jwks_url where it is set, else from the file",
+                "Time since the keys were last read: from auth.jwks_url if it is set, else from the file",
             ),
             auth_keys_too_old: r.gauge(
                 "edge_auth_keys_too_old",
-                "1 while keys of auth.jwks_url do not count, having not been fetched for auth.max_stale",
+                "1 while the keys of auth.jwks_url are not used, not having been fetched for auth.max_stale",
             ),
             l2_breaker: r.gauge("edge_l2_breaker_state", "0 closed, 1 open, 2 half-open: reads of L2 are then misses"),
             audited: AuditVerdict::ALL.map(|verdict| audited.with_label_values(&[verdict.as_str()])),

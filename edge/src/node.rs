@@ -1,4 +1,4 @@
-//! What one node is made of; requests share it.
+//! The parts of one node, which requests share.
 
 use std::{
     sync::{
@@ -27,7 +27,7 @@ use crate::{
     topology::Topology,
 };
 
-/// How often health and mode are checked while no request does.
+/// How often health and mode are checked while no request checks them.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Node {
@@ -38,10 +38,10 @@ pub(crate) struct Node {
     pub(crate) openapi: OnceLock<bytes::Bytes>,
     pub(crate) region: String,
     pub(crate) auth: Auth,
-    /// How many refusals of tokens are logged.
+    /// Limits how many refused tokens are logged.
     pub(crate) refusals: Sparing,
     pub(crate) rates: RateLimits,
-    /// Proxies of the operator's own, whose word about a caller's address is believed.
+    /// The number of the operator's proxies whose `X-Forwarded-For` is trusted.
     pub(crate) trusted_proxies: usize,
     /// Names under which the management listener may be reached.
     pub(crate) management_hosts: Hosts,
@@ -51,7 +51,7 @@ pub(crate) struct Node {
     pub(crate) rules: Rules,
     pub(crate) cache: Cache,
     pub(crate) streams: OpenStreams,
-    /// Of lookups that leave a reservation out, which each go to the origin.
+    /// The shares of lookups that leave a reservation out, each of which goes to the origin.
     pub(crate) reservation_lookups: Shares,
     pub(crate) topology: Arc<Topology>,
     pub(crate) freshness: Arc<Freshness>,
@@ -62,11 +62,11 @@ pub(crate) struct Node {
     pub(crate) l2: Option<Arc<L2>>,
     pub(crate) sampler: Sampler,
     pub(crate) position: Arc<Position>,
-    /// Whether the feed is Kafka's.
+    /// Whether the feed comes from Kafka.
     pub(crate) kafka: bool,
     pub(crate) redis_answers: AtomicBool,
     pub(crate) ready: watch::Receiver<bool>,
-    /// What `ready` said last; it never falls, and reading it takes a lock.
+    /// The last value of `ready`; it never becomes false, and reading it takes a lock.
     pub(crate) was_ready: AtomicBool,
     /// How long a body may take to arrive.
     pub(crate) body_timeout: Duration,
@@ -87,8 +87,8 @@ impl Node {
         self.freshness.mode(Instant::now(), self.origin.reachable())
     }
 
-    /// Loads locations and channels anew, for callers whose bound the feed does not meet. Whoever
-    /// comes while a load is under way waits for the next one, and shares it.
+    /// Loads locations and channels again, for callers whose bound the feed does not meet. Callers that come while a
+    /// load is under way wait for the next one, and share it.
     pub(crate) async fn refresh_topology(&self) -> Result<(), OriginError> {
         let asked = Instant::now();
         let mut refreshed = self.refreshed.lock().await;
@@ -139,7 +139,7 @@ impl Node {
         }
     }
 
-    /// Keeps health and mode current when no request does: asks Redis, and the origin unless the feed is live.
+    /// Keeps health and mode current while no request does: asks Redis, and the origin unless the feed is live.
     pub(crate) async fn keep_health_current(self: Arc<Self>) {
         loop {
             if let Some(l2) = &self.l2 {

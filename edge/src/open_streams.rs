@@ -19,7 +19,7 @@ pub(crate) struct OpenStreams {
 }
 
 impl OpenStreams {
-    /// `most`: streams open at once; `per_caller`: of these, those of one caller.
+    /// `most`: streams open at once; `per_caller`: how many of these one caller may have.
     pub(crate) fn new(most: usize, per_caller: usize, metrics: Arc<Metrics>) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
         let right = |most| format!("one caller may have {most} streams open here; one stream may watch several SKUs");
@@ -27,10 +27,10 @@ impl OpenStreams {
         Self { places: Arc::new(Semaphore::new(most)), most, shares, ending: watch::Sender::new(false), metrics }
     }
 
-    /// A place of the caller's share.
+    /// Takes a place of the caller's share.
     ///
     /// # Errors
-    /// 429 where its share is used up, else 503 where all places are taken.
+    /// 429 if its share is used up, 503 if all places are taken.
     pub(crate) fn enter(&self, caller: Caller) -> Result<OpenStream, Problem> {
         let share = self.shares.take(caller)?;
         let permit = self.places.clone().try_acquire_owned().map_err(|_| self.full())?;
@@ -45,16 +45,16 @@ impl OpenStreams {
             .with("limit", u64::try_from(most).unwrap_or(u64::MAX))
     }
 
-    /// Every stream ends, now and from now on.
+    /// Ends every stream, now and from now on.
     pub(crate) fn end(&self) {
         self.ending.send_replace(true);
     }
 }
 
-/// One stream's place; dropped, it is free again.
+/// One stream's place; it is free again when this is dropped.
 pub(crate) struct OpenStream {
     ending: watch::Receiver<bool>,
-    /// Why the stream ended; unless the node ended it, its reader left.
+    /// Why the stream ended; if the node did not end it, its reader left.
     pub(crate) reason: &'static str,
     metrics: Arc<Metrics>,
     share: Share,

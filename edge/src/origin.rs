@@ -1,10 +1,10 @@
 //! The client of the origin: a deadline, a breaker, and retries of what is safe to repeat.
 //!
-//! Every call here is: loads read, and writes carry an idempotency key, so that a call whose answer
-//! was lost is made again, at the next origin of the region.
+//! Every call here is safe to repeat: loads only read, and writes carry an idempotency key. So if an answer is lost,
+//! the call is repeated at the next origin of the region.
 //!
-//! A breaker counts what the network or an origin did, and never what a caller sent: a call whose caller left it too
-//! little time to be answered says nothing about the origin.
+//! A breaker counts failures of the network and of origins, and never those of a caller: a call with too little time
+//! says nothing about the origin.
 
 mod addresses;
 mod gate;
@@ -46,10 +46,10 @@ use self::{
 };
 use crate::{config::Config, metrics::Metrics};
 
-/// How long a release of a rule may take to be fetched.
+/// How long fetching a release of a rule may take.
 const RELEASE: Duration = Duration::from_secs(30);
 
-/// An origin that cannot be asked, as it is configured.
+/// An origin whose configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BadOrigin {
     #[error(transparent)]
@@ -60,7 +60,7 @@ pub enum BadOrigin {
     Client(#[from] ClientFault),
 }
 
-/// Why there is no answer. An answer that is a problem is an answer.
+/// Why there is no answer. A problem is an answer, too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OriginError {
     /// No origin took the call and answered, or the breaker is open.
@@ -69,10 +69,10 @@ pub(crate) enum OriginError {
     /// Time ran out after the call was sent: it may or may not have been carried out.
     #[error("the origin did not answer in time")]
     TimedOut,
-    /// The caller left too little time for it to be sent.
+    /// The caller left too little time to send it.
     #[error("there was no time to ask the origin")]
     NoTime,
-    /// A load was refused; the log says how.
+    /// A load was refused; the log says why.
     #[error("the origin refused a load: {0}")]
     Refused(StatusCode),
     #[error("the origin's answer cannot be read")]
@@ -81,7 +81,7 @@ pub(crate) enum OriginError {
     Crowded,
 }
 
-/// A call to be made at whichever origin answers.
+/// A call for any origin that answers.
 pub(crate) struct Call {
     pub(crate) method: Method,
     /// Begins with `/`.
@@ -95,7 +95,7 @@ pub(crate) struct OriginAnswer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Which of the origins gave it.
+    /// Which of the origins answered.
     from: usize,
 }
 
@@ -108,7 +108,7 @@ pub(crate) struct Origin {
     hedge: Hedge,
     metrics: Arc<Metrics>,
     reachable: AtomicBool,
-    /// The highest term seen: an origin that answers under a lower one is cut off from the present.
+    /// The highest term seen: an origin that answers under a lower term is cut off from the current database.
     term: AtomicU16,
 }
 
@@ -129,7 +129,7 @@ impl Origin {
         })
     }
 
-    /// Sends what the token's file holds, if there is one, for ever.
+    /// Keeps using the token in the token's file, if there is one, for ever.
     pub(crate) async fn follow_token(&self) {
         self.token.follow().await;
     }
@@ -154,13 +154,13 @@ impl Origin {
         self.reachable.load(Ordering::Relaxed)
     }
 
-    /// Facts of up to [`bulk::LOAD_SKUS`] SKUs, in the order asked.
+    /// Facts of up to [`bulk::LOAD_SKUS`] SKUs, in the order of `skus`.
     pub(crate) async fn facts(&self, skus: &[Sku]) -> Result<LoadedFacts, OriginError> {
         self.load_facts(LoadFacts { skus: skus.to_vec(), without: None, sees: None }).await
     }
 
-    /// One SKU's, with the reservation's own hold left out. Nothing coalesces such loads, so they have places of their
-    /// own. `sees`: whether the reservation is there at all, for whom this is asked.
+    /// One SKU's facts, without the reservation's own hold. Nothing coalesces such loads, so they have a limit of their
+    /// own. `sees`: whose reservations the caller sees.
     pub(crate) async fn facts_without(
         &self,
         sku: Sku,
@@ -184,19 +184,19 @@ impl Origin {
         Ok(loaded)
     }
 
-    /// What is sold most just now, up to [`bulk::MOST_HELD`].
+    /// The SKUs with most units in open reservations, up to [`bulk::MOST_HELD`].
     pub(crate) async fn most_held(&self, limit: usize) -> Result<Vec<Sku>, OriginError> {
         let path = format!("/internal/api/most-held?limit={limit}");
         let (held, _): (MostHeld, _) = self.load(Method::GET, &path, Vec::new()).await?;
         Ok(held.skus)
     }
 
-    /// A release of a rule; none if the origin does not have it. It may be large, so it may take its time.
+    /// A release of a rule; `None` if the origin does not have it. It may be large, so it may take long.
     pub(crate) async fn release(&self, digest: &str) -> Result<Option<Release>, OriginError> {
         self.of_rules(format!("/internal/api/rules/releases/{digest}")).await
     }
 
-    /// What is in force of a rule; none if the origin knows of no such rule.
+    /// What is in force for a rule; `None` if the origin does not know the rule.
     pub(crate) async fn manifest(&self, rule: &str) -> Result<Option<Manifest>, OriginError> {
         self.of_rules(format!("/internal/api/rules/manifests/{rule}")).await
     }
@@ -236,7 +236,7 @@ impl Origin {
         self.term.fetch_max(term, Ordering::AcqRel);
     }
 
-    /// Facts of a lower term than known are refused; the next call goes to another origin.
+    /// Refuses facts of a lower term than the known one; the next call goes to another origin.
     fn judge_term(&self, term: u16, from: usize) -> Result<(), OriginError> {
         let known = self.term.fetch_max(term, Ordering::AcqRel);
         if term >= known {
@@ -262,7 +262,7 @@ impl Origin {
         let call = Call { method, path: path.to_owned(), headers, body: body.into(), deadline };
         let answer = self.call(call, Way::Loads, true).await?;
         if answer.status != StatusCode::OK {
-            self.reachable.store(false, Ordering::Relaxed); // there, but it cannot load: as good as gone
+            self.reachable.store(false, Ordering::Relaxed); // it answers, but it cannot load: as good as gone
             self.refused(&answer, path);
             return Err(OriginError::Refused(answer.status));
         }
@@ -281,7 +281,7 @@ impl Origin {
         tracing::warn!(status = answer.status.as_u16(), path, %detail, "the origin refused a load");
     }
 
-    /// A caller's own call, if not too many of them are under way.
+    /// Forwards a caller's own call, unless too many are under way.
     pub(crate) async fn forward(&self, call: Call) -> Result<OriginAnswer, OriginError> {
         let _place = self.calls.place()?;
         self.call(call, Way::Calls, false).await
@@ -292,7 +292,7 @@ impl Origin {
         self.calls.taken()
     }
 
-    /// `hedged`: a second origin is asked too if the first one is slow.
+    /// `hedged`: whether a second origin is asked too if the first one is slow.
     async fn call(&self, call: Call, way: Way, hedged: bool) -> Result<OriginAnswer, OriginError> {
         let gate = self.gate(way);
         if !gate.breaker.allows(Instant::now()) {
@@ -319,7 +319,7 @@ impl Origin {
         self.addresses.attempts(call, first, self.timeout).await
     }
 
-    /// The first good answer of two origins, the second being asked when the first is slower than usual.
+    /// The first good answer of two origins; the second is asked when the first is slower than usual.
     async fn hedged(&self, call: &Call) -> Result<OriginAnswer, Unanswered> {
         let began = Instant::now();
         let first = pin!(self.attempts(call, None));
@@ -341,8 +341,8 @@ impl Origin {
         answer
     }
 
-    /// While a breaker is open: asks whether the origin is well again, so that a short outage does not last as long as
-    /// the breaker's time.
+    /// While a breaker is open, asks whether the origin is healthy again, so that a short outage does not last as long
+    /// as the breaker's time.
     pub(crate) async fn probe(&self) {
         let open = || [&self.loads, &self.calls].into_iter().filter(|gate| gate.is_open());
         if open().next().is_none() {
@@ -354,7 +354,7 @@ impl Origin {
         }
     }
 
-    /// Seconds until the breaker lets calls through again; 0: it does.
+    /// Seconds until the breaker lets calls through again; 0 if it does.
     pub(crate) fn opens_in_s(&self, way: Way) -> u64 {
         self.gate(way).opens_in_s()
     }

@@ -1,4 +1,5 @@
-//! How far the node has read the change feed. The feed's thread advances it; a hash in L2 counts only against it.
+//! How far the node has read the change feed. The feed's thread advances it; a hash in L2 is valid only in relation to
+//! it.
 
 use std::sync::{
     Arc, PoisonError, RwLock,
@@ -10,10 +11,10 @@ use std::sync::{
 pub(crate) struct Position {
     next: RwLock<Vec<AtomicI64>>,
     topic_id: RwLock<Option<Arc<str>>>,
-    /// The topic and the history that its records count for; nothing before the first watermark.
+    /// The topic and the history of its records; `None` before the first watermark.
     log: RwLock<Option<Arc<str>>>,
     good_since: AtomicU16,
-    /// Whether the feed's servers answer.
+    /// Whether Kafka answers.
     connected: AtomicBool,
 }
 
@@ -22,7 +23,7 @@ impl Position {
         self.next.read().unwrap_or_else(PoisonError::into_inner).len() as i32
     }
 
-    /// Every record of the partition below this is applied.
+    /// Every record of the partition below this has been applied.
     pub(crate) fn next_offset(&self, partition: i32) -> i64 {
         let next = self.next.read().unwrap_or_else(PoisonError::into_inner);
         usize::try_from(partition)
@@ -31,7 +32,7 @@ impl Position {
             .map_or(-1, |next| next.load(Ordering::Acquire))
     }
 
-    /// What the second tier's contents belong to: another topic's, or a lost history's, count for nothing.
+    /// The log that L2's contents must belong to: those of another topic or a lost history are invalid.
     pub(crate) fn log_id(&self) -> Option<Arc<str>> {
         self.log.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,8 +1,8 @@
-//! What lines cost and where they would come from: of facts, topology and rules; nothing is held.
+//! What lines cost and where they would come from, by facts, topology and rules. A quote holds no stock.
 //!
 //! 1. Each line's price ([`price`]: the channel's rule, or the catalogue).
-//! 2. Each line's total and the quote's: money is never guessed. What has no price has no total, and
-//!    neither has the quote then.
+//! 2. Each line's total and the quote's: money is never guessed. A line without a price has no total, and then the
+//!    quote has none either.
 //! 3. The allocation that a hold would get now, by the same code as at the origin.
 
 mod price;
@@ -20,7 +20,7 @@ use onhand_wire::{
 use crate::topology::Snapshot;
 use price::Priced;
 
-/// What a quote looks at beside the lines.
+/// What a quote needs besides the lines.
 pub(crate) struct Scene<'a> {
     pub(crate) channel: Option<&'a Channel>,
     pub(crate) snapshot: &'a Snapshot,
@@ -29,7 +29,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) at: Timestamp,
 }
 
-/// `stocks`: of each line's SKU, in the lines' order, every one with its item.
+/// `stocks`: for each line's SKU, in the lines' order, with its item.
 pub(crate) fn quote(ask: &AskQuote, stocks: &[(&Item, &Stock)], scene: &Scene<'_>) -> Result<Quote, Problem> {
     let items: Vec<&Item> = stocks.iter().map(|(item, _)| *item).collect();
     let priced = price::price(ask, &items, scene);
@@ -81,7 +81,7 @@ fn line(
     })
 }
 
-/// Of all lines, if each has a price and all are in one currency.
+/// The total of all lines, if each has a price and all are in one currency.
 fn total(lines: &[QuotedLine]) -> Result<(Option<Total>, Option<NoTotal>), Problem> {
     let Some(totals) = lines.iter().map(|line| line.total.as_ref()).collect::<Option<Vec<_>>>() else {
         return Ok((None, Some(NoTotal::UnpricedLines)));

@@ -1,5 +1,5 @@
-//! The region's Redis: one server, or a cluster. Both take pipelines and scripts whose keys share a
-//! hash tag, as those of one partition do.
+//! The region's Redis: one server, or a cluster. Both accept pipelines and scripts whose keys share a hash tag, as
+//! those of one partition do.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -22,8 +22,7 @@ use tokio::sync::OnceCell;
 
 use crate::config::RedisConfig;
 
-/// How long a connection may take to be made, and how long the library waits for one answer. Callers
-/// give up earlier.
+/// How long connecting may take, and how long the library waits for one answer. Callers give up earlier.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long `onhand check` waits.
 const PROBE: Duration = Duration::from_secs(5);
@@ -32,7 +31,7 @@ const REDIRECTIONS: u32 = 3;
 /// Keys in one answer of SCAN, and in one UNLINK.
 const KEYS: usize = 1000;
 
-/// A Redis that cannot be spoken to.
+/// A Redis that cannot be connected to.
 #[derive(Debug, thiserror::Error)]
 pub enum BadRedis {
     #[error("edge.redis.url: {0}")]
@@ -41,7 +40,7 @@ pub enum BadRedis {
     File(#[from] PemFault),
 }
 
-/// For `onhand check`: whether it answers; of a cluster, every primary.
+/// For `onhand check`: whether it answers; in a cluster, every primary must.
 pub async fn probe(config: &RedisConfig) -> Result<(), String> {
     let redis = Redis::new(config).map_err(|error| error.to_string())?;
     match tokio::time::timeout(PROBE, redis.ping()).await {
@@ -50,14 +49,14 @@ pub async fn probe(config: &RedisConfig) -> Result<(), String> {
     }
 }
 
-/// A Redis that is connected to when it is first asked, and again whenever the connection is lost.
+/// A Redis client that connects when it is first used, and again whenever the connection is lost.
 pub(crate) enum Redis {
     One(Box<Client>, OnceLock<ConnectionManager>),
     Cluster(Box<ClusterClient>, Arc<OnceCell<ClusterConnection>>),
 }
 
 impl Redis {
-    /// Connects to nothing yet.
+    /// Does not connect yet.
     pub(crate) fn new(config: &RedisConfig) -> Result<Self, BadRedis> {
         let certificates = if config.is_encrypted() { Some(certificates(config)?) } else { None };
         if !config.cluster {
@@ -96,7 +95,7 @@ impl Redis {
         }
     }
 
-    /// Whether it answers: of a cluster, every primary.
+    /// Whether it answers; in a cluster, every primary must.
     pub(crate) async fn ping(&self) -> RedisResult<()> {
         let ping = redis::cmd("PING");
         match self {
@@ -109,7 +108,7 @@ impl Redis {
         }
     }
 
-    /// Deletes every hash of a partition. Its offset is gone already: nobody reads or fills meanwhile.
+    /// Deletes every hash of a partition. Its offset is already gone, so nobody reads or fills meanwhile.
     pub(crate) async fn clear(&self, partition: i32) -> RedisResult<()> {
         match self {
             Self::One(client, _) => clear_one(client, partition).await,
@@ -145,7 +144,7 @@ fn managed(client: &Client, manager: &OnceLock<ConnectionManager>) -> RedisResul
     Ok(manager.get_or_init(|| made).clone())
 }
 
-/// Connecting goes on in a task of its own: who asks gives up sooner than many nodes can be joined.
+/// Connecting goes on in a task of its own, because a caller gives up before many nodes can be connected.
 async fn joined(
     client: &ClusterClient,
     connection: &Arc<OnceCell<ClusterConnection>>,
@@ -158,7 +157,7 @@ async fn joined(
     joining.await.unwrap_or_else(|_| Err((ErrorKind::Io, "connecting was broken off").into()))
 }
 
-/// On a connection of its own, which breaks when the server restarts: a cursor is good at one run only.
+/// On a connection of its own, which breaks when the server restarts: a cursor is valid only until then.
 async fn clear_one(client: &Client, partition: i32) -> RedisResult<()> {
     let mut redis = client.get_multiplexed_async_connection().await?;
     let pattern = format!("{}*", l2::key_prefix(partition));
@@ -176,8 +175,8 @@ async fn clear_one(client: &Client, partition: i32) -> RedisResult<()> {
     }
 }
 
-/// A cluster knows the keys of a slot. Asked until none of ours is left: a replica that takes over in
-/// between may still have what was deleted before.
+/// A cluster knows the keys of a slot. Repeats until none of our keys is left, because a replica that takes over
+/// meanwhile may still have deleted keys.
 async fn clear_slot(mut redis: ClusterConnection, partition: i32) -> RedisResult<()> {
     let key = l2::offset_key(partition);
     let slot: u16 = on_primary(&mut redis, redis::cmd("CLUSTER").arg("KEYSLOT").arg(&key), &key).await?;

@@ -1,5 +1,5 @@
-//! Where requests leave some of their answers for the self-audit: one when one is wanted. When none is, a request
-//! pays one read of a flag that seldom changes.
+//! Where requests leave some of their answers for the self-audit, if one is wanted. Otherwise a request pays one read
+//! of a flag that seldom changes.
 
 use std::sync::{
     Arc,
@@ -28,18 +28,18 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// The handle, and the queue that the audit reads.
+    /// Returns the handle and the queue that the audit reads.
     pub(crate) fn new() -> (Self, mpsc::Receiver<Sample>) {
         let (samples, queue) = mpsc::channel(1);
         (Self { wanted: AtomicBool::new(false), samples, turn: AtomicUsize::new(0) }, queue)
     }
 
-    /// The next answer that is offered is taken.
+    /// Asks for the next answer that is offered.
     pub(crate) fn want_one(&self) {
         self.wanted.store(true, Ordering::Relaxed);
     }
 
-    /// Leaves one of the answers that went out together.
+    /// Leaves one of several answers of one request.
     pub(crate) fn offer_one_of(&self, skus: &[Sku], loaded: &[Loaded], as_of: Timestamp) {
         if self.wanted.load(Ordering::Relaxed) && !loaded.is_empty() {
             let one = self.turn.fetch_add(1, Ordering::Relaxed) % loaded.len();

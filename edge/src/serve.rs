@@ -1,4 +1,4 @@
-//! Binds, starts what runs beside requests, accepts, and drains at the end.
+//! Binds, starts the background work, accepts, and drains at the end.
 
 mod workers;
 mod start;
@@ -17,7 +17,7 @@ use tokio::{net::TcpListener, runtime::Handle, sync::watch};
 use crate::{Auth, BadOrigin, Config, Feed, feed::Stop, node::Node, redis_client::BadRedis};
 use workers::Workers;
 
-/// Connections to the management listener; shoppers do not take its places.
+/// Connections to the management listener; shoppers' connections do not count.
 const OPERATORS: usize = 1024;
 
 /// A node that cannot start.
@@ -72,8 +72,8 @@ async fn listen(key: &'static str, address: &str) -> Result<TcpListener, StartEr
 }
 
 impl Edge {
-    /// Binds both ports first, then begins to read the feed and to load the topology; both are tried
-    /// until they succeed. `build`: what `/health` shows as the version.
+    /// Binds both ports first, then starts to read the feed and to load the topology; both are tried until they
+    /// succeed. `build`: the version that `/health` shows.
     pub async fn bind(
         config: Config,
         feed: Feed,

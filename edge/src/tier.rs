@@ -1,4 +1,4 @@
-//! The tiers that a lookup may be answered from.
+//! The tiers that may answer a lookup.
 
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

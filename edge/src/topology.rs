@@ -1,4 +1,4 @@
-//! Locations and channels: facts of their own kinds, all of them held, replaced as one snapshot.
+//! Locations and channels: facts of their own kinds. All of them are held, and replaced as one snapshot.
 
 use std::{
     collections::HashMap,
@@ -15,11 +15,11 @@ use tokio::sync::watch;
 /// What one lookup sees of locations and channels.
 #[derive(Default)]
 pub(crate) struct Snapshot {
-    /// Local: bodies count only under the version that they were rendered with.
+    /// A local version: bodies are valid only under the version that they were rendered with.
     pub(crate) version: u64,
     locations: HashMap<LocationId, Location>,
     channels: HashMap<ChannelId, Channel>,
-    /// Place of each enabled location in serving order: priority, then id.
+    /// The rank of each enabled location in serving order: by priority, then id.
     ranks: HashMap<LocationId, usize>,
 }
 
@@ -36,7 +36,7 @@ impl Snapshot {
         self.channels.values().filter(|channel| !channel.deleted)
     }
 
-    /// The place of an enabled location in serving order.
+    /// The rank of an enabled location in serving order.
     pub(crate) fn rank(&self, id: &LocationId) -> Option<usize> {
         self.ranks.get(id).copied()
     }
@@ -81,7 +81,7 @@ impl Snapshot {
         changed.then_some(next)
     }
 
-    /// Without rows of earlier terms, if there are any.
+    /// The snapshot without rows of earlier terms, if it has any.
     fn since(&self, term: u16) -> Option<Self> {
         let mut next = Self {
             version: self.version + 1,
@@ -113,9 +113,9 @@ pub(crate) struct Topology {
     now: ArcSwap<Snapshot>,
     changed: watch::Sender<()>,
     writing: Mutex<()>,
-    /// Rows of earlier terms are of a lost history.
+    /// Rows of earlier terms belong to a lost history.
     good_since: AtomicU16,
-    /// Every change acknowledged before this moment is in, by the last load.
+    /// The last load has every change that was acknowledged before this time.
     loaded_at: AtomicI64,
 }
 
@@ -124,7 +124,7 @@ impl Topology {
         self.now.load_full()
     }
 
-    /// Wakes for each new snapshot from now on.
+    /// Notifies of each new snapshot from now on.
     pub(crate) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
@@ -134,7 +134,7 @@ impl Topology {
         self.changed.send_replace(());
     }
 
-    /// Through when the last load speaks.
+    /// The time through which the last load is complete.
     pub(crate) fn loaded_at(&self) -> Timestamp {
         Timestamp::from_micros(self.loaded_at.load(Ordering::Acquire))
     }
@@ -152,12 +152,12 @@ impl Topology {
         self.loaded_at.fetch_max(loaded.at.micros(), Ordering::AcqRel);
     }
 
-    /// Whether any row is of an earlier term.
+    /// Whether any row has an earlier term.
     pub(crate) fn has_before(&self, term: u16) -> bool {
         self.now.load().since(term).is_some()
     }
 
-    /// Leaves out rows of earlier terms, now and from now on.
+    /// Drops rows of earlier terms, now and from now on.
     pub(crate) fn forget_before(&self, term: u16) {
         self.good_since.store(term, Ordering::Release);
         let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What a channel sees: facts, topology and rules become a body, kept beside the entry.
+//! What a channel sees: renders facts, topology and rules into a body, which is kept with the entry.
 
 use std::{borrow::Cow, hash::Hasher, sync::Arc};
 
@@ -15,26 +15,26 @@ use crate::{
     topology::Snapshot,
 };
 
-/// Bodies kept with one entry: more channels than this are rendered anew.
+/// Bodies kept with one entry; for more channels than this they are rendered again.
 const BODIES: usize = 16;
 
-/// What a lookup asks to see, its names already found.
+/// A lookup's question, with its names resolved.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Ask<'a> {
     pub(crate) channel: Option<&'a Channel>,
-    /// Only these; none named means all.
+    /// Only these locations; `None` means all.
     pub(crate) locations: Option<&'a [LocationId]>,
     pub(crate) quantity: Option<i64>,
 }
 
 impl Ask<'_> {
-    /// Whether others ask for the same, so that its bodies are kept.
+    /// Whether it is a common question, whose bodies are kept.
     fn is_common(&self) -> bool {
         self.locations.is_none() && self.quantity.is_none()
     }
 }
 
-/// The body for `ask`; the common ones are kept beside the entry. None: there is no such SKU.
+/// The body for `ask`; common ones are kept with the entry. `None` if there is no such SKU.
 pub(crate) fn rendered(entry: &Entry, ask: Ask<'_>, snapshot: &Snapshot, rules: &Rules) -> Option<RenderedBody> {
     let sku = known(entry)?;
     let release = rules.release();
@@ -44,7 +44,7 @@ pub(crate) fn rendered(entry: &Entry, ask: Ask<'_>, snapshot: &Snapshot, rules: 
     Some(rendered_anew(entry, sku, ask, snapshot, rules, release))
 }
 
-/// The same, put behind what is there and not copied before that. False: there is no such SKU.
+/// Appends the body without copying it first. False if there is no such SKU.
 pub(crate) fn append(
     entry: &Entry,
     ask: Ask<'_>,
@@ -92,14 +92,14 @@ fn render(shown: &Availability, ask: Ask<'_>, snapshot: &Snapshot, release: u64)
     RenderedBody { channel, topology: snapshot.version, release, etag: etag(&body), body }
 }
 
-/// Of the body alone, so that two nodes give the same.
+/// The tag depends only on the body, so that two nodes give the same.
 pub(crate) fn etag(body: &[u8]) -> HeaderValue {
     let mut hasher = std::hash::DefaultHasher::new();
     hasher.write(body);
     HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish())).expect("hex digits are ASCII")
 }
 
-/// Replaces the channel's body of other times; losing one to a concurrent caller costs a rendering.
+/// Replaces the channel's older body; if a concurrent caller overwrites one, that costs a rendering.
 fn keep(entry: &Entry, body: &RenderedBody) {
     let held = entry.bodies.load();
     let others = held.iter().flat_map(|bodies| bodies.iter()).filter(|held| held.channel != body.channel);
@@ -107,8 +107,8 @@ fn keep(entry: &Entry, body: &RenderedBody) {
     entry.bodies.store(Some(Arc::new(bodies)));
 }
 
-/// What `ask` shows of the facts, and whether it may be kept: plain facts that stand in for a rule's
-/// answer are shown this once.
+/// What `ask` shows of the facts, and whether it may be kept: plain facts that replace a failed rule's answer are not
+/// kept.
 pub(crate) fn availability(
     sku: &Sku,
     stock: &Stock,
@@ -121,7 +121,7 @@ pub(crate) fn availability(
     let facts = serving(stock, ask, snapshot);
     let presented = present(sku, stock, &facts, ask, snapshot, rules);
     let lasts = !matches!(presented, Some(Err(_)));
-    // A rule that must not fail open shows nothing when it fails.
+    // If a rule must not fail open, nothing is shown when it fails.
     let nothing = |fault: Fault| fault.refuse.then(|| Presentation { locations: Vec::new(), label: None });
     let presented = presented.and_then(|presented| presented.map_or_else(nothing, Some));
     let label = presented.as_ref().and_then(|presented| presented.label.clone());
@@ -161,7 +161,7 @@ fn serving<'a>(stock: &'a Stock, ask: Ask<'_>, snapshot: &Snapshot) -> Vec<&'a F
     listed.filter(counts).collect()
 }
 
-/// What the `view` rule makes of them, if there is one.
+/// What the `view` rule shows of them, if there is one.
 fn present(
     sku: &Sku,
     stock: &Stock,
@@ -189,7 +189,7 @@ fn present(
     rules.view(&input)
 }
 
-/// One location as shown; none where the rule hides it.
+/// One location as it is shown; `None` if the rule hides it.
 fn shown(fact: &Fact, presented: Option<&Presentation>) -> Option<AtLocation> {
     let (available, backorderable) = match presented {
         None => (fact.available(), fact.backorderable()),

@@ -1,11 +1,12 @@
-//! Announcements of pushed releases: `rules` says which rules' state the topic does not have; each is sent until
-//! it is acknowledged.
+//! Announcements of pushed releases: the table `rules` says which rules' state is missing in the topic; each is sent
+//! until it is acknowledged.
 //!
 //! 1. A change of a rule commits its new state as unannounced.
-//! 2. A look takes what is unannounced, under a lease that outlives the sending: what is sent later is newer.
-//! 3. What is acknowledged is settled, if it is still the state; a newer one is due at once.
+//! 2. A check takes what is unannounced, under a lease that lasts longer than the sending, so what is sent later is
+//!    newer.
+//! 3. An acknowledged state is settled if it is still the current one; a newer one is due at once.
 //!
-//! At its start an origin has all of them announced again: a topic that was lost has them back.
+//! When it starts, an origin announces all of them again, so that a lost topic is filled again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,11 +20,11 @@ use crate::{
     topic::{ACKNOWLEDGED_WITHIN, Topic},
 };
 
-/// Between looks: what another replica was asked for and could not send is found by then.
+/// The time between checks, which also find what another replica accepted but could not send.
 const EVERY: Duration = Duration::from_secs(1);
 /// Before a record that failed is sent again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Making the topic, queueing and sending may each take so long, and a busy machine a little longer.
+/// Making the topic, queueing and sending may each take this long, and a busy machine needs a little longer.
 const LEASE: Duration = Duration::from_secs(4 * ACKNOWLEDGED_WITHIN.as_secs());
 
 /// Where releases are announced.
@@ -45,13 +46,13 @@ impl Announcer {
         let mut all = false;
         loop {
             if let Err(error) = self.look(&mut all).await {
-                tracing::warn!(%error, "releases to be announced could not be looked for");
+                tracing::warn!(%error, "releases to announce could not be read");
             }
             let _woken_or_time = tokio::time::timeout(EVERY, self.due.notified()).await;
         }
     }
 
-    /// Something was committed: looks at once.
+    /// Something was committed: check at once.
     pub(crate) fn wake(&self) {
         self.due.notify_one();
     }
@@ -62,7 +63,7 @@ impl Announcer {
             *all = true;
         }
         let taken = self.store.take_unannounced(LEASE).await?;
-        // All at once: one after the other, the last lease would be over before its record is sent.
+        // All at the same time: one after the other, the last lease would end before its record is sent.
         let sent = join_all(taken.iter().map(|manifest| self.send(manifest))).await;
         for (Manifest { rule, seq, .. }, sent) in taken.iter().zip(sent) {
             match sent {
@@ -71,7 +72,7 @@ impl Announcer {
                     self.store.settle_announcement(rule, Some(*seq), Duration::ZERO).await?;
                 }
                 Err(error) => {
-                    tracing::warn!(rule, seq, error, "a rule's releases could not be announced; tried again");
+                    tracing::warn!(rule, seq, error, "a rule's releases could not be announced; trying again");
                     self.store.settle_announcement(rule, None, PAUSE).await?;
                 }
             }

@@ -1,7 +1,7 @@
-//! What callers are answered, and what an idempotency key keeps: the one place where outcomes become statuses and JSON.
+//! The answers to callers, and what an idempotency key keeps: the only place where outcomes become statuses and JSON.
 //!
-//! Each command of a batch in turn is decided and its answer encoded, so that a later one under the same key gets that
-//! answer again. What is kept must be read for as long as keys are kept: its form never changes.
+//! Each command of a batch is decided in turn and its answer encoded, so that a later command with the same key gets
+//! that answer again. Kept answers must be readable for as long as keys are kept, so their form never changes.
 
 mod effect;
 mod rejection;
@@ -40,7 +40,7 @@ pub fn answer_all(state: &mut BatchState, asks: &[&Ask], rules: &Rules) -> Vec<W
     asks.iter().map(|ask| answer_once(state, ask, rules)).collect()
 }
 
-/// A key that was seen gets its first answer again.
+/// A known key gets its first answer again.
 fn answer_once(state: &mut BatchState, ask: &Ask, rules: &Rules) -> WriteOutcome {
     let key = ask.kept_under();
     if let Some(kept) = state.kept.get(&key) {
@@ -69,7 +69,7 @@ fn replay(kept: &Kept, ask: &Ask) -> WriteOutcome {
         let detail = "Idempotency-Key: it was used for another call; use a new key for a new call";
         return Err(Problem::new(Code::IdempotencyKeyReused, detail));
     }
-    // Its moment is its own commit's: it must not acknowledge what a lost standby never had.
+    // The time is that of its own commit: it must not acknowledge something that a lost standby never had.
     Ok(WriteAnswer {
         status: kept.status,
         body: kept.body.clone(),

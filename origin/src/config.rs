@@ -28,17 +28,17 @@ pub struct Config {
     pub listen: String,
     /// Management listener: metrics and actuator pages. Never make it public.
     pub management: String,
-    /// Names under which the management listener may be reached, without port, beside IP addresses and
-    /// `localhost`; under any other name it answers 400, so that no web page reaches it through a browser.
+    /// Names for the management listener, without port, besides IP addresses and `localhost`. It answers 400 to any
+    /// other name, so that no web page can reach it through a browser.
     pub management_hosts: Vec<String>,
     /// This region's name, shown in health.
     pub region: String,
     pub database: Database,
-    /// Writes that may wait for their batch, 1 or more; beyond, callers get 503 overloaded at once.
+    /// Writes that may wait for their batch, 1 or more; one more is answered 503 overloaded at once.
     pub queue: usize,
-    /// How long a write may take when its caller does not say; then 504, and its key settles it.
+    /// How long a write may take if its caller does not say; then the answer is 504, and the same key settles it.
     pub write_timeout: Span,
-    /// After SIGTERM: how long calls under way may still take.
+    /// How long current calls may still take after SIGTERM.
     pub drain: Span,
     /// A section of its own: `[http]`.
     #[serde(skip)]
@@ -63,14 +63,14 @@ pub struct Config {
 pub struct Database {
     /// `postgres://user:password@host:5432/name?sslmode=verify-full&sslrootcert=PATH`, or `sqlite:PATH`, or `sqlite::memory:`.
     pub url: SecretUrl,
-    /// `onhand check` does not mind that it leaves the machine in the clear.
+    /// If true, `onhand check` accepts that this hop leaves the machine in the clear.
     pub insecure: bool,
-    /// Connections for reads, 1 or more; batches and the relay have one each besides.
+    /// Connections for reads, 1 or more; batches and the relay have others.
     pub read_connections: usize,
     pub connect_timeout: Span,
-    /// Longest statement; a batch beyond it is given up and settled by its keys.
+    /// The longest time of a statement; a batch that takes longer is given up and settled by its keys.
     pub statement_timeout: Span,
-    /// Longest wait for a row's lock; the command that needs it then fails alone.
+    /// The longest wait for a row's lock; then the command that needs it fails alone.
     pub lock_timeout: Span,
 }
 
@@ -93,7 +93,7 @@ impl Config {
         faults
     }
 
-    /// Tells two configurations apart; secrets are left out, so it may be shown.
+    /// Tells two configurations apart. It leaves out secrets, so it can be shown.
     pub fn fingerprint(&self) -> String {
         let text = serde_json::to_string(self).expect("plain data encodes");
         Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()

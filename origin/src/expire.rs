@@ -13,9 +13,9 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// Looked at least this often: another replica's holds may have earlier deadlines.
+/// The longest time between checks, because another replica's holds may have earlier deadlines.
 const LOOK: Duration = Duration::from_millis(200);
-/// Holds closed in one go.
+/// How many holds are closed at a time.
 const MOST: usize = 500;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Keys are kept 24 h at least.
@@ -37,11 +37,11 @@ impl Sweeper {
         let mut keys_swept = tokio::time::Instant::now();
         loop {
             let next = match self.sweep().await {
-                // More may be due than one go takes.
+                // More may be due.
                 Ok(swept) if swept.ids.len() == MOST => continue,
                 Ok(swept) => swept.next,
                 Err(error) => {
-                    tracing::warn!(%error, "expired holds could not be looked for");
+                    tracing::warn!(%error, "expired holds could not be read");
                     None
                 }
             };
@@ -58,7 +58,7 @@ impl Sweeper {
         }
     }
 
-    /// Closes all that is due, however much; what cannot be closed is left to the next look.
+    /// Closes everything that is due, however much; what cannot be closed is left to the next check.
     pub async fn sweep_all(&self) -> Result<Swept, StoreError> {
         let mut all = Swept::default();
         loop {
@@ -72,13 +72,13 @@ impl Sweeper {
         }
     }
 
-    /// Closes what is due now, in one go.
+    /// Closes what is due now, up to the limit of one pass.
     pub async fn sweep(&self) -> Result<Swept, StoreError> {
         let due = self.store.due(MOST).await?;
         let closing = due.ids.iter().map(|id| self.batches.ask(expire(*id), PATIENCE));
         let closed = futures_util::future::join_all(closing).await;
         if let Some(problem) = closed.iter().find_map(|outcome| outcome.as_ref().err()) {
-            tracing::warn!(detail = %problem.detail, "an expired hold could not be closed; it is tried again");
+            tracing::warn!(detail = %problem.detail, "an expired hold could not be closed; trying again");
         }
         let done: Vec<Uuid> =
             due.ids.iter().zip(&closed).filter(|(_, outcome)| outcome.is_ok()).map(|(id, _)| *id).collect();
@@ -99,7 +99,7 @@ pub struct Swept {
     pub committed_at: Option<Timestamp>,
 }
 
-/// No key: closing twice changes nothing.
+/// Without a key, because closing twice changes nothing.
 fn expire(id: Uuid) -> Ask {
     Ask {
         command: Command::Expire(id),

@@ -1,4 +1,4 @@
-//! What changes are published to: Kafka, or a log inside one process.
+//! Where changes are published: Kafka, or a log inside one process.
 
 mod delivery;
 mod end;
@@ -19,9 +19,9 @@ pub use self::{kafka::KafkaFeed, memory::MemoryFeed, probe::probe};
 
 #[async_trait]
 pub trait Feed: Send + Sync {
-    /// Partitions of the topic; connects, and makes the topic, where that is still to be done.
+    /// The partitions of the topic. Connects and creates the topic if that has not been done.
     async fn partitions(&self) -> Result<i32, FeedError>;
-    /// What the last watermark says; looks at every partition.
+    /// What the last watermark of all partitions says.
     async fn end(&self) -> Result<FeedEnd, FeedError>;
     /// Queues the records before it returns, so the caller decides their order; resolves when every one is
     /// acknowledged.
@@ -37,7 +37,7 @@ pub struct FeedRecord {
     pub value: Vec<u8>,
 }
 
-/// What the feed's end says of the history that it was written from.
+/// What the feed's end says about the history that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FeedEnd {
     /// Its last watermark: the highest term, then the latest T.
@@ -75,7 +75,7 @@ pub(crate) async fn find_end(feeds: &Feeds) -> FeedEnd {
     highest
 }
 
-/// A topic that was just made, or a broker that was just started, tells only after a moment.
+/// A topic that was just created, or a broker that was just started, answers only after a moment.
 async fn read_end(feed: &Arc<dyn Feed>) -> FeedEnd {
     loop {
         match feed.end().await {

@@ -1,7 +1,7 @@
 //! What this process has committed goes to its relays as it stands: nothing is read back.
 //!
-//! The outbox has it all the same. So whatever is not worth handing over (another replica's relay
-//! leads, too much waits already, the commit's answer was lost) is left to the next round.
+//! The outbox has it too. So if a commit is not handed over (another replica's relay leads, too much waits already, the
+//! commit's answer was lost), the next round finds it.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::state::News;
 
-/// Most changes that wait to be taken; beyond, they are left to the next round.
+/// Most changes that may wait; beyond that, they are left to the next round.
 const MOST: usize = 50_000;
 
 /// One for each feed's relay.
@@ -61,7 +61,7 @@ impl Handoff {
         self.given.notify_one();
     }
 
-    /// Whether this process's relay leads; what was handed to one that did is forgotten.
+    /// Sets whether this process's relay leads; forgets what was handed over before.
     pub(crate) fn set_leading(&self, leads: bool) {
         self.leads.store(leads, Ordering::Relaxed);
         self.take();

@@ -82,13 +82,13 @@ pub(crate) struct Context {
     /// A place for each export that may be under way.
     pub(crate) exporting: Arc<Semaphore>,
     pub(crate) restocker: Arc<Restocker>,
-    /// None: releases of rules are neither announced nor pushed.
+    /// `None` if releases of rules are neither announced nor pushed.
     pub(crate) announcer: Option<Arc<Announcer>>,
     /// None: orders are not configured.
     pub(crate) orders: Option<Arc<Lanes>>,
     pub(crate) loggers: std::sync::OnceLock<Arc<dyn Loggers>>,
     pub(crate) started: std::time::Instant,
-    /// Of the configuration, secrets left out.
+    /// The fingerprint of the configuration, without secrets.
     pub(crate) fingerprint: String,
 }
 
@@ -96,8 +96,8 @@ type Shared = axum::extract::State<Arc<Context>>;
 /// A problem is written by [`fail::finish`], which knows the call's correlation id.
 type Reply = Result<axum::response::Response, fail::Fail>;
 
-/// A call, and who may make it. The routers are made of these alone: a call without an [`Access`] does not compile,
-/// and its token is judged before its handler runs.
+/// A call, and who may make it. The routers are built from these alone, so a call without an [`Access`] does not
+/// compile, and its token is judged before its handler runs.
 struct Route {
     method: Method,
     path: &'static str,
@@ -136,7 +136,7 @@ const OPERATOR: Access = Access::Token(Scope::Operator);
 const ADMIN: Access = Access::Token(Scope::Admin);
 const EDGE: Access = Access::Token(Scope::Edge);
 
-/// The API listener's. Each is documented in [`openapi`].
+/// The routes of the API listener. Each is documented in [`openapi`].
 fn routes() -> Vec<Route> {
     vec![
         get("/openapi.json", Anyone, openapi::page),
@@ -208,7 +208,7 @@ fn routes() -> Vec<Route> {
     ]
 }
 
-/// The management listener's.
+/// The routes of the management listener.
 fn management_routes() -> Vec<Route> {
     vec![
         get("/metrics", Anyone, operations::metrics),
@@ -244,7 +244,7 @@ fn router(routes: Vec<Route>, context: &Arc<Context>) -> Router<Arc<Context>> {
     })
 }
 
-/// Judges the token that a call needs, and hands on what it says.
+/// Judges the token that a call needs, and passes on its claims.
 async fn judged(
     State((context, access)): State<(Arc<Context>, Access)>,
     mut request: Request,
@@ -270,13 +270,13 @@ impl Context {
     }
 }
 
-/// Every call says once under which name it reached the listener.
+/// Every call must have exactly one valid `Host`.
 async fn named(request: Request, next: Next) -> Result<Response, fail::Fail> {
     host::of(&request)?;
     Ok(next.run(request).await)
 }
 
-/// The management listener is reached only under names that it knows.
+/// The management listener answers only to names that it knows.
 async fn known(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Result<Response, fail::Fail> {
     hosts.admit(&request)?;
     Ok(next.run(request).await)

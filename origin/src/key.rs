@@ -1,4 +1,4 @@
-//! How calls and reservations are told apart: digests of calls, the keys of kept answers, reservations by owner.
+//! How calls and reservations are identified: digests of calls, the keys of kept answers, reservations by owner.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -70,10 +70,10 @@ fn text(digest: &Digest) -> String {
 /// Under which a call's answer is kept: whose the key is, and the caller's key.
 pub type CallKey = (String, String);
 
-/// Between subject and owner where both are one text: neither has control characters.
+/// Separates subject and owner in one text: neither has control characters.
 const BETWEEN: char = '\u{1f}';
 
-/// The same subject's keys are others for another owner.
+/// A subject has separate keys for each owner.
 pub fn call_key(subject: &str, owner: Option<&str>, key: &str) -> CallKey {
     let keeper = match owner {
         Some(owner) => format!("{subject}{BETWEEN}{owner}"),
@@ -82,7 +82,7 @@ pub fn call_key(subject: &str, owner: Option<&str>, key: &str) -> CallKey {
     (keeper, key.to_owned())
 }
 
-/// A reservation that a command names, and the owner who alone may see it; without one, anybody may.
+/// A reservation that a command names, and the only owner who may see it; without one, anybody may.
 pub type NamedReservation = (Uuid, Option<String>);
 
 #[cfg(test)]

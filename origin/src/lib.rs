@@ -7,8 +7,8 @@
 //! | 1 | `http` | judges the token, reads the body, makes a [`command`] of it |
 //! | 2 | `batch` | gathers commands while the last batch commits |
 //! | 3 | `store` | locks and reads what they name into a [`state`], in one round trip |
-//! | 4 | `decide` | pure: what becomes of each command in turn |
-//! | 5 | `answer` | what its caller is told, and what its key keeps |
+//! | 4 | `decide` | pure: decides each command in turn |
+//! | 5 | `answer` | makes its caller's answer, and what its key keeps |
 //! | 6 | `store` | writes rows, ledger, reservations, keys, outbox; one commit |
 //! | 7 | `handoff` | takes what the commit changed to this process's relay |
 //! | 8 | `relay` | outbox → [`feed`], then the watermark |
@@ -219,7 +219,7 @@ impl onhand_rules::Origin for Stored {
 /// How long a webhook or the warehouse system may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// A lane of batches, the relay or the sweeper came to an end by itself.
+/// A lane of batches, the relay or the sweeper ended by itself.
 #[derive(Debug, thiserror::Error)]
 #[error("a background task of the origin ended: {0}")]
 pub struct BackgroundEnded(String);
@@ -241,7 +241,7 @@ pub fn open_store(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
-/// How safe the way to the database is.
+/// How safe the hop to the database is.
 pub fn database_hop(database: &Database) -> Result<Hop, StoreError> {
     let url = database.url.expose();
     if url.starts_with("sqlite:") { Ok(Hop::Local) } else { postgres::hop(url) }
@@ -380,8 +380,8 @@ impl Origin {
         self
     }
 
-    /// Leaves a line in the trail: with which configuration it starts (its secrets hidden), and what that changes.
-    /// A start never fails because of it.
+    /// Records in the trail the configuration of this start (with secrets hidden), and what it changes. A start never
+    /// fails because of this.
     pub async fn with_configuration(self, configuration: &str) -> Self {
         let line = start::started(&*self.context.store, &self.context.region, configuration).await;
         if let Err(error) = line {

@@ -66,24 +66,24 @@ impl Metrics {
             parked: gauge("origin_commands_parked", "Commands that wait for rows which others hold."),
             decisions: decisions.expect("a valid metric"),
             expired: counter("origin_expired_total", "Reservations closed by the sweeper."),
-            auth_keys: gauge("origin_auth_keys", "Public keys that tokens are judged with."),
-            auth_failing: gauge("origin_auth_refresh_failing", "1 while the keys cannot be looked at again."),
-            auth_refresh_failures: gauge("origin_auth_refresh_failures", "Looks at the keys that failed, since start."),
+            auth_keys: gauge("origin_auth_keys", "Public keys that judge tokens."),
+            auth_failing: gauge("origin_auth_refresh_failing", "1 while the keys cannot be refreshed."),
+            auth_refresh_failures: gauge("origin_auth_refresh_failures", "Failed refreshes of the keys, since start."),
             auth_keys_age: gauge(
                 "origin_auth_keys_age_seconds",
-                "Since the keys were last got: from auth.jwks_url where it is set, else from the file.",
+                "Time since the keys were last read: from auth.jwks_url if it is set, else from the file.",
             ),
             auth_keys_too_old: gauge(
                 "origin_auth_keys_too_old",
-                "1 while keys of auth.jwks_url do not count, having not been fetched for auth.max_stale.",
+                "1 while the keys of auth.jwks_url are not used, not having been fetched for auth.max_stale.",
             ),
             tokens_refused: IntCounterVec::new(
-                Opts::new("origin_tokens_refused_total", "Calls refused for their token, by why."),
+                Opts::new("origin_tokens_refused_total", "Calls refused for their token, by reason."),
                 &["reason"],
             )
             .expect("a valid metric"),
             connections_refused: IntCounterVec::new(
-                Opts::new("origin_connections_refused_total", "Connections turned away, by why: full or beyond_share."),
+                Opts::new("origin_connections_refused_total", "Connections refused, by reason: full or beyond_share."),
                 &["reason"],
             )
             .expect("a valid metric"),

@@ -6,8 +6,8 @@
 //! | `reservations` | the sum of open reservations | `reserved` |
 //! | `ledger` | the sum of its changes, and its last line | both |
 //!
-//! A report reads one snapshot. What it finds only names rows: each is looked at again under its
-//! SKU's lock before anything is written ([`crate::decide`]).
+//! A report reads one snapshot. What it finds only names rows: each is read again under its SKU's lock before anything
+//! is written ([`crate::decide`]).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,17 +38,17 @@ type Key = (Sku, LocationId);
 
 /// What a report found.
 pub struct Reconciliation {
-    /// Rows looked at.
+    /// Rows that were compared.
     checked: i64,
-    /// Counts given; none were to be had.
+    /// The number of counts; `None` if there were none.
     counts: Option<usize>,
     differences: Vec<Difference>,
     unknown: Vec<Value>,
-    /// Rows to be looked at again, with what was counted there.
+    /// Rows to read again, with their counts.
     wrong: BTreeMap<Key, Option<Quantity>>,
 }
 
-/// What was set right.
+/// What was corrected.
 #[derive(Default)]
 pub struct Corrected {
     pub rows: usize,
@@ -163,7 +163,7 @@ impl Reconciliation {
         shown
     }
 
-    /// Sets the rows right through the batches; each command recomputes what it writes.
+    /// Corrects the rows through batches; each command recomputes what it writes.
     pub async fn apply(&self, batches: &Batches, ask: &Ask) -> Result<Corrected, Problem> {
         let mut corrected = Corrected::default();
         let rows: Vec<Correction> = self
@@ -172,7 +172,7 @@ impl Reconciliation {
             .map(|((sku, location), count)| Correction { sku: sku.clone(), location: location.clone(), count: *count })
             .collect();
         for part in rows.chunks(CHUNK) {
-            // Done twice it changes nothing, but a lost answer is settled by the key.
+            // Repeating it changes nothing, but the key settles a lost answer.
             let key = uuid::Uuid::new_v4().to_string();
             let ask = Ask { command: Command::Reconcile(part.to_vec()), key, ..ask.clone() };
             let answer = batches.ask(ask, PATIENCE).await?;

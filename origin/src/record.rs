@@ -23,7 +23,7 @@ pub struct StockRow {
     pub deleted: bool,
 }
 
-/// What a ledger line says of a row beside its quantities: selling policy, and whether it is gone.
+/// What a ledger line says about a row besides its quantities: selling policy, and whether it was deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StockPolicy {
     pub safety_stock: i64,
@@ -116,23 +116,23 @@ pub struct ReservationRecord {
     pub state: State,
     pub expires_at: Option<Timestamp>,
     pub created_at: Timestamp,
-    /// Absent before it is confirmed, and in what was confirmed before this was kept.
+    /// Absent before it is confirmed, and for reservations that were confirmed before this was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Timestamp>,
     pub order_ref: Option<String>,
     pub channel: Option<ChannelId>,
     pub allocated_by: String,
-    /// The rules that were asked, each with its input and its answer or fault; none if none was.
+    /// The rules that were asked, each with its input and its answer or fault.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trace: Vec<CapturedCall>,
     pub lines: Vec<ReservationLine>,
-    /// Digest of the call that made the present state: the same call again changes nothing.
+    /// Digest of the call that led to the current state: repeating it changes nothing.
     #[serde(default)]
     pub made_by: Option<String>,
-    /// For whom it was made (`auth.owner_claim`); whoever sees only another owner's does not see it.
+    /// Its owner (`auth.owner_claim`); callers who see only another owner's reservations do not see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Whose open units it counts for, where they were limited when it was made.
+    /// Whose open units it counts for, if they were limited when it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<String>,
 }

@@ -1,12 +1,11 @@
 //! The relay of one feed: outbox → feed, then the watermark. Each region's feed has one of its own, and they share
 //! nothing: a feed that is slow or dead costs the others nothing.
 //!
-//! What this process commits is handed to its relay, if that leads, and leaves at once. Rounds see to
-//! the rest, and to the promise: a round deletes what was published, keeps T, takes a snapshot of
-//! the outbox, publishes every change of it that is not on its way already, waits until all of it
-//! is acknowledged, commits a heartbeat that stores T and renews the lease, and only then sends the
-//! watermark to every partition. Sequence order is not commit order, so there is no cursor; facts
-//! carry versions, so a repeat is harmless.
+//! What this process commits is handed to its relay, if that leads, and is published at once. Rounds publish the rest
+//! and keep the promise of the watermark: a round deletes what was published, keeps T, takes a snapshot of the outbox,
+//! publishes every change in it that is not already on its way, waits until all of it is acknowledged, commits a
+//! heartbeat that stores T and renews the lease, and only then sends the watermark to every partition. Sequence order
+//! is not commit order, so there is no cursor; facts carry versions, so a repeat is harmless.
 
 mod outgoing;
 mod rounds;
@@ -29,13 +28,13 @@ use crate::{
 
 /// A round at least this often, changes or not.
 const BEAT: Duration = Duration::from_millis(100);
-/// A round, and its watermark, no more often than this, but for what only the outbox has.
+/// A round and its watermark at most this often, except for changes that only the outbox has.
 const WATERMARK: Duration = Duration::from_millis(25);
-/// Changes published and deleted in one go.
+/// How many changes are published and deleted at a time.
 const PART: usize = 10_000;
 /// How long a relay leads after its last heartbeat.
 const LEASE: Duration = Duration::from_secs(1);
-/// The first lease: looking at the feed's end comes before the first heartbeat.
+/// The first lease, because the feed's end is read before the first heartbeat.
 const FIRST_LEASE: Duration = Duration::from_secs(6);
 
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,14 @@
 //! Restock notifications: a threshold crossed, or something back in stock.
 //!
 //! 1. The crossing is recorded by the row's own change, in its commit (a trigger, see the V4
-//!    migration): none is missed, whoever is down, and none is recorded twice.
-//! 2. A look makes out one delivery to each target: the topic, and every webhook.
+//!    migration): none is missed, whatever is down, and none is recorded twice.
+//! 2. A check makes one delivery for each target: the topic, and every webhook.
 //! 3. It takes the deliveries that are due, under a lease, so that replicas share them.
-//! 4. It sends them; what is acknowledged is deleted, the rest is due again after a growing pause.
+//! 4. It sends them; what is acknowledged is deleted, and the rest is due again after an increasing pause.
 //!
-//! Each crossing is told once to each target; where an acknowledgement is lost (or comes after the
-//! lease), the same notification is sent again with the same `id`. Crossed again before anybody was
-//! told, the latest crossing is the one that is told.
+//! Each target is notified once of each crossing. If an acknowledgement is lost (or comes after the lease), the same
+//! notification is sent again with the same `id`. If a row crosses again before the notification was sent, only the
+//! latest crossing is sent.
 
 mod webhook;
 
@@ -31,18 +31,18 @@ use crate::{
     topic::{self, Topic},
 };
 
-/// Crossings made out in one go.
+/// How many crossings are handled at a time.
 const MOST: usize = 200;
 /// Deliveries to one target under way at once.
 const AT_ONCE: usize = 16;
 const MARGIN: Duration = Duration::from_secs(5);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// What was given up can be looked at for this long.
+/// How long deliveries that were given up are kept.
 const FAILED_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const SHORTEST_LOOK: Duration = Duration::from_millis(100);
 
-/// What one look did.
+/// What one check did.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Delivered {
     /// Acknowledged.
@@ -56,7 +56,7 @@ pub struct Restocker {
     caller: Caller,
     topic: Option<Topic>,
     metrics: Metrics,
-    /// One look at a time in this process.
+    /// One check at a time in this process.
     looking: Mutex<()>,
 }
 
@@ -76,7 +76,7 @@ impl Restocker {
     pub async fn run(self: Arc<Self>) {
         loop {
             if let Err(error) = self.look().await {
-                tracing::warn!(%error, "restock notifications could not be looked for");
+                tracing::warn!(%error, "restock notifications could not be read");
             }
             if let Err(error) = self.measure().await {
                 tracing::warn!(%error, "restock notifications could not be counted");
@@ -92,14 +92,15 @@ impl Restocker {
         Ok(())
     }
 
-    /// Sends all that is due now, to every target at once: a silent one delays only its own.
+    /// Sends everything that is due now, to all targets at the same time: a silent target delays only its own
+    /// notifications.
     pub async fn look(&self) -> Result<Delivered, StoreError> {
         let _alone = self.looking.lock().await;
         let targets = self.targets();
         while self.store.make_out_deliveries(&targets, MOST).await? > 0 {}
         let given_up = self.store.give_up_others(&targets, self.config.give_up_after.0).await?;
         if given_up > 0 {
-            tracing::error!(given_up, "restock notifications of targets that are configured away are given up");
+            tracing::error!(given_up, "restock notifications for targets that are no longer configured are given up");
         }
         let looks = try_join_all(targets.iter().map(|target| self.deliver(target))).await?;
         self.store.forget_notifications(FAILED_KEPT).await?;
@@ -109,7 +110,7 @@ impl Restocker {
         })
     }
 
-    /// In small parts, so that the lease may be short; ends where a whole part failed, until the next look.
+    /// In small parts, so that the lease can be short; if a whole part fails, it stops until the next check.
     async fn deliver(&self, target: &str) -> Result<Delivered, StoreError> {
         let mut all = Delivered::default();
         loop {

@@ -1,4 +1,4 @@
-//! The listeners: each serves its pages until the origin is told to end.
+//! The listeners: each serves its pages until the origin is told to stop.
 
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use crate::metrics::Metrics;
 
-/// The other end of a request's connection.
+/// The peer of a request's connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 

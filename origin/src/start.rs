@@ -1,4 +1,4 @@
-//! What an origin's start leaves in the trail.
+//! What an origin records in the trail when it starts.
 
 use std::collections::BTreeSet;
 

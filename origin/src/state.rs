@@ -1,4 +1,4 @@
-//! What a batch has locked and read, and what it will write: the decision's whole world.
+//! What a batch has locked and read, and what it will write: everything that a decision uses.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -86,7 +86,7 @@ pub struct Kept {
     pub body: String,
 }
 
-/// What other rows say of a stock row; read for reconciliation only.
+/// What other rows say about a stock row; read only for reconciliation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Book {
     /// What open reservations hold.
@@ -99,7 +99,7 @@ pub struct Book {
     pub seq: u64,
 }
 
-/// Who changes something, and why.
+/// Who makes a change, and why.
 #[derive(Debug, Clone)]
 pub struct Why<'a> {
     pub actor: &'a str,
@@ -139,7 +139,7 @@ pub struct Changes {
     pub channels: BTreeMap<ChannelId, Channel>,
     pub new_reservations: BTreeSet<Uuid>,
     pub reservations: BTreeSet<Uuid>,
-    /// Single allocations of dead holds whose other SKUs are not locked here.
+    /// Single allocations of expired holds whose other SKUs are not locked here.
     pub released: Vec<OpenAllocation>,
     pub ledger: Vec<LedgerLine>,
     pub trail: Vec<trail::Line>,
@@ -148,7 +148,7 @@ pub struct Changes {
     /// By how much holders' open units change.
     pub open_units: BTreeMap<String, i64>,
     pub maintenance: Option<Maintenance>,
-    /// Whether commits wait for a synchronous standby, where that is not what is written down.
+    /// Whether commits wait for a synchronous standby, if that differs from what is stored.
     pub lossless: Option<bool>,
 }
 
@@ -168,14 +168,14 @@ impl Changes {
     }
 }
 
-/// A batch's changes as the feed tells them, and the outbox's row that names them.
+/// A batch's changes as the feed publishes them, and the outbox's row that names them.
 #[derive(Debug)]
 pub struct News {
     pub row: Uuid,
     pub changes: Vec<Change>,
 }
 
-/// Everything that the batch's commands may look at.
+/// Everything that the batch's commands may read.
 #[derive(Debug, Default)]
 pub struct BatchState {
     /// The database's clock, held so that it never falls.
@@ -196,12 +196,12 @@ pub struct BatchState {
     /// What waits before them: by lane and first SKU, of orders that are not decided, their place in the line.
     pub in_line: HashMap<(Lane, String), BTreeSet<i64>>,
     pub limits: Limits,
-    /// By holder, of those whose holds are counted: read after they were locked.
+    /// Open units by holder, for holders whose holds are counted; read after they were locked.
     pub open_units: HashMap<String, i64>,
     /// As read under the locks, before this batch's own lines.
     pub books: HashMap<(Sku, LocationId), Book>,
     pub changes: Changes,
-    /// Of the outbox's row, if the batch changes anything that the feed tells.
+    /// The id of the outbox's row, if the batch changes anything that the feed publishes.
     pub outbox: Uuid,
 }
 
@@ -233,7 +233,7 @@ impl BatchState {
         let row = rows.entry(location.clone()).or_default();
         let policy_before = row.policy();
         if row.deleted {
-            // Its seq goes on; nothing else of the deleted row does.
+            // Only the seq of the deleted row continues.
             *row = StockRow { seq: row.seq, ..StockRow::default() };
         }
         let before = (row.on_hand, row.reserved);
@@ -311,7 +311,7 @@ impl BatchState {
         if change != 0 {
             *self.changes.open_units.entry(holder.clone()).or_default() += change;
         }
-        // What is given back counts from the next batch on: it may be past its deadline, and so not counted now.
+        // Released units are free from the next batch on: they may be past their deadline, and so not counted now.
         if change > 0 {
             *self.open_units.entry(holder.clone()).or_default() += change;
         }

@@ -50,7 +50,8 @@ pub struct Needs {
     pub orders: BTreeSet<Uuid>,
     /// Whether locations or channels may be changed.
     pub topology: bool,
-    /// Whose open units must be known: they are locked first, so that no other batch adds to them meanwhile.
+    /// The holders whose open units must be known: they are locked first, so that no other batch adds to them
+    /// meanwhile.
     pub holders: BTreeSet<String>,
     /// Whose it is, and the key.
     pub keys: Vec<CallKey>,
@@ -60,24 +61,24 @@ pub struct Needs {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Nothing is known of the outcome: the same batch may be run again, its keys settle it.
+    /// The outcome is unknown: the same batch may be run again, and its keys settle it.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
-    /// The server answered that it could not just now (out of memory, of disk, an object in use); nothing was written.
+    /// The server answered that it cannot at the moment (out of memory or disk, an object in use); nothing was written.
     /// The same batch may succeed later, or one of its commands is the cause.
     #[error("the database could not: {0}")]
     Failing(String),
     /// Rows stayed locked past the lock timeout; nothing was written.
     #[error("rows stayed locked: {0}")]
     Locked(String),
-    /// Another batch made the same row first, which was not there to be locked; nothing was written.
-    #[error("made by another batch meanwhile: {0}")]
+    /// Another batch created the same row first, which did not exist and so could not be locked; nothing was written.
+    #[error("created by another batch meanwhile: {0}")]
     Overtaken(String),
-    /// This is not the copy of the database that the term was given to (a promoted standby, a
-    /// restored backup): the term is to be raised before anything is written. Nothing was.
+    /// This is not the copy of the database that the term was given to (a promoted standby, a restored backup): the
+    /// term must be raised before anything is written. Nothing was written.
     #[error("this is another copy of the database")]
     AnotherCopy,
-    /// The database refused what was written; nothing was.
+    /// The database refused the write; nothing was written.
     #[error("the database refused: {0}")]
     Refused(String),
 }
@@ -99,7 +100,7 @@ pub struct Round {
     pub good_since: u16,
     /// The outbox's oldest rows, [`ROWS`] at most, without those that the relay has under way.
     pub pending: Vec<Pending>,
-    /// Whether those are all: else the round covers nothing.
+    /// Whether these are all of them; otherwise the round covers nothing.
     pub whole: bool,
 }
 
@@ -116,14 +117,14 @@ pub struct Pending {
     pub changes: Vec<Change>,
 }
 
-/// The outbox's rows that a relay has under way, or behind it.
+/// The outbox's rows that a relay has under way or has published.
 #[derive(Debug, Default, Clone)]
 pub struct Sent {
-    /// Under which the changes were published: under another one they have to be published again.
+    /// The term under which the changes were published: under another one they must be published again.
     pub term: u16,
-    /// All of whose changes the feed has acknowledged.
+    /// Rows whose changes the feed has all acknowledged.
     pub published: Vec<Uuid>,
-    /// Whose changes are on their way.
+    /// Rows whose changes are on their way.
     pub under_way: Vec<Uuid>,
 }
 
@@ -171,7 +172,7 @@ pub struct Level {
     pub reserved: i64,
 }
 
-/// A row that is not what other rows say it should be.
+/// A row that differs from what other rows say it should be.
 #[derive(Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Difference {
     /// `reservations` (open allocations against `reserved`) or `ledger` (its sums against the row).
@@ -184,7 +185,7 @@ pub struct Difference {
 
 #[derive(Debug, Serialize)]
 pub struct Comparison {
-    /// Stock rows looked at.
+    /// Stock rows that were compared.
     pub checked: i64,
     pub differences: Vec<Difference>,
 }
@@ -207,23 +208,23 @@ pub trait Store:
     + Send
     + Sync
 {
-    /// Brings the schema up to date; the versions applied.
+    /// Brings the schema up to date; returns the versions that were applied.
     async fn migrate(&self) -> Result<Vec<String>>;
 
     /// Fails with what to do when the schema is older or newer than this code.
     async fn check_schema(&self) -> Result<()>;
 
-    /// Fails with what to do where the server's settings would lose acknowledged writes; else what to warn of.
+    /// Fails, and says what to do, if the server's settings could lose acknowledged writes; else returns warnings.
     async fn check_durability(&self) -> Result<Vec<&'static str>>;
 
     /// Raises the term if this is another copy of the database than the one that the term was given
-    /// to, or if the feed knows of more than the database does; the present term.
+    /// to, or if the feed knows more than the database does; returns the current term.
     async fn settle_term(&self, feed: FeedEnd) -> Result<u16>;
 
-    /// lock → read → `decide` (pure) → write → commit; answers the moment after the commit.
+    /// lock → read → `decide` (pure) → write → commit; returns the time after the commit.
     async fn batch(&self, needs: Needs, decide: &mut Decide<'_>) -> Result<Timestamp>;
 
-    /// Which of these SKUs somebody else holds the rows of, now.
+    /// The SKUs whose rows another transaction has locked now.
     async fn locked(&self, skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>>;
 
     /// The SKUs of each reservation; they never change.
@@ -231,7 +232,7 @@ pub trait Store:
 
     async fn load_facts(&self, load: &LoadFacts) -> Result<LoadedFacts>;
     async fn load_topology(&self) -> Result<LoadedTopology>;
-    /// The reservation, if it is one of those that are seen, and the database's present moment.
+    /// The reservation, if the caller sees it, and the database's current time.
     async fn reservation(&self, id: Uuid, sees: &Sees) -> Result<Option<(ReservationRecord, Timestamp)>>;
     async fn products(&self, query: &ProductQuery) -> Result<Vec<Item>>;
     /// Those of `skus` that are not in the catalogue.
@@ -246,10 +247,11 @@ pub trait Store:
         limit: usize,
     ) -> Result<Vec<LedgerEntry>>;
     async fn compare(&self) -> Result<Comparison>;
-    /// Walks the whole ledger in one snapshot; `progress` hears how many lines are read, of how many.
+    /// Walks the whole ledger in one snapshot; `progress` gets the number of lines read, and of all lines.
     /// Describes the first `most` faults and counts all.
     async fn verify_ledger(&self, most: usize, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<LedgerCheck>;
-    /// Writes the rows that the ledger alone tells into a table, made if it is missing, that must be empty.
+    /// Writes the rows that follow from the ledger alone into a table, which is created if it is missing, and must be
+    /// empty.
     async fn rebuild_rows(&self, into: &Table) -> Result<Rebuilt>;
     async fn due(&self, limit: usize) -> Result<Due>;
     async fn drop_keys_older_than(&self, age: Duration) -> Result<u64>;

@@ -1,14 +1,14 @@
-//! Terms: which history of the database counts.
+//! Terms: which history of the database is valid.
 //!
-//! A promoted standby or a restored backup may lack changes that the feed and the edges already
-//! have, under versions that it will give to others. So whoever finds itself on another copy raises
-//! the term before it writes: facts of a higher term win every join. Whether facts of the terms
-//! before still count is told with the term: they do where every commit had waited for the standby
-//! and the database's stored T is not behind the feed's last watermark.
+//! A promoted standby or a restored backup may lack changes that the feed and the edges already have, under versions
+//! that it will use again for others. So an origin that finds itself on another copy raises the term before it writes:
+//! facts of a higher term win every join. The term comes with the information whether facts of earlier terms are still
+//! valid: they are if every commit had waited for the standby and the database's stored T is not behind the feed's last
+//! watermark.
 
 use crate::feed::FeedEnd;
 
-/// A database's own account of itself, as the decision needs it.
+/// What the decision needs to know about a database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standpoint {
     pub(crate) term: u16,
@@ -23,19 +23,19 @@ pub(crate) struct Standpoint {
 pub(crate) enum Which {
     Same,
     Another,
-    /// New, or migrated from before terms were kept.
+    /// New, or migrated from before terms were stored.
     Unnamed,
 }
 
-/// Terms that are skipped where the feed's highest cannot be read.
+/// Terms that are skipped if the feed's highest term cannot be read.
 const ROOM: u16 = 100;
 
-/// The term to be raised to, and the oldest that stays good; nothing if the present one stands.
+/// The new term, and the oldest that stays good; `None` if the current term stays.
 pub(crate) fn raised(at: Standpoint, feed: FeedEnd) -> Option<(u16, u16)> {
     let behind = match feed {
         FeedEnd::At { term, t } => (term, t) > (at.term, at.t),
         FeedEnd::Empty => false,
-        // An unnamed copy that has never led a feed may have been put beside one that others wrote.
+        // An unnamed copy that has never led a feed may have been connected to a feed that others wrote.
         FeedEnd::Unreachable => at.copy == Which::Unnamed && at.t <= onhand_wire::Timestamp::default(),
     };
     if !behind && at.copy != Which::Another {

@@ -1,9 +1,9 @@
-//! Work that has a thread to itself.
+//! Work on a thread of its own.
 
 use tokio::{runtime, sync::oneshot};
 
-/// Runs `work` on a thread and a runtime of its own, so that it waits for nobody else's tasks; ends
-/// when the work does, or panics. Dropped, it drops the work at its next await.
+/// Runs `work` on a thread and a runtime of its own, so that it does not wait for other tasks; ends when the work ends
+/// or panics. If dropped, it drops the work at its next await.
 pub(crate) async fn own(name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
     let (_stop, stopped) = oneshot::channel::<()>();
     let (done, ended) = oneshot::channel();

@@ -1,4 +1,4 @@
-//! Kafka topics: how each is made and written to, and a topic beside the feed, whose records are acknowledged one by
+//! Kafka topics: how each is created and written to, and topics besides the feed, whose records are acknowledged one by
 //! one.
 
 use std::{
@@ -33,7 +33,7 @@ pub(crate) fn producing(brokers: &Brokers, more: &[(&str, &str)]) -> ClientConfi
     brokers.client(&[&common, more].concat())
 }
 
-/// Makes a topic; one that is there already is as good.
+/// Creates a topic, unless it exists.
 pub(crate) async fn make(admin: &AdminClient<DefaultClientContext>, topic: &NewTopic<'_>) -> Result<(), String> {
     let options = AdminOptions::new().operation_timeout(Some(MADE_WITHIN)).request_timeout(Some(MADE_WITHIN));
     let made = admin.create_topics([topic], &options).await.map_err(|error| error.to_string())?;
@@ -45,12 +45,12 @@ pub(crate) async fn make(admin: &AdminClient<DefaultClientContext>, topic: &NewT
     }
 }
 
-/// How a topic that is missing is made.
+/// How a missing topic is created.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
     pub partitions: i32,
     pub replication: i32,
-    /// Whether the last record of a key is kept, rather than all for some time.
+    /// Whether the last record of each key is kept, instead of all records for some time.
     pub compacted: bool,
 }
 

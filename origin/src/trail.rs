@@ -1,4 +1,4 @@
-//! The trail: who changed what besides stock, whose changes the ledger has.
+//! The trail: who changed what, except stock, whose changes are in the ledger.
 //!
 //! A command that changes the catalogue, the topology or the origin's own state leaves a line in its own commit. What
 //! happens outside of batches (a start, a changed log level, a cleared cache) is recorded by itself.
@@ -48,7 +48,7 @@ kinds!(
     OrdersDiscarded "orders_discarded",
 );
 
-/// A line on its way in; its time is its commit's.
+/// A new line; its time is that of its commit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// The token's subject, or the process itself.
@@ -61,7 +61,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Of a release of a rule, pushed or rolled back to.
+    /// The line for a release of a rule that was pushed or rolled back to.
     pub(crate) fn of_release(manifest: &Manifest) -> Self {
         let kind = match manifest.change {
             Change::Push => Kind::RulePushed,
@@ -73,7 +73,7 @@ impl Line {
     }
 }
 
-/// A line as it stands.
+/// A stored line.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Entry {
     pub id: i64,
@@ -86,12 +86,12 @@ pub struct Entry {
     pub correlation: String,
 }
 
-/// Which lines are asked for; none given means all.
+/// The filters of a query; without any, all lines.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     pub actor: Option<String>,
     pub kind: Option<Kind>,
-    /// From this moment, up to but not including that one.
+    /// From this time, up to but not including that one.
     pub from: Option<onhand_wire::Timestamp>,
     pub to: Option<onhand_wire::Timestamp>,
     /// Only lines before this id.

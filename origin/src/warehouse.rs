@@ -1,4 +1,4 @@
-//! Counts out of the warehouse system: `GET` its URL, JSON `{"counts":[…]}` or one count a line.
+//! Counts from the warehouse system: `GET` its URL, JSON `{"counts":[…]}` or one count per line.
 
 use futures_util::TryStreamExt;
 use onhand_http::outgoing::causes;
@@ -11,7 +11,7 @@ use crate::config::Warehouse;
 /// Largest answer that is read, in bytes.
 const ANSWER_BYTES: usize = 64 << 20;
 
-/// What somebody counted at one place.
+/// A count at one location.
 #[derive(Debug, Clone, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Count {
@@ -26,7 +26,7 @@ struct Counts {
     counts: Vec<Count>,
 }
 
-/// `None` where no warehouse system is configured.
+/// `None` if no warehouse system is configured.
 pub async fn fetch(warehouse: &Warehouse, client: &reqwest::Client) -> Result<Option<Vec<Count>>, Problem> {
     if warehouse.url.is_empty() {
         return Ok(None);

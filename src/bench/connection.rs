@@ -1,4 +1,4 @@
-//! One kept connection. Of HTTP it knows what it needs to find an answer's status and end.
+//! One kept connection. It knows just enough HTTP to find an answer's status and end.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -42,10 +42,10 @@ pub(super) struct Connection {
     /// The answer so far.
     held: Vec<u8>,
     filled: usize,
-    /// Status, and length with the head, once the head is there.
+    /// Status, and length including the head, once the head is complete.
     head: Option<(u16, usize)>,
     pub(super) asked: Option<Asked>,
-    /// Since when it has nothing to do.
+    /// When it last became free.
     pub(super) free_since: Instant,
 }
 
@@ -71,7 +71,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends what is in `out`, connecting first if need be.
+    /// Sends what is in `out`, after connecting if necessary.
     pub(super) fn send(&mut self, registry: &Registry) -> io::Result<()> {
         if self.stream.is_none() {
             self.open(registry)?;
@@ -80,7 +80,7 @@ impl Connection {
         self.flush()
     }
 
-    /// Goes on sending; the rest goes when the socket takes more.
+    /// Continues sending; the rest follows when the socket accepts more.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         while self.sent < self.out.len() {
@@ -98,7 +98,7 @@ impl Connection {
         }
     }
 
-    /// Reads what has come; the status once the answer is whole.
+    /// Reads what has come; returns the status once the answer is complete.
     ///
     /// A plain read that leaves room in the buffer has emptied the socket, and more will be told anew.
     pub(super) fn receive(&mut self) -> io::Result<Option<u16>> {
@@ -129,13 +129,13 @@ impl Connection {
         Ok(self.head.filter(|(_, length)| self.filled >= *length).map(|(status, _)| status))
     }
 
-    /// Leaves the connection; the next request makes a new one.
+    /// Drops the connection; the next request makes a new one.
     pub(super) fn close(&mut self) {
         self.stream = None;
     }
 }
 
-/// Status, and length with the head; none while the head is not whole.
+/// Status, and length including the head; `None` while the head is incomplete.
 fn head(answer: &[u8]) -> io::Result<Option<(u16, usize)>> {
     let Some(end) = memchr::memmem::find(answer, b"\r\n\r\n") else { return Ok(None) };
     let invalid = |what: &'static str| io::Error::new(ErrorKind::InvalidData, what);

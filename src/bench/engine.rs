@@ -21,19 +21,19 @@ use super::{
     mix::Asker,
 };
 
-/// How long answers are waited for at the end.
+/// How long it waits for answers at the end.
 const PATIENCE: Duration = Duration::from_secs(5);
 const EVENTS: usize = 1024;
 
 /// When requests are due.
 struct Timetable {
-    /// None: as soon as a connection is free.
+    /// `None` sends as soon as a connection is free.
     rate: Option<u32>,
     began: Instant,
-    /// From here on it is measured.
+    /// When measuring starts.
     measured: Instant,
     end: Instant,
-    /// Arrivals so far.
+    /// Requests that have become due so far.
     arrivals: u64,
 }
 
@@ -45,7 +45,7 @@ impl Timetable {
         Self { rate, began, measured, end: measured + args.length, arrivals: 0 }
     }
 
-    /// When the next request is due, if it is due by now.
+    /// When the next request was due, if it is due by now.
     fn next(&self, now: Instant) -> Option<Instant> {
         let due = match self.rate {
             None => now,
@@ -54,7 +54,7 @@ impl Timetable {
         (due <= now && due < self.end).then_some(due)
     }
 
-    /// Those that were due before the end and never sent.
+    /// Requests that were due before the end and never sent.
     fn unsent(&self) -> u64 {
         let Some(rate) = self.rate else { return 0 };
         let all = (self.end - self.began).as_nanos() * u128::from(rate) / 1_000_000_000;
@@ -75,12 +75,12 @@ pub(super) struct Engine {
     free: Vec<usize>,
     asker: Asker,
     figures: Figures,
-    /// For whoever looks on.
+    /// For the progress display.
     pub(super) answered: Arc<AtomicU64>,
 }
 
 impl Engine {
-    /// Opens every connection, so that an edge that is not there is told at once.
+    /// Opens every connection, so that a missing edge is reported at once.
     pub(super) fn new(args: &Args) -> Result<Self, Error> {
         if args.length.is_zero() {
             return Err(Error::NoTime);
@@ -129,7 +129,7 @@ impl Engine {
         Ok(self.figures)
     }
 
-    /// Sends what is due, for as long as a connection is free.
+    /// Sends what is due, while a connection is free.
     fn offer(&mut self, timetable: &mut Timetable, now: Instant) {
         while let Some(due) = timetable.next(now) {
             let Some(index) = self.free.pop() else { return };
@@ -141,12 +141,12 @@ impl Engine {
             let sendable = due.max(connection.free_since);
             let failed = connection.send(self.poll.registry()).is_err();
             if due >= timetable.measured {
-                // What is measured here is the generator: a request could be sent since it was due and
-                // a connection was free.
+                // This measures the generator itself: how late the request is sent after it was due and a connection
+                // was free.
                 self.figures.sent(sendable.elapsed());
             }
             if failed {
-                // Not at once again: without a timetable that would be for ever.
+                // Do not retry at once: without a timetable that would never end.
                 self.lost(index, timetable);
                 return;
             }
@@ -183,7 +183,7 @@ impl Engine {
         }
     }
 
-    /// What has still no answer counts with the time that it has waited, so that it does not hide.
+    /// A request that still has no answer counts with the time that it has waited, so that it does not hide.
     fn give_up(&mut self, timetable: &Timetable) {
         let now = Instant::now();
         let waiting = self.connections.iter_mut().filter_map(|connection| connection.asked.take());

@@ -12,7 +12,7 @@ pub(crate) enum Error {
     Tls(ClientFault),
     #[error("--edge: {url}: {source}; check that the edge runs and listens there")]
     Connect { url: SecretUrl, source: std::io::Error },
-    #[error("cannot read {}: {source}; name a file with one SKU on a line", path.display())]
+    #[error("cannot read {}: {source}; name a file with one SKU per line", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}, line {line}: {why}", path.display())]
     Sku { path: PathBuf, line: usize, why: String },
@@ -22,7 +22,7 @@ pub(crate) enum Error {
     Orders(crate::replay::Error),
     #[error("--mix: holds need --token, a storefront token")]
     NoToken,
-    #[error("--for: it must be longer than nothing")]
+    #[error("--for: must be longer than 0")]
     NoTime,
     #[error(
         "nothing that was due after --warmup was answered; see that the edge answers, or offer less: --closed finds the peak"

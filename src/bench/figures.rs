@@ -1,4 +1,4 @@
-//! What was seen: histograms, by kind of call and by second. Times in nanoseconds.
+//! The measurements: histograms, by kind of call and by second. Times in nanoseconds.
 
 use std::{
     collections::BTreeMap,
@@ -37,11 +37,11 @@ pub(super) struct Figures {
     pub(super) statuses: BTreeMap<(Kind, u16), u64>,
     /// Connections that broke before the answer.
     pub(super) failed: u64,
-    /// Waited for in vain at the end.
+    /// Requests that had no answer at the end.
     pub(super) unanswered: u64,
-    /// Due, and never sent: no connection was free.
+    /// Requests that were due but never sent, because no connection was free.
     pub(super) unsent: u64,
-    /// From when a request could be sent to when it was: the generator's own doing.
+    /// From when a request could be sent to when it was sent: the generator's own delay.
     pub(super) lateness: Times,
     pub(super) seconds: Vec<Second>,
     second: Times,
@@ -101,7 +101,7 @@ impl Figures {
     pub(super) fn end(&mut self, unsent: u64) {
         self.unsent = unsent;
         if self.second_ends <= self.last + SECOND / 2 {
-            self.end_second(); // half a second or more of it was seen
+            self.end_second(); // at least half a second of it was measured
         }
     }
 
@@ -112,7 +112,7 @@ impl Figures {
         self.second_ends += SECOND;
     }
 
-    /// From when it was measured to the last answer.
+    /// From the start of measuring to the last answer.
     pub(super) fn elapsed(&self) -> Duration {
         self.last - self.began
     }

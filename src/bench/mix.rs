@@ -1,4 +1,4 @@
-//! What is asked next, written as a request.
+//! Draws the next call and writes its request.
 
 use std::{fmt::Write as _, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! How far it is: a bar on a terminal, a line every five seconds elsewhere. On standard error.
+//! Progress on standard error: a bar on a terminal, else a line every five seconds.
 
 use std::{
     io::{IsTerminal, stderr},
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::Args;
 
-/// Shown for as long as it lives.
+/// Shown until it is dropped.
 pub(super) struct Progress(JoinHandle<()>, ProgressBar);
 
 impl Drop for Progress {

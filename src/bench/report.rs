@@ -1,4 +1,4 @@
-//! What the figures say: a table, and the same as JSON.
+//! The figures as a table and as JSON.
 
 use std::{io::Write, path::Path};
 
@@ -11,7 +11,7 @@ use super::{
     mix::Kind,
 };
 
-/// Shares of the answers whose times are told.
+/// Shares of the answers whose times are reported.
 const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 0.9999];
 
 /// Microseconds.
@@ -44,12 +44,12 @@ pub(super) fn micros(nanos: u64) -> f64 {
     nanos as f64 / 1000.0
 }
 
-/// What was asked for.
+/// The load that was asked for.
 #[derive(Serialize)]
 struct Asked {
     edges: Vec<String>,
     mix: String,
-    /// None: as fast as answers came.
+    /// `None`: as fast as answers came.
     rate: Option<u32>,
     connections: u16,
     skus: usize,
@@ -63,11 +63,11 @@ struct OfKind {
     kind: &'static str,
     #[serde(flatten)]
     times_us: Spread,
-    /// By status; 0: the connection broke.
+    /// Counts by status; 0 if the connection broke.
     statuses: Vec<(u16, u64)>,
 }
 
-/// One second of it; times in microseconds.
+/// One second of the run; times in microseconds.
 #[derive(Serialize)]
 pub(super) struct Second {
     pub(super) answered: u64,
@@ -88,7 +88,7 @@ pub(super) struct Report {
     kinds: Vec<OfKind>,
     sent_late_us: Spread,
     pub(super) seconds: Vec<Second>,
-    /// Of all kinds: the time that this share of the answers took at most, in microseconds.
+    /// For all kinds together: the longest time that this share of the answers took, in microseconds.
     pub(super) distribution: Vec<(f64, f64)>,
 }
 
@@ -120,7 +120,7 @@ impl Report {
         )
     }
 
-    /// One line that says what came of it.
+    /// One line that says how it went.
     pub(super) fn outcome(&self) -> String {
         let Self { answered, answered_per_s, failed, unanswered, unsent, .. } = self;
         format!(
@@ -179,7 +179,7 @@ fn asked(args: &Args, skus: usize) -> Asked {
     }
 }
 
-/// Nothing where none was asked.
+/// `None` if no call of this kind was made.
 fn of_kind(kind: Kind, figures: &Figures) -> Option<OfKind> {
     let statuses = figures.statuses.range((kind, 0)..=(kind, u16::MAX));
     let statuses: Vec<_> = statuses.map(|((_, status), count)| (*status, *count)).collect();
@@ -192,7 +192,7 @@ fn second(second: &super::figures::Second) -> Second {
     Second { answered: second.answered, p50, p99, p999, max }
 }
 
-/// Ever nearer to all: each step halves what is left.
+/// Shares that approach all answers: each step halves what is left.
 fn distribution(figures: &Figures) -> Vec<(f64, f64)> {
     let mut all = figures.kinds[0].clone();
     figures.kinds[1..].iter().for_each(|times| all.add(times).expect("the same bounds"));

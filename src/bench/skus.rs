@@ -1,4 +1,4 @@
-//! Which SKUs there are, and how popular each is.
+//! The SKUs and their popularity.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -78,7 +78,7 @@ fn in_file(path: &Path) -> Result<Vec<Sku>, Error> {
     if skus.is_empty() { Err(Error::NoSkus { path: path.to_owned() }) } else { Ok(skus) }
 }
 
-/// Each SKU with the number of lines that order it; in the names' order, so that runs compare.
+/// Each SKU with the number of lines that order it, sorted by name, so that runs can be compared.
 fn by_orders(path: &Path) -> Result<(Vec<Sku>, Vec<f64>), Error> {
     let mut lines: BTreeMap<Sku, f64> = BTreeMap::new();
     for sku in replay::ordered_skus(path).map_err(Error::Orders)? {

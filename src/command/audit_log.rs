@@ -10,9 +10,8 @@ use super::{Done, at::At};
 
 /// Show who changed what: items, locations, channels, maintenance, releases, starts, log levels, caches
 ///
-/// Newest first. Changes of stock stand in the ledger: GET /inventory/products/{sku}/ledger. The origin keeps the
-/// trail for a year unless origin.trail_keep says otherwise; nobody can change a line, nor delete one in its first 30
-/// days.
+/// Newest first. Changes of stock are in the ledger: GET /inventory/products/{sku}/ledger. The origin keeps the trail
+/// for a year unless origin.trail_keep says otherwise; nobody can change a line, nor delete one in its first 30 days.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -23,16 +22,16 @@ pub(crate) struct Args {
     /// Only this kind, such as location_put or started
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
-    /// Not before this moment, such as 2026-01-31T09:30:00Z
+    /// Only from this time on, such as 2026-01-31T09:30:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Before this moment
+    /// Only before this time
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     /// Most lines to print
     #[arg(long, value_name = "N", default_value_t = 50)]
     limit: usize,
-    /// Print each line's JSON instead of a table: whole details, with what was there before
+    /// Print each line's JSON instead of a table, with all details and the values before the change
     #[arg(long)]
     json: bool,
 }
@@ -62,7 +61,7 @@ impl Args {
     }
 }
 
-/// What differs between before and after; else the detail as it is.
+/// What differs between before and after, else the whole detail.
 fn change(detail: &Value) -> String {
     if let (Some(before), Some(after)) = (detail["before"].as_object(), detail["after"].as_object()) {
         let moves = |name: &&String| !matches!(name.as_str(), "version" | "changed_at");

@@ -1,4 +1,4 @@
-//! `onhand check`: the configuration is loaded by now; each dependency that it names is tried.
+//! `onhand check`: tries each dependency that the configuration names. The configuration itself is loaded by now.
 
 mod hops;
 
@@ -16,14 +16,14 @@ use crate::{config::Config, keys};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What was tried, and what came of it; the error says what to do.
+/// What was tried, and the result; the error says what to do.
 struct Tried(&'static str, Result<String, String>);
 
 pub(super) async fn run(config: Config) -> Done {
     let mut tried = vec![Tried("configuration", Ok("valid".to_owned()))];
     tried.push(Tried("auth", keys::probe(&config.auth, &config.http.client).await));
     if !config.rules.dir.is_empty() || !config.rules.trusted_keys.is_empty() {
-        // The nodes' own marks are left as they are.
+        // The nodes' own marks are not changed.
         let looked = onhand_rules::Config { looks_only: true, ..config.rules.clone() };
         let rules = Rules::load(&looked).map(|rules| format!("{} loaded", rules.names().len()));
         tried.push(Tried("rules", rules.map_err(|error| error.to_string())));
@@ -126,7 +126,7 @@ fn carried(origin: &onhand_edge::OriginConfig) -> Result<String, String> {
     Ok(text.trim().to_owned())
 }
 
-/// The edge's own token must open what the edge needs.
+/// The edge's own token must allow the calls that the edge makes.
 async fn origin(url: &SecretUrl, token: &str, client: &ClientConfig) -> Result<String, String> {
     let path = format!("{}/internal/api/topology", url.expose());
     let outgoing = Outgoing::new(client).map_err(|fault| fault.to_string())?;
@@ -134,7 +134,7 @@ async fn origin(url: &SecretUrl, token: &str, client: &ClientConfig) -> Result<S
     let request = client.get(path).bearer_auth(token).timeout(PATIENCE);
     let answer = request.send().await.map_err(|error| format!("{url}: {}", causes(&error.without_url())))?;
     match answer.status().as_u16() {
-        200 => Ok(format!("{url} answers, the token is good")),
+        200 => Ok(format!("{url} answers and accepts the token")),
         401 | 403 => Err(format!(
             "{url}: the edge's own token (edge.origin.token or token_file) is not accepted; it needs scope edge"
         )),

@@ -28,10 +28,10 @@ use crate::config::Config;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// First port: edge +0, edge management +1, origin +10, origin management +1010; 0 takes any free ones
+    /// First port: edge +0, edge management +1, origin +10, origin management +1010; 0 uses any free ports
     #[arg(long, default_value_t = 8080, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=64525))]
     port_base: u16,
-    /// Keep data and key in this folder, for its owner alone; without it they are gone with the process
+    /// Keep data and key in this folder, readable only by its owner; without it they end with the process
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Load no demo data
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     rules: Option<PathBuf>,
 }
 
-/// What is kept in a data folder.
+/// The files of a data folder.
 const DATABASE: &str = "onhand.db";
 const KEYS: [&str; 2] = ["dev.key.pem", "dev.pub.pem"];
 const RULES: &str = "rules";
@@ -115,7 +115,7 @@ fn announce(listeners: &[(&str, SocketAddr)]) {
 }
 
 impl Args {
-    /// Loopback only, and no other system is called, whatever the configuration says of them.
+    /// Loopback only; no other system is called, whatever the configuration says.
     fn configure(&self, config: &mut Config) -> Result<(), String> {
         let at = |offset: u16| format!("127.0.0.1:{}", if self.port_base == 0 { 0 } else { self.port_base + offset });
         (config.edge.listen, config.edge.management) = (at(0), at(1));
@@ -141,7 +141,7 @@ impl Args {
         if let Some(dir) = &self.rules {
             config.rules.dir = dir.display().to_string();
         }
-        // A developer's machine may be slow, and whoever waits there has asked for it: Python's rules compile for minutes.
+        // A developer's machine may be slow, and rules in Python compile for minutes.
         config.rules.compile_time = config.rules.compile_time.max(RULES_COMPILE);
         if config.rules.trusted_keys.is_empty() {
             config.rules.allow_unsigned = true;

@@ -17,7 +17,7 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
         .set(
             "edge.origin.token",
             token,
-            "a token of scope edge, or edge.origin.token_file with one; `onhand token issue --scope edge` makes it",
+            "set a token of scope edge, or edge.origin.token_file to a file with one; `onhand token issue --scope edge` makes it",
         )
         .keys(&config.auth)
         .met()?;

@@ -15,24 +15,24 @@ use crate::config::Config;
 pub(crate) enum Ledger {
     /// Check every ledger line against the one before it, and every row against its last line
     ///
-    /// Reads the whole ledger in one snapshot, while origins go on, in constant memory. For each SKU and
-    /// location: each line starts from what the line before left, its sequence number rises, and the row is what
-    /// the last lines say, with quantities, selling policy, sequence number, time and deletion. Ends with exit
-    /// code 1 when anything differs.
+    /// Reads the whole ledger in one snapshot and in constant memory, while origins go on working. For each SKU and
+    /// location it checks that each line starts from what the line before left, that sequence numbers rise, and that
+    /// the row is what the last lines say: quantities, selling policy, sequence number, time and deletion. Ends with
+    /// exit code 1 if anything differs.
     Verify {
         /// Differences to print; all are counted
         #[arg(long, value_name = "N", default_value_t = 20)]
         first: usize,
     },
-    /// Write the stock rows anew, from the ledger alone
+    /// Write the stock rows again, from the ledger alone
     ///
-    /// Without --into the rows go into inventory_items, which must be empty: stop every origin first, move what is
-    /// there away (ALTER TABLE inventory_items RENAME …, and make an empty one LIKE it), rebuild, then run
-    /// `onhand ledger verify`. With --into NAME the rows go into a table beside it, made if it is missing, and are
-    /// compared with inventory_items; that is safe at any time. Sequence numbers are the ledger's, so versions that
-    /// edges know stay what they are. One transaction: all rows or none.
+    /// Without --into the rows go into inventory_items, which must be empty: stop every origin first, move the present
+    /// rows away (ALTER TABLE inventory_items RENAME …, and create an empty one LIKE it), rebuild, then run
+    /// `onhand ledger verify`. With --into NAME the rows go into another table, which is created if it is missing, and
+    /// are compared with inventory_items; that is safe at any time. Sequence numbers are the ledger's, so versions that
+    /// edges know stay valid. One transaction writes all rows or none.
     Rebuild {
-        /// A table beside the rows; made like inventory_items if it is missing, and empty if it is there
+        /// Another table for the rows; it is created like inventory_items if it is missing, and must be empty
         #[arg(long, value_name = "TABLE")]
         into: Option<Table>,
         /// Write into inventory_items without asking
@@ -78,11 +78,13 @@ async fn verify(store: &dyn Store, first: usize) -> Done {
 
 async fn rebuild(store: &dyn Store, into: &Table, yes: bool) -> Done {
     if into.is_rows() && !yes && !agreed()? {
-        return Err("nothing was done; --yes rebuilds inventory_items without asking, --into NAME beside it".into());
+        return Err(
+            "nothing was done; --yes rebuilds inventory_items without asking, --into NAME writes another table".into(),
+        );
     }
     match store.rebuild_rows(into).await? {
         Rebuilt::NotEmpty(rows) if into.is_rows() => {
-            Err(format!("{rows} rows are there; move them away or use --into NAME").into())
+            Err(format!("it has {rows} rows; move them away or use --into NAME").into())
         }
         Rebuilt::NotEmpty(rows) => Err(format!("{into} has {rows} rows; name another table, or drop it first").into()),
         Rebuilt::Done { rows, .. } if into.is_rows() => {
@@ -98,7 +100,7 @@ async fn rebuild(store: &dyn Store, into: &Table, yes: bool) -> Done {
     }
 }
 
-/// Asked only where somebody can answer.
+/// Asks only if somebody can answer.
 fn agreed() -> std::io::Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);

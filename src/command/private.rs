@@ -1,4 +1,4 @@
-//! Files that only their owner may read: keys, tokens, and the database that `onhand dev` keeps.
+//! Files that only their owner may read: keys, tokens, and the database of `onhand dev`.
 
 use std::{
     fs::{DirBuilder, OpenOptions, Permissions},
@@ -10,10 +10,10 @@ use std::{
 const OWNER_ONLY: u32 = 0o600;
 const OWNER_ONLY_DIR: u32 = 0o700;
 
-/// A key in use is never overwritten. `mode` is what the file has in the end, whatever the umask.
+/// Never overwrites a key that is in use. The file gets exactly `mode`, whatever the umask.
 pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), String> {
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => format!("{}: it is there already, and was left as it is", path.display()),
+        io::ErrorKind::AlreadyExists => format!("{}: exists already, and was not changed", path.display()),
         _ => format!("{}: {error}", path.display()),
     };
     let open = OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path);
@@ -22,7 +22,7 @@ pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), String
     file.write_all(text.as_bytes()).map_err(failed)
 }
 
-/// Complete, or as it was before: a new file that takes the place of one with wider rights, which others may have open.
+/// Replaces a file completely or not at all, by a new file, because others may have the old one open with wider rights.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
@@ -31,7 +31,7 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     file.persist(path).map(drop).map_err(|error| error.error)
 }
 
-/// Takes others' rights to a file away, where it is there.
+/// Removes others' rights to a file, if it exists.
 pub(super) fn close(path: &Path) -> io::Result<()> {
     match std::fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -39,8 +39,8 @@ pub(super) fn close(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A folder of ours, made if it is missing. One that has been there keeps its rights unless there is nothing in it but
-/// `ours`: it may be the project's own.
+/// Makes a folder for our files if it is missing. An existing folder keeps its rights if it holds anything other than
+/// `ours`: it may be a project's own.
 pub(super) fn folder(dir: &Path, ours: impl Fn(&str) -> bool) -> io::Result<()> {
     if let Some(parent) = dir.parent() {
         std::fs::create_dir_all(parent)?;
@@ -89,7 +89,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.key.pem");
         write_new(&path, "one", 0o600).unwrap();
-        assert!(write_new(&path, "two", 0o600).unwrap_err().contains("left as it is"));
+        assert!(write_new(&path, "two", 0o600).unwrap_err().contains("was not changed"));
         assert_eq!((mode(&path), std::fs::read_to_string(&path).unwrap().as_str()), (0o600, "one"));
     }
 

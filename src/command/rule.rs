@@ -20,7 +20,7 @@ use crate::tls::Tls;
 
 #[derive(Subcommand)]
 pub(crate) enum Rule {
-    /// Write a new rule: a small complete project that builds and passes its tests
+    /// Write a new rule: a small, complete project that builds and passes its tests
     ///
     /// The project is a new folder, NAME, with the rule's source, two fixtures, its settings and a README. Next:
     /// `cd NAME`, `onhand rule build`, `onhand rule test`. NAME/README.md explains the rest.
@@ -44,7 +44,7 @@ pub(crate) enum Rule {
         #[command(flatten)]
         project: Dir,
     },
-    /// Play the rule's fixtures in the sandbox that edge and origin use
+    /// Run the rule's fixtures in the sandbox that edge and origin use
     ///
     /// Each file in fixtures/ is one call: its settings, its input, and the answer that it must get. The table shows each
     /// call's time, memory and fuel (instructions) beside the limits of your configuration ([rules], or what NAME.toml
@@ -56,14 +56,14 @@ pub(crate) enum Rule {
         #[arg(long)]
         bless: bool,
     },
-    /// Play one captured call again, and compare the answers byte for byte
+    /// Replay one captured call, and compare the answers byte for byte
     ///
-    /// Nodes keep failing calls as files in `rules.samples_dir`; each element of `calls` in a reservation's trace is such
-    /// a capture too. Exit code 1 if the answers differ.
+    /// Nodes keep failed calls as files in `rules.samples_dir`; each element of `calls` in a reservation's trace is
+    /// such a capture too. Exit code 1 if the answers differ.
     Replay {
         /// The capture
         file: PathBuf,
-        /// The component to play it on [default: the one that this folder has built]
+        /// The component to replay it with [default: the one that this folder has built]
         #[arg(long, value_name = "NAME.wasm")]
         component: Option<PathBuf>,
         #[command(flatten)]
@@ -205,7 +205,7 @@ impl Rule {
 }
 
 impl Dir {
-    /// The component that is named, or else the one that the project has built.
+    /// The named component, or else the one that the project has built.
     fn component(&self, named: Option<PathBuf>) -> Result<PathBuf, onhand_author::AuthorError> {
         named.map_or_else(|| self.open().map(|project| project.component()), Ok)
     }

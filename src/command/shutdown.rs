@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Resolves at the first of them.
+/// Resolves at the first signal.
 pub(super) async fn requested() {
     let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be listened for");
     let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be listened for");
@@ -10,7 +10,7 @@ pub(super) async fn requested() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("stopping: no new calls, those under way are finished");
+    tracing::info!("stopping: no new calls are taken, and current ones are finished");
 }
 
 /// Resolves once `stopped` holds true, or its sender is gone.

@@ -30,9 +30,9 @@ pub(crate) enum Token {
     },
     /// Print a JSON Web Key Set of public keys, for auth.jwks_file or an issuer's URL
     ///
-    /// A key's kid is its thumbprint (RFC 7638); `onhand token issue --kid` names it in a token. To change
-    /// keys: add the new one, wait for auth.refresh, sign with it, and take the old one out when its last
-    /// token has ended. Write the file beside the old one and move it over it.
+    /// A key's kid is its thumbprint (RFC 7638); `onhand token issue --kid` names it in a token. To change keys: add
+    /// the new one, wait for auth.refresh, sign with it, and remove the old one once its last token has expired. Write
+    /// the new file beside the old one and rename it over the old one.
     Jwks {
         /// Public keys in PEM, as `onhand token keygen` makes them
         #[arg(value_name = "KEY.pub.pem", required = true)]
@@ -43,11 +43,13 @@ pub(crate) enum Token {
         /// The private key in PEM
         #[arg(long, value_name = "FILE", default_value = "onhand.key.pem")]
         key: PathBuf,
-        /// Who it is for: owns idempotency keys, and is the actor in the ledger; 1 to 255 bytes, no control characters
+        /// Whose token it is: the owner of idempotency keys and the actor in the ledger; 1 to 255 bytes, no control
+        /// characters
         #[arg(long, value_name = "NAME", value_parser = parse_subject)]
         subject: String,
-        /// storefront (reservations), fulfilment (also fulfil and return), operator (also stock, internal pages), admin (also
-        /// items, locations, maintenance); and apart from these edge (what an edge carries) and alerting (a heartbeat)
+        /// storefront (reservations), fulfilment (also fulfil and return), operator (also stock, internal pages), admin
+        /// (also items, locations, maintenance); and apart from these edge (an edge's own token) and alerting (reserved
+        /// for a heartbeat)
         #[arg(long)]
         scope: Scope,
         /// How long it is valid, with its unit, such as 1h or 90d
@@ -62,7 +64,7 @@ pub(crate) enum Token {
         /// The key's name in the JWKS; without it, every key of the set is tried
         #[arg(long, value_name = "NAME")]
         kid: Option<String>,
-        /// One more claim of the token, as text: the one that auth.owner_claim names, say (repeatable)
+        /// One more claim of the token, as a string: such as the one that auth.owner_claim names (repeatable)
         #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = parse_claim)]
         claims: Vec<(String, String)>,
     },
@@ -72,13 +74,13 @@ fn parse_subject(text: &str) -> Result<String, String> {
     subject_fault(text).map_or_else(|| Ok(text.to_owned()), |fault| Err(format!("a subject {fault}")))
 }
 
-/// What the token says already is not said twice.
+/// Claims that the token has anyway.
 const OURS: [&str; 6] = ["sub", "scope", "exp", "iat", "iss", "aud"];
 
 fn parse_claim(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE, such as shop=eu")?;
     if name.is_empty() || OURS.contains(&name) {
-        return Err(format!("{name:?} cannot be given so; a token says {} by itself", OURS.join(", ")));
+        return Err(format!("{name:?} cannot be given here; a token has {} anyway", OURS.join(", ")));
     }
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -96,7 +98,7 @@ impl Token {
                 private::write_new(&private_key, &pair.private, 0o600)?;
                 private::write_new(&public_key, &pair.public, 0o644)?;
                 println!(
-                    "{} signs tokens, or rules: keep it safe\n{} verifies them: auth.key_file, or rules.trusted_keys",
+                    "{} signs tokens or rules: keep it safe\n{} verifies them: use it as auth.key_file or in rules.trusted_keys",
                     private_key.display(),
                     public_key.display()
                 );
@@ -147,7 +149,7 @@ fn with_end(prefix: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// What a command that asks an origin was given, or where to get it.
+/// The token given to a command that calls an origin, or how to get one.
 pub(super) fn given(token: &str) -> Result<&str, String> {
     if token.is_empty() {
         return Err("--token: none is given, and ONHAND_TOKEN_ADMIN is not set; `onhand token issue --scope admin …` \

@@ -1,4 +1,4 @@
-//! `[auth]`: whose tokens count.
+//! `[auth]`: whose tokens are accepted.
 
 mod issuer;
 #[cfg(test)]
@@ -12,43 +12,43 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::issuer::Issuer;
 
-/// One of `key_file`, `jwks_file` and `jwks_url` says where the public keys are; one of the files may stand beside the
-/// URL, as the way in while the URL cannot be asked.
+/// One of `key_file`, `jwks_file` and `jwks_url` says where the public keys are; one of the files may be set beside the
+/// URL, so that its tokens are accepted while the URL cannot be fetched.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Auth {
     /// An Ed25519 public key in PEM; tokens signed with its private half are accepted.
     pub(crate) key_file: String,
-    /// A JSON Web Key Set; its Ed25519 keys are taken.
+    /// A file with a JSON Web Key Set.
     pub(crate) jwks_file: String,
     /// The same, at an issuer: `https://ISSUER/.well-known/jwks.json`, or `http://`. Needs an `audience`.
     pub(crate) jwks_url: SecretUrl,
-    /// `onhand check` does not mind that keys reach the machine in the clear.
+    /// If true, `onhand check` accepts that keys reach the machine in the clear.
     pub(crate) insecure: bool,
-    /// How often the keys are looked at again, 1s or more. A set that cannot be had then leaves the
-    /// last good one in force: a file's until it can be read again, a URL's for `max_stale`.
+    /// How often the keys are refreshed, 1s or more. If a set cannot be read, the last good one stays in use: a file's
+    /// until it can be read again, a URL's for `max_stale`.
     pub(crate) refresh: Span,
-    /// How long keys of `jwks_url` count after they were fetched, longer than `refresh`; beyond, tokens that they
-    /// signed are 401 until they can be fetched again. Keys of a file always count.
+    /// How long keys of `jwks_url` are valid after they were fetched, longer than `refresh`. Beyond that, tokens that
+    /// they signed are 401 until the keys can be fetched again. Keys of a file are always valid.
     pub(crate) max_stale: Span,
-    /// How long a start waits for the first keys from `jwks_url`; beyond, it goes on with a file's keys, and is given
-    /// up without.
+    /// How long a start waits for the first keys from `jwks_url`. Beyond that, it goes on with a file's keys; without a
+    /// file it fails.
     pub(crate) start_timeout: Span,
-    /// What a token's `iss` must be; empty: anything.
+    /// What a token's `iss` must be; empty accepts anything.
     pub(crate) issuer: String,
-    /// What a token's `aud` must contain; empty: anything, which `jwks_url` does not allow.
+    /// What a token's `aud` must contain; empty accepts anything, which `jwks_url` does not allow.
     pub(crate) audience: String,
     /// Which claim says a token's scope, and what its values mean.
     pub(crate) scopes: ScopeMap,
-    /// The claim whose value owns what a storefront's token makes, such as "shop": a token of scope
-    /// storefront sees and changes only reservations made with the same value, and without the claim it
-    /// gets 403. What was made before this was set has no owner and is seen by fulfilment, operators and
-    /// admins only. Set it alike at edges and origins. Empty: nothing has an owner.
+    /// The claim that names the owner of reservations, such as "shop": a token of scope storefront sees and changes
+    /// only reservations that were made with the same value, and gets 403 without the claim. Reservations that were
+    /// made before this was set have no owner; only fulfilment, operators and admins see them. Set the same claim at
+    /// edges and origins. If empty, nothing has an owner.
     pub(crate) owner_claim: String,
     /// Whether lookups need no token.
     pub(crate) public_reads: bool,
-    /// More issuers, each with keys, an audience, scopes and bounds of its own. `issuer` must be set beside them, so
-    /// that tokens are told apart.
+    /// More issuers, each with keys, an audience, scopes and bounds of its own. `issuer` must then be set too, so that
+    /// tokens can be told apart.
     pub(crate) issuers: Vec<Issuer>,
 }
 
@@ -86,10 +86,10 @@ pub(crate) struct KeySources {
     pub(crate) url: Option<SecretUrl>,
 }
 
-/// One issuer as the configuration has it.
+/// One issuer of the configuration.
 #[derive(Debug, Clone)]
 pub(crate) struct Trusted {
-    /// Where it stands: `auth`, or `auth.issuers[0]`.
+    /// Its section: `auth`, or `auth.issuers[0]`.
     pub(crate) section: String,
     pub(crate) sources: KeySources,
     pub(crate) expected: Expected,
@@ -102,7 +102,7 @@ impl KeySources {
             (true, true) => None,
             (false, true) => Some(KeyFile::Pem(key_file.to_owned())),
             (true, false) => Some(KeyFile::Jwks(jwks_file.to_owned())),
-            (false, false) => return Err("key_file and jwks_file are set, exactly one of them may be".to_owned()),
+            (false, false) => return Err("key_file and jwks_file are both set; only one of them may be".to_owned()),
         };
         let url = Some(url.clone()).filter(|url| !url.is_empty());
         if file.is_none() && url.is_none() {
@@ -169,14 +169,16 @@ impl Auth {
     fn faults_of_issuers(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if !self.issuers.is_empty() && self.has_own() && self.issuer.is_empty() {
-            faults.push("auth.issuer: must be set where auth.issuers are: tokens are told apart by it".to_owned());
+            faults.push(
+                "auth.issuer: must be set if there are auth.issuers, because tokens are told apart by it".to_owned(),
+            );
         }
         let mut names = vec![self.issuer.as_str()];
         for (number, issuer) in self.issuers.iter().enumerate() {
             let section = format!("auth.issuers[{number}]");
             faults.extend(issuer.faults(&section, !self.owner_claim.is_empty()));
             if names.contains(&issuer.issuer.as_str()) && !issuer.issuer.is_empty() {
-                faults.push(format!("{section}.issuer: {} is there already", issuer.issuer));
+                faults.push(format!("{section}.issuer: {} is another issuer's already", issuer.issuer));
             }
             names.push(&issuer.issuer);
         }
@@ -243,7 +245,7 @@ mod tests {
         assert!(right.iter().zip(&faults).all(|(right, fault)| fault.contains(right)), "{faults:?}");
     }
 
-    /// Else a token that the issuer made for any other service would open this one.
+    /// Otherwise a token that the issuer made for any other service would be accepted here.
     #[test]
     fn an_issuers_url_needs_an_audience() {
         let mut auth = Auth { jwks_url: SecretUrl::new("https://id.example/keys"), ..Auth::default() };
@@ -281,7 +283,7 @@ mod tests {
             "[0].greatest",
             "[0].beside",
             "[1].owner_claim",
-            "there already",
+            "another issuer's already",
         ] {
             assert!(faults.iter().any(|fault| fault.contains(right)), "{right}: {faults:?}");
         }

@@ -1,4 +1,4 @@
-//! Reading it: every fault is found and told at once, and no secret's value is ever shown.
+//! Reads the configuration: it finds and reports all faults at once, and never shows a secret's value.
 
 use std::{fmt, path::Path};
 
@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::{Config, names};
 
-/// All that is wrong with a configuration.
+/// All faults of a configuration.
 #[derive(Debug)]
 pub(crate) struct Faults(Vec<String>);
 
@@ -27,12 +27,12 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// A section whose keys are another's: librdkafka's.
+/// A section whose keys are librdkafka's, not ours.
 const FREE: &str = "kafka.options";
 
 const DEFAULT_FILE: &str = "onhand.toml";
 
-/// The file (`None`: `onhand.toml` where there is one), then the environment over it.
+/// Reads the file (for `None`, `onhand.toml` if there is one), then the environment, which overrides it.
 pub(crate) fn load(file: Option<&Path>) -> Result<Config, Faults> {
     let mut loading = Loading { defaults: defaults(), merged: defaults(), faults: Vec::new() };
     loading.file(file);
@@ -60,7 +60,7 @@ impl Loading {
         };
         match text.parse::<Table>() {
             Ok(table) => self.table(&table, "", &path.display().to_string()),
-            // Only the message: the text around it may hold a secret.
+            // Only the message: the text around it may contain a secret.
             Err(error) => {
                 let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
                 self.faults.push(format!("{}: line {line}: {}", path.display(), error.message()));
@@ -75,7 +75,7 @@ impl Loading {
                 (Value::Table(inner), _) if path == FREE => self.free(inner, "", source),
                 (Value::Table(inner), Some(Value::Table(_))) => self.table(inner, &path, source),
                 (_, Some(Value::Table(_))) => {
-                    self.faults.push(format!("{path} ({source}): is a section, write [{path}]"))
+                    self.faults.push(format!("{path} ({source}): is a section; write [{path}]"))
                 }
                 (_, Some(_)) => self.set(&path, value.clone(), source),
                 (_, None) => self.unknown(&path, source),
@@ -83,7 +83,7 @@ impl Loading {
         }
     }
 
-    /// A dot in a key that stands without quotes makes tables of it.
+    /// A dot in a key without quotes makes tables.
     fn free(&mut self, table: &Table, before: &str, source: &str) {
         for (name, value) in table {
             let name = if before.is_empty() { name.clone() } else { format!("{before}.{name}") };
@@ -91,7 +91,7 @@ impl Loading {
                 Value::Table(inner) => self.free(inner, &name, source),
                 Value::String(text) => self.set_free(name, text.clone()),
                 Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => self.set_free(name, value.to_string()),
-                _ => self.faults.push(format!("{FREE}: {name} ({source}): is text, a number, true or false")),
+                _ => self.faults.push(format!("{FREE}: {name} ({source}): must be a string, a number, true or false")),
             }
         }
     }
@@ -136,7 +136,7 @@ impl Loading {
         }
     }
 
-    /// One key at a time against the defaults: a fault in one hides none in another.
+    /// Sets one key at a time over the defaults, so that a fault in one key does not hide another.
     fn set(&mut self, path: &str, value: Value, source: &str) {
         let mut alone = self.defaults.clone();
         put(&mut alone, path, value.clone());
@@ -163,7 +163,7 @@ impl Loading {
     }
 }
 
-/// serde tells what it found in place of what it wanted, `string "…"`: that may be a secret under the wrong key.
+/// serde says what it found instead of what it expected, `string "…"`: that may be a secret under the wrong key.
 fn without_text(message: &str) -> String {
     const TEXT: &str = "string \"";
     let Some((before, found)) = message.split_once(TEXT) else { return message.to_owned() };
@@ -204,13 +204,13 @@ fn leaves(table: &Table, section: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A variable's text as the kind of value that the key has; lists are separated by commas, or TOML's own.
+/// Converts a variable's text to the type of the key's value; a list is separated by commas, or written in TOML.
 fn value(text: &str, like: &Value) -> Value {
     let parsed = match like {
         Value::Integer(_) => text.parse().map(Value::Integer).ok(),
         Value::Float(_) => text.parse().map(Value::Float).ok(),
         Value::Boolean(_) => text.parse().map(Value::Boolean).ok(),
-        // A list of tables is written as TOML writes it: [{url = "…", secret = "…"}].
+        // A list of tables is written in TOML: [{url = "…", secret = "…"}].
         Value::Array(_) if text.trim_start().starts_with('[') => {
             format!("list = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("list"))
         }

@@ -1,4 +1,4 @@
-//! Names of the environment that people know from elsewhere, and the keys that they stand for.
+//! Well-known names of environment variables, and the keys that they set.
 
 /// Name, key, and what to put before a value that lacks it.
 const NAMES: [(&str, &str, &str); 14] = [

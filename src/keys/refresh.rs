@@ -1,5 +1,4 @@
-//! Looking at the keys again: every `auth.refresh`, and at once when a token names one that is not
-//! in a set.
+//! Refreshes the keys: every `auth.refresh`, and at once when a token names a key that is not in a set.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,10 +10,10 @@ use tokio::{
 
 use super::{Source, report};
 
-/// Callers can make up names of keys: they cause a look no more often than this.
+/// Callers can make up names of keys: they cause a refresh at most this often.
 const ASKED: Duration = Duration::from_secs(10);
 
-/// `sources`: each with the text that its present keys were read from.
+/// `sources`: each with the text that its current keys were read from.
 pub(super) fn start(verifier: &Arc<Verifier>, issuer: usize, sources: Vec<(Source, Vec<u8>)>, every: Duration) {
     let asked: Vec<Arc<Notify>> = sources.iter().map(|_| Arc::default()).collect();
     for ((source, text), asked) in sources.into_iter().zip(asked.clone()) {
@@ -27,7 +26,7 @@ struct Refresh {
     verifier: Arc<Verifier>,
     issuer: usize,
     source: Source,
-    /// What the present keys were read from.
+    /// The text of the current keys.
     text: Vec<u8>,
 }
 
@@ -50,14 +49,14 @@ impl Refresh {
 
     async fn look(&mut self) {
         match self.source.get().await {
-            // Also when the text is the same: the last look may have failed.
+            // Even if the text is the same, because the last refresh may have failed.
             Ok(got) => {
                 if got.text != self.text {
                     self.text = report(&got);
                 }
                 let keys = got.keys.len();
                 if self.verifier.replace(self.issuer, self.source.place(), got.keys) {
-                    tracing::info!(keys, setting = self.source.setting, "tokens are judged with other keys now");
+                    tracing::info!(keys, setting = self.source.setting, "tokens are now judged with other keys");
                 }
             }
             Err(error) => {
@@ -71,9 +70,9 @@ impl Refresh {
         let standing = self.verifier.standing();
         if self.source.place() == Place::Url && standing.too_old {
             let age_s = standing.age.as_secs();
-            tracing::error!(error, age_s, "the issuer's keys are too old to count: its tokens are refused");
+            tracing::error!(error, age_s, "the issuer's keys are too old; its tokens are refused");
         } else {
-            tracing::warn!(error, "the keys could not be looked at again; the last good ones stay");
+            tracing::warn!(error, "the keys could not be refreshed; the last good ones stay in use");
         }
     }
 }

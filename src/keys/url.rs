@@ -22,12 +22,12 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    /// `setting`: what names it.
+    /// `setting`: the setting that names it.
     pub(super) fn new(url: SecretUrl, setting: &str, outgoing: &Outgoing) -> Self {
         if url.expose().starts_with("http://") {
-            tracing::warn!(%url, setting, "keys come by plain HTTP: whoever is between can put in keys of their own");
+            tracing::warn!(%url, setting, "keys come by plain HTTP: an attacker in the network can replace them");
         }
-        // No connection is kept: minutes lie between two fetches.
+        // No connection is kept, because two fetches are minutes apart.
         let client =
             Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(outgoing.connector(PATIENCE));
         Self { url, client }
@@ -37,7 +37,7 @@ impl Fetcher {
         &self.url
     }
 
-    /// Redirects are not followed: keys come from the place that was named.
+    /// Redirects are not followed: keys come only from the configured address.
     pub(super) async fn fetch(&self) -> Result<Vec<u8>, String> {
         let fetched = tokio::time::timeout(PATIENCE, self.fetch_slowly()).await;
         let fetched = fetched.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())));

@@ -1,4 +1,4 @@
-//! The run's own books: what was acknowledged, and nothing else.
+//! The run's own books: they have only what was acknowledged.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use onhand_wire::{
 pub(super) struct Entry {
     pub customer: String,
     pub reservation: Reservation,
-    /// What has been given back of each line, by where it was shipped from and returned to.
+    /// What has been returned of each line, by the locations that it was shipped from and returned to.
     pub returned: HashMap<(u32, LocationId), i64>,
 }
 
@@ -61,7 +61,7 @@ impl Books {
         by_sku.get(sku).cloned().unwrap_or_default()
     }
 
-    /// Takes a write's version floors and its moment from its headers; the floors, for sampling.
+    /// Records a write's version floors and time from its headers; returns the floors, for sampling.
     pub(super) fn acknowledged(&self, written: &Reply<Reservation>, checker: &Checker) -> Option<Session> {
         let session = Session::decode(written.session.as_deref()?).ok()?;
         let at = written.as_of?;
@@ -72,7 +72,7 @@ impl Books {
         Some(session)
     }
 
-    /// The latest moment that any write was acknowledged with.
+    /// The latest time with which a write was acknowledged.
     pub(super) fn last_acknowledged(&self) -> Timestamp {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }

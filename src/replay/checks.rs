@@ -48,7 +48,7 @@ fn lookups_judged(stage: &Stage) -> Check {
     Check { compared, mismatches, examples, ..Check::new(name, "facts shown") }
 }
 
-/// What was noticed on the way.
+/// Faults noticed during the run.
 fn faults(stage: &Stage) -> Vec<Check> {
     let (counts, sampler) = (&stage.counts, &stage.sampler);
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(std::sync::atomic::Ordering::Relaxed);

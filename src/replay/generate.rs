@@ -1,4 +1,4 @@
-//! Orders of a skew like the real stream's, where that is absent: few SKUs take most of the lines.
+//! Generated orders with a skew like the real stream's, for when that is absent: few SKUs have most of the lines.
 
 use onhand_wire::Sku;
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -9,7 +9,7 @@ use super::orders::{Order, Orders};
 const LINES: usize = 40_000;
 const SKUS: usize = 3_200;
 const CUSTOMERS: u32 = 4_000;
-/// In a thousand orders.
+/// Cancellations in a thousand orders.
 const CANCELLATIONS: u32 = 80;
 /// The same orders each time.
 const SEED: u64 = 20_101_201;

@@ -1,6 +1,6 @@
-//! Those who look up meanwhile, by the stream's own popularity; the checker judges what they are
-//! shown: no edge may go back to a lower version, and an answer with an as-of later than an
-//! acknowledgement must show what was acknowledged.
+//! The callers that do lookups meanwhile, with the stream's own popularity. The checker judges what they are shown: no
+//! edge may go back to a lower version, and an answer with an as-of later than an acknowledgement must show what was
+//! acknowledged.
 
 use std::{
     sync::{
@@ -22,12 +22,12 @@ use super::{
     stage::{Stage, count},
 };
 
-/// Between two lookups of one looker: they accompany the orders, they aren't a load test.
+/// The pause between two lookups of one caller: lookups accompany the orders; they aren't a load test.
 const PAUSE: Duration = Duration::from_millis(1);
 const QUERY_SKUS: usize = 50;
 const EDGES_START: Duration = Duration::from_secs(60);
 
-/// An edge that has not heard of the seeded stock would answer 404 or 0.
+/// An edge that does not know the seeded stock yet would answer 404 or 0.
 pub(super) async fn wait_for_edges(stage: &Stage) -> Result<(), Error> {
     let Some(sku) = stage.seeded.skus.last() else { return Ok(()) };
     for edge in 0..stage.edges.nodes() {
@@ -83,7 +83,7 @@ impl Looker {
         match if many { self.query(edge, &skus).await } else { self.single(edge, &skus[0]).await } {
             Ok(reply) => self.judge(edge, asked, &skus, reply),
             Err(error @ client::Error::Unreadable { .. }) => self.stage.counts.unexpected.add(|| error.to_string()),
-            // An edge may be down or degraded for a while; what matters is what it does show.
+            // An edge may be down or degraded for a while; only what it shows is judged.
             Err(_) => count(&self.stage.counts.lookup_failures),
         }
     }

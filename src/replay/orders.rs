@@ -10,7 +10,7 @@ use onhand_wire::Sku;
 
 use super::{Error, generate};
 
-/// What somebody wants, or gives back.
+/// What somebody orders or returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Order {
     pub invoice: String,
@@ -21,12 +21,12 @@ pub(super) struct Order {
     pub lines: Vec<(Sku, u32)>,
 }
 
-/// The orders and what they are about.
+/// The orders and their figures.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
     pub list: Vec<Order>,
     pub names: HashMap<Sku, String>,
-    /// Lines that are neither a sale nor a cancellation (a write-off in the books, a SKU that is none).
+    /// Lines that are neither a sale nor a cancellation (a write-off in the books, an invalid SKU).
     pub left_out: usize,
 }
 
@@ -56,14 +56,14 @@ pub(crate) fn ordered_skus(path: &Path) -> Result<impl Iterator<Item = Sku> + us
 #[derive(Debug)]
 pub(super) enum Source {
     File(PathBuf),
-    /// With why.
+    /// With the reason.
     Generated(String),
 }
 
 const FILE_NAME: &str = "online-retail-40k.csv";
 
 impl Source {
-    /// A file that was named must be there; `ONHAND_DATA` (a file or its directory) may be absent.
+    /// A file that was named must exist; `ONHAND_DATA` (a file or its directory) may be absent.
     pub(super) fn find(named: Option<&Path>) -> Result<Self, Error> {
         if let Some(path) = named {
             return Ok(Self::File(path.to_owned()));
@@ -150,7 +150,7 @@ fn add(orders: &mut Orders, open: &mut HashMap<String, usize>, columns: &Columns
     orders.list[index].lines.push((sku, quantity));
 }
 
-/// A cancellation's quantity is negative, a sale's positive; anything else is no order.
+/// A cancellation's quantity is negative, a sale's positive; anything else is not an order.
 fn line(sku: &str, quantity: &str, cancellation: bool) -> Option<(Sku, u32)> {
     let quantity: i64 = quantity.trim().parse().ok()?;
     let units = if cancellation { -quantity } else { quantity };

@@ -1,4 +1,4 @@
-//! The callers: each takes the next order of the stream and sees it through.
+//! The callers: each takes the next order of the stream and carries it out.
 
 use std::{
     sync::{
@@ -43,7 +43,7 @@ impl Stream {
     }
 }
 
-/// How long the whole stream took.
+/// Plays the whole stream; returns how long it took.
 pub(super) async fn play(stage: &Arc<Stage>, orders: &Arc<Orders>, callers: u16, lines_per_s: Option<u32>) -> Duration {
     let (orders, next, lines, began) = (Arc::clone(orders), AtomicUsize::new(0), AtomicUsize::new(0), Instant::now());
     let progress = Arc::new(Progress::new("order lines played", orders.lines()));
@@ -77,7 +77,7 @@ async fn see_through(stage: &Arc<Stage>, index: usize, order: &Order) -> Result<
     Ok(())
 }
 
-/// What becomes of a hold: decided by the order's number, so that every run does the same.
+/// The verbs for a hold, chosen by the order's number, so that every run does the same.
 fn verbs_of(rng: &mut StdRng) -> &'static [Verb] {
     match rng.random_range(0..100) {
         0..8 => &[Verb::Cancel],
@@ -96,7 +96,7 @@ async fn sell(stage: &Arc<Stage>, index: usize, order: &Order, lines: &[(Sku, u3
     }
     let Some(held) = held else { return Ok(()) };
     for (step, verb) in verbs_of(&mut rng).iter().enumerate() {
-        // Each step through another edge; a cancellation of the stream may have come in between.
+        // Each step goes through another edge; a cancellation of the stream may have come in between.
         let mut entry = held.lock().await;
         let open = matches!(entry.reservation.state, State::Held | State::Confirmed);
         if !open || !verbs::advance(stage, index + step + 1, &mut entry, *verb).await? {
@@ -106,7 +106,7 @@ async fn sell(stage: &Arc<Stage>, index: usize, order: &Order, lines: &[(Sku, u3
     Ok(())
 }
 
-/// Shipped goods come back; what isn't shipped yet is cancelled. The customer's own order first.
+/// Returns shipped goods and cancels what isn't shipped yet, the customer's own order first.
 async fn take_back(stage: &Stage, index: usize, customer: &str, sku: &Sku, units: i64) -> Result<(), Error> {
     let candidates = stage.books.with_sku(sku);
     for own in [true, false] {
@@ -129,7 +129,7 @@ async fn take_back_from(
     sku: &Sku,
     units: i64,
 ) -> Result<bool, Error> {
-    // One that is being worked on is left alone: waiting for it would only cost time.
+    // An order that another caller is working on is skipped: waiting for it would only cost time.
     let Ok(mut entry) = held.try_lock() else { return Ok(false) };
     if customer.is_some_and(|customer| customer != entry.customer) {
         return Ok(false);
@@ -145,7 +145,7 @@ async fn take_back_from(
     }
 }
 
-/// A shipped part of this SKU that has not all come back: its line, where from, how many.
+/// A shipped part of this SKU that has not all been returned: its line, its location, how many.
 fn returnable(entry: &Entry, sku: &Sku) -> Option<(u32, LocationId, i64)> {
     let lines = entry.reservation.lines.iter().filter(|line| line.sku == *sku);
     let parts = lines.flat_map(|line| line.allocations.iter().map(move |part| (line.line, part)));

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::stage::{Faults, Stage, histogram};
 
-/// A feed that needs longer is not slow but broken.
+/// A feed that needs longer is broken, not slow.
 const LIMIT: Duration = Duration::from_secs(180);
 const STEP: Duration = Duration::from_micros(500);
 

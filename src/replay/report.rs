@@ -27,7 +27,7 @@ pub(super) struct Report {
     verdict: Vec<Check>,
 }
 
-/// Milliseconds at 50 %, 99 % and the longest; how many.
+/// Milliseconds at 50 %, 99 % and the longest, and the count.
 struct Spread {
     p50: f64,
     p99: f64,
@@ -113,7 +113,7 @@ impl Report {
         writeln!(out, "{table}\n\n{verdict}\n{end}: {oversold} oversold, {mismatches} mismatches").map_err(Error::Print)
     }
 
-    /// Rows oversold, and everything else that does not match.
+    /// The number of oversold rows, and of everything else that does not match.
     fn mismatches(&self) -> (u64, u64) {
         let sum = |sold: bool| {
             self.verdict

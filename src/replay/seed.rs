@@ -18,7 +18,7 @@ const CHANNEL: &str = "replay";
 
 pub(super) struct Seeded {
     pub channel: ChannelId,
-    /// In order, so that two runs compare alike.
+    /// Sorted, so that two runs can be compared.
     pub skus: Vec<Sku>,
     /// On hand and, of earlier runs, reserved when this run began.
     pub rows: HashMap<Key, Row>,
@@ -58,7 +58,7 @@ async fn topology(origins: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// Holds that an earlier run left open come on top, so that they take nothing from this one.
+/// Holds that an earlier run left open are added on top, so that they take nothing from this run.
 async fn reserved_before(origins: &Client, skus: &[Sku]) -> Result<HashMap<Key, i64>, Error> {
     let facts = tiers::load(origins, skus).await?.live;
     Ok(facts.into_iter().map(|(key, fact)| (key, fact.reserved)).collect())

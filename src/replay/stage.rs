@@ -13,7 +13,7 @@ use super::{Error, books::Books, propagation::Sampler, seed::Seeded};
 
 pub(super) struct Stage {
     pub edges: Client,
-    /// The edges again, for those who ship and take back: a storefront may not.
+    /// The edges again, with a token for shipping and returns, which a storefront's token may not do.
     pub warehouse: Client,
     pub origins: Client,
     pub seeded: Seeded,
@@ -22,11 +22,11 @@ pub(super) struct Stage {
     pub checker: Checker,
     pub counts: Counts,
     pub sampler: Sampler,
-    /// From sending a hold to its definite answer, in microseconds.
+    /// From sending a hold to its final answer, in microseconds.
     pub hold_times: Mutex<Histogram<u64>>,
 }
 
-/// What was answered. Each is a definite answer, counted once.
+/// Counts of final answers; each is counted once.
 #[derive(Default)]
 pub(super) struct Counts {
     pub holds: AtomicU64,
@@ -43,7 +43,7 @@ pub(super) struct Counts {
     pub unexpected: Faults,
 }
 
-/// How many, and the first few in words.
+/// The number, and the first few in words.
 #[derive(Default)]
 pub(super) struct Faults {
     count: AtomicU64,
@@ -91,7 +91,7 @@ impl Stage {
         View { channel: Some(self.seeded.channel.clone()), ..View::default() }
     }
 
-    /// A write that stayed without a definite answer: the verdict cannot be good.
+    /// Records a write without a final answer: the verdict cannot be good.
     pub(super) fn unanswered(&self, error: &Error) {
         self.counts.unexpected.add(|| error.to_string());
     }

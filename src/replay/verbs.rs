@@ -1,4 +1,4 @@
-//! One write each: sent until it is definite, counted, and put into the books.
+//! One write each: sent until its answer is final, counted, and entered in the books.
 
 use std::{
     sync::{Arc, atomic::AtomicU64},
@@ -58,12 +58,12 @@ pub(super) async fn hold(
     Ok(Some(stage.books.open(customer, held.value)))
 }
 
-/// Beyond what a quantity may be: 0, which no call takes.
+/// 0, which no call accepts, if it is beyond the limit of quantities.
 fn units_of(units: u32) -> Quantity {
     Quantity::new(units).unwrap_or_default()
 }
 
-/// What can be done to the whole of a reservation.
+/// What can be done to a whole reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verb {
     Confirm,
@@ -72,7 +72,7 @@ pub(super) enum Verb {
 }
 
 impl Verb {
-    /// What it makes of a reservation.
+    /// The state that it leads to.
     fn state(self) -> State {
         match self {
             Self::Confirm => State::Confirmed,
@@ -99,7 +99,7 @@ impl Verb {
     }
 }
 
-/// False when the answer was none of a success.
+/// False if the call did not succeed.
 pub(super) async fn advance(stage: &Stage, edge: usize, entry: &mut Entry, verb: Verb) -> Result<bool, Error> {
     let answered = verb.ask(stage, edge, entry.reservation.id).await;
     let Some(written) = expected(stage, answered)? else { return Ok(false) };
@@ -113,7 +113,7 @@ pub(super) async fn advance(stage: &Stage, edge: usize, entry: &mut Entry, verb:
     Ok(true)
 }
 
-/// Gives shipped units of one line back to where they came from.
+/// Returns shipped units of one line to their location.
 pub(super) async fn give_back(
     stage: &Stage,
     edge: usize,
@@ -133,7 +133,7 @@ pub(super) async fn give_back(
     Ok(())
 }
 
-/// None: a refusal that nothing here calls for, and it is counted.
+/// `None` for an unexpected refusal, which is counted.
 fn expected(stage: &Stage, answered: Answered) -> Result<Option<Reply<Reservation>>, Error> {
     match answered {
         Ok(reply) => Ok(Some(reply)),

@@ -90,3 +90,15 @@ fn comments_tests_and_modules_within_one_are_no_circle() {
         assert_eq!(circles(&ties(&two_modules(text))), Vec::<String>::new(), "{text}");
     }
 }
+
+/// So that a newcomer can find the test that holds what they change.
+#[test]
+fn every_module_of_these_tests_has_a_row_in_docs_tests_md() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+    let (modules, page) = (read("tests/it/main.rs"), read("docs/tests.md"));
+    let modules = modules.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    for module in modules.filter(|module| *module != "onhand") {
+        assert!(page.contains(&format!("\n| `{module}` |")), "docs/tests.md has no row for {module}");
+    }
+}

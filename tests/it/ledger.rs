@@ -42,7 +42,7 @@ async fn a_replayed_stream_is_rebuilt_from_its_ledger() {
     refuses(&world, &["rebuild", "--into", "rows_anew"], "name another table, or drop it first");
     refuses(&world, &["rebuild", "--into", "Rows; DROP"], "a table's name");
     refuses(&world, &["rebuild"], "--yes");
-    refuses(&world, &["rebuild", "--yes"], "rows are there; move them away or use --into NAME");
+    refuses(&world, &["rebuild", "--yes"], "rows; move them away or use --into NAME");
     world.origin(0).terminate(Duration::from_secs(30)).await;
     world.sql("ALTER TABLE inventory_items RENAME TO rows_before").await;
     world.sql("CREATE TABLE inventory_items (LIKE rows_before INCLUDING ALL)").await;

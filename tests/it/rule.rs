@@ -157,7 +157,7 @@ fn what_is_wrong_is_told_with_what_would_be_right() {
     assert!(author.fails(".", &["build"]).contains("no rule.toml; run this in a rule's folder"));
     assert!(author.fails(".", &["new", "My Rule", "--world", "view"]).contains("can't name a rule: 1 to 64 of a-z"));
     author.done(".", &["new", "mine", "--world", "view", "--lang", "js"]);
-    assert!(author.fails(".", &["new", "mine", "--world", "view"]).contains("mine is there already"));
+    assert!(author.fails(".", &["new", "mine", "--world", "view"]).contains("mine exists already"));
     let told = author.fails("mine", &["build"]);
     assert!(told.contains("npm install"), "{told}");
     let output = author.rule(".", &["new", "other", "--world", "prices"]);

@@ -1,4 +1,4 @@
-//! Whose share a request takes: its token's subject, or the address that it comes from.
+//! Whose share a request uses: its token's subject, or the address that it comes from.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -26,19 +26,20 @@ impl Caller {
     }
 }
 
-/// Who asks. It is found out only where something depends on it: a lookup that L1 answers pays for none of it.
+/// The sender of a request. It is determined only if something depends on it, so a lookup that L1 answers does not pay
+/// for it.
 #[derive(Clone, Copy)]
 pub(crate) struct Asking<'a> {
     pub(crate) auth: &'a Auth,
     pub(crate) headers: &'a HeaderMap,
-    /// The other end of the request's connection.
+    /// The peer of the request's connection.
     pub(crate) peer: IpAddr,
-    /// How many proxies of the operator's own stand before the node.
+    /// How many of the operator's proxies are in front of the node.
     pub(crate) proxies: usize,
 }
 
 impl Asking<'_> {
-    /// The subject of a good token, else the address.
+    /// The subject of a valid token, else the address.
     pub(crate) fn caller(&self) -> Caller {
         self.subject().unwrap_or_else(|| Caller::address(self.address()))
     }
@@ -47,8 +48,8 @@ impl Asking<'_> {
         Caller::subject(self.auth, self.headers)
     }
 
-    /// Proxies of the operator's own each added to `X-Forwarded-For`; what stands before that is the
-    /// caller's own word.
+    /// Each of the operator's proxies has added an address to `X-Forwarded-For`; earlier addresses come from the
+    /// caller.
     fn address(&self) -> IpAddr {
         let told = self.proxies.checked_sub(1).and_then(|nth| forwarded(self.headers, nth));
         told.unwrap_or(self.peer)

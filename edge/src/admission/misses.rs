@@ -1,7 +1,7 @@
-//! For which SKUs callers wait, each counted once for each caller, however many of its requests wait for it.
+//! The SKUs that callers wait for, each counted once for each caller, however many of its requests wait for it.
 //!
-//! So ten thousand shoppers behind one address may want the same cold SKU, and nobody takes the places of
-//! others by asking for one again and again. That a name turns out to be no SKU's makes no difference.
+//! So ten thousand shoppers behind one address may want the same cold SKU, and nobody takes the places of others by
+//! asking for one again and again. Names that turn out to be unknown count as well.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use onhand_wire::{Problem, Sku};
 use super::{Caller, shares::ShareLimit};
 
 pub(crate) struct Misses {
-    /// Of all callers together.
+    /// The limit for all callers together.
     most: usize,
     share: ShareLimit,
     taken: Mutex<PlacesTaken>,
@@ -21,21 +21,21 @@ pub(crate) struct Misses {
 
 #[derive(Default)]
 struct PlacesTaken {
-    /// Of all callers.
+    /// How many SKUs all callers wait for.
     skus: usize,
-    /// How many requests wait for each. None: the node waits for itself.
+    /// How many requests of each caller wait for each SKU. `None` is the node itself.
     callers: HashMap<Option<Caller>, HashMap<Sku, usize>>,
 }
 
-/// Why somebody may not wait.
+/// Why a caller may not wait.
 pub(crate) enum MissRefused {
     /// All places are taken.
     Crowded,
-    /// The caller's own share is.
+    /// The caller's own share is used up.
     BeyondShare(Problem),
 }
 
-/// The places of one request; dropped, they are free again.
+/// The places of one request; they are free again when this is dropped.
 pub(crate) struct Places {
     misses: Arc<Misses>,
     caller: Option<Caller>,
@@ -56,7 +56,7 @@ impl Misses {
         self.taken().skus
     }
 
-    /// Places for all of `skus`, or for none of them. The node itself has no share, only the places of all.
+    /// Takes places for all of `skus`, or for none of them. The node itself has no share, only the common limit.
     pub(crate) fn wait(self: &Arc<Self>, caller: Option<Caller>, skus: &[Sku]) -> Result<Places, MissRefused> {
         let mut taken = self.taken();
         let (own, all) = taken.add(&caller, skus);
@@ -65,7 +65,7 @@ impl Misses {
             drop(taken);
             return Ok(Places { misses: self.clone(), caller, skus: skus.to_vec() });
         }
-        // Under the same lock: what is refused takes nobody's place, not even for a moment.
+        // Under the same lock, so that a refused request takes nobody's place, not even for a moment.
         taken.remove(&caller, skus);
         drop(taken);
         let own_fault = |caller: &Caller| MissRefused::BeyondShare(self.share.refused(caller.is_address()));
@@ -74,7 +74,7 @@ impl Misses {
 }
 
 impl PlacesTaken {
-    /// How many the caller then waits for, and how many all do.
+    /// Returns how many SKUs the caller then waits for, and how many all callers do.
     fn add(&mut self, caller: &Option<Caller>, skus: &[Sku]) -> (usize, usize) {
         let own = self.callers.entry(caller.clone()).or_default();
         let before = own.len();

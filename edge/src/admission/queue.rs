@@ -1,10 +1,9 @@
-//! The line for the processor, so that whoever will not be served hears so at once.
+//! The queue for the processor, so that a call that will not be served is refused at once.
 //!
-//! Without it a burst is queued where nobody can see it, in the runtime's own list of tasks, and a
-//! refusal takes as long to come as an answer. Here a POST is read, takes its place and is set
-//! aside; one at a time for each thread is let on, once its runtime has come round, so that by then
-//! all that has arrived is read, and, when the line is full, refused. GETs of what L1 holds do not
-//! line up: to refuse one costs about as much as to answer it (docs/adr/0013).
+//! Without it a burst waits in the runtime's own list of tasks, where nobody can count it, and a refusal takes as long
+//! as an answer. Here a POST is read, takes a place and waits. Each thread lets one go on at a time, after its runtime
+//! has gone through its other tasks, so that by then everything that has arrived is read, and refused if the queue is
+//! full. GETs of what L1 holds do not queue: refusing one costs about as much as answering it (docs/adr/0013).
 
 use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -14,9 +13,9 @@ use std::{
 use onhand_wire::{Code, Problem};
 use tokio::sync::Semaphore;
 
-/// A line this short is no sign of anything.
+/// A queue this short is never too slow.
 const SHORT: usize = 64;
-/// Turns over which their pace is taken.
+/// The number of turns over which the pace is measured.
 const TURNS: u64 = 16;
 
 pub(crate) struct Queue {
@@ -27,7 +26,7 @@ pub(crate) struct Queue {
     pace: Pace,
 }
 
-/// Given back however the wait ends.
+/// Returned however the wait ends.
 struct Place<'a>(&'a AtomicUsize);
 
 impl Drop for Place<'_> {
@@ -37,7 +36,7 @@ impl Drop for Place<'_> {
 }
 
 impl Queue {
-    /// `time`: the longest that the last in the line should have to wait. `threads`: of those that serve.
+    /// `time`: the longest time that the last in the queue should wait. `threads`: the number of serving threads.
     pub(crate) fn new(places: usize, time: Duration, threads: usize) -> Self {
         Self { places, time, taken: AtomicUsize::new(0), turns: Semaphore::new(threads), pace: Pace::new() }
     }
@@ -46,7 +45,7 @@ impl Queue {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// Waits for its turn, first come first served; refused at once when the line is full or too slow.
+    /// Waits for its turn, first come first served; refused at once if the queue is full or too slow.
     pub(crate) async fn turn(&self) -> Result<(), Problem> {
         let arrived = Instant::now();
         let before = self.taken.fetch_add(1, Ordering::Relaxed);
@@ -60,18 +59,18 @@ impl Queue {
         Ok(())
     }
 
-    /// With so many in it.
+    /// Whether it is full with this many waiting.
     fn is_full(&self, waiting: usize) -> bool {
         waiting >= self.places || (waiting >= SHORT && self.pace.wait(waiting) > self.time)
     }
 }
 
-/// How fast the line moves.
+/// How fast the queue moves.
 struct Pace {
     began: Instant,
-    /// When the last turn was given, in microseconds since it began.
+    /// When the last turn was given, in microseconds since the start.
     last: AtomicU64,
-    /// From one turn to the next while somebody waits, in nanoseconds, as of late.
+    /// The recent time from one turn to the next while somebody waits, in nanoseconds.
     each: AtomicU64,
 }
 
@@ -80,13 +79,14 @@ impl Pace {
         Self { began: Instant::now(), last: AtomicU64::new(0), each: AtomicU64::new(0) }
     }
 
-    /// How long so many turns take.
+    /// How long this many turns take.
     fn wait(&self, turns: usize) -> Duration {
         Duration::from_nanos(self.each.load(Ordering::Relaxed).saturating_mul(turns as u64))
     }
 
-    /// A turn was given at `now` to who came at `arrived`. A processor that was away for once is no overload: one turn
-    /// counts for four of the others at most. Two threads at once may lose one of their counts.
+    /// Records a turn that was given at `now` to a call that came at `arrived`. A processor that was away once is not
+    /// an overload, so one turn counts for at most four others. Two threads at the same time may lose one of their
+    /// counts.
     fn turn(&self, arrived: Instant, now: Instant) {
         let micros = |moment: Instant| moment.duration_since(self.began).as_micros() as u64;
         let now = micros(now);
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(queue.len(), 0);
     }
 
-    /// How many may be in a line whose turns took this long.
+    /// How many may be in a queue whose turns took this long.
     fn room(took: &[u64]) -> usize {
         let queue = Queue::new(512, Duration::from_millis(250), 1);
         let arrived = queue.pace.began;

@@ -1,8 +1,8 @@
-//! How often a caller may: so many requests in a window that begins with its first one.
+//! Rate limits: how many requests a caller may make in a window that begins with its first one.
 //!
-//! The node counts by itself, and, where there is a Redis, asks what the region counted: whichever
-//! is more counts. So a node that loses Redis goes on from what it knows, and whoever has used up a
-//! window is refused until its end without a round trip.
+//! The node counts by itself and, if there is a Redis, also asks for the region's count; the greater one applies. So a
+//! node that loses Redis goes on from what it knows, and a caller that has used up its window is refused until the end
+//! of it without a round trip.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -58,13 +58,13 @@ struct RateLimit {
     callers: Cache<Caller, Arc<Mutex<Window>>>,
 }
 
-/// What a caller has used, as far as this node knows.
+/// What a caller has used, as this node knows it.
 struct Window {
     ends: Instant,
     requests: u32,
 }
 
-/// What one request took of its caller's share.
+/// The limits that one request was counted against.
 pub(crate) struct Charge {
     policy: HeaderValue,
     remaining: u32,
@@ -73,7 +73,7 @@ pub(crate) struct Charge {
 }
 
 pub(crate) struct RateLimits {
-    /// Only those that are set.
+    /// Only limits that are set.
     limits: Vec<RateLimit>,
     region: Option<RegionCounts>,
     metrics: Arc<Metrics>,
@@ -88,8 +88,8 @@ impl RateLimits {
         Self { limits, region, metrics }
     }
 
-    /// Takes one request off its caller's share. None if nothing limits it, or if it will be refused anyway because it
-    /// has no good token.
+    /// Counts one request against its caller's limits. `None` if nothing limits it, or if it will be refused anyway
+    /// because it has no valid token.
     pub(crate) async fn charge(&self, asking: &Asking<'_>, method: &Method, path: &str) -> Option<Charge> {
         if self.limits.is_empty() {
             return None;
@@ -162,7 +162,7 @@ impl Window {
         left
     }
 
-    /// A region that counted less has lost its count, so the node keeps its own.
+    /// If the region's count is lower, it was lost, so the node keeps its own.
     fn learn(&mut self, count: RegionCount, now: Instant) {
         if count.requests >= self.requests {
             *self = Self { ends: now + count.left, requests: count.requests };
@@ -171,14 +171,14 @@ impl Window {
 }
 
 impl Charge {
-    /// The refusal, where the share was used up.
+    /// The refusal, if a limit was reached.
     pub(crate) fn refusal(&self) -> Option<(Problem, u64)> {
         let seconds = self.seconds();
         let problem = || Problem::new(Code::RateLimited, format!("try again in {seconds} s, or more slowly"));
         self.refused.then(|| (problem(), seconds))
     }
 
-    /// Rounded up, so that who waits for so long is not refused again.
+    /// Rounded up, so that a caller that waits this long is not refused again.
     fn seconds(&self) -> u64 {
         u64::try_from(self.resets_in.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
     }

@@ -1,4 +1,4 @@
-//! A caller's count as all nodes of the region see it: `ratelimit:LIMIT:CALLER` in Redis.
+//! A caller's count that all nodes of the region share: `ratelimit:LIMIT:CALLER` in Redis.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use redis::Script;
 
 use crate::redis_client::Redis;
 
-/// Counts one request; the window begins with the first. A key without an end is given one: it would
-/// refuse its caller for ever.
+/// Counts one request; the window begins with the first. A key without an expiry gets one, because it would refuse its
+/// caller for ever.
 const COUNT: &str = "
 local count = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
@@ -21,7 +21,7 @@ if left < 0 then
 end
 return {count, left}";
 
-/// Requests of a window so far, this one included, and when the window ends.
+/// The requests of a window so far, including this one, and when the window ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RegionCount {
     pub(super) requests: u32,
@@ -49,7 +49,7 @@ impl RegionCounts {
         Self { redis, timeout, breaker, count: Script::new(COUNT) }
     }
 
-    /// None if Redis is gone or too slow; the node then counts by itself.
+    /// `None` if Redis is gone or too slow; the node then counts by itself.
     pub(super) async fn count(&self, key: &[u8], window: Duration) -> Option<RegionCount> {
         if !self.breaker.allows(Instant::now()) {
             return None;

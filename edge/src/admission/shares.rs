@@ -1,4 +1,4 @@
-//! What one caller may hold of the node at once, so that the rest is left to others.
+//! How much of the node one caller may use at once, so that the rest is left to others.
 
 use std::sync::{
     Arc,
@@ -13,11 +13,11 @@ use crate::metrics::Metrics;
 
 pub(crate) type Share = share::Share<Caller>;
 
-/// How much it is, and what is said to who wants more.
+/// The size of a share, and the message for a caller that wants more.
 pub(crate) struct ShareLimit {
-    /// What the metric calls it.
+    /// Its name in the metric.
     pub(crate) name: &'static str,
-    /// 0: no limit.
+    /// 0 means no limit.
     pub(crate) most: usize,
     /// Says what a caller may do instead.
     pub(crate) explain: fn(usize) -> String,
@@ -30,21 +30,21 @@ impl ShareLimit {
         Self { name, most, explain, metrics, warned: AtomicBool::new(false) }
     }
 
-    /// 429, for a caller of whom that is more than its share.
+    /// 429, for a caller that asks for more than its share.
     pub(crate) fn refused(&self, by_address: bool) -> Problem {
         self.metrics.rate_limited(self.name);
         if by_address && !self.warned.swap(true, Ordering::Relaxed) {
             let limit = self.name;
             tracing::warn!(
                 limit,
-                "one address holds its whole share; if that is a proxy of yours, say so in edge.limits.trusted_proxies"
+                "one address has used up its share; if it is your proxy, set edge.limits.trusted_proxies"
             );
         }
         Problem::new(Code::RateLimited, (self.explain)(self.most)).with("limit", self.most)
     }
 }
 
-/// The shares of one thing.
+/// The shares of one resource.
 pub(crate) struct Shares {
     limit: ShareLimit,
     shares: Arc<share::Shares<Caller>>,
@@ -57,7 +57,7 @@ impl Shares {
     }
 
     /// # Errors
-    /// 429, where that is more than the caller has left.
+    /// 429 if the caller has no share left.
     pub(crate) fn take(&self, caller: Caller) -> Result<Share, Problem> {
         let by_address = caller.is_address();
         self.shares.take(caller, 1).ok_or_else(|| self.limit.refused(by_address))

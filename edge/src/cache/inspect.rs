@@ -5,7 +5,7 @@ use onhand_wire::{Sku, Timestamp, explain};
 use super::{Cache, l2::StoredHash, recent::LoadSource};
 
 impl Cache {
-    /// `log`: what L2 must belong to. `as_of`: read before this.
+    /// `log`: the log that L2 must belong to. `as_of` is read before this.
     pub(crate) async fn inspect(
         &self,
         sku: &Sku,

@@ -1,17 +1,15 @@
-//! The first tier: moka, with one way in.
+//! L1: moka, with one door.
 //!
 //! A load that began before a change must not overwrite it, and moka's own `get_with` loses that
 //! race. So nothing else in the crate touches the moka cache, and every write to it goes through
-//! `and_compute_with`, which runs one closure for a key at a time: a load joins `recent` to what it
-//! loaded **inside** the closure, and a change enters `recent` **before** its closure. Whichever
-//! comes second sees the other. Threads keep what they read ([`thread_cache`](super::thread_cache)), so each write
-//! begins with [`L1::begin_write`], too.
+//! `and_compute_with`, which runs one closure for a key at a time: a load joins `recent` to what it loaded **inside**
+//! the closure, and a change enters `recent` **before** its closure. Whichever comes second sees the other. Threads
+//! keep what they read ([`thread_cache`](super::thread_cache)), so each write also begins with [`L1::begin_write`].
 //!
-//! Names that are no SKU's have a moka of their own, with a bound and a lifetime of its own: whoever makes
-//! names up pushes no stock out. It is written only **inside** the closures of the other one, so that of one
-//! SKU one thing at a time is written to both. A SKU is in one of them or in neither; what is created moves over
-//! with the change that creates it. Readers look there last: once a SKU has been put into the first,
-//! its name is no longer in the second.
+//! Unknown names have a moka of their own, with its own size and lifetime, so made-up names evict no stock. It is
+//! written only **inside** the closures of the other one, so writes of one SKU to both happen one at a time. A SKU is
+//! in one of them or in neither; the change that creates an item moves it over. Readers check the unknown names last:
+//! once a SKU has been put into the first moka, its name is no longer in the second.
 
 use std::{
     hash::BuildHasher,
@@ -34,16 +32,16 @@ use crate::{config::CacheConfig, entry::Entry};
 
 pub(crate) struct L1 {
     moka: Cache<Sku, Arc<Entry>, RandomState>,
-    /// Of SKUs that are not there, or no longer.
+    /// SKUs that do not exist, or no longer exist.
     unknown: Cache<Sku, Arc<Entry>, RandomState>,
     hasher: RandomState,
-    /// Changed by whatever writes to moka.
+    /// Every write to moka changes a stamp.
     stamps: Stamps,
     recent: Arc<Recent>,
-    /// Entries of an earlier one count for nothing: moka may insert what a closure decided on before
-    /// the restart after it has been emptied.
+    /// Entries of an earlier generation are invalid: moka may insert what a closure decided before a restart after it
+    /// has been emptied.
     generation: AtomicU64,
-    /// Entries that hold anything of an earlier term are of a lost history.
+    /// Entries with anything of an earlier term belong to a lost history.
     good_since: AtomicU16,
     /// Gets every change, after L1 has it.
     subscriptions: Arc<Subscriptions>,
@@ -70,14 +68,14 @@ impl L1 {
         self.moka.get(sku).or_else(|| self.unknown.get(sku)).filter(|entry| entry.generation == generation)
     }
 
-    /// The same for a thread that serves lookups and asks for the same SKUs again and again.
+    /// The same for serving threads, which ask for the same SKUs again and again.
     pub(crate) fn hit(&self, sku: &str) -> Option<Arc<Entry>> {
         let generation = self.generation();
         let held = self.stamps.get(self.hasher.hash_one(sku), sku, || self.moka.get(sku));
         held.or_else(|| self.unknown.get(sku)).filter(|entry| entry.generation == generation)
     }
 
-    /// Whether all that the entry holds is of the history that counts.
+    /// Whether the whole entry belongs to the valid history.
     pub(crate) fn counts(&self, entry: &Entry) -> bool {
         entry.oldest_term >= self.good_since()
     }
@@ -86,7 +84,7 @@ impl L1 {
         self.good_since.load(Ordering::Acquire)
     }
 
-    /// Entries of earlier terms stay, for as long as nothing better can be had.
+    /// Entries of earlier terms stay for as long as there is nothing better.
     pub(crate) fn begin_history(&self, good_since: u16) {
         self.good_since.store(good_since, Ordering::Release);
         self.subscriptions.begin_history(good_since);
@@ -100,7 +98,7 @@ impl L1 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The one way in for loaded facts: joined with what came in meanwhile and with what is held.
+    /// The one door for loaded facts: joins them with what arrived meanwhile and with what is held.
     pub(crate) fn fill(
         &self,
         sku: &Sku,
@@ -111,7 +109,7 @@ impl L1 {
         let mut outcome = Err(TooOld);
         let writing = self.begin_write(sku);
         self.moka.entry(sku.clone()).and_compute_with(|held| {
-            let generation = self.generation(); // before `recent`, which a restart empties first
+            let generation = self.generation(); // read before `recent`, which a restart empties first
             let held = self.held(sku, held).filter(|held| held.generation == generation);
             let before = held.as_ref().map(|held| &held.stock);
             let filled = filled(&self.recent, sku, before, loaded, source, until, || self.good_since());
@@ -131,14 +129,14 @@ impl L1 {
         outcome
     }
 
-    /// A record of the feed, already in `recent`. What is not held stays out: it would not be whole.
+    /// A record of the feed, already in `recent`. A SKU that is not held stays out, because it would be incomplete.
     pub(crate) fn feed(&self, change: SkuChange) {
         let sku = change.sku().clone();
         self.join_held(&sku, |stock| change.clone().join_into(stock));
         self.subscriptions.publish(&sku, |stock| change.join_into(stock));
     }
 
-    /// Facts that a write answered with, already in `recent`.
+    /// Facts of a write's answer, already in `recent`.
     pub(crate) fn written(&self, sku: &Sku, written: Stock) {
         self.join_held(sku, |stock| stock.join(written.clone()));
         self.subscriptions.publish(sku, |stock| stock.join(written));
@@ -148,25 +146,26 @@ impl L1 {
         self.stamps.begin_write(self.hasher.hash_one(sku.as_str()))
     }
 
-    /// Also where nothing is held: a thread may keep what moka has evicted.
+    /// Also if nothing is held, because a thread may keep what moka has evicted.
     fn join_held(&self, sku: &Sku, join: impl FnOnce(&mut Stock) -> bool) {
         let _writing = self.begin_write(sku);
         self.moka.entry(sku.clone()).and_compute_with(|held| {
             let Some(held) = self.held(sku, held) else { return Op::Nop };
             let mut stock = held.stock.clone();
             let changed = join(&mut stock);
-            // A late fact of a lost history would make the whole entry one of it.
+            // A late fact of a lost history would make the whole entry belong to it.
             stock.forget_before(self.good_since().min(held.oldest_term));
             if changed { self.put(sku, self.entry(sku, stock, held.generation)) } else { Op::Nop }
         });
     }
 
-    /// In either place. For closures of moka's: each is given what moka holds.
+    /// The entry in either place. For moka's closures, which get what moka holds.
     fn held(&self, sku: &Sku, held: Option<moka::Entry<Sku, Arc<Entry>>>) -> Option<Arc<Entry>> {
         held.map(moka::Entry::into_value).or_else(|| self.unknown.get(sku))
     }
 
-    /// Into its place, and out of the other. For closures of moka's, of which one runs at a time for a SKU.
+    /// Puts the entry into its place, and removes it from the other. For moka's closures, of which only one runs at a
+    /// time for a SKU.
     fn put(&self, sku: &Sku, entry: Arc<Entry>) -> Op<Arc<Entry>> {
         if entry.stock.known() {
             self.unknown.invalidate(sku);
@@ -178,14 +177,14 @@ impl L1 {
     }
 
     fn entry(&self, sku: &Sku, mut stock: Stock, generation: u64) -> Arc<Entry> {
-        // A name too long to stand in its fact is held once.
+        // A long name, which is not stored in place, is held only once.
         stock.item.iter_mut().for_each(|item| item.sku = sku.clone());
         stock.facts.iter_mut().for_each(|fact| fact.sku = sku.clone());
         stock.facts.shrink_to_fit();
         Arc::new(Entry::new(stock, generation))
     }
 
-    /// Nothing held counts any more, nor what is on its way in. `recent` was emptied before.
+    /// Nothing held is valid any more, nor any load under way. `recent` has already been emptied.
     pub(crate) fn restart(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.clear();
@@ -198,7 +197,7 @@ impl L1 {
         self.stamps.forget_all();
     }
 
-    /// SKUs, and names that are no SKU's.
+    /// The numbers of SKUs and of unknown names.
     pub(crate) fn len(&self) -> (u64, u64) {
         (self.moka.entry_count(), self.unknown.entry_count())
     }
@@ -210,7 +209,7 @@ impl L1 {
         self.unknown.invalidate(sku);
     }
 
-    /// Once moka has done what it puts off.
+    /// After moka has finished its pending work.
     #[cfg(test)]
     pub(crate) fn len_now(&self) -> (u64, u64) {
         self.moka.run_pending_tasks();
@@ -219,7 +218,7 @@ impl L1 {
     }
 }
 
-/// What is held of a SKU once a load has come in. The model of the fill race tries this in every order.
+/// What is held of a SKU after a load. The model of the fill race tries this in every order.
 pub(super) fn filled(
     recent: &Recent,
     sku: &Sku,

@@ -1,9 +1,9 @@
-//! The region's second tier, as one edge uses it: reads for the misses of one moment, fills off the
-//! request path. Redis failing, slow, flushed, evicting or restarting is a miss.
+//! L2 as one edge uses it: reads for the misses of one moment, and fills off the request path. If Redis fails, is slow,
+//! flushed, evicts or restarts, that is a miss.
 //!
-//! A hash counts only with the offset that its partition's writer has reached, read **before** it:
-//! the hash then holds everything below that offset, and `recent` everything from there on. Without
-//! an offset, or with another topic's, nothing is read and nothing is filled.
+//! A hash is valid only with the offset that its partition's writer has reached, read **before** the hash: the hash
+//! then holds everything below that offset, and `recent` everything from there on. Without an offset, or with another
+//! topic's, nothing is read and nothing is filled.
 
 mod fill;
 
@@ -30,8 +30,7 @@ pub(crate) use fill::fill_for_ever;
 use super::recent::{LoadSource, Recent};
 use crate::{config::RedisConfig, metrics::Metrics, position::Position, redis_client::Redis};
 
-/// How long Redis may take to say that it lives. It counts as able to serve lookups only if it is as
-/// fast as they need it.
+/// How long Redis may take to answer a ping. Lookups use it only if it is as fast as they need.
 const PING: Duration = Duration::from_millis(250);
 /// How long operators wait for Redis.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -44,7 +43,7 @@ pub(crate) struct L2 {
     recent: Arc<Recent>,
     metrics: Arc<Metrics>,
     fills: mpsc::Sender<Sku>,
-    /// Rises when the tier is cleared: what was read before does not count.
+    /// Rises when L2 is cleared: earlier reads are then invalid.
     cleared: AtomicU64,
 }
 
@@ -54,10 +53,10 @@ pub(crate) struct L2Read {
     pub(crate) source: LoadSource,
 }
 
-/// All that Redis holds of a SKU, whether it counts or not.
+/// Everything that Redis holds of a SKU, valid or not.
 #[derive(Default)]
 pub(crate) struct StoredHash {
-    /// Of the partition's writer: the log's id and the offset.
+    /// The log's id and the offset of the partition's writer.
     pub(crate) writer: Option<(String, i64)>,
     pub(crate) stock: Stock,
     /// Fields that cannot be read.
@@ -65,7 +64,7 @@ pub(crate) struct StoredHash {
 }
 
 impl L2 {
-    /// The handle, and the queue for [`fill_for_ever`].
+    /// Returns the handle and the queue for [`fill_for_ever`].
     pub(crate) fn new(
         redis: Redis,
         config: &RedisConfig,
@@ -87,8 +86,8 @@ impl L2 {
         (Arc::new(Self { redis, config, breaker, position, recent, metrics, fills, cleared: AtomicU64::new(0) }), queue)
     }
 
-    /// Each partition's pipeline, all at once, within the timeout and under the breaker. None: a miss.
-    /// Only [`ping`](Self::ping) tries a Redis that was given up: no caller waits for that.
+    /// Runs all partitions' pipelines at the same time, within the timeout and under the breaker. `None` is a miss.
+    /// Only [`ping`](Self::ping) tries a Redis whose breaker is open, so no caller waits for that.
     async fn run<T: FromRedisValue>(&self, pipelines: &[Pipeline], timeout: Duration) -> Vec<Option<T>> {
         if self.breaker.state() != BreakerState::Closed {
             return pipelines.iter().map(|_| None).collect();
@@ -114,7 +113,7 @@ impl L2 {
         answers
     }
 
-    /// Whether Redis answers now. Lookups use it again once it answers as fast as they need it.
+    /// Whether Redis answers now. Lookups use it again once it answers as fast as they need.
     pub(crate) async fn ping(&self) -> bool {
         let began = Instant::now();
         let answered = matches!(tokio::time::timeout(PING, self.redis.ping()).await, Ok(Ok(())));
@@ -133,7 +132,7 @@ impl L2 {
         self.breaker.state().as_number()
     }
 
-    /// The misses of one moment, in one round trip, in the order asked.
+    /// Reads the misses of one moment in one round trip; answers in the order of `skus`.
     pub(crate) async fn read(&self, skus: &[Sku], as_of: Timestamp) -> Vec<Option<L2Read>> {
         let mut found: Vec<Option<L2Read>> = skus.iter().map(|_| None).collect();
         let Some(log) = self.position.log_id() else { return found };
@@ -164,7 +163,7 @@ impl L2 {
         found
     }
 
-    /// A hash that cannot be read whole is a miss, and so is one that `recent` does not complete.
+    /// A hash that cannot be read completely is a miss, and so is one that `recent` does not complete.
     fn counted(&self, sku: &Sku, hash: &Value, source: LoadSource) -> Option<L2Read> {
         let (stock, unreadable) = fields(sku, hash).ok()?;
         let whole = unreadable.is_empty() && stock.item.is_some();
@@ -187,8 +186,8 @@ impl L2 {
         Ok(StoredHash { writer, stock, unreadable })
     }
 
-    /// Forgets the whole tier: without offsets nothing is read, and the writers clear their partitions.
-    /// Whether Redis did; asked past the breaker.
+    /// Clears L2: without offsets nothing is read, and the writers clear their partitions. Ignores the breaker; returns
+    /// whether Redis did it.
     pub(crate) async fn clear(&self) -> bool {
         let drop = async |partition| {
             let mut pipeline = redis::pipe();
@@ -218,7 +217,7 @@ fn writer_offset(value: &Value, log: &str) -> Option<i64> {
     (id == log).then_some(offset)
 }
 
-/// The fields that can be read and are what their names say, and the names of the others.
+/// The fields that can be read and match their names, and the names of the others.
 fn fields(sku: &Sku, hash: &Value) -> RedisResult<(Stock, Vec<String>)> {
     let (mut stock, mut unreadable) = (Stock::default(), Vec::new());
     for (field, value) in Vec::<(String, Vec<u8>)>::from_redis_value_ref(hash)? {

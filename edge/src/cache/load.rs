@@ -1,8 +1,8 @@
-//! Misses become loads: one in flight for a SKU, and the misses of one moment in one request.
+//! Turns misses into loads: one in flight for each SKU, and the misses of one moment in one request.
 //!
-//! While a request is in flight the next ones gather (no timer: an idle node asks at once), and go in the
-//! order in which they came: whoever asks for many names does not push others back for long. A caller
-//! with a bound or a session joins only a load that has not been sent yet.
+//! While a request is in flight the next misses gather (there is no timer: an idle node asks at once). They are sent in
+//! the order in which they came, so a caller that asks for many names does not delay others for long. A caller with a
+//! bound or a session joins only a load that has not been sent yet.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -29,7 +29,7 @@ use crate::{
 
 /// Requests in flight at once: a slow one does not hold up everyone.
 const REQUESTS_IN_FLIGHT: usize = 4;
-/// How often a load is made again because `recent` no longer reached back.
+/// How often a load is repeated because `recent` no longer reached back.
 const TRIES: usize = 3;
 
 /// A SKU loaded into L1.
@@ -37,9 +37,9 @@ const TRIES: usize = 3;
 pub(crate) struct Loaded {
     pub(crate) entry: Arc<Entry>,
     pub(crate) tier: Tier,
-    /// Every change acknowledged before it is in; only the origin can say.
+    /// The load has every change that was acknowledged before this time; only the origin can say so.
     pub(crate) at: Option<Timestamp>,
-    /// Of a lost history, for want of anything better: shown as stale.
+    /// Whether it belongs to a lost history, because there is nothing better; it is then shown as stale.
     pub(crate) superseded: bool,
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum LoadError {
     Outrun,
     #[error("too much waits to be loaded")]
     Crowded,
-    /// Its caller waits for as much as one caller may.
+    /// The caller's share is used up.
     #[error("the caller waits for its whole share: {}", _0.detail)]
     BeyondShare(Problem),
     #[error("shutting down")]
@@ -74,7 +74,7 @@ type Waiters = Vec<oneshot::Sender<LoadOutcome>>;
 
 struct LoadRequest {
     skus: Vec<(Sku, oneshot::Sender<LoadOutcome>)>,
-    /// From the origin, in a load that is sent after this.
+    /// Whether it must come from the origin, by a load that is sent after this.
     fresh: bool,
 }
 
@@ -82,12 +82,12 @@ struct LoadRequest {
 #[derive(Clone)]
 pub(crate) struct Loader {
     wanted: mpsc::UnboundedSender<LoadRequest>,
-    /// A place for each SKU that a caller waits for.
+    /// Has a place for each SKU that a caller waits for.
     misses: Arc<Misses>,
 }
 
 impl Loader {
-    /// `places`: SKUs that may be waited for; `per_caller`: of these, by one caller.
+    /// `places`: how many SKUs callers may wait for; `per_caller`: how many of these one caller may.
     pub(crate) fn start(deps: Arc<LoaderDeps>, places: usize, per_caller: usize) -> Self {
         let (sender, wanted) = mpsc::unbounded_channel();
         let right =
@@ -97,12 +97,13 @@ impl Loader {
         Self { wanted: sender, misses }
     }
 
-    /// SKUs that are waited for.
+    /// The number of SKUs that callers wait for.
     pub(crate) fn waiting(&self) -> usize {
         self.misses.len()
     }
 
-    /// Loads each of `skus`, in the order given. They count for the caller, be they known to the origin or not.
+    /// Loads each of `skus`, in the given order. All of them count for the caller, whether the origin knows them or
+    /// not.
     pub(crate) async fn load(&self, skus: Vec<Sku>, fresh: bool, caller: Option<Caller>) -> Vec<LoadOutcome> {
         let _waiting = match self.misses.wait(caller, &skus) {
             Ok(waiting) => waiting,
@@ -154,7 +155,7 @@ impl Batch {
         gathered.fresh |= fresh;
     }
 
-    /// Takes out up to a request's worth.
+    /// Takes out up to one request's worth.
     fn next(&mut self) -> Vec<(Sku, Gathered)> {
         let first = self.order.drain(..self.order.len().min(bulk::LOAD_SKUS));
         first.filter_map(|sku| self.skus.remove_entry(&sku)).collect()
@@ -201,7 +202,7 @@ fn gather(wanted: LoadRequest, gathering: &mut Batch, sent: &mut HashMap<u64, Ha
     }
 }
 
-/// Answers the waiters. Those of a request that broke off learn it when their senders are dropped.
+/// Answers the waiters. If a request broke off, its waiters notice when their senders are dropped.
 fn answer_waiters(mut waiting: HashMap<Sku, Waiters>, outcomes: Vec<(Sku, LoadOutcome)>) {
     for (sku, outcome) in outcomes {
         for waiter in waiting.remove(&sku).unwrap_or_default() {
@@ -210,7 +211,7 @@ fn answer_waiters(mut waiting: HashMap<Sku, Waiters>, outcomes: Vec<(Sku, LoadOu
     }
 }
 
-/// One batch: L2 for those that may, then the origin for the rest.
+/// Loads one batch: from L2 where that is allowed, then the rest from the origin.
 async fn load_batch(deps: Arc<LoaderDeps>, skus: Vec<(Sku, bool)>) -> Vec<(Sku, LoadOutcome)> {
     let mut outcomes = Vec::with_capacity(skus.len());
     let (fresh, may): (Vec<_>, Vec<_>) = skus.into_iter().partition(|(_, fresh)| *fresh);
@@ -242,7 +243,7 @@ async fn load_batch(deps: Arc<LoaderDeps>, skus: Vec<(Sku, bool)>) -> Vec<(Sku, 
     outcomes
 }
 
-/// While the feed lags behind and the origin is there, misses go to the origin.
+/// While the feed lags and the origin is reachable, misses go to the origin.
 async fn from_l2(deps: &LoaderDeps, skus: &[Sku]) -> Vec<Option<Loaded>> {
     let none = || skus.iter().map(|_| None).collect();
     let Some(l2) = deps.l2.as_ref().filter(|_| !skus.is_empty()) else { return none() };
@@ -287,8 +288,8 @@ async fn from_origin(deps: &LoaderDeps, skus: Vec<Sku>, outcomes: &mut Vec<(Sku,
     again
 }
 
-/// No earlier than the load's snapshot: `at` was read after the request was sent and before the
-/// snapshot was taken, and the snapshot before the answer came.
+/// A time that is not earlier than the load's snapshot: `at` was read after the request was sent and before the
+/// snapshot was taken, and the snapshot was taken before the answer came.
 pub(crate) fn read_before(at: Timestamp, sent: Instant) -> Timestamp {
     at.plus(sent.elapsed() + Duration::from_millis(10))
 }
@@ -297,7 +298,7 @@ pub(crate) fn read_before(at: Timestamp, sent: Instant) -> Timestamp {
 mod tests {
     use super::*;
 
-    /// In no order at all, a SKU could wait for as long as somebody keeps asking for others.
+    /// Without an order, a SKU could wait for as long as somebody keeps asking for others.
     #[test]
     fn what_was_asked_for_first_goes_first() {
         let sku = |number: usize| Sku::new(&format!("sku-{number}")).unwrap();
@@ -306,7 +307,7 @@ mod tests {
             numbers.for_each(|number| batch.add(sku(number), oneshot::channel().0, false));
         };
         add(&mut batch, 0..bulk::LOAD_SKUS + 1);
-        add(&mut batch, 0..1); // again: it keeps its place
+        add(&mut batch, 0..1); // asked again: it keeps its place
         let first: Vec<Sku> = batch.next().into_iter().map(|(sku, _)| sku).collect();
         assert_eq!(first, (0..bulk::LOAD_SKUS).map(sku).collect::<Vec<_>>());
         add(&mut batch, 2000..2000 + 2 * bulk::LOAD_SKUS);

@@ -1,12 +1,12 @@
-//! What has lately come in, by whatever way, so that a load which began earlier cannot undo it.
+//! The latest changes, whichever way they came, so that a load that began earlier cannot undo them.
 //!
-//! Every fact enters here before it enters L1, under the next local tick. Facts of the feed stay
-//! until the bound pushes the oldest out. Facts that were loaded are needed only until the feed has
-//! brought as much: they leave once `as_of` has passed their load.
+//! Every fact enters here before it enters L1, under the next local tick. Facts of the feed stay until the limit pushes
+//! out the oldest. Loaded facts are needed only until the feed has caught up with them: they are removed once `as_of`
+//! has passed their load.
 //!
-//! `recent` knows back to where it is complete: the tick after which nothing of use was pushed out
-//! (a load that began before it is made again), and for each partition the offset from which on
-//! every record is held (a read of L2 at a lower one counts for nothing).
+//! `recent` knows how far back it is complete: the tick after which nothing useful was pushed out (a load that began
+//! before it is repeated), and for each partition the offset from which every record is held (a read of L2 at a lower
+//! offset is ignored).
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -15,10 +15,10 @@ use std::{
 
 use onhand_wire::{Fact, Item, Sku, Stock, Timestamp, explain};
 
-/// A moment of this node: the order in which facts came in.
+/// A local counter: the order in which facts arrived.
 pub(crate) type Tick = u64;
 
-/// One record of the feed, as far as a SKU is concerned.
+/// One record of the feed about a SKU.
 #[derive(Debug, Clone)]
 pub(crate) enum SkuChange {
     Fact(Fact),
@@ -48,7 +48,7 @@ impl SkuChange {
     }
 }
 
-/// Where loaded facts come from: what `recent` must reach back to for them to count.
+/// Where loaded facts come from, which says how far `recent` must reach back for them to be valid.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum LoadSource {
     /// Read from the origin after this tick.
@@ -57,7 +57,7 @@ pub(crate) enum LoadSource {
     L2 { partition: i32, offset: i64, as_of: Timestamp },
 }
 
-/// `recent` no longer reaches back to where the load began: make it again.
+/// `recent` no longer reaches back to where the load began: repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the load began before what is still remembered")]
 pub(crate) struct TooOld;
@@ -68,7 +68,7 @@ struct RecentSku {
     tick: Tick,
     /// The last record of the feed that touched it.
     fed: Option<(i32, i64)>,
-    /// Some of it was loaded: needed until `as_of` has passed this.
+    /// If some of it was loaded: the time that `as_of` must pass before that is removed.
     loaded_until: Option<Timestamp>,
 }
 
@@ -82,9 +82,9 @@ struct RecentSkus {
     leaving: VecDeque<(Timestamp, Sku)>,
     complete_since: Tick,
     complete_from: Vec<i64>,
-    /// Loaded facts that the feed had not passed were pushed out: no read of L2 until it has.
+    /// Set when loaded facts were pushed out before the feed had passed them: until it has, reads of L2 are ignored.
     lost_until: Timestamp,
-    /// Facts of earlier terms are of a lost history: they stay out.
+    /// Facts of earlier terms belong to a lost history and are kept out.
     good_since: u16,
 }
 
@@ -102,7 +102,7 @@ impl Recent {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Read before a load is sent: what comes in afterwards has a higher tick.
+    /// Read this before a load is sent: whatever arrives afterwards has a higher tick.
     pub(crate) fn tick(&self) -> Tick {
         self.lock().tick
     }
@@ -124,7 +124,7 @@ impl Recent {
         }
     }
 
-    /// A record of the feed. The caller then applies it to L1, and only then moves its position on.
+    /// A record of the feed. The caller then applies it to L1, and only after that advances its position.
     pub(crate) fn feed(&self, partition: i32, offset: i64, change: SkuChange) {
         let mut inner = self.lock();
         if change.term() < inner.good_since {
@@ -140,15 +140,15 @@ impl Recent {
         inner.keep_within(self.capacity);
     }
 
-    /// Facts that a write answered with, complete through `until` by the database's clock.
+    /// Facts of a write's answer, complete through `until` by the database's clock.
     pub(crate) fn written(&self, sku: &Sku, stock: Stock, until: Timestamp) {
         let mut inner = self.lock();
         inner.enter_loaded(sku, stock, until);
         inner.keep_within(self.capacity);
     }
 
-    /// L1's way in: judges whether the loaded facts still count, enters them, and joins to them what
-    /// came in meanwhile. `until`: no earlier than the moment they were read, by the database's clock.
+    /// For L1's door: judges whether the loaded facts are still valid, enters them, and joins them with what arrived
+    /// meanwhile. `until`: a time by the database's clock that is not earlier than their reading.
     pub(crate) fn join_load(
         &self,
         sku: &Sku,
@@ -157,12 +157,12 @@ impl Recent {
         until: Timestamp,
     ) -> Result<Stock, TooOld> {
         let mut inner = self.lock();
-        // Stripped of a lost history's facts it would not be whole.
+        // Without the lost history's facts it would be incomplete.
         if !inner.reaches_back(source) || loaded.oldest_term() < inner.good_since {
             return Err(TooOld);
         }
         if loaded == Stock::default() {
-            // That there is no such SKU undoes nothing: names that are made up push out nothing that is needed.
+            // An unknown SKU undoes nothing, so it is not entered, and made-up names push out nothing.
             return Ok(inner.held.get(sku).map(|held| held.stock.clone()).unwrap_or_default());
         }
         inner.enter_loaded(sku, loaded, until);
@@ -175,7 +175,7 @@ impl Recent {
         self.lock().reaches_back(source)
     }
 
-    /// `as_of` has advanced: loaded facts that it has passed leave.
+    /// `as_of` has advanced: removes the loaded facts that it has passed.
     pub(crate) fn drop_passed(&self, as_of: Timestamp) {
         let mut inner = self.lock();
         while inner.leaving.front().is_some_and(|(until, _)| *until <= as_of) {
@@ -189,7 +189,7 @@ impl Recent {
         self.lock().clear(positions);
     }
 
-    /// Facts of earlier terms count no more; loads under way are made again.
+    /// Facts of earlier terms are no longer valid; loads under way are repeated.
     pub(crate) fn begin_history(&self, good_since: u16, positions: &[i64]) {
         let mut inner = self.lock();
         inner.good_since = good_since;
@@ -218,7 +218,7 @@ impl RecentSkus {
         };
     }
 
-    /// The SKU's entry, under the next tick.
+    /// The SKU's entry, with the next tick.
     fn renew(&mut self, sku: &Sku) -> &mut RecentSku {
         self.tick += 1;
         let tick = self.tick;
@@ -255,8 +255,8 @@ impl RecentSkus {
         }
     }
 
-    /// The loaded part is not needed any more. Whatever load is still in flight began after these
-    /// facts were committed, or else meets them as records of the feed.
+    /// Drops the loaded part, which is no longer needed: any load in flight began after these facts were committed, or
+    /// else meets them as records of the feed.
     fn drop_loaded(&mut self, sku: Sku, as_of: Timestamp) {
         let Some(held) = self.held.get_mut(&sku) else { return };
         let Some(until) = held.loaded_until else { return };
@@ -295,14 +295,14 @@ impl RecentSkus {
     }
 }
 
-/// For a model that tries every order: each of its states has one of its own.
+/// For a model that tries every order, where each state has its own copy.
 #[cfg(test)]
 impl Recent {
     pub(crate) fn fork(&self) -> Self {
         Self { inner: Mutex::new(self.lock().clone()), capacity: self.capacity }
     }
 
-    /// All that later steps depend on. Ticks count only by their order, also among those of loads that `began`.
+    /// Everything that later steps depend on. Only the order of ticks matters, including those of loads that `began`.
     pub(crate) fn essence(&self, began: &[Tick], hasher: &mut impl std::hash::Hasher) {
         use std::hash::Hash;
         let inner = self.lock();

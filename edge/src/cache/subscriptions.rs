@@ -1,13 +1,13 @@
-//! The SKUs that streams subscribe to: each is held whole for as long as a stream wants it, even if L1 evicts it.
+//! The SKUs that streams subscribe to: each is held complete for as long as a stream wants it, even if L1 evicts it.
 //!
 //! Every change is joined here **after** it is in L1. A stream subscribes **before** it loads: of a change and a load,
-//! whichever comes second finds the first. So what is seeded with a load and joined with the changes since is whole,
-//! and each join that changes it is pushed to every subscriber, in order. A subscriber has a bounded queue of its own:
-//! nobody waits for it.
+//! whichever comes second finds the first. So a state that is seeded with a load and joined with the changes since is
+//! complete, and each join that changes it is pushed to every subscriber, in order. Each subscriber has a bounded queue
+//! of its own, so nobody waits for it.
 //!
-//! Each SKU has a lock of its own, under which a change is joined and put into its subscribers' queues. The lock of
-//! the table is held only to find, add or remove a SKU. So while the many subscribers of one SKU get a change, changes
-//! of other SKUs, loads, and streams that come and go do not wait. And a subscriber leaves in one step for each SKU,
+//! Each SKU has a lock of its own, under which a change is joined and put into its subscribers' queues. The lock of the
+//! table is held only to find, add or remove a SKU. So changes of other SKUs, loads, and streams that come and go do
+//! not wait while the many subscribers of one SKU get a change. And a subscriber leaves in one step for each SKU,
 //! however many others have it.
 
 mod wake;
@@ -30,7 +30,7 @@ use crate::entry::Entry;
 /// A new state of one SKU. A later state has a higher serial.
 #[derive(Clone)]
 pub(crate) struct Update {
-    /// The SKU's place among those of the subscription.
+    /// The SKU's index in the subscription.
     pub(crate) index: usize,
     pub(crate) serial: u64,
     pub(crate) entry: Arc<Entry>,
@@ -54,7 +54,7 @@ impl Subscriber {
         self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the subscriber may be asleep: one whose backlog was not empty has been woken already.
+    /// Returns whether the subscriber may be asleep: if its backlog was not empty, it has already been woken.
     fn push(&self, update: Update) -> bool {
         let mut backlog = self.backlog();
         if backlog.overflowed {
@@ -73,7 +73,8 @@ impl Subscriber {
 #[derive(Debug, Clone, Copy, Eq)]
 struct Id(u64);
 
-/// By hand, so that tests can count: what leaving costs must not grow with the number of subscribers.
+/// Written by hand, so that tests can count comparisons: the cost of leaving must not grow with the number of
+/// subscribers.
 impl PartialEq for Id {
     fn eq(&self, other: &Self) -> bool {
         #[cfg(test)]
@@ -90,13 +91,13 @@ impl Hash for Id {
 
 #[derive(Default)]
 struct SubscribedSku {
-    /// What was seeded in an earlier generation counts for nothing.
+    /// A seed of an earlier generation is invalid.
     generation: u64,
-    /// What came in since the first subscription; all of the SKU once `current` is there.
+    /// What has arrived since the first subscription; the complete SKU once `current` is set.
     stock: Stock,
     serial: u64,
     current: Option<(u64, Arc<Entry>)>,
-    /// With the SKU's place in the subscription of each.
+    /// Each with the SKU's index in its subscription.
     subscribers: HashMap<Id, (Arc<Subscriber>, usize)>,
 }
 
@@ -109,7 +110,7 @@ impl SubscribedSku {
         current
     }
 
-    /// Gives a state to every subscriber. Returns those to be woken for it.
+    /// Gives a state to every subscriber. Returns those that must be woken.
     fn push_to_all(&self, (serial, entry): &(u64, Arc<Entry>)) -> Vec<Arc<Subscriber>> {
         let update = |index: usize| Update { index, serial: *serial, entry: entry.clone() };
         let asleep = self.subscribers.values().filter(|(subscriber, index)| subscriber.push(update(*index)));
@@ -119,7 +120,7 @@ impl SubscribedSku {
 
 type SharedSku = Arc<Mutex<SubscribedSku>>;
 
-/// A SKU's place in the table; it leaves with its last subscriber.
+/// A SKU in the table; it is removed with its last subscriber.
 #[derive(Default)]
 struct SkuSlot {
     sku: SharedSku,
@@ -129,7 +130,7 @@ struct SkuSlot {
 #[derive(Default)]
 pub(crate) struct Subscriptions {
     generation: AtomicU64,
-    /// Facts of earlier terms are of a lost history.
+    /// Facts of earlier terms belong to a lost history.
     good_since: AtomicU16,
     next_id: AtomicU64,
     skus: Mutex<HashMap<Sku, SkuSlot>>,
@@ -170,7 +171,7 @@ impl Subscriptions {
         Subscription { subscriptions: self.clone(), id, subscriber, skus: skus.to_vec(), subscribed }
     }
 
-    /// Joins what is in L1 by now to what subscribers see.
+    /// Joins a change, which is in L1 by now, to what subscribers see.
     pub(super) fn publish(&self, sku: &Sku, join: impl FnOnce(&mut Stock) -> bool) {
         let Some(subscribed) = self.skus().get(sku).map(|slot| slot.sku.clone()) else { return };
         let mut subscribed = self.lock(&subscribed);
@@ -184,13 +185,13 @@ impl Subscriptions {
         }
     }
 
-    /// Facts of earlier terms do not count any more.
+    /// Facts of earlier terms are no longer valid.
     pub(super) fn begin_history(&self, good_since: u16) {
         self.good_since.store(good_since, Ordering::Release);
         self.restart();
     }
 
-    /// Nothing held counts any more: every subscriber must load and seed again.
+    /// Nothing held is valid any more: every subscriber must load and seed again.
     pub(super) fn restart(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         let all: Vec<SharedSku> = self.skus().values().map(|slot| slot.sku.clone()).collect();
@@ -200,7 +201,7 @@ impl Subscriptions {
     }
 }
 
-/// What one stream subscribes to; dropped, it ends.
+/// One stream's subscription; it ends when this is dropped.
 pub(crate) struct Subscription {
     subscriptions: Arc<Subscriptions>,
     id: Id,
@@ -210,12 +211,12 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// The caller reads it before a load: the load may be seeded only while the generation is the same.
+    /// The caller reads this before a load: the load may be seeded only if the generation is still the same.
     pub(crate) fn generation(&self) -> u64 {
         self.subscriptions.generation.load(Ordering::Acquire)
     }
 
-    /// The current state, made of what was loaded and of what came since; none if it has to be loaded again.
+    /// The current state, from the load and from what has arrived since; `None` if it must be loaded again.
     pub(crate) fn seed(&self, index: usize, loaded: &Stock, generation: u64) -> Option<Update> {
         let mut subscribed = self.subscriptions.lock(&self.subscribed[index]);
         if subscribed.generation != generation {
@@ -246,7 +247,7 @@ impl Subscription {
         self.subscriber.backlog().updates.len()
     }
 
-    /// More updates came than may wait, so all were dropped.
+    /// Whether more updates came than may wait, so that all were dropped.
     pub(crate) fn overflowed(&self) -> bool {
         self.subscriber.backlog().overflowed
     }
@@ -270,7 +271,7 @@ impl Drop for Subscription {
         };
         let last_of: Vec<SkuSlot> = self.skus.iter().filter_map(&mut leave).collect();
         drop(table);
-        drop(last_of); // frees what they held while nobody waits for the lock
+        drop(last_of); // frees their memory while nobody waits for the lock
     }
 }
 

@@ -50,12 +50,12 @@ fn item(name: &str) -> Item {
     }
 }
 
-/// A known SKU at one location, at this version; at 0 it is not there yet.
+/// A known SKU at one location, at this version; with 0 it does not exist yet.
 fn stock(name: &str, seq: u64) -> Stock {
     if seq == 0 { Stock::default() } else { Stock { item: Some(item(name)), facts: vec![fact(name, seq)] } }
 }
 
-/// The version that is shown: 0 says that there is no such SKU.
+/// The version that is shown; 0 means that there is no such SKU.
 fn version(stock: &Stock) -> u64 {
     if stock.known() { stock.fact("eu-1").map_or(0, |fact| fact.version.seq()) } else { 0 }
 }
@@ -84,7 +84,7 @@ impl Tiers {
         self.intake.apply(0, offset, SkuChange::Fact(fact(name, seq)));
     }
 
-    /// The first version comes with the item itself.
+    /// Creates the item, with its first version.
     fn create(&self, offset: i64, name: &str) {
         self.intake.apply(0, offset, SkuChange::Item(item(name)));
         self.feed(offset, name, 1);

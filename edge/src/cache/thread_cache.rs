@@ -1,8 +1,8 @@
 //! A cache in front of moka for each thread: entries that the thread read lately.
 //!
-//! Finding an entry in moka, and noting there that it was read, costs two fifths of a query of a hundred SKUs. A
-//! thread keeps what it read together with the stamp that the SKU had before. Every write to moka changes that stamp,
-//! once before and once after. An entry kept under another stamp does not count, so a thread shows what moka would
+//! Finding an entry in moka, and noting there that it was read, costs two fifths of a query of a hundred SKUs. A thread
+//! keeps what it read together with the stamp that the SKU had before. Every write to moka changes that stamp, once
+//! before and once after. An entry that was kept under another stamp is not used, so a thread shows what moka would
 //! have shown (docs/adr/0031).
 
 use std::{
@@ -18,14 +18,14 @@ use crate::entry::Entry;
 /// How many entries a thread keeps, and how many stamps the SKUs share: a power of two. An entry's slot takes 24 bytes,
 /// a stamp 8.
 const SLOTS: usize = 1 << 15;
-/// One of so many reads asks moka anyway, because moka evicts what is not read.
+/// One in this many reads asks moka anyway, because moka evicts what is not read.
 const ASK_MOKA_EVERY: u64 = 32;
 /// A stamp counts writes in progress in its lower bits, and finished writes in its upper bits.
 const WRITTEN: u64 = 1 << 16;
 
 /// The stamps of the SKUs of one L1.
 pub(super) struct Stamps {
-    /// Which L1: a thread may serve several nodes.
+    /// Identifies the L1, because a thread may serve several nodes.
     l1: u64,
     stamps: Box<[AtomicU64]>,
 }
@@ -53,20 +53,20 @@ impl Stamps {
         WriteInProgress(stamp)
     }
 
-    /// After moka was emptied: no entry that a thread keeps counts any more.
+    /// Call this after moka was emptied: no entry that a thread keeps is used any more.
     pub(super) fn forget_all(&self) {
         for stamp in &self.stamps {
             stamp.fetch_add(WRITTEN, Ordering::AcqRel);
         }
     }
 
-    /// The stamp; none while a write is in progress.
+    /// The stamp; `None` while a write is in progress.
     fn unless_writing(&self, hash: u64) -> Option<u64> {
         let stamp = self.stamps[slot(hash)].load(Ordering::Acquire);
         stamp.is_multiple_of(WRITTEN).then_some(stamp)
     }
 
-    /// What this thread keeps, else what `moka` says. The stamp is read before moka is asked.
+    /// The entry that this thread keeps, else the one from `moka`. The stamp is read before moka is asked.
     pub(super) fn get(&self, hash: u64, sku: &str, moka: impl FnOnce() -> Option<Arc<Entry>>) -> Option<Arc<Entry>> {
         let Some(stamp) = self.unless_writing(hash) else { return moka() };
         THREAD_CACHE.with_borrow_mut(|cache| {
@@ -105,7 +105,7 @@ impl CachedEntry {
     }
 }
 
-/// What one thread keeps of one L1.
+/// The entries that one thread keeps of one L1.
 struct ThreadCache {
     l1: Option<u64>,
     slots: Vec<Option<CachedEntry>>,
@@ -138,7 +138,7 @@ mod tests {
         Arc::new(Entry::alone(Stock { item: Some(item), facts: Vec::new() }))
     }
 
-    /// How often moka is asked in so many reads.
+    /// How often moka is asked in this many reads.
     fn asked(stamps: &Stamps, hash: u64, entry: &Arc<Entry>, sku: &str, reads: usize) -> usize {
         let mut asked = 0;
         for _ in 0..reads {

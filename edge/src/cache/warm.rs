@@ -1,4 +1,4 @@
-//! Loading what will be asked for before it is asked for.
+//! Loads SKUs before lookups ask for them.
 
 use onhand_wire::Sku;
 use serde::Serialize;
@@ -6,31 +6,31 @@ use serde::Serialize;
 use super::{Cache, LoadError, Need};
 use crate::tier::Tier;
 
-/// SKUs loaded and filled in one step: as many as one load may ask for.
+/// SKUs that are loaded and filled in one step: as many as one load may ask for.
 pub(crate) const STEP: usize = onhand_wire::bulk::LOAD_SKUS;
 
-/// How far it has come.
+/// Its progress.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Warmed {
     pub(crate) asked: usize,
-    /// Done with, whatever came of it.
+    /// SKUs that are finished, whatever the result.
     pub(crate) done: usize,
-    /// Where they came from: in L1 already, or loaded into it.
+    /// Where they came from: already in L1, or loaded into it.
     pub(crate) l1: usize,
     pub(crate) l2: usize,
     pub(crate) origin: usize,
     pub(crate) unknown: usize,
     /// Could not be loaded.
     pub(crate) failed: usize,
-    /// Hashes written to L2. Fewer than the known ones: Redis failed, or its writer is further than this node.
+    /// Hashes written to L2. If there are fewer than known SKUs, Redis failed, or its writer is further than this node.
     pub(crate) l2_filled: usize,
 }
 
 impl Cache {
-    /// One step of up to [`STEP`]: into L1, then all that is known of them into L2.
+    /// One step of up to [`STEP`] SKUs: loads them into L1, then fills the known ones into L2.
     ///
     /// # Errors
-    /// Why nothing of it could be loaded.
+    /// Why none of them could be loaded.
     pub(crate) async fn warm(&self, skus: &[Sku], warmed: &mut Warmed) -> Result<(), LoadError> {
         let found = self.find_all(skus, &Need::default(), None).await;
         let mut failed = None;

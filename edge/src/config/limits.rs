@@ -1,42 +1,46 @@
-//! `[edge.limits]`: how much of the node one caller may take, and how much all of them.
+//! `[edge.limits]`: how much of the node one caller may use, and how much all of them together.
 
 use onhand_http::setting::{Span, count_fault};
 use onhand_wire::limits;
 use serde::{Deserialize, Serialize};
 
-/// What is refused, and from where on.
+/// The limits beyond which calls are refused.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// `POST /v1/orders`, for each token's subject. Also `RATE_LIMIT_MAX_REQUESTS` and `RATE_LIMIT_WINDOW`.
+    /// For `POST /v1/orders`, for each token's subject. Also set by `RATE_LIMIT_MAX_REQUESTS` and `RATE_LIMIT_WINDOW`.
     pub orders: RateConfig,
-    /// Lookups and quotes, for each subject, or for each address of callers without a token.
+    /// For lookups and quotes, for each subject, or for each address of callers without a token.
     pub lookups: RateConfig,
-    /// Everything under `/v1/reservations`, for each subject.
+    /// For everything under `/v1/reservations`, for each subject.
     pub reservations: RateConfig,
-    /// How many proxies of yours stand before the node and add to `X-Forwarded-For`: the caller's address
-    /// is the one that the outermost of them saw. 0: the connection's own.
+    /// How many of your proxies are in front of the node and add to `X-Forwarded-For`: the caller's address is the one
+    /// that the outermost of them saw. With 0 it is the connection's own.
     pub trusted_proxies: usize,
-    /// Callers that the node itself remembers, for each limit; beyond, the longest unseen are forgotten.
+    /// How many callers the node itself remembers for each limit; beyond that, it forgets those that it has not seen
+    /// for longest.
     pub callers: u64,
-    /// POSTs that may wait for their turn at the processor; beyond, 503 overloaded.
+    /// POSTs that may wait for their turn at the processor; one more is answered 503 overloaded.
     pub queue: usize,
-    /// How long the last of them should have to wait, as fast as the line moves; beyond, 503 overloaded.
+    /// How long the last of them should wait at the queue's present pace; beyond that, 503 overloaded.
     pub queue_time: Span,
-    /// Calls that may be under way to the origin for callers' writes and reads of reservations;
-    /// beyond, 503 overloaded.
+    /// Callers' own calls (writes, and reads of reservations) that may be under way to the origin; one more is answered
+    /// 503 overloaded.
     pub forwarded: usize,
-    /// Lookups with `reservation` that may wait for the origin at once: nothing is cached for them; beyond, 503 overloaded.
+    /// Lookups with `reservation` that may wait for the origin at once, because nothing is cached for them; one more is
+    /// answered 503 overloaded.
     pub reservation_lookups: usize,
-    /// Of these, how many one token's subject may have waiting; beyond, 429 rate_limited. 0: no limit but the node's.
+    /// How many of these one token's subject may have waiting; one more is answered 429 rate_limited. 0 means no limit
+    /// except the node's.
     pub reservation_lookups_per_caller: usize,
-    /// SKUs that may wait to be loaded, each counted once for each caller, however many of its requests wait
-    /// for it; beyond, 503 overloaded.
+    /// SKUs that may wait to be loaded, each counted once for each caller, however many of its requests wait for it;
+    /// beyond that, 503 overloaded.
     pub misses: usize,
-    /// Of these, for how many one caller may wait: a token's subject, or the address of a caller without a
-    /// good one. Names that turn out to be no SKU's count too. Beyond, 429 rate_limited; 0: no limit but the node's.
+    /// How many of these one caller may wait for (a token's subject, or the address of a caller without a valid token).
+    /// Names that turn out to be unknown count too. Beyond that, 429 rate_limited; 0 means no limit except the node's.
     pub misses_per_caller: usize,
-    /// Of `edge.streams`, how many one caller may have open; beyond, 429 rate_limited. 0: no limit but the node's.
+    /// How many of `edge.streams` one caller may have open; one more is answered 429 rate_limited. 0 means no limit
+    /// except the node's.
     pub streams_per_caller: usize,
 }
 
@@ -60,11 +64,11 @@ impl Default for LimitsConfig {
     }
 }
 
-/// A caller's share; beyond, 429 rate_limited until its window ends.
+/// A caller's rate limit; beyond it, calls are answered 429 rate_limited until its window ends.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateConfig {
-    /// Requests in a window; 0: no limit.
+    /// Requests in a window; 0 means no limit.
     pub max_requests: u32,
     /// A window begins with a caller's first request, and the next one after it has ended; 1s or more.
     pub window: Span,

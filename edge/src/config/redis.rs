@@ -1,4 +1,4 @@
-//! `[edge.redis]`: the region's second tier.
+//! `[edge.redis]`: L2.
 
 use onhand_http::{
     hop::Hop,
@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedisConfig {
-    /// `redis://[USER]:[PASSWORD]@HOST:PORT`, or `rediss://…` for TLS; empty: no second tier. Of a cluster, any of its
+    /// `redis://[USER]:[PASSWORD]@HOST:PORT`, or `rediss://…` for TLS; empty means no L2. For a cluster, any of its
     /// nodes; several are separated by commas.
     pub url: SecretUrl,
-    /// Roots of the server's certificate, in PEM, instead of the system's; empty: the system's. With `rediss://` only.
+    /// Roots for the server's certificate, in PEM; empty uses the system's. Only with `rediss://`.
     pub ca_file: String,
-    /// The node's own certificate, for a server that asks for one; empty: none. With `rediss://` only.
+    /// The node's own certificate, for a server that asks for one; empty means none. Only with `rediss://`.
     pub cert_file: String,
     pub key_file: String,
-    /// `onhand check` does not mind that it leaves the machine in the clear.
+    /// If true, `onhand check` accepts that this hop leaves the machine in the clear.
     pub insecure: bool,
-    /// Whether it is a Redis Cluster: its other nodes are found from those named.
+    /// Whether it is a Redis Cluster: its other nodes are found through those in `url`.
     pub cluster: bool,
-    /// How long a read may take; beyond, it is a miss.
+    /// How long a read may take; beyond that, it is a miss.
     pub timeout: Span,
-    /// How long a SKU stays that no edge fills again.
+    /// How long a SKU stays if no edge fills it again.
     pub ttl: Span,
 }
 
@@ -43,7 +43,7 @@ impl Default for RedisConfig {
 }
 
 impl RedisConfig {
-    /// The nodes that are named. `REDIS_ADDR=a:6379,b:6379` gives a scheme to the first only: the others have the same.
+    /// The nodes in `url`. `REDIS_ADDR=a:6379,b:6379` gives only the first a scheme; the others have the same.
     pub(crate) fn nodes(&self) -> Vec<String> {
         let url = self.url.expose();
         let scheme = if self.is_encrypted() { "rediss" } else { "redis" };
@@ -51,12 +51,12 @@ impl RedisConfig {
         url.split(',').map(|node| named(node.trim())).collect()
     }
 
-    /// Whether it is spoken to by TLS.
+    /// Whether connections use TLS.
     pub fn is_encrypted(&self) -> bool {
         ["rediss://", "valkeys://"].iter().any(|scheme| self.url.expose().starts_with(scheme))
     }
 
-    /// How safe the way to it is.
+    /// How safe the hop to it is.
     pub fn hop(&self) -> Hop {
         let local = self.nodes().into_iter().all(|node| SecretUrl::new(node).is_local());
         Hop::by(self.is_encrypted(), local)
@@ -71,7 +71,7 @@ impl RedisConfig {
             return Some(format!("edge.redis.{key}: needs a url that begins with rediss://"));
         }
         if self.cluster && self.is_encrypted() && self.nodes().iter().any(|node| node.starts_with("redis://")) {
-            return Some("edge.redis.url: all nodes of a cluster are rediss://, or none is".to_owned());
+            return Some("edge.redis.url: either all nodes of a cluster are rediss://, or none".to_owned());
         }
         match (self.cert_file.is_empty(), self.key_file.is_empty()) {
             (true, false) => Some("edge.redis.cert_file: must be set where key_file is".to_owned()),

@@ -1,4 +1,4 @@
-//! What a record does to the node. Runs on the feed's thread, the only writer of positions.
+//! Applies a record to the node. Runs on the feed's thread, which alone writes positions.
 
 use std::{
     collections::HashSet,
@@ -33,16 +33,15 @@ pub(crate) struct Apply {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) origin: Arc<Origin>,
     pub(crate) runtime: tokio::runtime::Handle,
-    /// Turns true when topology is loaded and a first watermark applied.
+    /// Becomes true when topology is loaded and a first watermark applied.
     pub(crate) ready: Arc<watch::Sender<bool>>,
     /// Partitions whose first undecodable record was logged.
     pub(crate) logged: HashSet<i32>,
 }
 
 impl Apply {
-    /// Reads from `positions` on, holding nothing from before: at the start, and when the log was
-    /// lost. The positions were fetched before anything is loaded, so that every load made from now
-    /// on reflects what lies below them.
+    /// Reads from `positions` on and drops everything from before: at the start, and when the log was lost. The
+    /// positions were fetched before anything is loaded, so every load from now on reflects the records below them.
     pub(super) fn restart(&mut self, positions: &[i64], stop: &Stop) {
         self.position.reset(positions);
         self.freshness.reads(positions.len());
@@ -73,7 +72,7 @@ impl Apply {
         }
     }
 
-    /// Applies one record; the position moves on only after it.
+    /// Applies one record; the position advances only after that.
     pub(super) fn record(&mut self, partition: i32, offset: i64, value: &[u8], stop: &Stop) {
         match Change::decode(value) {
             Ok(change) => self.change(partition, offset, change, stop),
@@ -101,16 +100,16 @@ impl Apply {
         }
     }
 
-    /// Facts of earlier terms may be of changes that the database never got: they count no more, in
-    /// no tier, and `as_of` waits until locations and channels are of this history, too.
+    /// Facts of earlier terms may come from changes that the database never got: they are no longer valid in any tier,
+    /// and `as_of` waits until locations and channels are from this history, too.
     fn begin_history(&self, good_since: u16, stop: &Stop) {
         let first = self.freshness.terms().good_since == 0;
         self.position.set_good_since(good_since);
         self.intake.begin_history(good_since, &self.position.all());
         if !first {
-            tracing::warn!(good_since, "a new term: what is held from before it counts no more");
+            tracing::warn!(good_since, "a new term: facts from before it are no longer valid");
         }
-        // At the start, too: what was loaded may be from before a failover that the first watermark tells of.
+        // At the start, too: what was loaded may be from before a failover that the first watermark reveals.
         if !first || self.topology.has_before(good_since) {
             self.load_topology(stop);
         }

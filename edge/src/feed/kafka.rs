@@ -1,4 +1,4 @@
-//! Reading the feed from Kafka: by `assign`, without a group, from offsets known by number.
+//! Reads the feed from Kafka: by `assign`, without a group, from numeric offsets.
 
 use std::time::{Duration, Instant};
 
@@ -15,13 +15,13 @@ const POLL: Duration = Duration::from_millis(100);
 /// How long brokers may take to answer questions about the topic.
 const ASK: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(250);
-/// Watermarks come every 100 ms; after this long without any record the watchdog looks why.
+/// Watermarks come every 100 ms; after this long without a record the watchdog checks why.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Why reading stopped.
 enum ReadEnd {
     Stopped,
-    /// The consumer is to be rebuilt and reading to go on where it was.
+    /// The consumer must be rebuilt; reading then goes on at the same place.
     Rebuild,
     /// The log no longer holds what comes next.
     Lost,
@@ -72,7 +72,7 @@ pub(super) fn settings(brokers: &Brokers, group: &str, more: &[(&str, &str)]) ->
     brokers.client(&[&common, more].concat())
 }
 
-/// A topic just made may be known to the brokers' metadata a moment before its description is.
+/// The brokers' metadata may know a new topic a moment before its description is available.
 const ID_TRIES: usize = 3;
 
 /// The next offset of each partition of the topic.
@@ -92,12 +92,12 @@ fn partitions(consumer: &BaseConsumer, topic: &str) -> KafkaResult<i32> {
 struct FeedReader {
     consumer: BaseConsumer,
     topic: String,
-    /// When each partition last had anything: a watermark comes to all of them, ten times a second.
+    /// When each partition last had a record: all of them get a watermark ten times a second.
     progress: Vec<Instant>,
 }
 
 impl FeedReader {
-    /// Assigns every partition: on from `positions`, a new one from 0; without any, from the ends.
+    /// Assigns every partition: from `positions`, or from 0 if the partition is new; without positions, from the ends.
     fn open(
         brokers: &Brokers,
         topic: &str,
@@ -118,7 +118,7 @@ impl FeedReader {
             }
             None => {
                 if id.is_none() {
-                    tracing::warn!(topic, "the brokers do not tell the topic's id: no second tier");
+                    tracing::warn!(topic, "the brokers do not give the topic's id: L2 is not used");
                 }
                 let ends = ends(&consumer, topic)?;
                 apply.position.set_topic_id(id);
@@ -138,8 +138,8 @@ impl FeedReader {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     let (partition, offset) = (message.partition(), message.offset());
-                    // Offsets have no holes but those of compaction: then a watermark may already
-                    // speak for a change whose record was superseded further on.
+                    // Only compaction makes holes in offsets: then a watermark may already cover a change whose record
+                    // was superseded further on.
                     if offset != apply.position.next_offset(partition) {
                         return ReadEnd::Lost;
                     }
@@ -163,8 +163,7 @@ impl FeedReader {
         ReadEnd::Stopped
     }
 
-    /// Nothing came of a partition for a while although the log has more: the consumer, not the feed,
-    /// stands still.
+    /// A partition returned nothing for a while although the log has more: the consumer is stuck, not the feed.
     fn stalled(&mut self, apply: &Apply) -> bool {
         self.progress.fill(Instant::now());
         let ends = ends(&self.consumer, &self.topic);

@@ -1,9 +1,9 @@
 //! The region's one writer for each partition of L2, chosen by a consumer group.
 //!
-//! The place is Redis's, not the group's: each script call changes the hashes and moves the offset on
-//! together, and only from the offset that it expects. If Redis has another (restarted, restored, a
-//! writer that would not die), writing goes on from there; if there is none, or the log no longer
-//! reaches back to it, or it is another topic's, the partition is cleared first.
+//! The position is kept in Redis, not in the group: each script call changes the hashes and advances the offset
+//! together, and only from the offset that it expects. If Redis has another offset (it was restarted or restored, or an
+//! old writer is still alive), writing goes on from there. If there is none, or the log no longer reaches back to it,
+//! or it belongs to another topic, the partition is cleared first.
 
 mod place;
 
@@ -33,9 +33,9 @@ use crate::{metrics::Metrics, position::Position, redis_client::Redis};
 const POLL: Duration = Duration::from_millis(100);
 const ASK: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(250);
-/// How long a writer may be silent before another edge takes its partitions: Kafka's own least.
+/// How long a writer may be silent before another edge takes its partitions: Kafka's own minimum.
 const SILENT_MS: &str = "6000";
-/// How often new partitions are looked for.
+/// How often it checks for new partitions.
 const LOOK_MS: &str = "10000";
 /// Most writes in one round trip.
 const BATCH: usize = 500;
@@ -45,7 +45,7 @@ pub(crate) struct L2Writer {
     pub(crate) brokers: Brokers,
     pub(crate) topic: String,
     pub(crate) region: String,
-    /// Its own: big batches must not hold up reads.
+    /// A connection of its own, because big batches must not delay reads.
     pub(crate) redis: Arc<Redis>,
     pub(crate) runtime: Handle,
     pub(crate) position: Arc<Position>,
@@ -67,7 +67,7 @@ impl L2Writer {
             };
             if let Err(error) = self.write(log_id, stop) {
                 if failures.is_multiple_of(20) {
-                    tracing::warn!(%error, "the second tier is not being written; trying again");
+                    tracing::warn!(%error, "L2 is not being written; trying again");
                 }
                 failures += 1;
                 std::thread::sleep(RETRY);
@@ -75,7 +75,7 @@ impl L2Writer {
         }
     }
 
-    /// Writes until Redis or Kafka fails, or the feed turns to another topic.
+    /// Writes until Redis or Kafka fails, or the feed changes to another topic.
     fn write(&self, log_id: Arc<str>, stop: &Stop) -> Result<(), WriteFailed> {
         let redis = BlockingRedis { redis: self.redis.clone(), runtime: self.runtime.clone() };
         redis.within(self.redis.ping())?;
@@ -125,7 +125,7 @@ struct Batch {
 }
 
 impl Batch {
-    /// Those from `offset` on: earlier ones were fetched before writing was placed elsewhere.
+    /// The writes from `offset` on: earlier ones were fetched before the writer's position changed.
     fn from(&self, offset: i64) -> impl Iterator<Item = &FieldWrite> {
         self.writes.iter().filter(move |write| write.offset >= offset)
     }
@@ -147,8 +147,8 @@ fn field_write(offset: i64, payload: &[u8]) -> Option<FieldWrite> {
     Some(FieldWrite { offset, sku, field, value })
 }
 
-/// What has come, up to a batch. What came before partitions changed hands is dropped: it is read
-/// again by whoever has them now.
+/// Gathers what has come, up to a batch. Records from before partitions changed hands are dropped: their new owner
+/// reads them again.
 fn gather(consumer: &BaseConsumer<WriterContext>) -> BTreeMap<i32, Batch> {
     let mut batches = BTreeMap::<i32, Batch>::new();
     let assigned = || consumer.context().assigned.load(Ordering::Relaxed);
@@ -181,7 +181,7 @@ fn gather(consumer: &BaseConsumer<WriterContext>) -> BTreeMap<i32, Batch> {
 /// The consumer's context: partitions are assigned at the offsets that Redis has.
 struct WriterContext {
     place: WriterPlace,
-    /// The offset that Redis is expected to have, for each partition that is ours.
+    /// The offset that Redis should have, for each of our partitions.
     at: Mutex<BTreeMap<i32, i64>>,
     /// How often partitions have changed hands.
     assigned: AtomicU64,
@@ -214,7 +214,7 @@ impl WriterContext {
             placed.add_partition_offset(element.topic(), element.partition(), Offset::Offset(offset))?;
             at.insert(element.partition(), offset);
         }
-        tracing::info!(partitions = ?at, "writing the second tier");
+        tracing::info!(partitions = ?at, "writing L2");
         *self.at() = at;
         Ok(consumer.assign(&placed)?)
     }
@@ -224,14 +224,14 @@ impl WriterContext {
         Ok(consumer.unassign()?)
     }
 
-    /// The log does not reach back to where we read: everything is placed anew.
+    /// The log does not reach back to where we read: all positions are fetched again.
     fn lost(&self, error: &rdkafka::error::KafkaError) {
         if kafka::lost(error) {
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(WriteFailed::Kafka(error.clone()));
         }
     }
 
-    /// Writes each partition's batch. Answers the partitions where Redis has another offset.
+    /// Writes each partition's batch. Returns the partitions where Redis has another offset.
     fn send(&self, batches: &BTreeMap<i32, Batch>) -> Result<Vec<i32>, WriteFailed> {
         let mut at = self.at();
         let (mut sent, mut pipelines) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! The management listener's pages in Spring Actuator's JSON that edge and origin have alike.
+//! The management listener's pages in Spring Actuator's JSON that edge and origin share.
 
 use http::{Request, StatusCode};
 use onhand_http::{
@@ -14,7 +14,7 @@ use crate::node::Node;
 /// Pages that an origin does not have.
 const PAGES: [&str; 2] = ["caches/clearAll", "explain/{sku}"];
 
-/// The pages of this module; of two, a name tells which one.
+/// The pages of this module; two of them also have a name.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Page {
     Links,
@@ -45,7 +45,7 @@ pub(super) fn show(node: &Node, page: Page, name: &str, request: &Request<Conten
     }
 }
 
-/// A POST; only a logger takes one.
+/// A POST; only loggers accept one.
 pub(super) async fn change(node: &Node, page: Page, name: &str, request: Request<Content>) -> Result<Reply, Failure> {
     match page {
         Page::Logger => set_level(node, &named(name), request).await,

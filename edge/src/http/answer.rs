@@ -1,4 +1,4 @@
-//! What an answer's body is: bytes that are there, or events as they come.
+//! An answer's body: complete bytes, or events as they come.
 
 use std::{
     convert::Infallible,
@@ -11,7 +11,7 @@ use futures_util::Stream;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// An enum, so that whole answers cost what they cost without the other kind.
+/// An enum, so that complete answers do not pay for the other kind.
 pub(crate) enum Answer {
     Whole(Full<Bytes>),
     Events(Pin<Box<dyn Stream<Item = Bytes> + Send>>),

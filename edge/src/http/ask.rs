@@ -1,4 +1,4 @@
-//! What a lookup's query string asks.
+//! A lookup's query string.
 
 use onhand_http::query::{once, pairs};
 use onhand_wire::{Channel, ChannelId, Code, LocationId, Problem, limits, whole};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{topology::Snapshot, view::Ask};
 
-/// Read and checked, not yet looked up.
+/// Parsed and checked, but names are not resolved yet.
 #[derive(Debug, Default)]
 pub(super) struct Query {
     channel: Option<ChannelId>,
@@ -47,7 +47,7 @@ impl Query {
         }
     }
 
-    /// Finds the names.
+    /// Resolves the names.
     pub(super) fn resolve<'a>(&'a self, snapshot: &'a Snapshot) -> Result<Ask<'a>, Problem> {
         let channel = self.channel.as_ref().map(|id| known_channel(snapshot, id)).transpose()?;
         let mut named = self.locations.iter().flatten();

@@ -22,13 +22,13 @@ use crate::{
     view,
 };
 
-/// Made once: a name given as text is parsed each time.
+/// Made once, because a name from text is parsed each time.
 static MAX_STALENESS: HeaderName = HeaderName::from_static("onhand-max-staleness");
 static SESSION: HeaderName = HeaderName::from_static(session::HEADER);
 static AS_OF: HeaderName = HeaderName::from_static("onhand-as-of");
 static SOURCE: HeaderName = HeaderName::from_static("onhand-source");
 
-/// What a lookup knows before it reads any entry.
+/// What a lookup knows before it reads an entry.
 pub(super) struct Moment {
     pub(super) as_of: Arc<AsOf>,
     pub(super) mode: Mode,
@@ -36,7 +36,7 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// Reads `as_of` before anything else, and judges whether the cache will do.
+    /// Reads `as_of` before anything else, and judges whether the cache is fresh enough.
     pub(super) async fn begin(node: &Node, headers: &HeaderMap, now: Instant) -> Result<Self, Failure> {
         let as_of = node.freshness.as_of().filter(|_| node.is_ready()).ok_or_else(Failure::unavailable)?;
         let bound = max_staleness(headers)?;
@@ -52,8 +52,8 @@ impl Moment {
         Ok(Self { as_of, mode, need })
     }
 
-    /// What the answer may claim: the node's moment, or a later one if the load and the topology
-    /// that it is shown with both speak for it.
+    /// The as-of that the answer may claim: the node's, or a later one if both the load and the topology used for it
+    /// allow that.
     pub(super) fn earned(&self, node: &Node, loaded: Option<Timestamp>) -> Timestamp {
         let Some(at) = loaded else { return self.as_of.t };
         self.as_of.t.max(at.min(node.topology.loaded_at()))
@@ -86,7 +86,7 @@ pub(super) fn session(headers: &HeaderMap) -> Result<Option<Session>, Problem> {
     headers.get(&SESSION).map(|token| Session::decode(token.to_str().unwrap_or_default())).transpose()
 }
 
-/// The SKU that a raw path segment spells. What L1 holds was checked when it came.
+/// The SKU of a raw path segment. Names in L1 were checked when they came.
 fn spelt(segment: &str) -> Result<Cow<'_, str>, Problem> {
     percent_decode_str(segment).decode_utf8().map_err(|_| Problem::field("sku", "percent-encoded UTF-8"))
 }
@@ -145,14 +145,14 @@ pub(super) fn unknown_sku(field: &str, name: &str) -> Problem {
     Problem::new(Code::UnknownSku, format!("sku: there is no {name}")).with("sku", name)
 }
 
-/// Facts without the reservation's own hold. They are no versions of anything, so nothing keeps them.
+/// Facts without the reservation's own hold. They have no version of their own, so nothing keeps them.
 async fn without(node: &Node, sku: Sku, reservation: uuid::Uuid, sees: Option<Sees>) -> Result<Loaded, Failure> {
     let loaded = node.origin.facts_without(sku, reservation, sees).await.map_err(LoadError::from)?;
     let stock = loaded.stocks.into_iter().next().unwrap_or_else(Stock::default);
     Ok(Loaded { entry: Arc::new(Entry::alone(stock)), tier: Tier::Origin, at: Some(loaded.at), superseded: false })
 }
 
-/// The body, or nothing where the caller has it.
+/// The body, or no body if the caller has it already.
 fn shown(headers: &HeaderMap, body: RenderedBody) -> Reply {
     let same = headers.get(header::IF_NONE_MATCH).is_some_and(|held| matches(held, &body.etag));
     let mut reply = if same {

@@ -1,4 +1,4 @@
-//! Failures become HTTP here, and nowhere else. The caller sees the problem; the log sees the cause.
+//! Failures become HTTP answers here and nowhere else. The caller sees the problem; the log gets the cause.
 
 use std::net::IpAddr;
 
@@ -18,9 +18,9 @@ pub(super) enum Failure {
     Problem(Problem),
     /// The origin cannot be asked this way.
     Unavailable(Way),
-    /// Carries what is allowed.
+    /// With the allowed methods.
     MethodNotAllowed(&'static str),
-    /// Carries the seconds after which the same call may do better.
+    /// With the seconds after which the same call may succeed.
     Later(Problem, u64),
 }
 
@@ -30,7 +30,7 @@ impl From<Problem> for Failure {
     }
 }
 
-/// A load that failed, for whatever cause, is an origin that could not be asked.
+/// A load that failed, for whatever reason, means that the origin could not be asked.
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
@@ -44,7 +44,7 @@ impl From<LoadError> for Failure {
     }
 }
 
-/// A call that was forwarded.
+/// A forwarded call that failed.
 impl From<OriginError> for Failure {
     fn from(error: OriginError) -> Self {
         match error {
@@ -56,8 +56,7 @@ impl From<OriginError> for Failure {
                 Problem::new(Code::Overloaded, "too many calls are under way to the origin; try again").into()
             }
             OriginError::NoTime => {
-                let detail =
-                    "Onhand-Timeout-Ms: what was left of it was too little to ask the origin; nothing was done";
+                let detail = "Onhand-Timeout-Ms: too little of it was left to ask the origin; nothing was done";
                 Problem::new(Code::DeadlineExceeded, detail).into()
             }
             OriginError::Unreachable | OriginError::Refused(_) | OriginError::Unreadable => {
@@ -72,7 +71,7 @@ impl Failure {
         Self::Unavailable(Way::Loads)
     }
 
-    /// The same for a caller at `peer`: a call that is refused for its token is counted, and logged now and then.
+    /// The same for a caller at `peer`: calls that are refused for their token are counted, and some are logged.
     pub(super) fn reply_to(self, peer: IpAddr, correlation: &Correlation, node: &Node) -> Reply {
         if let Self::Problem(problem) = &self
             && let Some(reason) = refusal::reason(problem)
@@ -92,7 +91,7 @@ impl Failure {
             Self::Unavailable(way) => {
                 let problem = Problem::new(Code::OriginUnavailable, "the origin cannot be reached; try again");
                 let usual = problem.code.retry_after_s().map_or(0, u64::from);
-                // An origin that has been given up for a while is not asked before that is over.
+                // While the breaker is open, the origin is not asked.
                 let later = usual.max(node.origin.opens_in_s(way));
                 (problem, Some((header::RETRY_AFTER, later.into())))
             }

@@ -1,4 +1,4 @@
-//! `/health`: for people, not for probes. `null` is what is configured away.
+//! `/health`: for people, not for probes. Dependencies that are not configured are `null`.
 
 use std::sync::atomic::Ordering;
 

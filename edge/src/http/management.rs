@@ -1,4 +1,4 @@
-//! The management listener: metrics and actuator. Reading needs no token, changing does.
+//! The management listener: metrics and actuator. Reading needs no token; changing something does.
 
 use std::sync::OnceLock;
 
@@ -37,7 +37,7 @@ pub(super) const ROUTES: [Row<Page>; 18] = [
     ("/metrics", Get(Anyone), Page::Metrics),
     ("/actuator/prometheus", Get(Anyone), Page::Metrics),
     ("/actuator/health/liveness", Get(Anyone), Page::Liveness),
-    // Redis and Kafka do not fail it: an edge answers without them.
+    // Redis and Kafka do not count, because an edge answers without them.
     ("/actuator/health", Get(Anyone), Page::Readiness),
     ("/actuator/health/readiness", Get(Anyone), Page::Readiness),
     ("/actuator", Get(Anyone), Page::Actuator(actuator::Page::Links)),
@@ -100,7 +100,7 @@ async fn clear_all(node: &Node, asked: &HeaderMap) -> Reply {
     json(StatusCode::OK, cleared)
 }
 
-/// This node's own tier only, as Spring's actuator evicts a cache by name.
+/// Clears only this node's own tier, as Spring's actuator evicts a cache by name.
 fn clear_l1(node: &Node, asked: &HeaderMap) -> Reply {
     node.cache.clear_l1();
     let actor = node.auth.subject(asked, Scope::Operator).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What an operator did at this node goes into the trail at the origin, under the operator's own token.
+//! Records in the origin's trail what an operator did at this node, with the operator's own token.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{node::Node, origin::Call};
 
-/// It is done, so nobody waits for the trail: where the origin cannot be reached, the log alone has it.
+/// The change is done, so nobody waits for the trail: if the origin cannot be reached, only the log has it.
 pub(super) fn note(node: &Node, asked: &HeaderMap, kind: &'static str, what: &str, detail: &str) {
     let mut headers = HeaderMap::new();
     headers.extend(asked.get(header::AUTHORIZATION).map(|token| (header::AUTHORIZATION, token.clone())));

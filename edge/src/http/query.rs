@@ -1,4 +1,4 @@
-//! `POST /v1/availability/query`: up to 500 SKUs; their bodies are put together, not rendered again.
+//! `POST /v1/availability/query`: up to 500 SKUs; their bodies are concatenated, not rendered again.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{cache::Loaded, node::Node, tier::Tier, topology::Snapshot, view, view::Ask};
 
-/// SKUs that are rendered before other requests of the thread have their turn.
+/// How many SKUs are rendered before other requests of the thread have their turn.
 const RENDERED_AT_ONCE: usize = 4;
 
 pub(super) async fn post(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
@@ -50,11 +50,11 @@ async fn shown(
     let mut body = Vec::with_capacity(64 + loaded.len() * 384);
     body.extend_from_slice(br#"{"items":["#);
     let mut unknown: Vec<&Sku> = Vec::new();
-    // One answer, one set of releases.
+    // One answer uses one set of releases.
     let rules = node.rules.pinned();
     let (release, has_view) = (rules.release(), rules.has_view());
     for ((sku, loaded), at) in skus.iter().zip(loaded).zip(1..) {
-        // Rules may take their deadline for each: others have their turn in between.
+        // Rules may use their whole deadline for each SKU, so other requests have their turn in between.
         if has_view && at % RENDERED_AT_ONCE == 0 {
             tokio::task::yield_now().await;
         }
@@ -75,7 +75,7 @@ async fn shown(
     Ok(super::json(StatusCode::OK, body))
 }
 
-/// With what an answer made of all these may claim; they count as looked up.
+/// Headers with the as-of that an answer with all these may claim; also counts them as lookups.
 pub(super) fn promised(node: &Node, moment: &Moment, skus: &[Sku], loaded: &[Loaded], mut reply: Reply) -> Reply {
     for tier in [Tier::L1, Tier::L2, Tier::Origin] {
         node.metrics.looked_up(tier, loaded.iter().filter(|loaded| loaded.tier == tier).count());
@@ -89,7 +89,7 @@ pub(super) fn promised(node: &Node, moment: &Moment, skus: &[Sku], loaded: &[Loa
     reply
 }
 
-/// The least of what the answers may claim.
+/// The least as-of that the answers may claim.
 fn earned(node: &Node, moment: &Moment, loaded: &[Loaded]) -> Timestamp {
     loaded.iter().map(|loaded| moment.earned(node, loaded.at)).min().unwrap_or(moment.as_of.t)
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/quotes`: what lines cost and where they would come from, under the same promise as a lookup.
+//! `POST /v1/quotes`: what lines cost and where they would come from, with the same promise of freshness as a lookup.
 
 use std::time::Instant;
 

@@ -1,8 +1,8 @@
-//! Routes: each says which methods it takes, and who may make the call by each.
+//! Routes: each says which methods it accepts, and who may use each.
 //!
-//! The tables that routers are made of hold nothing but these, so there is no route without an
-//! [`Access`], and a token that a call needs is judged before its handler runs. Lookups are judged by
-//! their handlers: a stream must know when its token ends.
+//! The tables that routers are built from hold only these, so there is no route without an [`Access`], and a token that
+//! a call needs is judged before its handler runs. Handlers of lookups judge tokens themselves, because a stream must
+//! know when its token expires.
 
 use http::{HeaderMap, Method};
 use matchit::{Params, Router};
@@ -11,7 +11,7 @@ use onhand_http::auth::{Access, Routed};
 use super::{Failure, not_found};
 use crate::admission::Auth;
 
-/// The methods of a route; a GET's are HEAD's too.
+/// The methods of a route; GET includes HEAD.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Calls {
     Get(Access),
@@ -23,7 +23,7 @@ pub(super) enum Calls {
 }
 
 impl Calls {
-    /// For `Allow`.
+    /// The value of `Allow`.
     fn allowed(self) -> &'static str {
         match self {
             Self::Get(_) => "GET, HEAD",
@@ -34,7 +34,7 @@ impl Calls {
         }
     }
 
-    /// Who may call it by this method; none: nobody can.
+    /// Who may call it by this method; `None` if nobody can.
     fn access(self, method: &Method) -> Option<Access> {
         match (self, method) {
             (Self::Get(access) | Self::GetPost(access, _), &Method::GET | &Method::HEAD) => Some(access),
@@ -46,10 +46,10 @@ impl Calls {
     }
 }
 
-/// A row of a table: a path, its calls, and what is there.
+/// A row of a table: a path, its calls, and its route.
 pub(super) type Row<T> = (&'static str, Calls, T);
 
-/// Matched on the raw path: an encoded slash belongs to a SKU.
+/// Matches the raw path, because an encoded slash belongs to a SKU.
 pub(super) fn router<T: Copy>(rows: &[Row<T>]) -> Router<(Calls, T)> {
     let mut router = Router::new();
     for (path, calls, what) in rows {
@@ -70,7 +70,7 @@ pub(super) fn routed<T>(rows: &[Row<T>]) -> Vec<Routed> {
     rows.iter().flat_map(by_method).collect()
 }
 
-/// The route that a path leads to.
+/// The route of a path.
 pub(super) struct Found<'r, 'p, T> {
     pub(super) what: T,
     calls: Calls,
@@ -91,13 +91,13 @@ impl<'p, T> Found<'_, 'p, T> {
         self.params.get(name).unwrap_or_default()
     }
 
-    /// 405 for a method that is not among its calls.
+    /// 405 for a method that the route does not accept.
     pub(super) fn allows(&self, method: &Method) -> Result<Access, Failure> {
         self.calls.access(method).ok_or_else(|| Failure::MethodNotAllowed(self.calls.allowed()))
     }
 }
 
-/// 401 or 403 without the token that the call needs.
+/// 401 or 403 if the call lacks the token that it needs.
 pub(super) fn admit(access: Access, auth: &Auth, headers: &HeaderMap) -> Result<(), Failure> {
     match access {
         Access::Token(scope) => Ok(auth.needs(headers, scope)?),

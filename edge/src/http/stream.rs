@@ -1,11 +1,11 @@
-//! `GET /v1/stream`: the present state of some SKUs, then each change, as server-sent events.
+//! `GET /v1/stream`: the current state of some SKUs, then each change, as server-sent events.
 //!
-//! 1. The SKUs are watched **before** they are loaded, so that nothing falls between.
-//! 2. What is loaded is seeded: the present state, of the load and of what came since.
-//! 3. The body is pulled by the connection: what its caller does not take waits in a bounded queue
-//!    ([`crate::cache::subscriptions`]), and a reader that leaves it to overflow is told and dropped.
+//! 1. The stream subscribes **before** it loads, so that nothing is missed in between.
+//! 2. The load is seeded: that gives the current state, from the load and from what has arrived since.
+//! 3. The connection pulls the body: what the caller does not take waits in a bounded queue
+//!    ([`crate::cache::subscriptions`]). If it overflows, the reader is told so and dropped.
 //!
-//! Unlike other answers a stream lasts, so its connection closes with it.
+//! Unlike other answers a stream lasts, so its connection closes when it ends.
 
 mod ask;
 mod event;
@@ -44,7 +44,7 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Fa
     let generation = subscription.generation();
     let loaded = node.cache.all(&wanted.skus, &moment.need, || place.caller().clone()).await?;
     let last = headers.get(LAST_EVENT_ID).and_then(|id| Resume::decode(id.as_bytes(), &wanted));
-    // A caller that comes back is told of what was deleted meanwhile by an event.
+    // A caller that resumes gets an event for a SKU that was deleted meanwhile.
     let unknown = wanted.skus.iter().zip(&loaded).find(|(_, loaded)| !loaded.entry.stock.known());
     if let (Some((sku, _)), None) = (unknown, &last) {
         return Err(unknown_sku("sku", sku.as_str()).into());
@@ -58,14 +58,14 @@ pub(super) async fn get(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Fa
     let lasting = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CONNECTION, "close"),
-        // nginx would gather events otherwise.
+        // Otherwise nginx would buffer events.
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     reply.headers_mut().extend(lasting.map(|(name, value)| (name, HeaderValue::from_static(value))));
     Ok(reply)
 }
 
-/// What a stream's `sku` must be.
+/// How many `sku` parameters a stream may have.
 fn how_many() -> String {
     format!("1 to {} of them", limits::STREAM_SKUS)
 }

@@ -1,4 +1,4 @@
-//! `POST /internal/api/inventory/warm-cache`: loads L2, and L1 of this node, before lookups do.
+//! `POST /internal/api/inventory/warm-cache`: loads L2, and this node's L1, before lookups ask.
 
 use std::time::Instant;
 
@@ -21,11 +21,11 @@ use crate::{
     node::Node,
 };
 
-/// Both may be given; neither is `{"top":1000}`.
+/// Both may be given; if neither is, it is `{"top":1000}`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Warm {
-    /// That many of those with most units in open reservations; then others, by name.
+    /// This many of the SKUs with most units in open reservations, then others by name.
     #[serde(default)]
     top: Option<usize>,
     #[serde(default)]
@@ -39,7 +39,7 @@ impl Check for Warm {
     }
 }
 
-/// What is named first, then the top; each once.
+/// The named SKUs first, then the top ones; each once.
 async fn wanted(node: &Node, warm: Warm) -> Result<Vec<Sku>, LoadError> {
     let top = warm.top.or(warm.skus.is_none().then_some(MOST_HELD_DEFAULT));
     let mut skus = warm.skus.unwrap_or_default();
@@ -63,7 +63,7 @@ pub(super) async fn post(node: &Node, request: Request<Content>) -> Result<Reply
         tracing::info!(done = warmed.done, asked = warmed.asked, l2_filled = warmed.l2_filled, "warming");
         match failed {
             Some(error) if warmed.failed == warmed.done => return Err(error.into()),
-            Some(_) => break, // the rest would fare no better: the answer says how far it came
+            Some(_) => break, // the rest would fail too: the answer says how far it came
             None => {}
         }
     }

@@ -23,7 +23,7 @@ const ANSWER_BYTES: usize = 256 << 20;
 const CONNECT: Duration = Duration::from_millis(500);
 /// Pause before the same origin is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long an origin may take to say that it is well.
+/// How long an origin's health page may take.
 const HEALTH: Duration = Duration::from_millis(500);
 
 /// An origin's address that cannot be used.
@@ -31,19 +31,19 @@ const HEALTH: Duration = Duration::from_millis(500);
 #[error("edge.origin.urls: {0:?} must be https://HOST:PORT or http://HOST:PORT, without user, path or query")]
 pub struct BadUrl(SecretUrl);
 
-/// What became of one attempt.
+/// The result of one attempt.
 enum Attempt {
     Answered(OriginAnswer),
     NotSent,
     Lost,
-    /// Its time was over before the answer came.
+    /// Its time was up before the answer came.
     Late,
 }
 
 /// A call that no origin answered.
 pub(super) struct Unanswered {
     pub(super) error: OriginError,
-    /// Whether the network or the origins are to blame. Where the caller was in a hurry, nobody can tell.
+    /// Whether the network or the origins are to blame. If the caller left little time, nobody can tell.
     pub(super) at_fault: bool,
 }
 
@@ -56,7 +56,7 @@ struct Tried {
 }
 
 impl Tried {
-    /// `hurried`: the caller left less time than an origin may take.
+    /// `hurried`: whether the caller left less time than an origin may take.
     fn unanswered(self, call: &Call, hurried: bool) -> Unanswered {
         let over = Instant::now() + call::LEAST > call.deadline;
         let error = match self {
@@ -72,7 +72,7 @@ pub(super) struct Addresses {
     client: Client<HttpConnect, Full<Bytes>>,
     /// `http://HOST:PORT` or `https://HOST:PORT`, without a path.
     urls: Vec<String>,
-    /// Of which it was told that no connection is made, and why, until one is.
+    /// For each origin, whether a failure to connect has been logged since the last connection.
     told: Vec<AtomicBool>,
     /// The origin that answered last, or the next one after it failed.
     preferred: AtomicUsize,
@@ -95,19 +95,19 @@ impl Addresses {
         self.urls.len() > 1
     }
 
-    /// The one after the preferred.
+    /// The origin after the preferred one.
     pub(super) fn next(&self) -> usize {
         (self.preferred.load(Ordering::Relaxed) + 1) % self.urls.len()
     }
 
-    /// The others must not find out the same, each for itself.
+    /// So that other calls do not have to find out the same for themselves.
     pub(super) fn turn_from(&self, index: usize) {
         let next = (index + 1) % self.urls.len();
         let _turned_already = self.preferred.compare_exchange(index, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Makes the call at the preferred origin, or the one given, then at each other one, and once
-    /// more at the first, until one answers or time runs out. `usual`: how long an origin may take.
+    /// Makes the call at the preferred origin, or at the given one, then at each other one, and once more at the first,
+    /// until one answers or time runs out. `usual`: how long an origin may take.
     pub(super) async fn attempts(
         &self,
         call: &Call,
@@ -125,7 +125,7 @@ impl Addresses {
                 break;
             }
             tried.any = true;
-            // A hung origin must leave time for the next one; the last attempt may take what is left.
+            // An origin that hangs must leave time for the next one; the last attempt may use what is left.
             let share = if attempt + 1 < self.urls.len() { left / 2 } else { left };
             let index = (first + attempt) % self.urls.len();
             match self.attempt(index, call, share).await {
@@ -144,7 +144,7 @@ impl Addresses {
                     tried.sent = true;
                     let late = matches!(failed, Attempt::Late);
                     tried.late |= late;
-                    // Whoever is in a hurry has not found out that the origin hangs.
+                    // A call with little time has not shown that the origin hangs.
                     if !(late && hurried) {
                         self.turn_from(index);
                     }
@@ -180,8 +180,8 @@ impl Addresses {
         }
     }
 
-    /// Whether it is that, and the call was not sent. A certificate that is not believed looks like an origin that is
-    /// down, but for the log.
+    /// Whether the error means that no connection was made, so that the call was not sent. Without this log line, a
+    /// certificate that is not trusted would look like an origin that is down.
     fn not_connected(&self, index: usize, error: &hyper_util::client::legacy::Error) -> bool {
         let so = error.is_connect();
         if so && !self.told[index].swap(true, Ordering::Relaxed) {
@@ -190,7 +190,7 @@ impl Addresses {
         so
     }
 
-    /// Whether one of them says that it is well; that one is then asked first.
+    /// Whether one of them says that it is healthy; that one is then asked first.
     pub(super) async fn healthy(&self) -> bool {
         for index in 0..self.urls.len() {
             let call = Call {

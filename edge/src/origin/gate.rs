@@ -1,6 +1,6 @@
 //! A gate on the way to the origin: its breaker, and how many calls may pass at once.
 //!
-//! What loads need and what callers' own calls need are kept apart: readers cannot stop writers, nor the other way round.
+//! Loads and callers' own calls have separate gates, so readers cannot stop writers, nor the other way round.
 
 use std::time::Instant;
 
@@ -9,15 +9,15 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::OriginError;
 
-/// The longest that a caller is told to wait for a breaker.
+/// The longest time that a caller is told to wait for a breaker.
 const LONGEST_WAIT_S: u64 = 30;
 
-/// Which of the two gates a call passes.
+/// The gate that a call passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// What the node loads, for itself and for lookups.
+    /// The node's loads, for itself and for lookups.
     Loads,
-    /// Callers' own calls, forwarded under their own tokens.
+    /// Callers' own calls, forwarded with their own tokens.
     Calls,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// `most`: calls that may have a place at once.
+    /// `most`: calls that may be under way at once.
     pub(super) fn new(name: &'static str, breaker: BreakerConfig, most: usize) -> Self {
         let most = most.min(Semaphore::MAX_PERMITS);
         Self { breaker: Breaker::new(name, breaker), places: Semaphore::new(most), most }
@@ -46,7 +46,7 @@ impl Gate {
         self.breaker.state() == BreakerState::Open
     }
 
-    /// Seconds until the breaker lets calls through again, at most [`LONGEST_WAIT_S`]; 0: it does.
+    /// Seconds until the breaker lets calls through again, at most [`LONGEST_WAIT_S`]; 0 if it does.
     pub(super) fn opens_in_s(&self) -> u64 {
         let left = self.breaker.open_for(Instant::now());
         u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).min(LONGEST_WAIT_S)

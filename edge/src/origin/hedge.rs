@@ -1,5 +1,5 @@
-//! When a second origin is asked as well: once a load has taken longer than nineteen of twenty did,
-//! and for one load of ten at most, so that origins which all are slow are not asked twice as much.
+//! When a second origin is asked as well: if a load takes longer than 95 % of recent loads, and for at most one load in
+//! ten, so that the load does not double when all origins are slow.
 
 use std::{
     sync::atomic::{AtomicI64, AtomicU64, Ordering},
@@ -7,21 +7,21 @@ use std::{
 };
 
 const LEAST: Duration = Duration::from_millis(2);
-/// What is taken for usual before anything is known.
+/// The usual time before anything is known.
 const FIRST: Duration = Duration::from_millis(50);
-/// What a hedge costs, and the most that is saved up for; each load earns 1.
+/// The cost of a hedge, and the most credit that can be saved; each load earns 1.
 const COST: i64 = 10;
 const SAVED: i64 = 100;
 
 pub(super) struct Hedge {
-    /// Microseconds within which nineteen of twenty loads end, as far as can be told.
+    /// An estimate of the time in microseconds within which 95 % of loads end.
     usual: AtomicU64,
     longest: Duration,
     budget: AtomicI64,
 }
 
 impl Hedge {
-    /// `timeout`: a load's; a hedge must leave itself time.
+    /// `timeout`: the time limit of a load; a hedge needs some of it.
     pub(super) fn new(timeout: Duration) -> Self {
         let usual = AtomicU64::new(FIRST.as_micros() as u64);
         Self { usual, longest: (timeout / 2).max(LEAST), budget: AtomicI64::new(SAVED) }
@@ -36,8 +36,8 @@ impl Hedge {
         self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, paid).is_ok()
     }
 
-    /// Moves the quantile up by 19 parts where a load took longer, down by one where it did not:
-    /// it rests where that happens once in twenty.
+    /// Moves the estimate up by 19 parts if a load took longer, and down by one if it did not: it settles where that
+    /// happens once in twenty.
     pub(super) fn took(&self, time: Duration) {
         let earned = |budget: i64| (budget < SAVED).then_some(budget + 1);
         let _saved_enough = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, earned);

@@ -1,4 +1,4 @@
-//! The token that the edge itself carries: set once, or read from a file that may change while it runs.
+//! The edge's own token: set once, or read from a file that may change while it runs.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,10 +15,10 @@ use crate::{config::OriginConfig, metrics::Metrics};
 
 /// How often the file is read.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-/// The log says at most this often that the origin refuses the token; every refusal is counted.
+/// How often the log may say that the origin refuses the token; every refusal is counted.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 
-/// A file that holds no token at the start.
+/// Why the file holds no valid token at the start.
 #[derive(Debug, thiserror::Error)]
 #[error("edge.origin.token_file: {path}: {fault}")]
 pub struct BadToken {
@@ -29,14 +29,14 @@ pub struct BadToken {
 pub(super) struct Token {
     header: ArcSwap<HeaderValue>,
     file: Option<PathBuf>,
-    /// What the file said last, good or bad: each content is checked and logged once.
+    /// The file's last content, good or bad: each content is checked and logged once.
     seen: Mutex<Result<String, String>>,
     last_logged: Mutex<Option<Instant>>,
     metrics: Arc<Metrics>,
 }
 
 impl Token {
-    /// A file must hold a token at the start: without one the edge could load nothing.
+    /// A file must hold a token at the start, because without one the edge could load nothing.
     pub(super) fn new(config: &OriginConfig, metrics: Arc<Metrics>) -> Result<Self, BadToken> {
         let file = Some(PathBuf::from(&config.token_file)).filter(|file| !file.as_os_str().is_empty());
         let token = match &file {
@@ -51,7 +51,7 @@ impl Token {
         HeaderValue::clone(&self.header.load())
     }
 
-    /// Takes what the file says from now on, for ever; a bad file changes nothing.
+    /// Follows the file for ever; a bad file changes nothing.
     pub(super) async fn follow(&self) {
         let Some(file) = &self.file else { return };
         loop {
@@ -69,11 +69,11 @@ impl Token {
             Ok(token) => {
                 self.header.store(Arc::new(header(token)));
                 self.metrics.token_changed("taken");
-                tracing::info!("edge.origin.token_file has another token, which is sent from now on");
+                tracing::info!("edge.origin.token_file has another token, which is used from now on");
             }
             Err(fault) => {
                 self.metrics.token_changed("refused");
-                tracing::warn!(fault, "edge.origin.token_file holds no good token; the one before stays in use");
+                tracing::warn!(fault, "edge.origin.token_file holds no valid token; the old one stays in use");
             }
         }
         *seen = found;
@@ -113,7 +113,7 @@ async fn read(file: &Path) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("it cannot be read: {error}");
     let file = tokio::fs::File::open(file).await.map_err(cannot)?;
     let mut text = String::new();
-    // Whatever lies there, no more than a token and its white space is read.
+    // Whatever the file is, no more than a token and its white space is read.
     file.take(2 * carried::LONGEST as u64).read_to_string(&mut text).await.map_err(cannot)?;
     parse_token(&text)
 }

@@ -1,7 +1,7 @@
-//! What a line costs: the one place where prices come from.
+//! What a line costs: the only place where prices come from.
 //!
-//! The channel's pricing rule, where one is loaded and the quote's currency is known; else the
-//! catalogue. A rule that fails leaves the catalogue's prices, or none if the merchant said so.
+//! The channel's pricing rule decides, if one is loaded and the quote's currency is known; else the catalogue. If the
+//! rule fails, the catalogue's prices are used, or none if the merchant wants that.
 
 use onhand_rules::{Customer, LinePrice, Prices, PricingInput, PricingLine};
 use onhand_wire::{
@@ -12,15 +12,15 @@ use onhand_wire::{
 
 use super::Scene;
 
-/// A line's price of one unit, and what is added to the line or taken off.
+/// The price of one unit, and the line's adjustments.
 pub(super) struct Priced {
     pub(super) unit: Option<Money>,
-    /// Why there is none.
+    /// Why there is no price.
     pub(super) no_price: Option<NoPrice>,
     pub(super) adjustments: Vec<Adjustment>,
 }
 
-/// Of each line, in order. `items`: of each line's SKU.
+/// The prices of the lines, in order. `items`: each line's item.
 pub(super) fn price(ask: &AskQuote, items: &[&Item], scene: &Scene<'_>) -> Vec<Priced> {
     let by_catalogue = || items.iter().map(|item| catalogue(item, ask.currency.as_deref())).collect();
     let no_price = || items.iter().map(|_| none(NoPrice::RuleFailed)).collect();
@@ -35,7 +35,7 @@ pub(super) fn price(ask: &AskQuote, items: &[&Item], scene: &Scene<'_>) -> Vec<P
     }
 }
 
-/// The one that was asked for, else the one that all the catalogue's prices are in.
+/// The currency that was asked for, else the one of all the catalogue's prices.
 fn currency<'a>(ask: &'a AskQuote, items: &'a [&Item]) -> Option<&'a str> {
     let mut known = items.iter().filter_map(|item| item.price.as_ref()).map(|price| price.currency.as_str());
     ask.currency.as_deref().or_else(|| known.next().filter(|first| known.all(|other| other == *first)))

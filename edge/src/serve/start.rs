@@ -1,4 +1,4 @@
-//! Puts a node together: caches, feed, and what runs beside requests.
+//! Assembles a node: caches, feed, and background work.
 
 use std::{
     collections::HashSet,
@@ -171,7 +171,7 @@ fn counts(config: &Config) -> Result<Option<RegionCounts>, StartError> {
 
 type SecondTier = (Arc<L2>, mpsc::Receiver<onhand_wire::Sku>);
 
-/// L2 and its writer, where Redis and Kafka are both configured.
+/// L2 and its writer, if Redis and Kafka are both configured.
 fn second_tier(
     config: &Config,
     feed: &Feed,
@@ -197,7 +197,7 @@ fn second_tier(
     Ok(Some(L2::new(Redis::new(&config.redis)?, &config.redis, position.clone(), recent.clone(), metrics.clone())))
 }
 
-/// What one caller may have waiting of the lookups that leave a reservation out.
+/// The share of one caller in the lookups that leave a reservation out.
 fn reservation_lookups(config: &Config, metrics: &Arc<Metrics>) -> Shares {
     let right = |most| format!("reservation: one caller may have {most} such lookups waiting here; try again");
     let most = config.limits.reservation_lookups_per_caller;

@@ -1,7 +1,7 @@
-//! One runtime a core for shoppers' connections: a connection stays where it was dealt to.
+//! One runtime for each core for shoppers' connections: a connection stays with the runtime that it was dealt to.
 //!
-//! Tasks that never change threads need no work stealing and wake nobody; what the feed, the loader
-//! and the second tier do runs elsewhere and is interleaved by the kernel (docs/adr/0019).
+//! Tasks that never change threads need no work stealing and wake nobody. The feed, the loader and L2 run elsewhere,
+//! and the kernel interleaves them (docs/adr/0019).
 
 use std::{
     io,
@@ -18,13 +18,13 @@ use tokio::{
     sync::oneshot,
 };
 
-/// Threads that serve: 0 for one on each core that the process may use.
+/// The number of serving threads; 0 means one for each core that the process may use.
 pub(super) fn threads(wanted: usize) -> usize {
     let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
     if wanted == 0 { cores() } else { wanted }
 }
 
-/// Threads with a runtime each; they end, and what they serve is cut, when this is dropped.
+/// Threads with a runtime each; when this is dropped, they end and their connections are cut off.
 pub(super) struct Workers {
     handles: Vec<Handle>,
     _stop: Vec<oneshot::Sender<()>>,
@@ -38,7 +38,7 @@ impl Workers {
         Ok(Self { handles, _stop: stop, dealt: AtomicUsize::new(0) })
     }
 
-    /// Where the next connection goes: each in turn.
+    /// The runtime for the next connection; each in turn.
     pub(super) fn next(&self) -> &Handle {
         &self.handles[self.dealt.fetch_add(1, Ordering::Relaxed) % self.handles.len()]
     }

@@ -38,7 +38,7 @@ fn made(new: bool, body: &impl Serialize) -> (u16, String) {
     (if new { 201 } else { 200 }, serde_json::to_string(body).expect("plain data encodes"))
 }
 
-/// Stock calls answer the new facts; one alone also stands at the top.
+/// Stock calls answer with the new facts; if there is only one, its members are also at the top.
 fn stock(sku: &Sku, facts: &[Fact]) -> Value {
     let facts: Vec<Value> = facts.iter().map(shown_fact).collect();
     let mut body = match facts.as_slice() {
@@ -49,7 +49,7 @@ fn stock(sku: &Sku, facts: &[Fact]) -> Value {
     body
 }
 
-/// A fact as callers see it, with what follows from it.
+/// A fact as callers see it, with derived members.
 pub(crate) fn shown_fact(fact: &Fact) -> Value {
     let mut shown = serde_json::to_value(fact).expect("plain data encodes");
     shown["available"] = fact.available().into();

@@ -1,4 +1,4 @@
-//! What a caller is told of the database's trouble: whether the same call is worth trying again.
+//! What a caller is told about trouble with the database: whether it is worth repeating the call.
 
 use onhand_wire::{Code, Problem};
 

@@ -1,4 +1,4 @@
-//! `[origin.imports]`: how much of the origin imports may take.
+//! `[origin.imports]`: how much of the origin imports may use.
 
 use onhand_http::setting::{Size, count_fault};
 use onhand_wire::limits;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Imports {
-    /// Imports under way at once, from the first byte of the file to the answer; beyond, 503 overloaded.
+    /// Imports under way at once, from the first byte of the file to the answer; one more is answered 503 overloaded.
     /// Each keeps its file in the system's temporary directory meanwhile.
     pub at_once: usize,
-    /// Largest file, in bytes; beyond, 413 too_large and nothing is applied. The temporary directory needs
-    /// room for `at_once` of them.
+    /// Largest file, in bytes; a larger one is answered 413 too_large, and nothing is applied. The temporary directory
+    /// needs room for `at_once` of them.
     pub max_bytes: Size,
 }
 

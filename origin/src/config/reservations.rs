@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Reservations {
-    /// Confirmed longer ago than this and not shipped: listed as stuck.
+    /// A reservation that was confirmed longer ago than this and is not shipped is listed as stuck.
     pub stuck_after: Span,
-    /// How long a hold may last from the call that makes or extends it, in whole seconds; beyond, 400. A hold
-    /// that names no `ttl_s` asks for 600 s. `0s`: as long as any may, 31 days.
+    /// How long a hold may last from the call that makes or extends it, in whole seconds; a longer one is answered 400.
+    /// A hold that names no `ttl_s` asks for 600 s. `0s` means only the general limit, 31 days.
     pub max_ttl: Span,
-    /// Units that one owner (`auth.owner_claim`, else the token's subject) may have open at once: held and not
-    /// yet expired, or confirmed, and not shipped. A hold that would pass it is answered 429. What was held
-    /// before it was set does not count; set it when every replica runs a version that knows it. 0: no limit,
-    /// and nothing is counted.
+    /// Units that one owner (`auth.owner_claim`, else the token's subject) may have open at once: held and not yet
+    /// expired, or confirmed, and not shipped. A hold that would exceed it is answered 429. Holds that were made before
+    /// it was set do not count; set it once every replica runs a version that knows it. With 0 there is no limit, and
+    /// nothing is counted.
     pub max_open_units: u32,
 }
 
@@ -41,7 +41,7 @@ impl Default for Reservations {
     }
 }
 
-/// What one owner, or else subject, may hold; none: as much, and as long, as any reservation may.
+/// The limits of one owner, or else one subject; `None` means only the general limits.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     /// From now to a hold's deadline.

@@ -1,4 +1,4 @@
-//! `[origin.restock]`: who is told that a threshold was crossed.
+//! `[origin.restock]`: who is notified that a threshold was crossed.
 
 use onhand_http::setting::{Secret, SecretUrl, Span};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -6,17 +6,17 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Restock {
-    /// How often crossings are looked for; 100ms at least.
+    /// How often it checks for crossings; at least 100ms.
     pub every: Span,
-    /// The Kafka topic; made if it is missing. Empty: none. Without Kafka there is none either.
+    /// The Kafka topic, which is created if it is missing. Empty, or without Kafka, there is none.
     pub topic: String,
-    /// Who is called, each for every crossing.
+    /// The webhooks; each is called for every crossing.
     pub webhooks: Vec<Webhook>,
-    /// `onhand check` does not mind that webhooks leave the machine in the clear.
+    /// If true, `onhand check` accepts that calls to webhooks leave the machine in the clear.
     pub insecure: bool,
-    /// For one attempt.
+    /// The time limit of one attempt.
     pub webhook_timeout: Span,
-    /// How long an unacknowledged notification is tried again; then it is given up, logged and counted.
+    /// How long an unacknowledged notification is retried; then it is given up, logged and counted.
     pub give_up_after: Span,
 }
 
@@ -24,7 +24,7 @@ pub struct Restock {
 #[serde(deny_unknown_fields)]
 pub struct Webhook {
     pub url: SecretUrl,
-    /// Signs what is sent; 16 bytes at least.
+    /// Signs notifications; at least 16 bytes.
     #[serde(deserialize_with = "signing")]
     pub secret: Secret,
 }

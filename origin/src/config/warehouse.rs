@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Warehouse {
-    /// Where counts are fetched from (GET) when a reconciliation brings none; empty: nowhere.
+    /// The address that counts are fetched from (GET) if a reconciliation has none; empty means that there is none.
     pub url: SecretUrl,
-    /// `onhand check` does not mind that it leaves the machine in the clear.
+    /// If true, `onhand check` accepts that this hop leaves the machine in the clear.
     pub insecure: bool,
-    /// Sent as a bearer token; empty: none is sent.
+    /// Sent as a bearer token; if empty, none is sent.
     pub token: Secret,
-    /// For the whole answer.
+    /// The time limit for the whole answer.
     pub timeout: Span,
 }
 

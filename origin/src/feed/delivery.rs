@@ -1,4 +1,4 @@
-//! One answer for all records of a publication, however many: a future for each would cost as much as sending it.
+//! One result for all records of a publication, however many: a future for each would cost as much as sending it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use super::FeedError;
 
-/// Each record on its way holds one of these. Nothing is heard of it until one fails; when the last is
-/// acknowledged, whoever waits finds it closed.
+/// Each record on its way holds one of these. Nothing is sent until one fails; when the last record is acknowledged,
+/// the receiver finds the channel closed.
 pub(super) struct Publication(Mutex<Option<oneshot::Sender<FeedError>>>);
 
 impl Publication {
@@ -21,7 +21,7 @@ impl Publication {
         (Self(Mutex::new(Some(failure))), failed)
     }
 
-    /// The first failure is the answer, whatever becomes of the others.
+    /// The first failure is the result, whatever happens to the others.
     pub(super) fn fail(&self, error: &KafkaError) {
         if let Some(waiting) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _nobody_waits = waiting.send(FeedError(error.to_string()));

@@ -1,4 +1,4 @@
-//! The feed's end: which history it was last written from.
+//! The feed's end: the history that last wrote to it.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use rdkafka::{
 use super::FeedEnd;
 
 const ASK: Duration = Duration::from_secs(3);
-/// Records looked at from each partition's end; ten times as many where no watermark is among them.
+/// How many records are read at each partition's end; ten times as many if no watermark is among them.
 const TAIL: i64 = 200;
 
 /// The highest term and T of the last watermarks. Blocks.

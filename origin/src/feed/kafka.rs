@@ -24,7 +24,7 @@ use super::{
 };
 use crate::topic::{self, producing};
 
-/// How often the partition count is looked at.
+/// How often the partition count is checked.
 const LOOK: Duration = Duration::from_secs(10);
 const ASK: Duration = Duration::from_secs(5);
 
@@ -33,7 +33,7 @@ pub struct KafkaFeed {
     admin: AdminClient<DefaultClientContext>,
     brokers: Brokers,
     topic: String,
-    /// For a topic that has to be made.
+    /// For a topic that must be created.
     new_partitions: i32,
     new_replication: i32,
     known: Arc<Mutex<Option<(i32, Instant)>>>,
@@ -83,7 +83,7 @@ impl KafkaFeed {
         topic::make(&self.admin, &topic).await.map_err(FeedError)
     }
 
-    /// Queues all of them; what does not fit any more fails the whole.
+    /// Queues all of them; if they do not all fit, the publication fails.
     fn queue(&self, records: &[FeedRecord], publication: &Arc<Publication>) {
         for record in records {
             let message = BaseRecord::with_opaque_to(&self.topic, publication.clone()).partition(record.partition);
@@ -95,7 +95,7 @@ impl KafkaFeed {
     }
 }
 
-/// 0 for a topic that does not exist; whatever else is wrong with it says nothing of what it holds.
+/// 0 for a topic that does not exist; other errors say nothing about its contents.
 pub(super) fn count(metadata: &rdkafka::metadata::Metadata) -> Result<i32, FeedError> {
     let mut partitions = 0;
     for topic in metadata.topics() {
@@ -120,10 +120,10 @@ impl Feed for KafkaFeed {
         match (looked, self.known()) {
             (Ok(0), _) => {
                 self.make_topic().await?;
-                Err(FeedError(format!("the topic {} was just made", self.topic)))
+                Err(FeedError(format!("the topic {} was just created", self.topic)))
             }
             (Ok(partitions), _) => Ok(partitions),
-            // A look that failed changes nothing: publishing itself will tell.
+            // A failed check changes nothing: publishing itself will show whether Kafka works.
             (Err(_), Some((partitions, _))) => Ok(partitions),
             (Err(error), None) => {
                 self.healthy.store(false, Ordering::Relaxed);

@@ -14,7 +14,7 @@ impl Feed for MemoryFeed {
         Ok(self.0.partitions())
     }
 
-    /// It begins and ends with the process, as the database of a `dev` in memory does.
+    /// It begins and ends with the process, like the database in memory of `onhand dev`.
     async fn end(&self) -> Result<FeedEnd, FeedError> {
         Ok(FeedEnd::Empty)
     }

@@ -1,4 +1,4 @@
-//! What `onhand check` says of the brokers and the topic; makes nothing.
+//! What `onhand check` says about the brokers and the topic; creates nothing.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -16,17 +16,17 @@ use rdkafka::{
 use super::{FeedError, kafka::count};
 
 const ASK: Duration = Duration::from_secs(5);
-/// How often, and for how long each time, is listened for why no broker answers.
+/// How often, and for how long each time, it waits for the reason why no broker answers.
 const LISTEN: (usize, Duration) = (10, Duration::from_millis(50));
 
-/// Why no broker is reached: librdkafka's errors do not say, its log does.
+/// Why no broker is reached: librdkafka's errors do not say it, but its log does.
 #[derive(Default)]
 struct Heard(Mutex<String>);
 
 impl Heard {
     fn note(&self, message: &str) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What else goes wrong shows the address, which may be a password in the wrong place.
+        // Other messages show the address, which may be a password in the wrong place.
         if message.contains("SSL") || message.contains("SASL") {
             message.clone_into(&mut noted);
         }

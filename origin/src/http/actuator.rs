@@ -1,4 +1,4 @@
-//! The management listener's pages in Spring Actuator's JSON. Reading needs no token, changing does.
+//! The management listener's pages in Spring Actuator's JSON. Reading needs no token; changing something does.
 
 use axum::{
     extract::{Path, Request, State},
@@ -18,7 +18,7 @@ use crate::trail::Kind;
 const PAGES: [&str; 1] = ["restart-db-connections"];
 
 impl Context {
-    /// Reads off what is only known when it is looked at.
+    /// Reads the values that are known only on demand.
     pub(super) fn measure(&self) {
         if let Some(pool) = self.store.connections() {
             self.metrics.connections(pool.max, pool.active, pool.idle, pool.pending);

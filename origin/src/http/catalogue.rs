@@ -42,7 +42,7 @@ pub(super) async fn item(context: &Context, sku: &onhand_wire::Sku) -> Result<St
     if stock.known() { Ok(stock) } else { Err(Problem::from(Rejection::UnknownSku(sku.clone())).into()) }
 }
 
-/// The item, and what is where.
+/// The item, and its stock at each location.
 pub(super) async fn read_item(State(context): Shared, Path(name): Path<String>, request: Request) -> Reply {
     let (parts, _) = request.into_parts();
     no_parameters(parts.uri.query())?;
@@ -78,7 +78,7 @@ fn query(mut params: Params) -> Result<ProductQuery, Problem> {
     Ok(query)
 }
 
-/// Control characters are in no name, and PostgreSQL takes no NUL.
+/// No name has control characters, and PostgreSQL refuses NUL.
 fn text(params: &mut Params, name: &str) -> Result<Option<String>, Problem> {
     let text = params.take(name)?;
     text.as_deref().map_or(Ok(()), |text| check_text(name, text))?;

@@ -63,7 +63,7 @@ pub(super) async fn finish(State(context): Shared, mut request: Request, next: N
     response
 }
 
-/// A handler's own problem, or what a refusal by the router comes to.
+/// A handler's own problem, or the problem for a refusal by the router.
 fn found(response: &mut Response) -> Option<Problem> {
     if let Some(Fail(problem)) = response.extensions_mut().remove() {
         return Some(problem);

@@ -16,12 +16,12 @@ use crate::command::Command;
 pub(super) struct Health {
     status: &'static str,
     database: bool,
-    /// Null when the feed is inside the process.
+    /// Null if the feed is inside the process.
     kafka: Option<bool>,
     region: String,
     term: Option<u16>,
     maintenance: Option<bool>,
-    /// What the operator said, under maintenance.
+    /// The operator's message, under maintenance.
     message: Option<String>,
 }
 

@@ -13,7 +13,7 @@ use onhand_http::{
     setting::HttpConfig,
 };
 
-/// An import or a release of a rule may take any time, but must go on; every other body is short.
+/// An import or a release of a rule may take any time, but must not pause; every other body is short.
 pub(super) async fn pace(State(config): State<Arc<HttpConfig>>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;

@@ -21,7 +21,7 @@ pub(super) enum Mode {
 pub(super) struct Reconcile {
     #[serde(default)]
     mode: Mode,
-    /// Absent: the warehouse system is asked, where one is configured.
+    /// If absent, the warehouse system is asked, if one is configured.
     #[serde(default)]
     counts: Option<Vec<Count>>,
 }
@@ -39,8 +39,8 @@ pub(super) async fn reconcile(State(context): Shared, request: Request) -> Reply
     if asked.mode == Mode::Apply {
         claims.need(Scope::Admin)?; // it sets stock, as a PUT of stock does
     }
-    whole::key(&parts)?; // malformed, it is refused whatever the mode
-    // A report writes nothing: it goes on under maintenance, and its key is not kept.
+    whole::key(&parts)?; // a malformed key is refused in every mode
+    // A report writes nothing, so it also works under maintenance, and its key is not kept.
     let ask = match asked.mode {
         Mode::Report => None,
         Mode::Apply => match context.begin(&parts, claims, &body).await? {

@@ -78,14 +78,14 @@ async fn admin(context: &Context, request: Request, most: usize) -> Result<(Part
     let claims = write::claims(&parts)?;
     body::require_json(&parts.headers)?;
     let body = body::read(body, most).await?;
-    // Judged as with any write; what is under way is carried to its end all the same.
+    // Judged as for any write; what has begun is carried to its end anyway.
     write::session(&parts.headers)?;
     context.patience(&parts.headers)?;
     no_parameters(parts.uri.query())?;
     Ok((parts, claims, body))
 }
 
-/// Answers when it is stored; nodes hear of it after that.
+/// Answers once it is stored; nodes learn of it after that.
 pub(super) async fn push(State(context): Shared, Path(rule): Path<String>, request: Request) -> Reply {
     let (parts, claims, body) = admin(&context, request, limits::RELEASE_BYTES).await?;
     let push: Push = read(&body)?;
@@ -114,7 +114,7 @@ fn released(release: &Release, checked: CheckedRelease) -> Released {
     }
 }
 
-/// As every node will: signature, sizes, compilation, world, fixtures. On a thread that may take its time.
+/// Checks it as every node will: signature, sizes, compilation, world, fixtures. On a thread that may take long.
 async fn check(context: &Context, rule: &str, next: bool, release: Release) -> Result<CheckedRelease, Fail> {
     let (rules, rule) = (context.rules.clone(), rule.to_owned());
     let checked = tokio::task::spawn_blocking(move || rules.check(&rule, next, release)).await;
@@ -132,7 +132,7 @@ fn refused(fault: &LoadFault) -> Problem {
         | LoadFault::Key { .. }
         | LoadFault::Marks { .. }
         | LoadFault::NoRules => {
-            tracing::error!(%fault, "a release that is pushed can't be checked");
+            tracing::error!(%fault, "a pushed release can't be checked");
             let detail = "the release can't be checked at this origin, whose log says why; try another";
             return Problem::new(Code::OriginUnavailable, detail);
         }
@@ -154,7 +154,7 @@ fn no_rule() -> Problem {
     Problem::new(Code::NotFound, "nothing was pushed of a rule of this name, or all of it was rolled back")
 }
 
-/// What a roll back would bring back, for whoever is to sign it.
+/// What a roll back would bring back, so that it can be signed.
 pub(super) async fn roll_back_plan(State(context): Shared, Path(rule): Path<String>, request: Request) -> Reply {
     no_parameters(request.uri().query())?;
     let Plan { now, then } = planned(&context, &rule).await?;
@@ -254,7 +254,7 @@ pub(super) async fn manifests(State(context): Shared, Path(rule): Path<String>, 
     Ok(write::json(&paged(found, limit, |manifest| manifest.seq.to_string())))
 }
 
-/// What is in force of a rule, for nodes: an announcement only tells them to ask.
+/// What is in force for a rule, for nodes: an announcement only tells them to ask.
 pub(super) async fn manifest(State(context): Shared, Path(rule): Path<String>, request: Request) -> Reply {
     no_parameters(request.uri().query())?;
     let found = if is_name(&rule) { context.store.manifests(&rule, None, 1).await? } else { Vec::new() };

@@ -111,13 +111,13 @@ pub(super) async fn operator(
     let claims = write::claims(&parts)?;
     body::require_json(&parts.headers)?;
     let body = body::read(body, limits::BODY_BYTES).await?;
-    // Judged as with any write. What is more than one command is carried to its end all the same.
+    // Judged as for any write. What takes more than one command is carried to its end anyway.
     write::session(&parts.headers)?;
     context.patience(&parts.headers)?;
     Ok((parts, claims, body))
 }
 
-/// Sweeps now, all that is due.
+/// Sweeps everything that is due.
 pub(super) async fn release_expired(State(context): Shared, request: Request) -> Reply {
     let ask = match begin(&context, request).await? {
         Begun::Fresh(ask) => *ask,
@@ -128,8 +128,8 @@ pub(super) async fn release_expired(State(context): Shared, request: Request) ->
     context.end(ask, json!({"released": swept.ids.len(), "ids": listed}), swept.committed_at).await
 }
 
-/// Sends restock notifications that are due, now. A silent target is waited for no longer than the
-/// caller waits, and goes on being tried.
+/// Sends restock notifications that are due, now. It waits for a silent target no longer than the caller waits, and
+/// then goes on in the background.
 pub(super) async fn restock(State(context): Shared, request: Request) -> Reply {
     let headers = request.headers().clone();
     let ask = match begin(&context, request).await? {

@@ -34,7 +34,7 @@ pub(super) struct Note {
     detail: Option<String>,
 }
 
-/// What may be noted from outside: everything else leaves its line by itself.
+/// What may be recorded from outside: everything else is recorded by itself.
 const NOTED: [Kind; 2] = [Kind::CachesCleared, Kind::LevelChanged];
 
 impl Note {
@@ -70,8 +70,8 @@ pub(super) async fn note(State(context): Shared, request: Request) -> Reply {
 }
 
 impl Context {
-    /// A line about what this process itself was told to do: it is done, so a trail that cannot be written is only
-    /// logged.
+    /// A line about what this process itself was told to do. It is already done, so if the trail cannot be written,
+    /// that is only logged.
     pub(super) async fn record(&self, parts: &Parts, claims: &Claims, kind: Kind, what: &str, detail: Value) {
         let (actor, correlation) = (claims.sub.clone(), write::correlation(parts));
         let line = Line { actor, kind, what: what.to_owned(), detail, correlation };

@@ -1,4 +1,4 @@
-//! Writes that are more than one command: their key is looked up first, and their answer kept last.
+//! Writes of more than one command: their key is looked up first, and their answer is kept last.
 
 use axum::http::request::Parts;
 use onhand_http::{auth::Claims, call};
@@ -13,7 +13,7 @@ use crate::{
     key::CallDigest,
 };
 
-/// A call that is under way, or was done before under the same key.
+/// A call that has begun, or was done before with the same key.
 pub(super) enum Begun {
     Fresh(Box<Ask>),
     Before(WriteAnswer),
@@ -63,7 +63,7 @@ pub(super) fn key(parts: &Parts) -> Result<String, Problem> {
     Ok(key.unwrap_or_default().to_owned())
 }
 
-/// Too many facts to name: the moment speaks for every SKU.
+/// There are too many facts to name, so the time applies to every SKU.
 pub(super) fn respond(answer: WriteAnswer, correlation: &str) -> axum::response::Response {
     let session = Session { at: answer.committed_at.rounded_up(), all: true, ..Session::default() };
     write::respond(answer, session, false, correlation)

@@ -23,14 +23,14 @@ use crate::{
     key::CallDigest,
 };
 
-/// Whose call it is: the router has judged the token already, as its table says.
+/// The claims of the call's token, which the router has already judged.
 pub(super) fn claims(parts: &Parts) -> Result<Claims, Problem> {
     let judged = parts.extensions.get::<Claims>().cloned();
     judged.ok_or_else(|| Problem::new(Code::Unauthenticated, "Authorization: send Bearer and a token"))
 }
 
 impl Context {
-    /// Carries out what `command` makes of the body.
+    /// Carries out the command that `command` makes from the body.
     pub(super) async fn write(
         &self,
         request: Request,
@@ -67,7 +67,7 @@ impl Context {
             tracing::info!(actor, %method, path, correlation_id, "an administrator's change");
         }
         if everywhere {
-            // Every SKU may look another way now: the moment speaks for all of them.
+            // Every SKU may look different now, so the time applies to all of them.
             session =
                 session.extended(Session { at: answer.committed_at.rounded_up(), all: true, ..Session::default() });
         }
@@ -112,7 +112,7 @@ fn floors(answer: &WriteAnswer) -> Session {
     let facts = answer.stocks.iter().flat_map(|stock| &stock.facts);
     let facts =
         facts.map(|fact| Floor { sku: fact.sku.clone(), location: Some(fact.location.clone()), version: fact.version });
-    // A replayed answer no longer knows what it changed: its moment speaks for every SKU.
+    // A replayed answer no longer knows what it changed, so its time applies to every SKU.
     Session { at: answer.committed_at.rounded_up(), floors: items.chain(facts).collect(), all: answer.replayed }
 }
 

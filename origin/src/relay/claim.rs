@@ -1,5 +1,5 @@
-//! What a watermark claims, and a fault that tests switch on: a checker of as-ofs that finds nothing proves something
-//! only if it finds this fault. Release builds have neither the switch nor the fault.
+//! What a watermark claims, and a fault that tests switch on: that the checker finds nothing proves something only if
+//! it finds this fault. Release builds have neither the switch nor the fault.
 
 use onhand_wire::Timestamp;
 
@@ -16,7 +16,7 @@ pub(super) fn claimed(t: Timestamp) -> Timestamp {
         let early = std::env::var_os("ONHAND_TEST_EARLY_WATERMARKS").is_some();
         if early {
             tracing::error!(
-                "ONHAND_TEST_EARLY_WATERMARKS is set: watermarks are too early, edges claim what is not so"
+                "ONHAND_TEST_EARLY_WATERMARKS is set: watermarks are too early, and edges make false claims"
             );
         }
         early

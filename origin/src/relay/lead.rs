@@ -1,7 +1,7 @@
-//! A relay that leads, until its lease is gone or something fails.
+//! A relay that leads, until its lease has ended or something fails.
 //!
 //! Records leave in the order in which they were queued, many at a time on their way; rounds, their heartbeats and
-//! watermarks run beside them. So a change waits for nothing but the feed itself.
+//! watermarks run beside them. So a change waits only for the feed itself.
 
 use std::time::Instant;
 
@@ -45,10 +45,10 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// Ends well when another relay leads.
+    /// Returns without an error if another relay leads.
     pub(super) async fn run(mut self) -> Result<(), RoundError> {
         let ended = self.lead().await;
-        // What is acknowledged need not be sent again by whoever leads next. If the connection is lost, it is.
+        // So the next leader need not send acknowledged changes again. If the connection is lost, it does.
         if self.outgoing.has_published() {
             let _lost_with_its_connection = self.relay.backlog.strike(&self.take_sent()).await;
         }
@@ -114,7 +114,7 @@ impl<'a> Lead<'a> {
         self.lease.renew_in_time();
     }
 
-    /// Queues what the outbox has and nobody has sent; the round is covered once that is acknowledged.
+    /// Queues what the outbox has and this relay has not sent; the round is covered once that is acknowledged.
     fn publish_rest(&mut self, mut read: RoundRead) {
         if self.found.is_some_and(|found| found.term != read.round.term) {
             self.outgoing.forget_under_way();

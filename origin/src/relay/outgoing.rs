@@ -1,5 +1,5 @@
-//! What is on its way to the feed: records in line, records sent and not yet acknowledged, and the outbox's rows that
-//! they carry.
+//! What is on its way to the feed: queued records, records sent and not yet acknowledged, and the outbox's rows that
+//! they belong to.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -19,7 +19,7 @@ use crate::{
     store::{Pending, Sent},
 };
 
-/// Records sent and not yet acknowledged; beyond, the others wait in line.
+/// Records that may be sent and not yet acknowledged; beyond that, others wait in the queue.
 const ON_THEIR_WAY: usize = 2 * PART;
 
 /// The term under which changes are published, and the feed's partitions: as the last round found them.
@@ -35,17 +35,17 @@ pub(super) struct Outgoing {
     line: VecDeque<FeedRecord>,
     sending: FuturesOrdered<BoxFuture<'static, Result<usize, FeedError>>>,
     on_their_way: usize,
-    /// Records queued, and records acknowledged, since this relay leads.
+    /// Records queued, and records acknowledged, since this relay has led.
     queued: u64,
     acknowledged: u64,
     /// Rows of the outbox, each with how many records must be acknowledged until all of it is published.
     under_way: VecDeque<(u64, Uuid)>,
-    /// Rows that are published, and perhaps still there.
+    /// Rows that are published and perhaps not yet deleted.
     published: Vec<Uuid>,
-    /// Rows that rounds have read: if one of them is handed over afterwards, it comes late and may be older.
+    /// Rows that rounds have read: if one of them is handed over later, it may be older.
     read: HashSet<Uuid>,
-    /// The versions queued since the last round began, and between it and the one before: what a round has of those
-    /// keys may be older, and so may be what is handed over later.
+    /// The versions queued since the last round began, and between it and the one before: a round's state of those keys
+    /// may be older, and so may be a later hand-over.
     versions: [HashMap<String, Version>; 2],
 }
 
@@ -71,7 +71,7 @@ impl Outgoing {
         self.sending.next().await
     }
 
-    /// What was sent, for the store, which deletes what is published.
+    /// What was sent, so that the store can delete what is published.
     pub(super) fn take_sent(&mut self, term: u16) -> Sent {
         Sent {
             term,
@@ -89,7 +89,7 @@ impl Outgoing {
         self.under_way.is_empty() && self.published.is_empty()
     }
 
-    /// So much waits in line that rounds, which merge what names a key more than once, are the better way.
+    /// Whether so much is queued that rounds, which merge changes of one key, are better.
     pub(super) fn is_behind(&self) -> bool {
         self.line.len() >= PART
     }
@@ -108,7 +108,7 @@ impl Outgoing {
         self.versions[0].clear();
     }
 
-    /// What was sent under another term was not left out of the round, and is sent again.
+    /// The round did not skip what was sent under another term, so it is sent again.
     pub(super) fn forget_under_way(&mut self) {
         self.under_way.clear();
     }
@@ -186,7 +186,7 @@ impl Outgoing {
         self.acknowledged += records as u64;
     }
 
-    /// Notes the rows of which every record is acknowledged.
+    /// Notes the rows whose records are all acknowledged.
     pub(super) fn note_published(&mut self) {
         let acknowledged = self.acknowledged;
         while let Some((_, row)) = self.under_way.pop_front_if(|(until, _)| *until <= acknowledged) {

@@ -1,5 +1,5 @@
-//! The rounds of a relay that leads: each reads what the outbox has and nobody has sent, and is covered once all of
-//! that is acknowledged.
+//! The rounds of a relay that leads: each reads what the outbox has and this relay has not sent, and is covered once
+//! all of that is acknowledged.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub(super) struct Rounds {
     pub(super) uncovered: Option<(u64, RoundRead)>,
     /// The deletion of a part, while a long round's records are on their way.
     pub(super) deletion: Option<JoinHandle<Result<Vec<Uuid>, RoundError>>>,
-    /// Another replica has committed, or this one what is not handed over.
+    /// Another replica has committed, or this one has committed something that is not handed over.
     pub(super) more: bool,
     began_at: Instant,
 }
@@ -42,7 +42,7 @@ impl Rounds {
         self.reading.is_none() && self.uncovered.is_none()
     }
 
-    /// At once for what only the outbox has; soon where there is something to cover or to delete.
+    /// At once if only the outbox has something; soon if there is something to cover or to delete.
     pub(super) fn due_in(&self, outgoing: &Outgoing) -> Duration {
         let every = if self.more {
             Duration::ZERO
@@ -74,7 +74,7 @@ impl Rounds {
         }));
     }
 
-    /// The round, once so many records are acknowledged.
+    /// The round, once enough records are acknowledged.
     pub(super) fn take_covered(&mut self, acknowledged: u64) -> Option<RoundRead> {
         self.uncovered.take_if(|(until, _)| *until <= acknowledged).map(|(_, read)| read)
     }

@@ -1,8 +1,8 @@
 //! Webhooks: a signed POST, acknowledged by any 2xx.
 //!
 //! `Onhand-Signature: t=SECONDS,v1=HEX`, where HEX is HMAC-SHA256 under the webhook's secret of
-//! `SECONDS.BODY` (as Stripe does): a receiver that checks both it and the age of `t` can neither be
-//! lied to nor be sent an old one again.
+//! `SECONDS.BODY` (as Stripe does): a receiver that checks the signature and the age of `t` cannot be deceived by a
+//! forged or an old notification.
 
 use std::{collections::HashMap, fmt::Write, time::Duration};
 

@@ -16,8 +16,8 @@ pub struct Connections {
 
 #[async_trait]
 pub trait Pooled: Send + Sync {
-    /// Closes every connection once its work under way is done; how many. Later work opens new ones.
+    /// Closes every connection once its current work is done; returns how many. Later work opens new ones.
     async fn restart_connections(&self) -> Result<usize>;
-    /// `None` where there is no pool.
+    /// `None` if there is no pool.
     fn connections(&self) -> Option<Connections>;
 }

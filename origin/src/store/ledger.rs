@@ -1,7 +1,7 @@
-//! The ledger against the rows, line by line, and the rows from the ledger alone.
+//! Compares the ledger with the rows, line by line, and rebuilds the rows from the ledger alone.
 //!
 //! Both stores run the same SQL. Checking reads one ordered stream, each key's lines and then its
-//! row, so that memory stays flat whatever the ledger's length.
+//! row, so that memory does not grow with the ledger.
 
 use std::{fmt, str::FromStr};
 
@@ -25,7 +25,7 @@ pub(super) fn steps(row_policy: &str) -> String {
     )
 }
 
-/// One row a key: its last line, and the last line that told a policy.
+/// One row for each key: its last line, and the last line that set a policy.
 pub(super) fn rebuild(into: &Table) -> String {
     format!(
         "INSERT INTO {into} ({STOCK})
@@ -85,14 +85,14 @@ impl fmt::Display for Table {
     }
 }
 
-/// What became of a rebuild.
+/// The result of a rebuild.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Rebuilt {
-    /// Nothing was done: so many rows are there.
+    /// Nothing was done, because there are this many rows.
     NotEmpty(u64),
     Done {
         rows: u64,
-        /// Rows that `inventory_items` has otherwise, in the same snapshot; none into itself.
+        /// Rows that differ in `inventory_items`, in the same snapshot; 0 if it was the target itself.
         differences: u64,
     },
 }
@@ -102,7 +102,7 @@ pub enum Rebuilt {
 pub struct LedgerFault {
     pub sku: String,
     pub location: String,
-    /// The ledger line at fault; none when it is the row.
+    /// The ledger line at fault; `None` if it is the row.
     pub line: Option<i64>,
     pub what: String,
 }
@@ -111,7 +111,7 @@ pub struct LedgerFault {
 pub struct LedgerCheck {
     pub lines: u64,
     pub rows: u64,
-    /// How many there are; `first` has the first of them.
+    /// How many faults there are; `first` has the first of them.
     pub faults: u64,
     pub first: Vec<LedgerFault>,
 }
@@ -128,10 +128,10 @@ pub(super) struct Step {
     pub at: Timestamp,
     pub policy: Option<StockPolicy>,
     pub id: Option<i64>,
-    /// Says what a row was when lines began to tell policies; changes nothing.
+    /// The line records a row's policy at the time when lines began to have policies; it changes nothing.
     pub baseline: bool,
-    /// Reconciliation's: it goes on from the sum of all changes, and so settles a chain that
-    /// somebody broke by writing to the row past the ledger.
+    /// A reconciliation's line: it continues from the sum of all changes, and so repairs a chain that somebody broke by
+    /// writing to the row without the ledger.
     pub corrects: bool,
 }
 
@@ -139,7 +139,7 @@ pub(super) struct Step {
 struct SoFar {
     key: (String, String),
     level: (i64, i64),
-    /// Of all changes.
+    /// The sum of all changes.
     sum: (i64, i64),
     seq: i64,
     at: Timestamp,

@@ -1,4 +1,4 @@
-//! Restock notifications: what waits to be delivered to whom.
+//! Restock notifications: deliveries that wait, and their targets.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use super::Result;
 /// The target that is not a webhook.
 pub const TOPIC: &str = "topic";
 
-/// A crossing that one target is to be told of.
+/// A crossing to be delivered to one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The same in every attempt and to every target.
     pub notification: Uuid,
     /// [`TOPIC`], or a webhook's URL.
     pub target: String,
-    /// This one included.
+    /// Including this one.
     pub attempts: i32,
-    /// Since when somebody has been trying.
+    /// The time of the first attempt.
     pub since: Timestamp,
     pub event: String,
     pub sku: String,
@@ -31,7 +31,7 @@ pub struct Delivery {
     pub threshold: i64,
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     Acknowledged,
@@ -50,14 +50,16 @@ pub struct Undelivered {
 /// Functions that write do so in a transaction of their own, never with a batch's locks held.
 #[async_trait]
 pub trait Notifications: Send + Sync {
-    /// Makes out a delivery to each target for up to `limit` crossings that have none yet; how many crossings.
+    /// Makes a delivery for each target for up to `limit` crossings that have none yet; returns the number of
+    /// crossings.
     async fn make_out_deliveries(&self, targets: &[String], limit: usize) -> Result<usize>;
     /// Takes a target's deliveries that are due; nobody else gets them for as long as `lease`.
     async fn take_deliveries(&self, target: &str, limit: usize, lease: Duration) -> Result<Vec<Delivery>>;
-    /// Gives up what is older than `age` and of none of these targets: they are configured away. How many.
+    /// Gives up deliveries that are older than `age` and not for one of these targets, because theirs are no longer
+    /// configured. Returns how many.
     async fn give_up_others(&self, targets: &[String], age: Duration) -> Result<usize>;
     async fn settle_deliveries(&self, attempts: &[(Delivery, Attempt)]) -> Result<()>;
-    /// Forgets notifications whose deliveries are all acknowledged, and what failed longer than `kept` ago.
+    /// Deletes notifications whose deliveries are all acknowledged, and those that failed longer than `kept` ago.
     async fn forget_notifications(&self, kept: Duration) -> Result<()>;
     async fn undelivered(&self) -> Result<Undelivered>;
 }

@@ -1,7 +1,6 @@
-//! The outbox: one row a batch, which names the keys that the batch changed.
+//! The outbox: one row for each batch, which names the keys that the batch changed.
 //!
-//! Keys, not payloads: what is published is a key's state in the snapshot that the relay reads, under
-//! the term that it finds there.
+//! Keys, not payloads: the relay publishes a key's state in the snapshot that it reads, with the term in that snapshot.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +11,7 @@ use uuid::Uuid;
 use super::{Pending, Result, StoreError};
 use crate::state::BatchState;
 
-/// A key of the feed, as it stands in a row (`{"fact":["a","eu-1"]}`). Items come before facts.
+/// A key of the feed, as it is written in a row (`{"fact":["a","eu-1"]}`). Items come before facts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Key {
@@ -72,7 +71,7 @@ impl Rows {
         }
     }
 
-    /// Each change stands with the first row that names it.
+    /// Each change belongs to the first row that names it.
     pub(super) fn pending(self) -> Vec<Pending> {
         let Self { rows, mut states } = self;
         let pending = |(id, keys): (Uuid, Vec<Key>)| Pending {

@@ -59,7 +59,7 @@ mod embedded {
     refinery::embed_migrations!("migrations/postgres");
 }
 
-/// How long each kind of waiting may take.
+/// How long each kind of wait may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     pub connect: Duration,
@@ -81,7 +81,7 @@ pub struct Postgres {
     oldest: Arc<Oldest>,
 }
 
-/// A moment as microseconds since this process first connected.
+/// A time in microseconds since this process first connected.
 struct Oldest {
     started: Instant,
     micros: AtomicU64,
@@ -98,10 +98,10 @@ impl Oldest {
     }
 }
 
-/// By which our sessions are told from others'.
+/// The application name of our sessions.
 const APPLICATION: &str = "onhand-origin";
 
-/// How safe the way to the database at `url` is.
+/// How safe the hop to the database at `url` is.
 pub fn hop(url: &str) -> Result<Hop> {
     secure::hop(url).map_err(StoreError::Refused)
 }
@@ -114,9 +114,9 @@ impl Postgres {
             .application_name(APPLICATION)
             .connect_timeout(timeouts.connect)
             .keepalives_idle(Duration::from_secs(10))
-            // A host that is gone without a word must not keep reads waiting.
+            // A host that disappears silently must not keep reads waiting.
             .tcp_user_timeout(timeouts.connect + timeouts.statement)
-            // Of several hosts the one that takes writes: what a standby shows may be old.
+            // Of several hosts, use the one that takes writes: a standby may be behind.
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
         let mut reading = config.clone();
         let statement = timeouts.statement.as_millis();
@@ -168,14 +168,14 @@ impl Postgres {
     }
 }
 
-/// Set after connecting: a server that starts sessions read-only is taken for a standby.
+/// Set after connecting, because a server that starts sessions read-only is taken for a standby.
 async fn read_only(client: &mut ClientWrapper) -> std::result::Result<(), HookError> {
     let set = client.batch_execute("SET default_transaction_read_only = on").await;
     set.map_err(HookError::Backend)
 }
 
-/// A frozen origin must not keep its row locks. Its session idles, and is ended by its own time limit, but in
-/// the middle of a COPY: then the server waits for rows and looks at no limit.
+/// A frozen origin must not keep its row locks. Usually its session idles and its own time limit ends it. But in the
+/// middle of a COPY the server waits for rows and checks no limit.
 async fn end_frozen_copies(client: &Client, after: Duration) -> Result<()> {
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND usename = current_user AND application_name = $1
@@ -183,16 +183,15 @@ async fn end_frozen_copies(client: &Client, after: Duration) -> Result<()> {
             AND query_start < clock_timestamp() - make_interval(secs => $2)";
     let ended = client.query(end, &[&APPLICATION as &(dyn ToSql + Sync), &after.as_secs_f64()]).await?;
     if !ended.is_empty() {
-        tracing::warn!(sessions = ended.len(), "an origin stood still in the middle of a COPY; its locks are let go");
+        tracing::warn!(sessions = ended.len(), "an origin stood still in the middle of a COPY; its locks are released");
     }
     Ok(())
 }
 
-/// Sorts what went wrong into what may be done about it: by the SQLSTATE first, since errors of many kinds name a
-/// constraint.
+/// Maps an error to what can be done about it: by the SQLSTATE first, since many kinds of errors name a constraint.
 fn sort(error: &tokio_postgres::Error) -> StoreError {
     let Some(refusal) = error.as_db_error() else {
-        // A value that can be neither sent nor read; a connection fails as I/O, or is closed.
+        // A value that cannot be sent or read. If a connection fails, the cause is I/O, or it is closed.
         let of_a_value = error.source().is_some_and(|cause| !cause.is::<std::io::Error>());
         let refused = of_a_value && !error.is_closed();
         let message = causes(error);
@@ -202,17 +201,17 @@ fn sort(error: &tokio_postgres::Error) -> StoreError {
     match *refusal.code() {
         SqlState::LOCK_NOT_AVAILABLE | SqlState::T_R_DEADLOCK_DETECTED => StoreError::Locked(message),
         SqlState::QUERY_CANCELED => StoreError::Locked(message),
-        // Another replica made the same item or kept the same key: run again, they are then read.
+        // Another replica created the same item or kept the same key: run the batch again, and they are read.
         SqlState::UNIQUE_VIOLATION
             if matches!(refusal.constraint(), Some("products_pkey" | "idempotency_keys_pkey")) =>
         {
             StoreError::Overtaken(message)
         }
         _ => match refusal.code().code().get(..2) {
-            // Connection, operator intervention, a server that is not ours to write to yet, or does not let us in:
-            // whatever was asked of it.
+            // Connection, operator intervention, a server that does not accept writes or our login yet: independent of
+            // the statement.
             Some("08" | "25" | "28" | "3D" | "57") => StoreError::Unreachable(message),
-            // Resources, objects in use, the system under it: the server's trouble, or one statement's.
+            // Resources, objects in use, the system below it: trouble of the server, or of one statement.
             Some("40" | "53" | "55" | "58") => StoreError::Failing(message),
             _ => StoreError::Refused(message),
         },
@@ -238,7 +237,7 @@ impl Store for Postgres {
     async fn check_schema(&self) -> Result<()> {
         let mut session = self.connect(Purpose::Migration).await?;
         let newest = embedded::migrations::runner().get_migrations().iter().map(|m| m.version()).max();
-        // Nothing was ever applied to an empty database: no fault of the database's.
+        // An empty database, to which nothing was ever applied, is not a fault.
         let begun = "SELECT to_regclass('refinery_schema_history') IS NOT NULL";
         if !session.client.query_one(begun, &[]).await?.get::<_, bool>(0) {
             return super::sqlite::judge_schema(newest, None);
@@ -256,7 +255,7 @@ impl Store for Postgres {
         let settling = async { terms::settle(&self.connect(Purpose::Batch).await?, feed).await };
         let settled = self.within(settling).await?;
         if settled.raised {
-            self.oldest.set_now(); // reads turn to this copy, too
+            self.oldest.set_now(); // reads use this copy from now on, too
         }
         Ok(settled.term)
     }
@@ -293,7 +292,7 @@ impl Store for Postgres {
         };
         let done = self.within(Box::pin(session.run(needs, decide))).await;
         if matches!(done, Err(StoreError::Unreachable(_) | StoreError::AnotherCopy)) {
-            return done; // and the session is gone
+            return done; // and drop the session
         }
         if done.is_ok() && self.relays.are_to_be_told() {
             session.announce();
@@ -379,7 +378,7 @@ impl Store for Postgres {
 }
 
 impl Postgres {
-    /// The schema as it once was: what an upgrade starts from.
+    /// An older schema, from which a test upgrades.
     pub async fn migrate_to(&self, version: i32) -> Result<()> {
         let mut session = self.connect(Purpose::Migration).await?;
         let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
@@ -387,7 +386,7 @@ impl Postgres {
         done.map(drop).map_err(|error| StoreError::Refused(error.to_string()))
     }
 
-    /// How the planner would search: what product search runs first, and what it runs if that finds too little.
+    /// The plans of product search: of its first step, and of the one that it runs if the first finds too little.
     pub async fn explain_products(&self, query: &ProductQuery) -> Result<[String; 2]> {
         products::explain(&self.reader().await?, query).await
     }

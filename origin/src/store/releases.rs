@@ -17,7 +17,7 @@ pub struct By {
     pub correlation: String,
 }
 
-/// A release that was checked, on its way in.
+/// A checked release that is being pushed.
 #[derive(Debug, Clone)]
 pub struct Pushed {
     pub rule: String,
@@ -25,7 +25,7 @@ pub struct Pushed {
     pub release: Release,
 }
 
-/// A rule goes back to the state before the one that a push made of it; what comes back was checked.
+/// A roll back of a rule to the state before a push; what comes back has been checked.
 #[derive(Debug, Clone)]
 pub struct BackTo {
     pub rule: String,
@@ -33,17 +33,17 @@ pub struct BackTo {
     pub from: u64,
     pub full: Option<Pushed>,
     pub next: Option<Pushed>,
-    /// Where nothing comes back: the signed statement of that, and its sequence; none: it need not be signed.
+    /// If nothing comes back: the signed statement that says so, and its sequence. `None` if it need not be signed.
     pub withdrawal: Option<(String, u64)>,
 }
 
-/// What came of a change.
+/// The result of a change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReleaseOutcome {
     Changed(Manifest),
-    /// It stood so already.
+    /// Nothing changed.
     Same(Manifest),
-    /// Its signature is not above the rule's greatest: what was signed before is not released again.
+    /// Its sequence is not above the rule's greatest: an older signature is not used again.
     Older {
         mark: u64,
     },
@@ -73,11 +73,11 @@ pub(super) struct RuleState {
     pub(super) before: u64,
 }
 
-/// What is to be written, or why nothing is.
+/// What must be written, or why nothing is.
 pub(super) type After = std::result::Result<RuleState, Box<ReleaseOutcome>>;
 
-/// What a push makes of a rule. A full release ends what ran beside the one before; pushed again it leaves alone what
-/// runs beside it now.
+/// A rule's state after a push. A full release ends what ran beside the previous one; pushing the same one again does
+/// not end what runs beside it now.
 pub(super) fn after_push(now: Option<&RuleState>, pushed: &Pushed, by: &By, at: Timestamp) -> After {
     let released = &pushed.released;
     let now = now.map(|now| &now.manifest);
@@ -99,7 +99,7 @@ pub(super) fn after_push(now: Option<&RuleState>, pushed: &Pushed, by: &By, at: 
     Ok(RuleState { manifest, before: seq })
 }
 
-/// What a roll back makes of it: `then` again, or nothing, where nothing was before.
+/// A rule's state after a roll back: `then` again, or nothing if nothing was before.
 pub(super) fn after_roll_back(
     now: &RuleState,
     then: Option<&RuleState>,
@@ -113,7 +113,7 @@ pub(super) fn after_roll_back(
     }
     let released = |part: &Option<Pushed>| part.as_ref().map(|pushed| pushed.released.clone());
     let (full, next) = (released(&back.full), released(&back.next));
-    // In this order: what runs beside a full release is newer than that.
+    // In this order, because what runs beside a full release is newer.
     let sequences = [&full, &next].map(|part| part.as_ref().and_then(|released| released.sequence));
     let withdrawn = back.withdrawal.as_ref().map(|(_, sequence)| *sequence);
     let mark = sequences.into_iter().chain([withdrawn]).try_fold(present.mark, raised)?;
@@ -124,13 +124,13 @@ pub(super) fn after_roll_back(
     Ok(RuleState { manifest, before: then.map_or(0, |then| then.before) })
 }
 
-/// None where nothing is in force.
+/// `None` if nothing is in force.
 pub(super) fn plan(now: Manifest, then: Option<Manifest>) -> Result<Option<Plan>> {
     let something = now.full.is_some() || now.next.is_some();
     Ok(something.then_some(Plan { now, then }))
 }
 
-/// The mark after another statement; what is not signed moves it not.
+/// The mark after another statement; an unsigned one does not change it.
 fn raised(mark: u64, sequence: Option<u64>) -> std::result::Result<u64, Box<ReleaseOutcome>> {
     match sequence {
         Some(sequence) if sequence <= mark => Err(Box::new(ReleaseOutcome::Older { mark })),
@@ -149,23 +149,23 @@ impl RuleState {
 pub trait Releases: Send + Sync {
     /// Puts a release in force.
     async fn push(&self, pushed: &Pushed, by: &By) -> Result<ReleaseOutcome>;
-    /// What a roll back would do; none if nothing is in force.
+    /// What a roll back would do; `None` if nothing is in force.
     async fn roll_back_plan(&self, rule: &str) -> Result<Option<Plan>>;
-    /// Puts in force what was before.
+    /// Puts the previous state in force.
     async fn roll_back(&self, back: &BackTo, by: &By) -> Result<ReleaseOutcome>;
-    /// A release, whole, by its digest.
+    /// A whole release by its digest.
     async fn release(&self, digest: &str) -> Result<Option<Release>>;
     /// Every rule that ever was pushed, by name, beyond `after`.
     async fn rules(&self, after: &str, limit: usize) -> Result<Vec<Standing>>;
     /// A rule's manifests, newest first, before a seq.
     async fn manifests(&self, rule: &str, before: Option<u64>, limit: usize) -> Result<Vec<Manifest>>;
 
-    /// All of them are to be announced again: the topic may have lost them.
+    /// Marks all of them to be announced again: the topic may have lost them.
     async fn announce_all(&self) -> Result<()>;
     /// Takes manifests that the topic does not have; nobody else gets them for as long as `lease`.
     async fn take_unannounced(&self, lease: Duration) -> Result<Vec<Manifest>>;
-    /// Ends the lease. `seq`: the topic has that one; if the rule has a newer one by now, that one is due. None:
-    /// it failed, and is due again after `pause`.
+    /// Ends the lease. `seq`: the state that the topic has; if the rule has a newer one by now, that is due. `None` if
+    /// it failed; then it is due again after `pause`.
     async fn settle_announcement(&self, rule: &str, seq: Option<u64>, pause: Duration) -> Result<()>;
     async fn unannounced(&self) -> Result<i64>;
 }

@@ -1,10 +1,10 @@
-//! SQL that both stores run as it stands.
+//! SQL that both stores run unchanged.
 
 pub(super) const STOCK: &str = "sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted";
 pub(super) const LOCATION: &str =
     "location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at, deleted";
 
-/// One pass over both, for SQLite joins fully by looking through one side for each row of the other.
+/// One pass over both, because SQLite makes a full join by searching one side for each row of the other.
 pub(super) const RESERVATIONS_AGAINST_ROWS: &str = "SELECT sku, location, CAST(sum(on_hand) AS bigint),
         CAST(sum(held) AS bigint), CAST(sum(on_hand) AS bigint), CAST(sum(reserved) AS bigint)
     FROM (SELECT sku, location, on_hand, reserved, 0 AS held FROM inventory_items

@@ -48,7 +48,7 @@ mod embedded {
 pub struct Sqlite(Arc<Mutex<Connection>>);
 
 impl Sqlite {
-    /// `None`: in memory, gone with the process.
+    /// `None` keeps it in memory, until the process ends.
     pub fn open(path: Option<&Path>) -> Result<Self> {
         let connection = match path {
             None => Connection::open_in_memory()?,
@@ -63,7 +63,7 @@ impl Sqlite {
         Ok(Self(Arc::new(Mutex::new(connection))))
     }
 
-    /// The schema as it once was: what an upgrade starts from.
+    /// An older schema, from which a test upgrades.
     pub fn migrate_to(&self, version: i32) -> Result<()> {
         let runner = embedded::migrations::runner().set_target(refinery::Target::Version(version));
         let done = self.with(|connection| Ok(runner.run(connection)))?;
@@ -80,8 +80,8 @@ impl Sqlite {
     }
 }
 
-/// Nobody but their owner may read the rows: the file is made here, and SQLite gives the files beside it the same mode.
-/// Those of an earlier run may have wider rights.
+/// Only their owner may read the rows: the file is created here, and SQLite gives the files beside it the same mode.
+/// Files of an earlier run may have wider rights.
 fn close_to_others(path: &Path) -> std::io::Result<()> {
     let mut create = OpenOptions::new();
     create.write(true).create(true).truncate(false).mode(0o600).open(path)?;
@@ -168,7 +168,7 @@ impl Store for Sqlite {
         self.with(|connection| Ok(row::term(connection)?.0))
     }
 
-    /// One connection: nobody else holds anything.
+    /// There is one connection, so nobody else holds locks.
     async fn locked(&self, _skus: &BTreeSet<Sku>) -> Result<BTreeSet<Sku>> {
         Ok(BTreeSet::new())
     }

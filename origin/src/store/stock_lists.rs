@@ -1,4 +1,4 @@
-//! Lists that operators look at: what is low, what is stuck, what is held most.
+//! Lists for operators: what is low, what is stuck, what is held most.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub struct LowStock {
     pub location: String,
     pub available: i64,
     pub threshold: i64,
-    /// When it came to be so.
+    /// When it fell to the threshold.
     pub since: Timestamp,
 }
 

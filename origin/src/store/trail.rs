@@ -1,4 +1,4 @@
-//! What the trail needs of a store, besides the lines that batches write.
+//! What the trail needs from a store, besides the lines that batches write.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::trail::{Entry, Line, Query};
 
 #[async_trait]
 pub trait Trail: Send + Sync {
-    /// A line by itself, in a commit of its own.
+    /// A single line, in a commit of its own.
     async fn record(&self, line: &Line) -> Result<()>;
     /// Newest first.
     async fn trail(&self, query: &Query) -> Result<Vec<Entry>>;
-    /// Forgets lines older than `age`, which is 30 days at least; how many.
+    /// Deletes lines older than `age`, which is at least 30 days; returns how many.
     async fn forget_trail(&self, age: Duration) -> Result<u64>;
 }

@@ -1,12 +1,12 @@
-//! The words of product search: what an item is found by, and what a query looks for.
+//! The words of product search: those of an item, and those of a query.
 
 use onhand_wire::{Item, Problem, limits, request::check_text};
 
 /// Before each of an item's words in [`search_text`]. No name or SKU contains it.
 pub(super) const BEFORE: char = '\u{1}';
 
-/// Lower case, letter by letter, so that it does not depend on what stands beside: a query's word
-/// is a part of another.
+/// Lower case, letter by letter, so that it does not depend on neighbouring letters: a query's word may be part of
+/// another.
 fn fold(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).map(|letter| if letter == 'ς' { 'σ' } else { letter }).collect()
 }
@@ -21,8 +21,8 @@ pub(crate) fn of_query(q: &str) -> Result<Vec<String>, Problem> {
     Ok(words)
 }
 
-/// The SKU whole; of name and brand what stands between spaces, and each run of letters and
-/// digits in it, so that `T-LIGHT` is found by `t-light`, `t` and `light`. Sorted, none twice.
+/// The SKU whole; of name and brand the strings between spaces, and each run of letters and digits in them, so that
+/// `T-LIGHT` is found by `t-light`, `t` and `light`. Sorted, none twice.
 pub(super) fn of_item(item: &Item) -> Vec<String> {
     let text = fold(&format!("{} {}", item.name, item.brand.as_deref().unwrap_or_default()));
     let runs = |word: &str| word.split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<Vec<_>>();
@@ -35,7 +35,7 @@ pub(super) fn of_item(item: &Item) -> Vec<String> {
     words
 }
 
-/// An item's words as the stores take them: [`BEFORE`] before each.
+/// An item's words for the stores, with [`BEFORE`] in front of each.
 pub(super) fn search_text(item: &Item) -> String {
     of_item(item).iter().flat_map(|word| [BEFORE].into_iter().chain(word.chars())).collect()
 }

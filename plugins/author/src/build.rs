@@ -21,7 +21,7 @@ use crate::{
 pub struct BuiltComponent {
     pub component: PathBuf,
     pub bytes: usize,
-    /// What `rules.component_size`, or the settings beside it, allow.
+    /// What `rules.component_size`, or the settings beside the component, allow.
     pub most: u64,
     /// SHA-256, in hex.
     pub digest: String,
@@ -41,13 +41,13 @@ pub fn build(project: &Project, config: &Config) -> Result<BuiltComponent, Autho
         Lang::C => c::build(project)?,
     };
     settings(project)?;
-    // The old signature is of another component, and would be refused with this one.
+    // The old signature belongs to another component, and would be refused with this one.
     let stale = project.component().with_extension("wasm.sig");
     match fs::remove_file(&stale) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).at(stale)?,
         _ => {}
     }
-    // Renamed into place: whoever watches the folder sees whole components only.
+    // Renamed into place, so that a node which watches the folder sees only whole components.
     let (whole, part) = (project.component(), out.join(format!(".{}.part", project.name)));
     fs::write(&part, &component).at(&part)?;
     fs::rename(&part, &whole).at(&whole)?;
@@ -67,7 +67,7 @@ pub(crate) fn settings(project: &Project) -> Result<(), AuthorError> {
     fixtures(project)
 }
 
-/// A node tries a release on its fixtures before it takes traffic, so they go along.
+/// A node runs a release on its fixtures before it uses it, so they are copied too.
 fn fixtures(project: &Project) -> Result<(), AuthorError> {
     let (from, to) = (&project.fixtures, project.built().join(format!("{}.fixtures", project.name)));
     if to.exists() {

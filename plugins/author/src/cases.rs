@@ -20,7 +20,7 @@ use crate::{
 /// How often each call is made; the quickest counts, since a busy machine slows some.
 const CALLS: usize = 10;
 
-/// The result of each fixture, and what a call may take.
+/// The result of each fixture, and the limits of a call.
 pub struct TestResults {
     pub cases: Vec<FixtureResult>,
     pub deadline: Duration,
@@ -32,7 +32,7 @@ pub struct FixtureResult {
     /// The name of the fixture's file, without its ending.
     pub name: String,
     pub verdict: Verdict,
-    /// None if the call was never made.
+    /// `None` if the call was never made.
     pub measured: Option<Measurement>,
     pub log: Vec<String>,
 }
@@ -41,15 +41,15 @@ pub enum Verdict {
     Passed,
     /// The answer was written into the fixture (`--bless`).
     Written,
-    /// What was expected beside what came, line by line.
+    /// The expected and the actual answer, line by line.
     Differs(String),
     /// The answer was right, but the call went over a limit.
     Over(String),
-    /// The fixture can't be read, and where.
+    /// The fixture can't be read, and why.
     Unreadable(String),
 }
 
-/// What one call took.
+/// What one call used.
 pub struct Measurement {
     pub took: Duration,
     /// In bytes.
@@ -64,10 +64,10 @@ impl TestResults {
     }
 }
 
-/// Plays every fixture of the project; `bless` writes the answers that came into those that differ.
+/// Runs every fixture of the project; `bless` writes the actual answers into those that differ.
 ///
 /// # Errors
-/// If nothing is built, nothing is there to play, or the host refuses the component.
+/// If nothing is built, there are no fixtures, or the host refuses the component.
 pub fn test(project: &Project, config: &Config, bless: bool) -> Result<TestResults, AuthorError> {
     let files = files(&project.fixtures)?;
     let component = project.component();
@@ -83,7 +83,7 @@ pub fn test(project: &Project, config: &Config, bless: bool) -> Result<TestResul
         cases.push(play(&trial, &counting, file, bless)?);
     }
     if bless {
-        settings(project)?; // the fixtures that were written anew go along, too
+        settings(project)?; // copies the rewritten fixtures, too
     }
     let (deadline, memory) = trial.limits();
     Ok(TestResults { cases, deadline, memory })
@@ -153,7 +153,7 @@ fn came(answer: &Result<RuleAnswer, Fault>) -> Value {
     }
 }
 
-/// `-` what was expected, `+` what came.
+/// `-` is what was expected, `+` what was answered.
 pub(crate) fn diff(wanted: &Value, came: &Value) -> String {
     let (wanted, came) = (format!("{wanted:#}\n"), format!("{came:#}\n"));
     let diff = TextDiff::from_lines(&wanted, &came);
@@ -168,7 +168,7 @@ pub(crate) fn diff(wanted: &Value, came: &Value) -> String {
     diff.iter_all_changes().map(line).collect()
 }
 
-/// Only what was expected changes; the rest of the file keeps its values.
+/// Only the expected answer changes; the rest of the file keeps its values.
 fn write(file: &Path, text: &[u8], came: &Value) -> Result<(), AuthorError> {
     let invalid = |error: serde_json::Error| AuthorError::Invalid { file: file.to_owned(), fault: error.to_string() };
     let mut fixture: serde_json::Map<String, Value> = serde_json::from_slice(text).map_err(invalid)?;

@@ -1,4 +1,4 @@
-//! A component's file and what is beside it.
+//! A component's file and the files beside it.
 
 use std::{
     fs, io,
@@ -10,17 +10,17 @@ use onhand_rules::{Config, LoadFault, Trial, Trials};
 
 use crate::error::{At, AuthorError};
 
-/// A call gets this instead of its deadline, so that one that is too slow still shows its answer.
+/// A call gets this time instead of its deadline, so that a slow call still shows its answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Above this many bytes the author is told that compiling takes a while: some seconds for each MiB.
+/// Above this many bytes the author is warned that compiling takes a while: some seconds for each MiB.
 const LARGE: usize = 1 << 20;
 
 pub(crate) struct Component {
     pub(crate) file: PathBuf,
     name: String,
     pub(crate) bytes: Vec<u8>,
-    /// The text of its NAME.toml; empty where there is none.
+    /// The text of its NAME.toml; empty if there is none.
     beside: String,
 }
 
@@ -41,12 +41,12 @@ impl Component {
         Ok(Self { file: file.to_owned(), name, bytes, beside })
     }
 
-    /// Compiled, as a node with this configuration would.
+    /// Compiles it, as a node with this configuration would.
     pub(crate) fn trial(&self, config: &Config) -> Result<Trial, AuthorError> {
         self.of(Trials::new(config))
     }
 
-    /// Compiled to count instructions.
+    /// Compiles it to count instructions.
     pub(crate) fn counting(&self, config: &Config) -> Result<Trial, AuthorError> {
         self.of(Trials::counting(config))
     }

@@ -22,10 +22,10 @@ pub(crate) fn check_name(name: &str) -> Result<(), AuthorError> {
     Ok(())
 }
 
-/// Writes the project into `parent/NAME` and answers that folder.
+/// Writes the project into `parent/NAME` and returns that folder.
 ///
 /// # Errors
-/// If the name can't be a rule's, or the folder is there.
+/// If the name can't be a rule's, or the folder exists.
 pub fn create(parent: &Path, name: &str, world: World, lang: Lang) -> Result<PathBuf, AuthorError> {
     check_name(name)?;
     let dir = parent.join(name);

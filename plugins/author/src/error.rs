@@ -10,7 +10,7 @@ pub enum AuthorError {
     File { file: PathBuf, source: io::Error },
     #[error("{0:?} can't name a rule: 1 to 64 of a-z 0-9 and -, starting with a letter")]
     Name(String),
-    #[error("{} is there already; choose another name or folder", .0.display())]
+    #[error("{} exists already; choose another name or folder", .0.display())]
     Exists(PathBuf),
     #[error("{}: no rule.toml; run this in a rule's folder (`onhand rule new` makes one), or name it with --dir", .0.display())]
     NoProject(PathBuf),

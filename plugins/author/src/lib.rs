@@ -1,9 +1,9 @@
-//! For rule authors: what `onhand rule` calls.
+//! For authors of rules: the functions behind `onhand rule`.
 //!
 //! 1. [`create`] writes a small complete project: a rule, its settings, its fixtures, the WIT;
-//! 2. [`build`] makes it a component, with the tools of its language, and reports its size;
-//! 3. [`test`] plays its fixtures in the sandbox that edge and origin use;
-//! 4. [`replay`] plays one call that a node captured, and compares the answers byte for byte;
+//! 2. [`build`] builds a component, with the tools of its language, and reports its size;
+//! 3. [`test`] runs its fixtures in the sandbox that edge and origin use;
+//! 4. [`replay`] replays one call that a node captured, and compares the answers byte for byte;
 //! 5. [`sign`] signs a release, [`release`] reads what is pushed, [`list`] shows the components in a folder.
 
 mod error;

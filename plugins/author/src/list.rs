@@ -9,7 +9,7 @@ use crate::{
     error::{At, AuthorError},
 };
 
-/// A component of the folder; its rule is an error where a node would refuse it.
+/// A component of the folder; its rule is an error if a node would refuse it.
 pub struct ListedComponent {
     pub file: String,
     pub rule: Result<ListedRule, AuthorError>,
@@ -24,7 +24,7 @@ pub struct ListedRule {
     pub settings: Vec<(String, String)>,
 }
 
-/// Every component of the folder, by name, compiled as a node would; signatures are not looked at.
+/// Every component of the folder, by name, compiled as a node would; signatures are not checked.
 ///
 /// # Errors
 /// If the folder can't be read.

@@ -55,7 +55,7 @@ struct Manifest {
     name: String,
     world: World,
     lang: Lang,
-    /// Folders, from the project's.
+    /// Folders, relative to the project's.
     #[serde(default = "wit")]
     wit: PathBuf,
     #[serde(default = "fixtures")]
@@ -99,7 +99,7 @@ impl Project {
         check_name(&manifest.name)?;
         // Building deletes and writes in `build/`.
         if manifest.fixtures.starts_with("build") {
-            let fault = "fixtures: not in `build`, which is made anew".to_owned();
+            let fault = "fixtures: must not be in `build`, which is rebuilt".to_owned();
             return Err(AuthorError::Invalid { file: dir.join("rule.toml"), fault });
         }
         Ok(Self {

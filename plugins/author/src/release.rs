@@ -1,4 +1,4 @@
-//! `onhand rule push`: a component with the files beside it, as an origin takes them.
+//! `onhand rule push`: a component with the files beside it, as an origin accepts them.
 
 use std::path::Path;
 
@@ -10,19 +10,19 @@ use onhand_wire::{
 
 use crate::error::AuthorError;
 
-/// The stage that the author chose, where the release's settings name none.
+/// The stage that the author chose, if the release's settings name none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChosenStage {
     pub stage: Stage,
-    /// Of a canary, in percent.
+    /// The share of a canary, in percent.
     pub share: Option<f64>,
 }
 
-/// The rule's name, and the release as it is pushed. `NAME.next.wasm` runs beside `NAME.wasm`, and so does any release
-/// whose stage is shadow or canary. Where no stage was chosen, it is the one that was signed.
+/// The rule's name, and the release for a push. `NAME.next.wasm` runs beside `NAME.wasm`, and so does any release whose
+/// stage is shadow or canary. If no stage was chosen, it is the one that was signed.
 ///
 /// # Errors
-/// If a file can't be read, is too large, or says another stage than is asked for.
+/// If a file can't be read, is too large, or names another stage than the chosen one.
 pub fn release(file: &Path, config: &Config, staged: Option<ChosenStage>) -> Result<(String, Push), AuthorError> {
     let (name, next, release) = match (staged, read(file, config, staged)?) {
         (None, (_, false, release)) => read(file, config, signed_for(&release))?,
@@ -36,7 +36,7 @@ fn signed_for(release: &Release) -> Option<ChosenStage> {
     Some(ChosenStage { stage: signed.stage, share: signed.share })
 }
 
-/// The rule's name, whether it runs beside, and the release with its stage in its settings.
+/// The rule's name, whether it runs beside another release, and the release with its stage in its settings.
 pub(crate) fn read(
     file: &Path,
     config: &Config,
@@ -52,13 +52,11 @@ pub(crate) fn read(
     Ok((name, staged.stage != Stage::Full, release))
 }
 
-/// Writes the stage in front of the settings, where no section has begun.
+/// Writes the stage at the start of the settings, before any section begins.
 fn stage(release: &mut Release, ChosenStage { stage, share }: ChosenStage) -> Result<(), String> {
     let settings: toml::Table = toml::from_str(&release.settings).map_err(|error| error.to_string())?;
     if ["stage", "share"].iter().any(|key| settings.contains_key(*key)) {
-        return Err(
-            "its settings say a `stage` or a `share` themselves; leave --stage out, or take them out".to_owned()
-        );
+        return Err("its settings already have a `stage` or a `share`; omit --stage, or remove them".to_owned());
     }
     if stage != Stage::Full {
         let share = share.map_or(String::new(), |share| format!("share = {share:?}\n"));
@@ -82,6 +80,6 @@ mod tests {
         let canary = staged(settings, Stage::Canary, Some(10.0)).unwrap();
         assert_eq!(canary, "stage = \"canary\"\nshare = 10.0\n[config]\na = \"1\"\n");
         assert_eq!(staged(settings, Stage::Full, None).as_deref(), Ok(settings));
-        assert!(staged("stage = \"shadow\"\n", Stage::Full, None).unwrap_err().contains("leave --stage out"));
+        assert!(staged("stage = \"shadow\"\n", Stage::Full, None).unwrap_err().contains("omit --stage"));
     }
 }

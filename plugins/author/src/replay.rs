@@ -1,4 +1,4 @@
-//! `onhand rule replay`: plays a captured call again and compares the answers byte for byte.
+//! `onhand rule replay`: repeats a captured call and compares the answers byte for byte.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -11,19 +11,19 @@ use crate::{
     error::{At, AuthorError},
 };
 
-/// The answer of a captured call now, beside the captured one.
+/// The answer of a captured call now, compared with the captured one.
 pub struct ReplayResult {
     /// SHA-256 of the component that was captured, and of the one that ran now, in hex.
     pub captured: String,
     pub component: String,
     pub took: Duration,
-    /// None if the bytes are the same.
+    /// `None` if the bytes are the same.
     pub differs: Option<String>,
     /// Why the call failed, if it did.
     pub detail: Option<String>,
 }
 
-/// Plays a captured call on a component.
+/// Repeats a captured call with a component.
 ///
 /// # Errors
 /// If the file or the component can't be read.
@@ -40,7 +40,7 @@ pub fn replay(capture: &Path, component: &Path, config: &Config) -> Result<Repla
         Ok(answer) => json!({ "answer": answer }),
         Err(fault) => json!({ "fault": fault.reason.as_str() }),
     };
-    // Of a failure only the reason is compared: a backtrace has addresses in it.
+    // For a failure only the reason is compared, because a backtrace has addresses in it.
     let differs = (was != now).then(|| diff(&was, &now));
     let detail = ran.answer.err().map(|fault| fault.detail);
     let (captured, component) = (captured.component, trial.component().to_owned());

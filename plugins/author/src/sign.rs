@@ -15,27 +15,28 @@ use crate::{
     release::read,
 };
 
-/// How far the sequence that an origin names may be ahead of this clock; further, one of the clocks is wrong.
+/// How far the sequence that an origin names may be ahead of this clock. If it is further ahead, one of the clocks is
+/// wrong.
 const AHEAD: Duration = Duration::from_secs(24 * 3600);
 
-/// A release that was signed, and for what.
+/// A signed release, and what it was signed for.
 #[derive(Debug)]
 pub struct SignedRelease {
     pub file: PathBuf,
     pub rule: String,
     pub sequence: u64,
     pub stage: Stage,
-    /// Of a canary, in percent.
+    /// The share of a canary, in percent.
     pub share: Option<f64>,
     pub fixtures: usize,
 }
 
-/// Signs `NAME.wasm` with all that stands beside it, for the stage that is asked for, and writes `NAME.wasm.sig`
-/// (`NAME.next.wasm` is signed for `NAME`). Without a `sequence` it is the time in milliseconds, or one more than that
-/// of the signature that is there.
+/// Signs `NAME.wasm` with all files beside it, for the chosen stage, and writes `NAME.wasm.sig` (`NAME.next.wasm` is
+/// signed for `NAME`). The default `sequence` is the time in milliseconds, or one more than that of the existing
+/// signature.
 ///
 /// # Errors
-/// If a file can't be read or written, says another stage, or the key is none.
+/// If a file can't be read or written or names another stage, or the key is invalid.
 pub fn sign(
     component: &Path,
     key: &Path,
@@ -55,11 +56,11 @@ pub fn sign(
     Ok(SignedRelease { file, rule, sequence, stage, share, fixtures: release.fixtures.len() })
 }
 
-/// Signs a release that was in force before once more. Only one that this key, or `rules.trusted_keys`, has signed
-/// already: the origin's word alone is not enough.
+/// Signs a release that was in force before again, but only if this key or one of `rules.trusted_keys` has signed it
+/// before: the origin's word alone is not enough.
 ///
 /// # Errors
-/// If it was not signed so, or the key is none.
+/// If it was not signed in that way, or the key is invalid.
 pub fn sign_again(
     rule: &str,
     next: bool,
@@ -71,16 +72,16 @@ pub fn sign_again(
     let pem = fs::read_to_string(key).at(key)?;
     onhand_rules::sign_again(rule, next, release, sequence, &pem, config).map_err(|fault| {
         let message = format!(
-            "the release that would come back is not signed again, because {fault}. Build that version, sign it, and push it"
+            "the release that would come back cannot be signed again, because {fault}. Build that version, sign it, and push it"
         );
         AuthorError::Invalid { file: key.to_owned(), fault: message }
     })
 }
 
-/// Signs that nothing of a rule is to be in use.
+/// Signs that no release of a rule is to be in use.
 ///
 /// # Errors
-/// If the key is none.
+/// If the key is invalid.
 pub fn sign_withdrawal(rule: &str, sequence: u64, key: &Path) -> Result<String, AuthorError> {
     let pem = fs::read_to_string(key).at(key)?;
     onhand_rules::sign_withdrawal(rule, sequence, &pem).map_err(|fault| at_fault(key, key, &fault))

@@ -23,13 +23,13 @@ pub(crate) fn files(name: &str, world: World, lang: Lang) -> Vec<(String, String
     }
     let (path, rule) = files::rule(world, lang);
     files.push((path.to_owned(), filled(rule)));
-    // These are no templates: their texts are written as they are.
+    // These are not templates: their texts are written unchanged.
     let verbatim = if lang == Lang::Rust { files::SDK } else { &[] };
     files.extend(verbatim.iter().chain(files::WIT).map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
     files
 }
 
-/// What the common files say of a language.
+/// The texts about a language in the common files.
 struct Words {
     language: &'static str,
     files: &'static str,
@@ -44,7 +44,7 @@ impl Words {
         match lang {
             Lang::Rust => Self {
                 language: "Rust",
-                files: "| `vendor/onhand-rule/` | the SDK, as the Onhand that made this project has it |\n",
+                files: "| `vendor/onhand-rule/` | the SDK of the Onhand that made this project |\n",
                 install: "Once: `rustup target add wasm32-unknown-unknown`, or on a Debian machine where rustup can't\n\
                     fetch it `apt-get install rustc-web cargo-web rust-web-src lld`.",
                 asks: "",

@@ -1,11 +1,11 @@
 //! Loads, limits and runs rule components: used by edge, origin and the command.
 //!
 //! A call, in order ([`Rules::allocate`], [`Rules::rank`], [`Rules::view`], [`Rules::price`]):
-//! 1. the releases in force are read (arc-swap: a swap drops no call and none waits for it), and one of them
-//!    is chosen: the canary for its share, else the full one; a shadow is asked besides, on its own thread;
+//! 1. the releases in force are read (arc-swap: a swap drops no call, and no call waits for it), and one of them is
+//!    chosen: the canary for its share, else the full one; a shadow is asked too, on its own thread;
 //! 2. input that is too large is refused before anything is set up;
-//! 3. a **fresh store**, with the deadline, the memory cap and the size limits set before the guest
-//!    is instantiated, so that its start function is held to them too;
+//! 3. a **fresh store**, with the deadline, the memory cap and the size limits set before the guest is instantiated, so
+//!    that they apply to its start function too;
 //! 4. the call itself, then the store is dropped: nothing survives it;
 //! 5. the answer is checked against the input. A wrong answer is a fault like a trap or a timeout.
 //!
@@ -14,11 +14,11 @@
 //! thread. Components are compiled when they are loaded, never when they are called.
 //!
 //! A release comes into use in this order: its files are read ([`Config::dir`]), or it is announced and fetched
-//! ([`Rules::follow`]); its signature is judged, and whether it is older than what was in use; it is compiled within
-//! bounds of time and memory, tried on its fixtures, and swapped in. The release before it is kept, and comes back if the
+//! ([`Rules::follow`]). Its signature is judged, and whether it is older than what was in use. It is compiled within
+//! limits of time and memory, run on its fixtures, and swapped in. The release before it is kept, and comes back if the
 //! new one fails too often.
 //!
-//! The modules stand in the order in which they may know each other: each uses those before it, never those after it.
+//! The modules are in the order of their dependencies: each uses only those before it.
 
 /// The operator's settings.
 mod config;
@@ -31,7 +31,7 @@ mod world;
 mod sandbox;
 /// The files of a release, who signed it, and when.
 mod release;
-/// One release: prepared, called, counted.
+/// One release: preparing it, calling it, counting its calls.
 mod rule;
 /// Which releases are in force, and how that changes.
 mod registry;

@@ -1,5 +1,5 @@
-//! Which releases of which rules are in force, and how that changes: by the folder, by announcements, by failing too
-//! often.
+//! Which releases of which rules are in force, and how that changes: through the folder, through announcements, or
+//! because a release fails too often.
 
 /// One rule's place, and all places together.
 pub(crate) mod slot;
@@ -7,16 +7,16 @@ pub(crate) mod slot;
 pub(crate) mod in_force;
 /// Releases that run beside the one in use.
 pub(crate) mod shadow;
-/// What a look at the folder makes of the rules in force.
+/// How a check of the folder changes the rules in force.
 mod placing;
-/// What was pushed, by rule.
+/// The pushed releases of each rule.
 pub(crate) mod pushed;
-/// What was pushed, as files, for the next start.
+/// Pushed releases as files, for the next start.
 mod cache;
 
 /// From files and pushed releases to rules in force.
 pub(crate) mod loader;
-/// Looks at the folder now and then.
+/// Checks the folder regularly.
 pub(crate) mod watch;
 /// How pushed releases come into use.
 mod taking_on;

@@ -1,4 +1,4 @@
-//! A release: the files that it is made of, who has signed it, and whether it is newer than what was in use.
+//! A release: its files, who has signed it, and whether it is newer than what was in use.
 
 /// Why a release cannot be used.
 pub(crate) mod fault;
@@ -6,9 +6,9 @@ pub(crate) mod fault;
 pub(crate) mod name;
 /// The settings beside a component.
 pub(crate) mod settings;
-/// A release as it stands in a folder.
+/// A release in a folder.
 pub(crate) mod package;
-/// What a signature says of a release.
+/// What a signature says about a release.
 pub(crate) mod statement;
 /// Signing, and judging a signature.
 pub(crate) mod signature;

@@ -1,12 +1,12 @@
-//! One release of a rule at work: prepared, called, and what its calls came to.
+//! One release of a rule: preparing it, calling it, and the results of its calls.
 
 /// Metrics of all rules.
 pub(crate) mod meter;
-/// Lets now and then one of many log lines through.
+/// Lets one of many log lines through now and then.
 mod throttle;
-/// What the calls of one release came to.
+/// The results of one release's calls.
 pub(crate) mod statistics;
-/// Failing calls, kept as files.
+/// Failed calls, kept as files.
 mod samples;
 /// A release that takes calls.
 pub(crate) mod running;

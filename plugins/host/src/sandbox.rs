@@ -1,4 +1,4 @@
-//! The sandbox: compiles a component within bounds, links it, and makes single calls, each in a store of its own with a
+//! The sandbox: compiles a component within limits, links it, and makes single calls, each in a store of its own with a
 //! deadline and a cap on its memory.
 
 /// Why a component cannot be run here.
@@ -7,14 +7,14 @@ pub(crate) mod fault;
 pub(crate) mod engine;
 /// What the store of one call holds.
 pub(crate) mod call_state;
-/// The WASI that is empty.
+/// The empty WASI.
 mod wasi;
 /// The interface `onhand:rules@0.1`.
 pub(crate) mod since_v0_1;
 
-/// From a core module to a component, and which world a component is of.
+/// From a core module to a component, and the world of a component.
 pub(crate) mod componentize;
-/// Compiling within bounds of time and memory.
+/// Compiling within limits of time and memory.
 pub(crate) mod compile;
-/// From a component's bytes to what can be called.
+/// From a component's bytes to functions that can be called.
 pub(crate) mod link;

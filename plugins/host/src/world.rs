@@ -1,11 +1,11 @@
-//! The worlds: what a rule of each kind is asked, what it answers, and whether its answer may stand. Plain types and
-//! checks; nothing here knows of WebAssembly.
+//! The worlds: what a rule of each kind is asked, what it answers, and whether its answer is allowed. Plain types and
+//! checks; nothing here knows WebAssembly.
 
 use serde::{Deserialize, Serialize};
 
-/// Limits of what a call gives and takes.
+/// Limits of a call's input and output.
 pub(crate) mod limits;
-/// Why a call came to nothing.
+/// Why a call failed.
 pub(crate) mod fault;
 
 /// The worlds `allocation` and `ranking`.
@@ -19,7 +19,7 @@ pub(crate) mod view;
 pub(crate) mod call;
 /// A call that was kept, as JSON.
 pub(crate) mod captured;
-/// An input with the answer that is expected.
+/// An input with its expected answer.
 pub(crate) mod fixture;
 
 #[cfg(fuzzing)]

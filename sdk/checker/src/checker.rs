@@ -1,4 +1,4 @@
-//! The two rules, applied to each word as it comes.
+//! The two rules, applied to each report as it comes.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -13,12 +13,12 @@ use crate::{
     told::{Answer, Asked, Key, Write},
 };
 
-/// Violations that are described; all are counted.
+/// How many violations are described; all are counted.
 const DESCRIBED: usize = 20;
 
 /// Shared by all writers and readers of a run.
 pub struct Checker {
-    /// How the report names the nodes.
+    /// The nodes' names in the report.
     nodes: Vec<String>,
     state: Mutex<State>,
 }
@@ -35,11 +35,11 @@ struct State {
 /// What is known of one key.
 #[derive(Default)]
 struct History {
-    /// Moments of acknowledgements, and the highest version acknowledged by then.
+    /// Times of acknowledgements, and the highest version acknowledged by then.
     acknowledged: Staircase<Timestamp, Version>,
-    /// Versions shown, and the latest as-of with which so low a one was shown, and by whom.
+    /// Versions shown; for each, the latest as-of with which it or a lower one was shown, and by which node.
     shown: Staircase<Version, (Timestamp, usize)>,
-    /// For each node, when its answers came, and the highest version that it had shown by then.
+    /// For each node, the times of its answers, and the highest version that it had shown by then.
     came: BTreeMap<usize, Staircase<u64, Version>>,
 }
 
@@ -52,14 +52,14 @@ impl Checker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// To be called before a lookup is sent.
+    /// Call this before a lookup is sent.
     pub fn asking(&self) -> Asked {
         let mut state = self.state();
         state.now += 1;
         Asked(state.now)
     }
 
-    /// A write was acknowledged. It is held against answers that came before, too.
+    /// Records an acknowledged write. It is also compared with answers that came before.
     pub fn acknowledged(&self, write: &Write) {
         let mut state = self.state();
         state.figures.writes += 1;
@@ -74,7 +74,7 @@ impl Checker {
         }
     }
 
-    /// An answer came: to be called at once, before the reader asks anything else.
+    /// Records an answer. Call this at once, before the reader asks anything else.
     pub fn answered(&self, answer: &Answer) {
         let mut state = self.state();
         state.now += 1;
@@ -87,7 +87,7 @@ impl Checker {
         }
     }
 
-    /// Something that is wrong by a rule of the caller's own.
+    /// Records a violation of one of the caller's own rules.
     pub fn violated(&self, violation: Violation) {
         self.state().add(violation);
     }
@@ -110,7 +110,7 @@ impl State {
         }
     }
 
-    /// Those that the answer shows, and those that it should show.
+    /// The keys that the answer shows, and those that it should show.
     fn keys(&self, answer: &Answer) -> BTreeSet<Key> {
         let of = |sku: &Sku| {
             let known = self.skus.get(sku).into_iter().flat_map(BTreeMap::keys);

@@ -1,15 +1,14 @@
 //! Judges what edges answer, from the outside: no I/O and no clock of its own.
 //!
-//! Writers say what was acknowledged, readers what they were shown. Two rules follow from the
-//! contract:
+//! Writers report what was acknowledged, and readers what they were shown. Two rules follow from the contract:
 //!
-//! - **Earned.** A write's answer carries `Onhand-As-Of`, rounded up: every lookup answer with a
-//!   later one reflects the write. Both are moments of the origin database's clock, so it does not
-//!   matter which of the two this process heard first.
-//! - **Never back.** An answer of a node whose request was sent after another answer of that node
-//!   had come shows no lower version of any key. Answers that overlap may come in either order.
+//! - **Earned.** A write's answer carries `Onhand-As-Of`, rounded up: every lookup answer with a later one reflects the
+//!   write. Both times come from the origin database's clock, so it does not matter which of the two this process heard
+//!   first.
+//! - **Never back.** If a request is sent after a node has given an answer, that node's next answer shows no lower
+//!   version of any key. Answers that overlap may come in either order.
 //!
-//! Read in this order: the staircase that both rules need, what is told, the checker, its report.
+//! Read in this order: the staircase that both rules need, the reports, the checker, its result.
 
 mod staircase;
 mod told;

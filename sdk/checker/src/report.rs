@@ -1,4 +1,4 @@
-//! What came out.
+//! The checker's result.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ pub struct Figures {
     /// Acknowledged versions of a key.
     pub writes: u64,
     pub answers: u64,
-    /// Of them, answers marked `Onhand-Stale`.
+    /// How many of these were marked `Onhand-Stale`.
     pub stale: u64,
-    /// Versions shown that were held against an acknowledgement or an earlier answer.
+    /// Comparisons of shown versions with an acknowledgement or an earlier answer.
     pub compared: u64,
     pub violations: u64,
 }
 
 impl Figures {
-    /// What was added since.
+    /// What was added since `before`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -42,15 +42,15 @@ impl fmt::Display for Figures {
     }
 }
 
-/// Something that the contract rules out, with what is needed to look for its cause.
+/// Something that the contract rules out, with the details needed to find its cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// `unearned`, `went_back`, or a caller's own.
+    /// `unearned`, `went_back`, or one of the caller's own rules.
     pub rule: &'static str,
     pub node: String,
     pub sku: String,
     pub location: String,
-    /// `0.0`: nothing at all.
+    /// `0.0` if nothing was shown.
     pub shown: String,
     pub as_of: Timestamp,
     pub what: String,

@@ -1,4 +1,4 @@
-//! Pairs of which only those matter that no other pair makes superfluous.
+//! Keeps only the pairs that no other pair makes superfluous.
 
 /// Steps whose keys and values both rise. A pair with a higher key and no higher value than another
 /// says nothing that the other doesn't, so it is not kept: there are never more steps than values.
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// However pairs come, it answers what a look through all of them would.
+        /// In whatever order pairs come, it gives the same answer as a search through all of them.
         #[test]
         fn answers_as_a_look_through_all_pairs(
             pairs in proptest::collection::vec((0..40_u32, 0..40_u32), 0..60),

@@ -1,4 +1,4 @@
-//! What writers and readers tell the checker.
+//! What writers and readers report to the checker.
 
 use std::collections::HashMap;
 
@@ -7,8 +7,8 @@ use onhand_wire::{LocationId, Sku, Timestamp, Version, availability::Availabilit
 /// One SKU at one location.
 pub type Key = (Sku, LocationId);
 
-/// An acknowledged write of one key. The key must stay visible: a location that is disabled or an
-/// item that is deleted meanwhile would look like an answer that has forgotten it.
+/// An acknowledged write of one key. The key must stay visible: if a location is disabled or an item deleted meanwhile,
+/// answers seem to have forgotten it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
     pub key: Key,
@@ -18,8 +18,8 @@ pub struct Write {
 }
 
 impl Write {
-    /// What a write's session token says was written, as of its answer's moment. Where the token has
-    /// dropped its floors (too many keys), there is nothing to say.
+    /// The writes that a session token names, as of the answer's time. There are none if the token has dropped its
+    /// floors (too many keys).
     pub fn of_session(session: &Session, at: Timestamp) -> impl Iterator<Item = Self> {
         let floors = session.floors.iter();
         floors.filter_map(move |floor| {
@@ -41,14 +41,14 @@ pub struct Answer<'a> {
     pub asked: Asked,
     /// `Onhand-As-Of`.
     pub as_of: Timestamp,
-    /// `Onhand-Stale`: counted; what the answer claims must be true all the same.
+    /// `Onhand-Stale`. Such answers are counted, and their claim must still be true.
     pub stale: bool,
-    /// SKUs of which all that was ever written has to be shown. Of others, what is shown is judged.
+    /// SKUs for which every written key must be shown. For other SKUs only the keys that are shown are judged.
     pub skus: &'a [Sku],
     pub shown: HashMap<Key, Version>,
 }
 
-/// What a lookup's items show.
+/// The versions that a lookup's items show.
 pub fn versions(items: &[Availability]) -> HashMap<Key, Version> {
     let of = |item: &Availability| {
         let sku = item.sku.clone();

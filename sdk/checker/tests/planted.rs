@@ -1,4 +1,4 @@
-//! A violation of each kind is planted, and found; what is allowed is left alone.
+//! A planted violation of each kind is found; allowed cases are not reported.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ fn wrote(checker: &Checker, sku: &str, seq: u64, ms: i64) {
     checker.acknowledged(&Write { key: key(sku), version: Version::new(1, seq), at: at(ms) });
 }
 
-/// `seq` 0: the answer does not show the SKU.
+/// With `seq` 0 the answer does not show the SKU.
 fn answered(checker: &Checker, node: usize, asked: Asked, sku: &str, seq: u64, ms: i64) {
     let skus = [Sku::new(sku).unwrap()];
     let shown: HashMap<Key, Version> =

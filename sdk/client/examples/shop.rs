@@ -10,7 +10,7 @@ use onhand_wire::{
     request::{Confirm, Hold, HoldLine},
 };
 
-/// Sells some of a SKU, and tells what is left; None where there is not enough.
+/// Sells some of a SKU and returns what is left; `None` if there is not enough.
 pub async fn sell(shop: &Client, sku: &Sku, quantity: Quantity) -> Result<Option<i64>, onhand_client::Error> {
     let hold = Hold::of(vec![HoldLine { sku: sku.clone(), quantity, location: None }]);
     let held = match shop.hold(&hold).await {
@@ -18,7 +18,7 @@ pub async fn sell(shop: &Client, sku: &Sku, quantity: Quantity) -> Result<Option
         held => held?,
     };
     let confirmed = shop.confirm(held.value.id, &Confirm::default()).await?;
-    // With the write's session, the answer shows what was just sold, whichever edge gives it.
+    // With the write's session, the answer of any edge shows what was just sold.
     let session = confirmed.session.unwrap_or_default();
     let shown = shop.availability(sku, &View::default()).session(&session).await?;
     Ok(Some(shown.value.available))

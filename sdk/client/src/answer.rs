@@ -1,4 +1,4 @@
-//! What comes back: as it is, and as a value with what its headers say.
+//! Answers: raw, and as a value with the data of its headers.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, Problem};
 
-/// An answer as it came, of any status.
+/// A raw answer, of any status.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Method and path.
     pub call: String,
     /// Which of the client's nodes answered.
     pub node: usize,
-    /// The same, as it may be shown.
+    /// The node's address, without secrets.
     pub from: String,
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -33,25 +33,26 @@ pub enum Source {
     Origin,
 }
 
-/// A value, and what the answer says about it.
+/// A value, and what the answer's headers say about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply<T> {
     pub value: T,
-    /// 201 for what is new, else 200.
+    /// 201 if something was created, else 200.
     pub status: StatusCode,
     /// Which of the client's nodes answered.
     pub node: usize,
-    /// Of a lookup: every change acknowledged before it is in. Of a write: every answer with a later one reflects it.
+    /// A lookup's answer has every change that was acknowledged before this time. Every answer with a later time than a
+    /// write's reflects that write.
     pub as_of: Option<Timestamp>,
-    /// Of a lookup.
+    /// Present for a lookup.
     pub source: Option<Source>,
-    /// The node could not keep its promise of freshness, and says so.
+    /// Whether the node marked the answer because it could not keep its promise of freshness.
     pub stale: bool,
-    /// Of a write: a lookup that brings it ([`crate::Call::session`]) shows the write, at any node.
+    /// Present for a write: a lookup that sends it ([`crate::Call::session`]) shows the write, at any node.
     pub session: Option<String>,
-    /// The first answer again, by the call's idempotency key.
+    /// Whether this is the first answer again, found by the call's idempotency key.
     pub replayed: bool,
-    /// The node's log has it.
+    /// The id that the node's log has for this call.
     pub correlation_id: Option<String>,
 }
 
@@ -81,7 +82,7 @@ impl Answer {
         }
     }
 
-    /// Itself, if it succeeded.
+    /// Returns itself if the call succeeded.
     pub fn success(&self) -> Result<&Self, Error> {
         if self.status.is_success() { Ok(self) } else { Err(Error::Problem(Box::new(self.problem()))) }
     }

@@ -1,4 +1,4 @@
-//! What is sent. It can be sent again as it is.
+//! A request that can be sent again unchanged.
 
 use std::{fmt::Display, path::PathBuf};
 
@@ -13,7 +13,7 @@ use crate::{
 
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A name as a part of a path, or as a value of a query.
+/// Encodes a name for a path or a query.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
@@ -44,13 +44,13 @@ impl Ask {
         self.query.extend(value.map(|value| (name.to_owned(), value.to_string())));
     }
 
-    /// In the place of one of the same name.
+    /// Replaces a header of the same name.
     pub(crate) fn set(&mut self, header: &'static str, value: impl Into<String>) {
         self.headers.retain(|(name, _)| *name != header);
         self.headers.push((header, value.into()));
     }
 
-    /// For messages: a query may hold what nobody else should read.
+    /// A name for messages, without the query, which may hold something secret.
     pub(crate) fn name(&self) -> String {
         format!("{} {}", self.method, self.path.split('?').next().unwrap_or_default())
     }

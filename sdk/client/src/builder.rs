@@ -1,4 +1,4 @@
-//! From addresses and a token to a client.
+//! Builds a client from addresses and a token.
 
 use std::{
     path::PathBuf,
@@ -48,8 +48,8 @@ impl Client {
 }
 
 impl Builder {
-    /// A listener, such as `http://127.0.0.1:8080` or `https://edge-1.example`. Further ones must answer alike: edges
-    /// of a region, or origins of one database.
+    /// A listener, such as `http://127.0.0.1:8080` or `https://edge-1.example`. Add more only if they give the same
+    /// answers: edges of a region, or origins of one database.
     pub fn url(mut self, url: &str) -> Self {
         self.urls.push(SecretUrl::new(url));
         self
@@ -84,14 +84,15 @@ impl Builder {
         self
     }
 
-    /// Of one try, connecting and reading included: a frozen node must not hold a caller for long. Default: 10 s.
+    /// The limit of one try, including connecting and reading, so that a frozen node does not hold a caller for long.
+    /// Default: 10 s.
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.try_timeout = timeout;
         self
     }
 
-    /// How long a call is made again, with the same key, before its caller hears of it; a try under way is waited for.
-    /// Zero: one try. Default: 30 s.
+    /// How long the client repeats a call, with the same key, before it returns an error. It waits for a try that is
+    /// under way. Zero means one try. Default: 30 s.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

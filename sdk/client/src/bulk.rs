@@ -1,4 +1,4 @@
-//! Many rows at once, in MessagePack, as edges load them: at an origin. A token of scope edge or operator does.
+//! Loads of many rows in MessagePack, as edges make them, at an origin. They need a token of scope edge or operator.
 
 use bytes::Bytes;
 use onhand_wire::bulk::{LoadFacts, LoadedFacts, LoadedTopology, MESSAGEPACK};

@@ -1,4 +1,4 @@
-//! A call that is not made yet. Awaiting makes it.
+//! A call that has not been made yet. Awaiting it makes it.
 
 use std::{
     future::{Future, IntoFuture},
@@ -18,7 +18,7 @@ use crate::{
     client::Way,
 };
 
-/// A call, and how it is made.
+/// A call, and its options.
 #[must_use = "a call is made by .await"]
 pub struct Call<T> {
     client: Client,
@@ -46,12 +46,12 @@ impl Client {
         self.asks(Ask::new(Method::GET, path))
     }
 
-    /// What only looks, though it has a body.
+    /// A call that only reads, although it has a body.
     pub(crate) fn looks<T: DeserializeOwned>(&self, path: impl Into<String>, body: &impl Serialize) -> Call<T> {
         self.asks(Ask::new(Method::POST, path)).json(body)
     }
 
-    /// A write has a key: whatever happens to its answer, it is done once.
+    /// A write has a key, so it is done once, whatever happens to its answer.
     pub(crate) fn writes<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -75,8 +75,8 @@ fn of_success<T: DeserializeOwned>(answer: &Answer) -> Result<T, Error> {
 }
 
 impl<T> Call<T> {
-    /// The write's `Idempotency-Key`, 1 to 128 visible ASCII characters: the same call with the same key, today or
-    /// tomorrow, gets the first one's answer. Without it a new one is made for the call and its retries.
+    /// The write's `Idempotency-Key`, 1 to 128 visible ASCII characters: the same call with the same key gets the first
+    /// one's answer, even tomorrow. Without this, a new key is made for the call and its retries.
     pub fn key(self, key: impl Into<String>) -> Self {
         self.header("idempotency-key", key)
     }
@@ -85,22 +85,22 @@ impl<T> Call<T> {
         self.key(uuid::Uuid::new_v4().to_string())
     }
 
-    /// A write's [`Reply::session`]: the answer shows that write.
+    /// With a write's [`Reply::session`], the answer shows that write.
     pub fn session(self, token: &str) -> Self {
         self.header(session::HEADER, token)
     }
 
-    /// Where the node knows nothing that fresh, it asks the origin, or says that it cannot.
+    /// If the node has nothing that fresh, it asks the origin, or answers that it cannot.
     pub fn max_staleness(self, most: Duration) -> Self {
         self.header("onhand-max-staleness", most.as_millis().to_string())
     }
 
-    /// Told to the node: how long its own work on one try may take, 10 ms or more.
+    /// Tells the node how long its own work on one try may take, 10 ms or more.
     pub fn deadline(self, deadline: Duration) -> Self {
         self.header("onhand-timeout-ms", deadline.as_millis().to_string())
     }
 
-    /// Found in the logs of all that the call passes.
+    /// The id that all nodes which the call passes write into their logs.
     pub fn correlation_id(self, id: &str) -> Self {
         self.header("x-correlation-id", id)
     }
@@ -119,30 +119,30 @@ impl<T> Call<T> {
         self.header("content-type", media_type)
     }
 
-    /// This node first, then the next.
+    /// Asks this node first, then the next ones.
     pub fn starting_at(mut self, node: usize) -> Self {
         self.way.first = node;
         self
     }
 
-    /// This node and no other.
+    /// Asks only this node.
     pub fn only(mut self, node: usize) -> Self {
         self.way.only = true;
         self.starting_at(node)
     }
 
-    /// One try.
+    /// Makes one try.
     pub fn once(self) -> Self {
         self.patience(Duration::ZERO)
     }
 
-    /// In the place of the client's own ([`crate::Builder::patience`]).
+    /// Overrides the client's own ([`crate::Builder::patience`]).
     pub fn patience(mut self, patience: Duration) -> Self {
         self.way.patience = patience;
         self
     }
 
-    /// In the place of the client's own ([`crate::Builder::try_timeout`]).
+    /// Overrides the client's own ([`crate::Builder::try_timeout`]).
     pub fn try_timeout(mut self, timeout: Duration) -> Self {
         self.way.timeout = Some(timeout);
         self
@@ -164,14 +164,14 @@ impl<T> Call<T> {
         Call { client, ask, way, read }
     }
 
-    /// The answer as it came, of any status.
+    /// The raw answer, of any status.
     pub async fn answer(self) -> Result<Answer, Error> {
         self.client.send(&self.ask, self.way).await
     }
 }
 
 impl<T> Call<Page<T>> {
-    /// Most items of a page, 1 to 500; 100 without it.
+    /// Most items of a page, 1 to 500; the default is 100.
     pub fn limit(mut self, limit: usize) -> Self {
         self.ask.query.retain(|(name, _)| name != "limit");
         self.ask.with("limit", Some(limit));
@@ -185,7 +185,7 @@ impl<T> Call<Page<T>> {
         self
     }
 
-    /// Page by page, up to `most` items.
+    /// Fetches page after page, up to `most` items.
     pub async fn items(mut self, most: usize) -> Result<Vec<T>, Error> {
         let mut items = Vec::new();
         while items.len() < most {

@@ -1,4 +1,4 @@
-//! Items, locations and channels, and maintenance: at an origin. Writes need a token of scope admin.
+//! Items, locations, channels and maintenance, at an origin. Writes need a token of scope admin.
 
 use onhand_wire::{
     Channel, ChannelId, Fact, Item, Location, LocationId, Sku,
@@ -12,7 +12,7 @@ use crate::{
     ask::{Ask, encode},
 };
 
-/// An item, and what of it is where.
+/// An item, and its stock at each location.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Stocked {
     #[serde(flatten)]
@@ -36,7 +36,7 @@ impl Client {
         self.puts(product(sku), item)
     }
 
-    /// Refused (`in_use`) while reservations of it are open.
+    /// Refused (`in_use`) while the item has open reservations.
     pub fn delete_item(&self, sku: &Sku) -> Call<Deleted> {
         self.asks(Ask::new(Method::DELETE, product(sku))).new_key()
     }

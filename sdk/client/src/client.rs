@@ -1,4 +1,4 @@
-//! Nodes that answer alike, and a call to one after the other until the answer is definite.
+//! Calls nodes that give the same answers, one after the other, until an answer is final.
 
 use std::{
     error::Error as _,
@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::{Answer, Error, Retry, ask::Ask, pace::Pace, token::Token};
 
-/// Calls one listener, or several that answer alike. Clones share their connections.
+/// Calls one listener, or several that give the same answers. Clones share their connections.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
@@ -30,9 +30,9 @@ pub(crate) struct Shared {
 
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// Without a slash at its end.
+    /// Without a final slash.
     pub url: String,
-    /// As it may be shown.
+    /// The address without secrets.
     pub name: String,
 }
 
@@ -40,10 +40,10 @@ pub(crate) struct Node {
 #[derive(Clone, Copy)]
 pub(crate) struct Way {
     pub first: usize,
-    /// No other node than the first.
+    /// Whether only the first node is asked.
     pub only: bool,
     pub patience: Duration,
-    /// Of one try. None: an upload takes what it takes.
+    /// The limit of one try; `None` for an upload, which may take any time.
     pub timeout: Option<Duration>,
 }
 
@@ -53,12 +53,12 @@ impl Client {
         self.shared.nodes.len()
     }
 
-    /// A node's address as it may be shown.
+    /// A node's address without secrets.
     pub fn name(&self, node: usize) -> &str {
         &self.shared.nodes[node].name
     }
 
-    /// How often calls were made again.
+    /// How often calls were repeated.
     pub fn retries(&self) -> u64 {
         self.shared.again.load(Ordering::Relaxed)
     }
@@ -87,7 +87,7 @@ impl Client {
         }
     }
 
-    /// One try; inside, why there was no answer.
+    /// Makes one try; the inner error says why there was no answer.
     async fn attempt(
         &self,
         node: usize,

@@ -1,4 +1,4 @@
-//! Why a call has no answer that its caller can use.
+//! Why a call has no usable answer.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,7 +6,7 @@ use onhand_http::setting::SecretUrl;
 
 use crate::Problem;
 
-/// Every message says what to do. Addresses are shown as scheme and host, and tokens not at all.
+/// Every message says what to do. Messages show only the scheme and host of addresses, and never a token.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing was sent.
@@ -27,16 +27,16 @@ pub enum Error {
     /// The certificates cannot be used.
     #[error("no client can be made: {what}; name files that can be read, with certificates in PEM")]
     Setup { what: String },
-    /// Whether a write was done is not known: make the same call again with the same key.
+    /// It is not known whether a write was done: make the same call again with the same key.
     #[error(
         "no answer to {call} from {nodes} within {seconds:.1} s, {tries} tries (last: {last}); check that they run and \
          can be reached", nodes = nodes.join(", "), seconds = took.as_secs_f64()
     )]
     NoAnswer { call: String, nodes: Vec<String>, tries: u32, took: Duration, last: String },
-    /// The node says no.
+    /// The node refused the call.
     #[error(transparent)]
     Problem(Box<Problem>),
-    /// A write was done all the same.
+    /// A write was done, although its answer is unreadable.
     #[error(
         "{call} gave an answer that this version does not understand ({what}); run the same version of onhand on both \
          sides"
@@ -45,7 +45,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the node said, where it said no.
+    /// The node's problem, if it refused the call.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Problem(problem) => Some(problem),

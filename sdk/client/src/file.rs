@@ -1,4 +1,4 @@
-//! A file as a body: in pieces, so that its length does not matter.
+//! A file as a body, sent in pieces, so that its length does not matter.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,7 +9,7 @@ use tokio::{fs::File, io::AsyncReadExt};
 
 use crate::Error;
 
-/// Told after each piece of a body how many bytes of it have been sent.
+/// Called after each piece of a body with the number of bytes that have been sent.
 pub(crate) type Progress = Arc<dyn Fn(u64) + Send + Sync>;
 
 const PIECE: usize = 64 << 10;

@@ -1,11 +1,11 @@
-//! How a node is. A node that is not well says so with 503, which is an answer here.
+//! A node's health. An unhealthy node answers 503, which is a value here, not an error.
 
 use onhand_wire::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{Answer, Call, Client, Error};
 
-/// None is what is configured away.
+/// `None` for dependencies that are not configured.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct EdgeHealth {
     /// `healthy` or `unhealthy`.
@@ -13,7 +13,7 @@ pub struct EdgeHealth {
     pub redis: Option<bool>,
     pub kafka: Option<bool>,
     pub origin: bool,
-    /// Of callers' own calls to the origin.
+    /// The state of the breaker for callers' own calls to the origin.
     pub circuit_breaker_state: String,
     pub loads_circuit_breaker_state: String,
     pub mode: String,
@@ -31,7 +31,7 @@ pub struct OriginHealth {
     pub region: String,
     pub term: Option<u16>,
     pub maintenance: Option<bool>,
-    /// What the operator said, under maintenance.
+    /// The operator's message, under maintenance.
     pub message: Option<String>,
 }
 
@@ -48,6 +48,6 @@ impl Client {
 }
 
 fn told<T: DeserializeOwned>(answer: &Answer) -> Result<T, Error> {
-    // A problem has another form: it is no node's health.
+    // A problem has another form, and is not a node's health.
     answer.json().or_else(|unreadable| answer.success().and(Err(unreadable)))
 }

@@ -1,4 +1,4 @@
-//! Files of stock: at an origin.
+//! Imports of stock files, at an origin.
 
 use std::{path::Path, sync::Arc};
 
@@ -23,10 +23,10 @@ pub enum Mode {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum OnError {
-    /// One invalid row and nothing is applied.
+    /// If one row is invalid, nothing is applied.
     #[default]
     Abort,
-    /// Invalid rows are reported and left out.
+    /// Invalid rows are reported and skipped.
     Skip,
 }
 
@@ -122,13 +122,13 @@ pub struct RowError {
 }
 
 impl Client {
-    /// What was applied when a call broke off stays applied; the same file under the same key goes on there.
+    /// If a call breaks off, what was applied stays applied; the same file with the same key resumes there.
     pub fn import(&self, import: Import, file: impl Into<Bytes>) -> Call<Imported> {
         self.importing(import, Body::Bytes(file.into()))
     }
 
-    /// As [`Client::import`], read from the disk while it is sent. `progress` is told how many bytes are sent, beginning
-    /// anew with each try; once all are, the origin checks and applies the rows.
+    /// Like [`Client::import`], but reads the file from disk while sending it. `progress` gets the number of bytes
+    /// sent, and starts again with each try; once all are sent, the origin checks and applies the rows.
     pub fn import_file(
         &self,
         import: Import,
@@ -153,7 +153,7 @@ impl Client {
         ask.set("content-type", if import.format == FileFormat::Csv { "text/csv" } else { "application/x-ndjson" });
         ask.body = body;
         let mut call = self.asks(ask).new_key();
-        // It takes what it takes.
+        // An import may take any time.
         call.way.timeout = None;
         call
     }

@@ -1,9 +1,10 @@
 //! A client of Onhand's edges and origins.
 //!
-//! A [`Client`] calls one listener, or several that answer alike. Where a node does not answer, or cannot now, the call
-//! goes to the next one, with the same `Idempotency-Key`, until an answer is definite or the client's patience is over:
-//! a write is done once, whatever happens to its answers. Edges' public listeners take lookups and reservations,
-//! origins' the rest, and edges' management listeners what concerns one node ([`Client::explain`], caches).
+//! A [`Client`] calls one listener, or several that give the same answers. If a node does not answer, or says that it
+//! cannot at the moment, the call goes to the next one, with the same `Idempotency-Key`, until an answer is final or
+//! the client's patience is over. So a write is done once, whatever happens to its answers. Edges' public listeners
+//! take lookups and reservations, origins take the rest, and edges' management listeners take calls about one node
+//! ([`Client::explain`], caches).
 //!
 //! ```no_run
 //! use onhand_client::{Client, View};

@@ -1,4 +1,4 @@
-//! What is available, what it costs, what there is.
+//! Lookups, quotes and product search.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,19 @@ use uuid::Uuid;
 
 use crate::{Call, Client, ask::encode};
 
-/// Through whose eyes a SKU is looked up.
+/// How a SKU is looked up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
     pub channel: Option<ChannelId>,
-    /// None named: all that are enabled, or the channel's.
+    /// If none is named: all enabled ones, or the channel's.
     pub locations: Vec<LocationId>,
-    /// Asks whether that many could be held ([`Availability::sellable`]).
+    /// Asks whether this many could be held ([`Availability::sellable`]).
     pub quantity: Option<Quantity>,
     /// Leaves this reservation's own hold out; needs a token of scope storefront.
     pub reservation: Option<Uuid>,
 }
 
-/// What a product must be; what is left out does not matter.
+/// The filters of a product search; absent ones are not applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
     /// Every word is a prefix of the SKU or of a word of name or brand.

@@ -1,4 +1,4 @@
-//! An edge's own caches: at its management listener. Nothing here fails over, since each node has its own.
+//! An edge's own caches, at its management listener. Nothing here fails over, since each node has its own caches.
 
 use onhand_wire::{Sku, explain::Explained};
 use reqwest::Method;
@@ -9,10 +9,10 @@ use crate::{
     ask::{Ask, encode},
 };
 
-/// What is loaded before lookups ask for it. Neither: the 1,000 most held.
+/// What to load before lookups ask for it. Without either member: the 1,000 SKUs with most units in open reservations.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Warm {
-    /// That many of those with most units in open reservations.
+    /// This many of the SKUs with most units in open reservations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,7 @@ pub struct Cleared {
 }
 
 impl Client {
-    /// `GET /actuator/explain/{sku}`: what the first node's tiers hold, unless [`Call::only`] names another.
+    /// `GET /actuator/explain/{sku}`: what the tiers of the first node hold, or of the node that [`Call::only`] names.
     pub fn explain(&self, sku: &Sku) -> Call<Explained> {
         self.gets(format!("/actuator/explain/{}", encode(sku.as_str()))).only(0)
     }

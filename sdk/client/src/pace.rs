@@ -1,4 +1,4 @@
-//! When a call is made again.
+//! When a call is repeated.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::{Problem, Retry};
 const FIRST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// Pauses between tries: each twice the one before, less a part by chance, so that callers who failed together do not
-/// come back together.
+/// Pauses between tries: each is twice the one before, less a random part, so that callers that failed together do not
+/// return together.
 pub(crate) struct Pace(Duration);
 
 impl Pace {
@@ -16,7 +16,7 @@ impl Pace {
         Self(FIRST)
     }
 
-    /// What a rate limit asks for is kept; a node that is down or busy may be well again sooner than it says.
+    /// A rate limit's pause is kept; a node that is down or busy may be back sooner than it says.
     pub(crate) fn next(&mut self, refused: Option<&Problem>) -> Duration {
         let pause = self.0.mul_f64(rand::random_range(0.5..1.0));
         self.0 = (self.0 * 2).min(LONGEST);

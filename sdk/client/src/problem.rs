@@ -1,36 +1,36 @@
-//! What a node says when it refuses a call.
+//! A node's refusal of a call.
 
 use std::{fmt, time::Duration};
 
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
 
-/// Whether the same call may be made again.
+/// Whether the same call may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// It would be refused again.
     Never,
-    /// At once, with the same `Idempotency-Key`: whatever became of the first one, it is done once.
+    /// At once, with the same `Idempotency-Key`: whatever happened to the first call, it is done once.
     SameKey,
     /// After [`Problem::retry_after`].
     Later,
 }
 
-/// `application/problem+json`, or what stands for it where something between answered.
+/// `application/problem+json`, or what replaces it if something between client and node answered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     /// Method and path.
     pub call: String,
-    /// The node's address, as it may be shown.
+    /// The node's address without secrets.
     pub node: String,
     pub status: StatusCode,
-    /// One of the contract's; empty where no node of Onhand's answered.
+    /// One of the contract's codes; empty if the answer is not from a node of Onhand.
     pub code: String,
-    /// Names the field and what would be right.
+    /// Names the field and says what would be right.
     pub detail: String,
     pub retry: Retry,
     pub retry_after: Option<Duration>,
-    /// The node's log has it.
+    /// The id that the node's log has for this call.
     pub correlation_id: Option<String>,
     /// The other members, such as `field`, `lines` or `state`.
     pub members: Map<String, Value>,
@@ -41,7 +41,7 @@ pub struct Problem {
 const COMMON: [&str; 7] = ["type", "title", "status", "detail", "code", "retry", "correlation_id"];
 
 impl Problem {
-    /// Of an answer's body, whatever is in it.
+    /// Made from an answer's body, whatever it contains.
     pub(crate) fn of(call: &str, node: &str, status: StatusCode, body: &[u8]) -> Self {
         let mut members: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
         let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -65,7 +65,7 @@ impl Problem {
     }
 }
 
-/// What a proxy answers has no `retry`: its status must do.
+/// A proxy's answer has no `retry`, so its status decides.
 fn retry(status: StatusCode, said: &str) -> Retry {
     match (said, status.as_u16()) {
         ("same_key", _) | ("", 502..=504) => Retry::SameKey,

@@ -1,4 +1,4 @@
-//! Releases of rules: at an origin. Writes need a token of scope admin.
+//! Releases of rules, at an origin. Writes need a token of scope admin.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const COMPILES: Duration = Duration::from_secs(300);
 pub struct RuleAtOrigin {
     #[serde(flatten)]
     pub manifest: Manifest,
-    /// Of a write: whether it changed anything.
+    /// In a write's answer: whether it changed anything.
     #[serde(default)]
     pub new: bool,
     /// In a list: whether nodes have been told.
@@ -27,7 +27,7 @@ pub struct RuleAtOrigin {
     pub announced: bool,
 }
 
-/// What a roll back would put in force, for whoever is to sign it.
+/// What a roll back would put in force, so that it can be signed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct RollBackPlan {
     pub rule: String,

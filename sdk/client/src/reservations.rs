@@ -1,4 +1,4 @@
-//! Holding stock, and what becomes of it: at an edge, or at an origin.
+//! Reservations, at an edge or at an origin.
 
 use onhand_wire::{
     request::{Cancel, Confirm, Extend, Fulfil, Hold, Return},
@@ -15,7 +15,7 @@ use crate::{Call, Client};
 pub struct Trace {
     pub id: Uuid,
     pub allocated_by: String,
-    /// Each can be played again by `onhand rule replay`.
+    /// Each can be replayed by `onhand rule replay`.
     pub calls: Vec<Value>,
 }
 
@@ -30,27 +30,27 @@ impl Client {
         self.gets(format!("/v1/reservations/{id}"))
     }
 
-    /// A new deadline, from now.
+    /// Sets a new deadline, counted from now.
     pub fn extend(&self, id: Uuid, extend: &Extend) -> Call<Reservation> {
         self.verb(id, "extend", extend)
     }
 
-    /// Without lines, all of it.
+    /// Confirms; without lines, the whole reservation.
     pub fn confirm(&self, id: Uuid, confirm: &Confirm) -> Call<Reservation> {
         self.verb(id, "confirm", confirm)
     }
 
-    /// What is not shipped.
+    /// Cancels what is not shipped.
     pub fn cancel(&self, id: Uuid, cancel: &Cancel) -> Call<Reservation> {
         self.verb(id, "cancel", cancel)
     }
 
-    /// Ships; without lines, all that is left. Needs a token of scope fulfilment.
+    /// Ships; without lines, everything that is left. Needs a token of scope fulfilment.
     pub fn fulfil(&self, id: Uuid, fulfil: &Fulfil) -> Call<Reservation> {
         self.verb(id, "fulfil", fulfil)
     }
 
-    /// Shipped goods back on hand. Needs a token of scope fulfilment.
+    /// Puts shipped goods back on hand. Needs a token of scope fulfilment.
     pub fn return_goods(&self, id: Uuid, goods: &Return) -> Call<Reservation> {
         self.verb(id, "return", goods)
     }

@@ -1,4 +1,4 @@
-//! The runbook's lists and remedies: at an origin.
+//! The runbook's lists and remedies, at an origin.
 
 use onhand_wire::{LocationId, Quantity, Sku, Timestamp, page::Page, reservation::State};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct LowStock {
     pub since: Timestamp,
 }
 
-/// A reservation that should have gone on by now.
+/// A reservation that should have made progress by now.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Stuck {
     pub id: Uuid,
@@ -28,7 +28,7 @@ pub struct Stuck {
     pub created_at: Timestamp,
     pub confirmed_at: Option<Timestamp>,
     pub order_ref: Option<String>,
-    /// Still open.
+    /// Units that are still open.
     pub units: i64,
     pub lines: Vec<OpenLine>,
 }
@@ -57,7 +57,7 @@ pub struct Notified {
     pub failed: u64,
 }
 
-/// What somebody counted at one place.
+/// A count at one location.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Count {
     pub sku: Sku,
@@ -65,18 +65,18 @@ pub struct Count {
     pub on_hand: Quantity,
 }
 
-/// What counts, open reservations and the ledger say of the rows.
+/// How counts, open reservations and the ledger compare with the rows.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Reconciled {
     pub mode: String,
-    /// Rows looked at.
+    /// Rows that were compared.
     pub checked: u64,
-    /// How many were compared; none were to be had.
+    /// How many counts were compared; `None` if there were no counts.
     pub counts: Option<u64>,
     /// The first 500 of each comparison.
     pub differences: Vec<Difference>,
     pub unknown: Listed,
-    /// Of an apply.
+    /// Present after an apply.
     #[serde(default)]
     pub corrected: Option<Listed>,
     #[serde(default)]
@@ -109,22 +109,22 @@ impl Client {
         self.gets("/internal/api/inventory/stuck-reservations")
     }
 
-    /// Sweeps now all holds whose deadline has passed.
+    /// Sweeps all holds whose deadline has passed.
     pub fn release_expired(&self) -> Call<Released> {
         self.posts("/internal/api/inventory/release-expired-reservations", &json!({}))
     }
 
-    /// Sends now what restock notifications are due.
+    /// Sends the restock notifications that are due.
     pub fn notify_restocks(&self) -> Call<Notified> {
         self.posts("/internal/api/inventory/trigger-restock-notifications", &json!({}))
     }
 
-    /// Compares and changes nothing. Without counts, the warehouse system is asked where one is configured.
+    /// Compares and changes nothing. Without counts, the origin asks the warehouse system if one is configured.
     pub fn reconcile(&self, counts: Option<&[Count]>) -> Call<Reconciled> {
         self.looks("/internal/api/inventory/reconcile", &reconcile("report", counts))
     }
 
-    /// Sets every wrong row right. Needs a token of scope admin.
+    /// Corrects every wrong row. Needs a token of scope admin.
     pub fn reconcile_and_apply(&self, counts: Option<&[Count]>) -> Call<Reconciled> {
         self.posts("/internal/api/inventory/reconcile", &reconcile("apply", counts))
     }

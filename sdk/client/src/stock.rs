@@ -1,4 +1,4 @@
-//! Counts, adjustments, transfers and selling policy, and the ledger of them all: at an origin.
+//! Counts, adjustments, transfers, selling policy and their ledger, at an origin.
 
 use onhand_wire::{
     Fact, LocationId, Sku, Timestamp,
@@ -40,7 +40,7 @@ pub struct LedgerLine {
     pub after: Level,
     pub reservation: Option<Uuid>,
     pub correlation: String,
-    /// Where the line changed it.
+    /// Present if the line changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Value>,
 }
@@ -56,7 +56,7 @@ impl Client {
         self.posts(of(sku, "adjustments"), adjust)
     }
 
-    /// Moves what is available from one location to another: both sides or neither.
+    /// Moves available stock from one location to another: both sides or neither.
     pub fn transfer(&self, transfer: &Transfer) -> Call<Changed> {
         self.posts("/inventory/transfers", transfer)
     }

@@ -1,4 +1,4 @@
-//! What a caller shows of itself.
+//! The caller's token.
 
 use std::path::PathBuf;
 

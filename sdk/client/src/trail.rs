@@ -1,4 +1,4 @@
-//! Who changed what besides stock: at an origin.
+//! Who changed what, except stock, at an origin.
 
 use onhand_wire::{Timestamp, page::Page};
 use serde::{Deserialize, Serialize};
@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use crate::{Call, Client};
 
-/// Which lines; what is left out does not matter.
+/// The filters; absent ones are not applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrailQuery {
     /// A token's subject.
     pub actor: Option<String>,
     /// Such as `location_put`.
     pub kind: Option<String>,
-    /// From this moment, RFC 3339.
+    /// From this time on, RFC 3339.
     pub from: Option<String>,
-    /// Before this moment.
+    /// Before this time.
     pub to: Option<String>,
 }
 

@@ -1,7 +1,7 @@
-//! Spring Actuator's JSON over what a process exports to Prometheus: shapes only, no I/O.
+//! A process's Prometheus metrics in Spring Actuator's JSON; no I/O.
 //!
-//! A metric's name here is its Prometheus name with dots for underscores, without `_total` and
-//! `_seconds`: `hikaricp_connections_usage` is `hikaricp.connections.usage`, `cache_gets_total` is
+//! A metric's name here is its Prometheus name with dots instead of underscores, without `_total` and `_seconds`:
+//! `hikaricp_connections_usage` is `hikaricp.connections.usage`, `cache_gets_total` is
 //! `cache.gets`. The Prometheus name is understood as well.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::query;
 
-/// The words for a logger's level, quietest first.
+/// The names of log levels, quietest first.
 pub const LEVELS: [&str; 6] = ["OFF", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"];
 /// The logger that all others follow unless they have a level of their own.
 pub const ROOT: &str = "ROOT";
@@ -23,7 +23,7 @@ pub const ROOT: &str = "ROOT";
 pub trait Loggers: Send + Sync {
     /// Loggers with a level of their own; [`ROOT`] always has one.
     fn configured(&self) -> BTreeMap<String, String>;
-    /// Gives a logger a level out of [`LEVELS`]; `None` takes back what was set while running.
+    /// Gives a logger one of [`LEVELS`]; `None` undoes a change that was made while running.
     fn set(&self, logger: &str, level: Option<&str>) -> Result<(), String>;
 }
 
@@ -35,7 +35,7 @@ struct SetLevel {
     configured_level: Option<String>,
 }
 
-/// Carries out the body of `POST /actuator/loggers/{name}`.
+/// Does what the body of `POST /actuator/loggers/{name}` says.
 pub fn set_level(loggers: &dyn Loggers, name: &str, body: &[u8]) -> Result<(), Problem> {
     check_logger(name)?;
     let asked: SetLevel = request::parse(body)?;
@@ -91,7 +91,7 @@ const PAGES: [&str; 11] = [
     "rules",
 ];
 
-/// `GET /actuator`, asked for with these headers. `more`: pages that only this process has.
+/// `GET /actuator`, for a request with these headers. `more`: pages that only this process has.
 pub fn links(headers: &HeaderMap, more: &[&str]) -> Value {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let link = |page: &&str| {
@@ -122,7 +122,7 @@ fn dotted(name: &str) -> String {
 /// `GET /actuator/metrics/{name}?tag=KEY:VALUE&tag=…`.
 ///
 /// # Errors
-/// 404 where there is no such metric, or none with such tags; 400 for another parameter.
+/// 404 if there is no such metric, or none with these tags; 400 for another parameter.
 pub fn asked_metric(families: &[MetricFamily], name: &str, query: Option<&str>) -> Result<Value, Problem> {
     let tags = query::pairs(query).map(|pair| match pair? {
         (key, text) if key == "tag" => tag(&text),
@@ -148,7 +148,7 @@ fn metric(families: &[MetricFamily], name: &str, tags: &[(String, String)]) -> O
         "availableTags": available(&matching, tags),
     });
     if let Some(ratio) = hit_ratio(&matching) {
-        // The runbook looks for the one, Spring's readers for the other.
+        // The runbook uses one name, readers of Spring's JSON the other.
         shown["hit_ratio"] = ratio.into();
         shown["hitRatio"] = ratio.into();
     }
@@ -171,7 +171,7 @@ fn unit(name: &str) -> Option<&'static str> {
     [("_seconds", "seconds"), ("_bytes", "bytes")].iter().find(|(end, _)| short.ends_with(end)).map(|(_, unit)| *unit)
 }
 
-/// Spring's MAX is left out: a Prometheus histogram does not know it.
+/// Spring's MAX is left out, because a Prometheus histogram does not have it.
 fn measurements(kind: MetricType, metrics: &[&Metric]) -> Value {
     let sum = |value: fn(&Metric) -> f64| metrics.iter().map(|metric| value(metric)).sum::<f64>();
     match kind {
@@ -184,7 +184,7 @@ fn measurements(kind: MetricType, metrics: &[&Metric]) -> Value {
     }
 }
 
-/// Tags that are still open to be chosen, each with its values.
+/// Tags that can still be chosen, each with its values.
 fn available(metrics: &[&Metric], chosen: &[(String, String)]) -> Value {
     let mut tags = BTreeMap::<&str, BTreeSet<&str>>::new();
     for label in metrics.iter().flat_map(|metric| metric.get_label()) {

@@ -1,4 +1,4 @@
-//! Who may: bearer tokens (JWT), their scopes, and the keys that they are judged with.
+//! Who may make a call: bearer tokens (JWT), their scopes, and the keys that judge them.
 
 mod scope;
 mod owner;
@@ -26,18 +26,18 @@ pub use self::{
     verifier::{LEEWAY, Verifier},
 };
 
-/// Who may make a call. Each route carries its own.
+/// Who may make a call. Each route has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody: no token is looked at.
+    /// Everybody: tokens are not checked.
     Anyone,
-    /// Everybody, or a token of scope storefront where `auth.public_reads = false`.
+    /// Everybody; with `auth.public_reads = false` only a token of scope storefront.
     Reader,
     /// A token of this scope, or of one that includes it.
     Token(Scope),
 }
 
-/// A route as a process has it, for whoever checks that each says who may.
+/// A route of a process, for tests that check who may call it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routed {
     pub method: String,
@@ -48,14 +48,14 @@ pub struct Routed {
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Claims {
-    /// Owns idempotency keys; the ledger's actor.
+    /// The owner of idempotency keys, and the ledger's actor.
     pub sub: String,
     pub scope: Scopes,
     /// Seconds since 1970.
     pub exp: u64,
     pub iat: u64,
-    /// The value of the claim that `auth.owner_claim` names, if the token has it. What the token
-    /// makes carries this value.
+    /// The value of the claim that `auth.owner_claim` names, if the token has it. Reservations that the token makes
+    /// carry this value.
     #[serde(skip)]
     pub owner: Option<String>,
     /// Whose reservations it sees.
@@ -73,14 +73,14 @@ impl Claims {
         Err(Problem::new(Code::Forbidden, detail))
     }
 
-    /// Without an owner: where no claim names one.
+    /// Claims without an owner, for configurations where no claim names one.
     pub fn new(sub: impl Into<String>, scope: impl Into<Scopes>, exp: u64) -> Self {
         Self { sub: sub.into(), scope: scope.into(), exp, iat: 0, owner: None, sees: Sees::All }
     }
 }
 
-/// What is wrong with a token's subject. It becomes part of keys and of the ledger, so that one which no
-/// database can index or show is refused where tokens are judged.
+/// What is wrong with a token's subject. It becomes part of keys and of the ledger, so a subject that no database can
+/// index or show is refused where tokens are judged.
 pub fn subject_fault(subject: &str) -> Option<&'static str> {
     if subject.is_empty() || subject.len() > SUBJECT_BYTES {
         Some("must have 1 to 255 bytes")

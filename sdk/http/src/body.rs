@@ -1,6 +1,6 @@
-//! Request bodies: what they say they are, how much of them is read, and how fast they must arrive.
+//! Request bodies: their media type, how much of them is read, and how fast they must arrive.
 //!
-//! What is left of a body when its call is answered is [`crate::unread`]'s.
+//! [`crate::unread`] deals with the rest of a body when its call is answered.
 
 use std::{
     error::Error,
@@ -19,13 +19,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// What a body says that it is; empty where it says nothing.
+/// A body's media type; empty if it has none.
 pub fn media_type(headers: &HeaderMap) -> Result<&str, Problem> {
     let [kind, encoding] = named(headers);
     request::media_type(kind, encoding)
 }
 
-/// A body that says what it is must say JSON.
+/// If a body has a media type, it must be JSON.
 pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
     let [kind, encoding] = named(headers);
     request::require_json(kind, encoding)
@@ -35,10 +35,10 @@ fn named(headers: &HeaderMap) -> [Option<&[u8]>; 2] {
     [header::CONTENT_TYPE, header::CONTENT_ENCODING].map(|name| headers.get(name).map(HeaderValue::as_bytes))
 }
 
-/// The whole body.
+/// Reads the whole body.
 ///
 /// # Errors
-/// 413 beyond `most` bytes; else what [`broke_off`] says.
+/// 413 beyond `most` bytes; else as [`broke_off`].
 pub async fn read<B: Body<Data = Bytes, Error: Into<Cause>> + Unpin>(
     mut body: B,
     most: usize,
@@ -64,7 +64,7 @@ fn too_large(most: usize) -> Problem {
     Problem::new(Code::TooLarge, format!("body: at most {most} bytes")).with("limit", most)
 }
 
-/// What the caller is told of a body that came to no end: 504 where it took too long, else 400.
+/// The problem of a body that did not arrive whole: 504 if it took too long, else 400.
 pub fn broke_off(error: &(dyn Error + 'static)) -> Problem {
     if causes(error).any(|cause| cause.is::<Late>()) {
         return Problem::new(Code::DeadlineExceeded, "body: it did not arrive in time; nothing was applied");
@@ -81,21 +81,21 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
 #[error("the body did not arrive in time")]
 struct Late;
 
-/// How fast a body must arrive: a caller that sends one byte now and then would hold its connection, and what waits
-/// behind it, for ever.
+/// How fast a body must arrive. Without this, a caller that sends one byte now and then would hold its connection, and
+/// whatever waits for it, for ever.
 #[derive(Debug, Clone, Copy)]
 pub enum Pace {
-    /// All of it within this time of when it was first waited for.
+    /// All of it must arrive within this time after it was first waited for.
     Whole(Duration),
-    /// Some of it within this time, again and again.
+    /// Some of it must arrive within this time, each time that it is waited for.
     Steady(Duration),
 }
 
-/// A body that fails where it does not keep its pace.
+/// A body that fails if it does not keep its pace.
 pub struct Paced<B> {
     body: B,
     pace: Pace,
-    /// From the first time that there was nothing to read.
+    /// Starts when there is nothing to read for the first time.
     timer: Option<Pin<Box<Sleep>>>,
 }
 

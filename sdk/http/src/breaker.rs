@@ -1,4 +1,4 @@
-//! Gives up on what keeps failing, for a while, and tries again carefully.
+//! Stops calls to something that keeps failing for a while, and then tries again carefully.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -75,9 +75,9 @@ struct Inner {
     until: Instant,
     /// Probes in a row that succeeded while it is open.
     good_probes: u32,
-    /// Whether probes made it half open before its time was over.
+    /// Whether probes made it half open early.
     opened_by_probes: bool,
-    /// Probes were wrong: until it has closed, only time counts.
+    /// Whether probes were wrong: until it has closed, only time counts.
     probes_misled: bool,
 }
 
@@ -180,7 +180,7 @@ impl Breaker {
             inner.good_probes = 0;
             inner.until = now + inner.timeout;
             let seconds = inner.timeout.as_secs_f64();
-            tracing::warn!(breaker = self.name, seconds, "a breaker opened: calls fail at once for so long");
+            tracing::warn!(breaker = self.name, seconds, "a breaker opened: calls fail at once until it tries again");
             inner.timeout = (inner.timeout * 2).min(self.config.max_timeout.0);
         }
     }

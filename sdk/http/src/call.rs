@@ -1,4 +1,4 @@
-//! The headers that a write comes with: how long its caller waits, and the key that makes it safe to send again.
+//! The headers of a write: how long its caller waits, and the key that makes it safe to send again.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use onhand_wire::{Code, Problem, request::check_idempotency_key};
 pub static TIMEOUT: HeaderName = HeaderName::from_static("onhand-timeout-ms");
 pub static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The least that a caller may ask for: with less, nothing could be asked of anyone, and whether the call was carried
-/// out would be left to chance.
+/// The shortest time that a caller may ask for. With less, the node could not call anyone, and chance would decide
+/// whether the call was carried out.
 pub const LEAST: Duration = Duration::from_millis(10);
-/// The longest that a caller may make a call last; more counts as this.
+/// The longest time that a caller may ask for; more counts as this.
 pub const LONGEST: Duration = Duration::from_secs(60);
 
-/// `Onhand-Timeout-Ms`: how long the caller waits, where it says so.
+/// `Onhand-Timeout-Ms`: how long the caller waits, if it says so.
 pub fn patience(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let Some(value) = headers.get(&TIMEOUT) else { return Ok(None) };
     let digits = value.to_str().ok().filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()));
@@ -25,13 +25,13 @@ pub fn patience(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     })
 }
 
-/// `Idempotency-Key`, where there is one.
+/// `Idempotency-Key`, if there is one.
 pub fn key(headers: &HeaderMap) -> Result<Option<&HeaderValue>, Problem> {
     let key = headers.get(&IDEMPOTENCY_KEY);
     key.map(|key| check_idempotency_key(key.as_bytes()).map(|_| key)).transpose()
 }
 
-/// 428, for a call that may not come without a key.
+/// 428, for a call that needs a key.
 pub fn key_required() -> Problem {
     let detail = "Idempotency-Key: send 1 to 128 visible ASCII characters, so that this call can be sent again safely";
     Problem::new(Code::IdempotencyKeyRequired, detail)

@@ -1,4 +1,4 @@
-//! How many connections a listener has open, of all callers and of one address, and how one too many is turned away.
+//! How many connections a listener has open, in total and from one address, and how one too many is refused.
 
 use std::{
     net::IpAddr,
@@ -14,15 +14,15 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, sync::Semaphore};
 
 use crate::linger::linger;
 
-/// Connections that are turned away with an answer at once; beyond, they are cut without one.
+/// How many connections are refused with an answer at the same time; beyond that, they are closed without one.
 const ANSWERED: usize = 256;
 
-/// Why a connection was turned away.
+/// Why a connection was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// The listener has as many as it may.
+    /// The listener has its limit of connections.
     Full,
-    /// Its address has as many as one may.
+    /// Its address has its limit of connections.
     BeyondShare,
 }
 
@@ -39,7 +39,7 @@ pub struct Connections {
     warned: AtomicBool,
 }
 
-/// One open connection; dropped, its place is free again.
+/// One open connection; its place is free again when this is dropped.
 pub(crate) struct Place {
     connections: Arc<Connections>,
     _share: Share<IpAddr>,
@@ -52,7 +52,7 @@ impl Drop for Place {
 }
 
 impl Connections {
-    /// `per_peer`: of these, those of one address; 0: no such limit.
+    /// `per_peer`: how many of these one address may have; 0 means no limit.
     pub fn new(most: usize, per_peer: usize, count: impl Fn(Refusal) + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             most,

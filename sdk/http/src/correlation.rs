@@ -1,5 +1,5 @@
-//! `X-Correlation-Id`: taken or made, echoed, logged, passed on. `traceparent` (W3C Trace Context) likewise, but never
-//! made.
+//! `X-Correlation-Id` is accepted or made, echoed, logged and passed on. So is `traceparent` (W3C Trace Context), but
+//! it is never made.
 
 use std::sync::{
     OnceLock,
@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 static ID: HeaderName = HeaderName::from_static("x-correlation-id");
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// Longest id that is taken, in visible ASCII characters.
+/// Longest id that is accepted, in visible ASCII characters.
 const CHARS: usize = 128;
 
-/// What ties a call's answer, its log lines and the calls behind it together.
+/// Ties a call's answer, its log lines and its further calls together.
 #[derive(Debug, Clone)]
 pub struct Correlation {
     id: HeaderValue,
@@ -22,7 +22,7 @@ pub struct Correlation {
 }
 
 impl Correlation {
-    /// The caller's, where it sent a usable one, else a new one.
+    /// The caller's id if it sent a usable one, else a new one.
     pub fn of(headers: &HeaderMap) -> Self {
         let sent = headers.get(&ID).filter(|id| usable(id.as_bytes()));
         let trace = headers.get(&TRACEPARENT).filter(|trace| is_traceparent(trace.as_bytes()));
@@ -38,7 +38,7 @@ impl Correlation {
         self.trace.as_ref().and_then(|trace| trace.to_str().ok())
     }
 
-    /// Into a call that this one leads to, or into its own answer.
+    /// Writes it into a further call, or into this call's answer.
     pub fn write(&self, headers: &mut HeaderMap) {
         self.clone().write_into(headers);
     }
@@ -56,20 +56,20 @@ fn usable(id: &[u8]) -> bool {
     (1..=CHARS).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
-/// Unlike any other: the process's own random half, and a count.
+/// A unique id: a random half for the process, and a count.
 fn made() -> HeaderValue {
     static HALF: OnceLock<u64> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(1);
     let half = *HALF.get_or_init(|| Uuid::new_v4().as_u64_pair().0);
     let whole = (u128::from(half) << 64) | u128::from(COUNT.fetch_add(1, Ordering::Relaxed));
-    let mut id = [0; 32]; // by hand: each request makes one, and formatting costs five times as much
+    let mut id = [0; 32]; // written by hand, because each request makes one, and formatting costs five times as much
     for (place, digit) in id.iter_mut().enumerate() {
         *digit = b"0123456789abcdef"[(whole >> (4 * (31 - place))) as usize & 15];
     }
     HeaderValue::from_bytes(&id).expect("hex digits are ASCII")
 }
 
-/// Whether it has the shape of version 00: `00-`, 32 hex digits, `-`, 16, `-`, 2, in lower case.
+/// Whether it has the form of version 00: `00-`, 32 hex digits, `-`, 16, `-`, 2, in lower case.
 fn is_traceparent(text: &[u8]) -> bool {
     let parts: Vec<&[u8]> = text.split(|byte| *byte == b'-').collect();
     let hex = |part: &[u8]| part.iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte));

@@ -3,10 +3,10 @@
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
 const METHODS: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
-/// What a page may send, besides what it always may.
+/// Headers that a page may send, besides those that are always allowed.
 const SENT: &str = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Correlation-Id, \
     traceparent, Onhand-Max-Staleness, Onhand-Session, Onhand-Timeout-Ms";
-/// What a page may read, besides what it always may.
+/// Headers that a page may read, besides those that are always allowed.
 const EXPOSED: &str = "ETag, Location, Retry-After, X-Correlation-Id, traceparent, Onhand-As-Of, Onhand-Source, \
     Onhand-Stale, Onhand-Session, Idempotent-Replayed, RateLimit, RateLimit-Policy";
 /// How long a browser may remember a preflight, in seconds.
@@ -19,7 +19,7 @@ pub struct Cors {
     any: bool,
 }
 
-/// The web origin of one request, where it may call.
+/// The web origin of one request, if it may call.
 #[derive(Debug)]
 pub struct Allowed(Option<HeaderValue>);
 
@@ -40,7 +40,7 @@ impl Cors {
 }
 
 impl Allowed {
-    /// The answer to a preflight; other OPTIONS requests go their way.
+    /// The answer to a preflight; `None` for other OPTIONS requests.
     pub fn preflight<B, R: Default>(&self, request: &Request<B>) -> Option<Response<R>> {
         let asks = || request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         if request.method() != Method::OPTIONS || !asks() {
@@ -58,7 +58,7 @@ impl Allowed {
         Some(reply)
     }
 
-    /// Into the answer, so that the browser shows it to the page.
+    /// Writes the headers that let the browser show the answer to the page.
     pub fn write(&self, headers: &mut HeaderMap) {
         let Some(origin) = &self.0 else { return };
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

@@ -1,4 +1,4 @@
-//! How safe a hop is from whoever is between.
+//! How safe a hop is from an attacker in the network.
 
 use std::net::IpAddr;
 
@@ -8,16 +8,16 @@ pub enum Hop {
     Local,
     /// Encrypted, and the other side has proved who it is.
     Verified,
-    /// Encrypted, and the other side has a certificate of the right roots, for whatever name.
+    /// Encrypted, and the other side has a certificate signed by the right roots, for any name.
     AnyName,
-    /// Encrypted, but whoever is between can be the other side.
+    /// Encrypted, but an attacker in the network can pretend to be the other side.
     Unverified,
-    /// Everybody between can read and change it.
+    /// Anyone in the network can read and change it.
     Clear,
 }
 
 impl Hop {
-    /// To an address by a scheme that is encrypted and verified, or by one that is neither.
+    /// A hop by a scheme that is either encrypted and verified, or neither.
     pub fn by(encrypted: bool, local: bool) -> Self {
         match (encrypted, local) {
             (true, _) => Self::Verified,

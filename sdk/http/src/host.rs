@@ -1,9 +1,9 @@
 //! `Host`: the name under which a caller reaches a listener.
 //!
-//! Every listener refuses a request that does not say it once and well, since a proxy before the node
-//! may have read another one. A management listener also refuses names that it does not know: a web page
-//! whose own name resolves to this machine (DNS rebinding) would else read metrics through its visitor's
-//! browser, which sends that name.
+//! Every listener refuses a request that does not have exactly one valid `Host`, since a proxy in front of the node may
+//! have read another one. A management listener also refuses names that it does not know. Otherwise a web page whose
+//! name resolves to this machine (DNS rebinding) could read metrics through its visitor's browser, which sends that
+//! name.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -12,10 +12,10 @@ use onhand_wire::Problem;
 
 const FIELD: &str = "Host";
 
-/// The name under which the caller reached the listener, without its port; none where HTTP/1.0 leaves it out.
+/// The name under which the caller reached the listener, without its port; `None` if HTTP/1.0 omits it.
 ///
 /// # Errors
-/// 400 where it is missing although HTTP/1.1 needs it, given twice, empty or malformed.
+/// 400 if it is missing although HTTP/1.1 needs it, given twice, empty or malformed.
 pub fn of<B>(request: &Request<B>) -> Result<Option<&str>, Problem> {
     let lines = request.headers().get_all(header::HOST).iter().map(HeaderValue::as_bytes);
     given(lines, request.version() >= Version::HTTP_11)
@@ -31,7 +31,7 @@ fn given<'a>(mut lines: impl Iterator<Item = &'a [u8]>, required: bool) -> Resul
     name(line).map(Some).ok_or_else(|| Problem::field(FIELD, "a name or an IP address, and perhaps :PORT"))
 }
 
-/// RFC 3986's `host [":" port]`, of which the host may not be empty.
+/// RFC 3986's `host [":" port]`; the host may not be empty.
 fn name(line: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(line).ok()?;
     let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
@@ -62,7 +62,7 @@ impl Hosts {
         Self { names: names.iter().map(|name| plain(name)).collect(), setting }
     }
 
-    /// Whether a request's `Host`, and the host in its request line where it has one, are allowed.
+    /// Checks that a request's `Host`, and the host in its request line if it has one, are allowed.
     ///
     /// # Errors
     /// As [`of`], and as [`Self::allow`].
@@ -71,7 +71,7 @@ impl Hosts {
         named.into_iter().flatten().try_for_each(|host| self.allow(host))
     }
 
-    /// IP addresses and `localhost` are always allowed: no DNS answer stands behind them.
+    /// IP addresses and `localhost` are always allowed, because they do not depend on DNS.
     ///
     /// # Errors
     /// 400 that says which setting would allow the name.
@@ -87,7 +87,7 @@ impl Hosts {
     }
 }
 
-/// Names differ neither by case nor by the dot of the root.
+/// Names are equal whatever their case, and with or without a final dot.
 fn plain(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
@@ -95,8 +95,9 @@ fn plain(name: &str) -> String {
 /// What is wrong with a name in a list of hosts.
 pub fn host_fault(key: &str, text: &str) -> Option<String> {
     let sound = name(text.as_bytes()) == Some(text);
-    (!sound)
-        .then(|| format!("{key}: {text:?} is no host name; write it without scheme and port, like \"edge-1.internal\""))
+    (!sound).then(|| {
+        format!("{key}: {text:?} is not a host name; write it without scheme and port, like \"edge-1.internal\"")
+    })
 }
 
 #[cfg(test)]

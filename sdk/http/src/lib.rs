@@ -1,7 +1,6 @@
-//! What edge and origin both do with HTTP, each thing once. Nothing of the domain is in here.
+//! What edge and origin both do with HTTP, each thing once. This crate knows nothing about stock.
 //!
-//! In reading order: settings, how connections are kept, what is read of a request and who made it, how others are
-//! called, what is written to an answer.
+//! In reading order: settings, connections, reading a request and its caller, calling others, writing an answer.
 
 pub mod hop;
 pub mod setting;

@@ -1,4 +1,4 @@
-//! Calls to others: whom a client believes, and what it proves itself with.
+//! Calls to others: which certificates a client trusts, and how it proves who it is.
 
 pub mod tls;
 mod client;
@@ -7,13 +7,13 @@ use std::error::Error;
 
 pub use self::client::{HttpConnect, Outgoing};
 
-/// An error with all its causes: the libraries' own messages leave out why.
+/// An error with all its causes, which the libraries' own messages leave out.
 pub fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let why = error.to_string();
-        // Some repeat their cause in their own message.
+        // Some errors repeat their cause in their own message.
         if !text.ends_with(&why) {
             text = format!("{text}: {why}");
         }

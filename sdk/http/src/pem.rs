@@ -1,4 +1,4 @@
-//! Certificates and keys in files, each by the setting that names it.
+//! Certificates and keys in files. Errors name the setting.
 
 use std::io;
 
@@ -15,7 +15,7 @@ pub enum PemFault {
 
 #[derive(Debug, Clone, Copy)]
 pub struct PemFile<'a> {
-    /// In full, such as `http.tls.cert_file`.
+    /// The setting's full name, such as `http.tls.cert_file`.
     pub setting: &'static str,
     pub path: &'a str,
 }

@@ -1,7 +1,7 @@
-//! What a connection is doing, so that each thing it does has its own time limit.
+//! What a connection is doing, so that each phase has its own time limit.
 //!
-//! hyper's own header timeout runs while a connection idles too, so it cannot tell the one limit from the other, and
-//! it makes a timer for each request; one watch for each connection keeps both limits.
+//! hyper's own header timeout also runs while a connection idles, so it cannot tell the two limits apart, and it makes
+//! a timer for each request. One watch for each connection keeps both limits.
 
 use std::{
     io,
@@ -25,12 +25,13 @@ const BUSY: u64 = 1;
 /// Between requests.
 const IDLE: u64 = 2;
 
-/// A connection's phase. Requests read no clock: the watch compares what it sees with what it saw before.
+/// A connection's phase. Requests do not read the clock: the watch compares the phase with the phase that it saw
+/// before.
 #[derive(Default)]
 pub(crate) struct Phase {
     /// How often the phase has changed, times four, plus the phase.
     turns: AtomicU64,
-    /// Odd while the caller takes nothing of an answer; counts those times.
+    /// Odd while the caller takes nothing of an answer; it counts how often that happened.
     blocked: AtomicU64,
     /// Whether a request's body was left unread, so that the caller may still be sending.
     unread: AtomicBool,
@@ -55,7 +56,7 @@ impl Phase {
         self.turns.store(((turns + 1) << 2) | phase, Ordering::Relaxed);
     }
 
-    /// Costs one load where the caller keeps up.
+    /// Costs one load if the caller keeps up.
     fn wrote(&self, taken: bool) {
         let blocked = self.blocked.load(Ordering::Relaxed);
         if taken == (blocked & 1 == 1) {
@@ -69,8 +70,8 @@ impl Phase {
         }
     }
 
-    /// Resolves when the caller has idled, sent a head, or taken nothing of an answer, for too long; up to a quarter
-    /// of the shorter limit later.
+    /// Resolves when the caller has been idle, has been sending a head, or has taken nothing of an answer for too long,
+    /// or up to a quarter of the shorter limit later.
     pub(crate) async fn expires(&self, head: Duration, idle: Duration) {
         let interval = head.min(idle) / 4;
         let mut seen = (self.now(), Instant::now());
@@ -96,7 +97,7 @@ impl Phase {
     }
 }
 
-/// An answer's body; the connection idles when it has ended.
+/// An answer's body; when it ends, the connection becomes idle.
 pub(crate) struct Answer<B> {
     pub(crate) body: B,
     pub(crate) phase: Arc<Phase>,

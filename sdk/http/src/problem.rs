@@ -1,4 +1,4 @@
-//! Problems become answers here, and nowhere else: RFC 9457, with the headers that go with each.
+//! Problems become answers here and nowhere else: RFC 9457, with the headers of each.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -9,7 +9,7 @@ use crate::correlation::Correlation;
 /// The media type of a problem's body.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The answer that tells the caller of a problem.
+/// The answer for a problem.
 pub fn answer(problem: &Problem, correlation: &Correlation) -> Response<Bytes> {
     let mut answer = Response::new(Bytes::from(problem.to_json(correlation.as_str())));
     *answer.status_mut() = status(problem.status());
@@ -24,24 +24,24 @@ pub fn answer(problem: &Problem, correlation: &Correlation) -> Response<Bytes> {
     answer
 }
 
-/// The body of a problem that an idempotency key kept: the first answer again, under this call's own correlation id.
+/// The body of a problem that an idempotency key kept: the first answer again, with this call's own correlation id.
 pub fn kept(body: String, correlation_id: &str) -> Bytes {
     let Ok(mut problem) = serde_json::from_str::<serde_json::Map<_, _>>(&body) else { return body.into() };
     problem.insert("correlation_id".to_owned(), correlation_id.into());
     serde_json::to_vec(&problem).map_or_else(|_| body.into(), Bytes::from)
 }
 
-/// A status that was written as a number.
+/// A status from a number.
 pub fn status(number: u16) -> StatusCode {
     StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// 404 for a path that nothing is at.
+/// 404 for a path where nothing is.
 pub fn not_found() -> Problem {
     Problem::new(Code::NotFound, "nothing is at this path")
 }
 
-/// 405; `allowed`: what `Allow` says.
+/// 405; `allowed` is the value of `Allow`.
 pub fn method_not_allowed(allowed: &str) -> Problem {
     Problem::new(Code::MethodNotAllowed, format!("allowed here: {allowed}"))
 }

@@ -1,5 +1,5 @@
-//! Query strings: each parameter is known, well-formed and given as often as it may be, or the call is refused with the
-//! parameter's name.
+//! Query strings: if a parameter is unknown, malformed or given too often, the call is refused with the parameter's
+//! name.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ fn decoded<'a>(text: &'a str, field: &str) -> Result<Cow<'a, str>, Problem> {
     Ok(Cow::Owned(percent_decode_str(&spaced).decode_utf8().map_err(invalid)?.into_owned()))
 }
 
-/// Of a call that takes no parameters.
+/// For a call that takes no parameters.
 pub fn no_parameters(query: Option<&str>) -> Result<(), Problem> {
     match pairs(query).next() {
         Some(pair) => Err(unknown(&pair?.0)),
@@ -35,7 +35,7 @@ fn unknown(name: &str) -> Problem {
     Problem::field(name, "no such parameter")
 }
 
-/// A parameter's value, which may be given once.
+/// Sets a parameter that may be given once.
 pub fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), Problem> {
     match slot.replace(value) {
         None => Ok(()),
@@ -43,7 +43,7 @@ pub fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), Problem
     }
 }
 
-/// The parameters of a call, taken one after the other.
+/// The parameters of a call; the handler takes one after the other.
 pub struct Params(Vec<(String, String)>);
 
 impl Params {
@@ -52,7 +52,7 @@ impl Params {
         Ok(Self(pairs(query).map(|pair| pair.map(owned)).collect::<Result<_, _>>()?))
     }
 
-    /// Takes one that may be given once.
+    /// Takes a parameter that may be given once.
     pub fn take(&mut self, name: &str) -> Result<Option<String>, Problem> {
         let mut taken = None;
         while let Some(index) = self.0.iter().position(|(given, _)| given == name) {
@@ -61,7 +61,7 @@ impl Params {
         Ok(taken)
     }
 
-    /// Takes one of a set of words; `default` when it is left out.
+    /// Takes a parameter that is one of a set of words; `default` if it is absent.
     pub fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)], default: T) -> Result<T, Problem> {
         let Some(given) = self.take(name)? else { return Ok(default) };
         let known = words.iter().find(|(word, _)| *word == given);
@@ -69,7 +69,7 @@ impl Params {
         known.map(|(_, value)| *value).ok_or_else(|| Problem::field(name, format!("one of {}", all.join(", "))))
     }
 
-    /// Takes all whose name starts with `prefix`, and gives their names without it.
+    /// Takes all parameters whose name starts with `prefix`, and returns their names without it.
     pub fn take_prefixed(&mut self, prefix: &str) -> Vec<(String, String)> {
         let (taken, left) = std::mem::take(&mut self.0).into_iter().partition(|(name, _)| name.starts_with(prefix));
         self.0 = left;
@@ -77,7 +77,7 @@ impl Params {
         taken.into_iter().map(|(name, value)| (name[prefix.len()..].to_owned(), value)).collect()
     }
 
-    /// Refuses what nobody took.
+    /// Refuses the parameters that nobody took.
     pub fn end(self) -> Result<(), Problem> {
         match self.0.into_iter().next() {
             Some((name, _)) => Err(unknown(&name)),

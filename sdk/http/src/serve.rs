@@ -1,9 +1,11 @@
 //! A listener, from accepting a connection to its end: HTTP/1.1 within the limits of `[http]`.
 //!
-//! 1. [`accept`] takes a connection in, or turns it away ([`crate::connections`]).
-//! 2. Where the listener speaks TLS, a handshake comes first ([`crate::tls`]).
-//! 3. `serve` reads requests from it, gives each to the handler, and settles what is left of its body ([`crate::unread`]).
-//! 4. When its time is up ([`crate::phase`]), its caller leaves, or the node stops ([`Stop`]), it is closed.
+//! 1. [`accept`] accepts a connection, or refuses it ([`crate::connections`]).
+//! 2. If the listener uses TLS, a handshake comes first ([`crate::tls`]).
+//! 3. `serve` reads requests from it, passes each to the handler, and deals with the rest of its body
+//!    ([`crate::unread`]).
+//! 4. When its time is up ([`crate::phase`]), its caller leaves, or the node stops ([`Stop`]), the connection is
+//!    closed.
 
 use std::{convert::Infallible, error::Error, future::Future, net::IpAddr, sync::Arc, time::Duration};
 
@@ -36,20 +38,20 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// hyper's own limit of headers.
 const HYPERS_HEADERS: usize = 100;
 
-/// How far the end of a node has come.
+/// The stages in which a node stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Serving,
-    /// No connection is accepted, and each ends with the call that is under way on it.
+    /// No connection is accepted, and each closes after its current call.
     Draining,
     /// Connections are closed at once.
     Cut,
 }
 
-/// Ends what listeners accept and serve.
+/// Stops listeners and their connections.
 pub struct Drain(watch::Sender<Stage>);
 
-/// Tells a listener and its connections to end.
+/// Tells a listener and its connections to stop.
 #[derive(Clone)]
 pub struct Stop(watch::Receiver<Stage>);
 
@@ -59,7 +61,7 @@ impl Drain {
         (Self(sender), Stop(receiver))
     }
 
-    /// Lets the calls that are under way finish, for no longer than `patience`; true where some were cut then.
+    /// Lets current calls finish, for no longer than `patience`; returns true if some were cut off.
     pub async fn end(self, patience: Duration) -> bool {
         self.0.send_replace(Stage::Draining);
         if tokio::time::timeout(patience, self.0.closed()).await.is_ok() {
@@ -77,7 +79,7 @@ impl Stop {
     }
 }
 
-/// What holds for every connection of a listener.
+/// The limits of every connection of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     head: Duration,
@@ -101,9 +103,9 @@ impl Limits {
         let mut builder = http1::Builder::new();
         builder.header_read_timeout(None); // [`Phase`] keeps it
         builder.max_header_size(self.head_bytes);
-        // A caller may close its sending side and wait; and a write is not dropped in its middle.
+        // A caller may close its sending side and wait, and a write is not dropped in the middle.
         builder.half_close(true);
-        // Named only where it differs: hyper then allocates for each request.
+        // Set only if it differs, because hyper then allocates for each request.
         if self.headers != HYPERS_HEADERS {
             builder.max_headers(self.headers);
         }
@@ -111,7 +113,7 @@ impl Limits {
     }
 }
 
-/// Answers the requests of a listener. The address is that of the connection's other end.
+/// Answers the requests of a listener. The address is the peer's.
 pub trait Handler: Fn(IpAddr, Request<Content<Incoming>>) -> Self::Answering + Clone + Send + 'static {
     type Answering: Future<Output = Response<Self::Answer>> + Send + 'static;
     type Answer: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Unpin + Send + 'static;
@@ -127,7 +129,7 @@ where
     type Answer = B;
 }
 
-/// A bound address, and what holds for the connections to it.
+/// A bound address, and the limits of its connections.
 pub struct Listener {
     pub tcp: TcpListener,
     pub limits: Limits,
@@ -135,15 +137,15 @@ pub struct Listener {
     pub tls: Option<Tls>,
 }
 
-/// How a listener speaks TLS.
+/// How a listener uses TLS.
 #[derive(Clone)]
 pub struct Tls {
     pub acceptor: Arc<Acceptor>,
-    /// Whether callers on this very machine may do without, as probes do.
+    /// Whether callers on the same machine may use plain HTTP, as probes do.
     pub plain_on_loopback: bool,
 }
 
-/// What one connection is served with.
+/// Everything needed to serve one connection.
 struct Served<H> {
     peer: IpAddr,
     limits: Limits,
@@ -153,7 +155,7 @@ struct Served<H> {
     _place: Place,
 }
 
-/// Accepts until `stop`. `runtime`: where the next connection is served.
+/// Accepts connections until `stop`. `runtime` chooses where the next connection is served.
 pub async fn accept(listener: Listener, runtime: impl Fn() -> Handle, mut stop: Stop, handler: impl Handler) {
     let Listener { tcp, limits, connections, tls } = listener;
     let ends = stop.clone();
@@ -170,11 +172,11 @@ pub async fn accept(listener: Listener, runtime: impl Fn() -> Handle, mut stop: 
                 continue;
             }
         };
-        // With Nagle, small answers wait for the caller's delayed acknowledgement: 40 ms.
+        // With Nagle's algorithm, small answers wait for the caller's delayed acknowledgement: 40 ms.
         let _without_nagle = stream.set_nodelay(true);
         match connections.enter(peer) {
             Ok(place) => {
-                // Out of this runtime's reactor; `serve` puts it into its own.
+                // Removes it from this runtime's reactor; `serve` adds it to its own.
                 let Ok(stream) = stream.into_std() else { continue };
                 let served = Served { peer, limits, stop: ends.clone(), handler: handler.clone(), _place: place };
                 runtime().spawn(begin(stream, tls.clone(), served));
@@ -220,7 +222,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, served: Served<impl
     let mut next = Stage::Draining;
     loop {
         tokio::select! {
-            // In this order: a request that has arrived is read before the connection is told to end.
+            // In this order, so that a request that has arrived is read before the connection is told to stop.
             biased;
             served = &mut connection => {
                 if let Err(error) = served {

@@ -1,4 +1,4 @@
-//! Types of configuration values: each carries its unit and says what would be right.
+//! Types of configuration values: each has its unit, and its errors say what would be right.
 
 mod http;
 mod url;
@@ -43,16 +43,16 @@ impl<'de> Deserialize<'de> for Span {
         let text = String::deserialize(deserializer)
             .map_err(|_| de::Error::custom(r#"a duration with its unit, in quotes, like "250ms" or "30s""#))?;
         humantime::parse_duration(&text).map(Self).map_err(|_| {
-            de::Error::custom(format!(r#"{text:?} is no duration; write one with its unit, like "250ms" or "30s""#))
+            de::Error::custom(format!(r#"{text:?} is not a duration; write one with its unit, like "250ms" or "30s""#))
         })
     }
 }
 
-/// What is wrong with an address to listen on; a name is looked up only when it is needed.
+/// What is wrong with an address to listen on; names are resolved later, when they are needed.
 pub fn address_fault(key: &str, address: &str) -> Option<String> {
     let port =
         address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
-    port.is_none().then(|| format!("{key}: {address:?} is no address; write HOST:PORT, such as \"0.0.0.0:8080\""))
+    port.is_none().then(|| format!("{key}: {address:?} is not an address; write HOST:PORT, such as \"0.0.0.0:8080\""))
 }
 
 /// For a count that may not be 0.
@@ -67,7 +67,7 @@ pub struct Size(pub u64);
 const UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 impl Size {
-    /// As a length in memory.
+    /// The size as a length in memory.
     pub fn bytes(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
@@ -98,12 +98,12 @@ impl<'de> Deserialize<'de> for Size {
         let text = String::deserialize(deserializer)
             .map_err(|_| de::Error::custom(r#"a size with its unit, in quotes, like "64MiB""#))?;
         Self::parse(&text).ok_or_else(|| {
-            de::Error::custom(format!(r#"{text:?} is no size; write one with its unit, like "64KiB" or "64MiB""#))
+            de::Error::custom(format!(r#"{text:?} is not a size; write one with its unit, like "64KiB" or "64MiB""#))
         })
     }
 }
 
-/// A value that is never shown. Stray white space around it is refused: it once stopped a fleet.
+/// A value that is never shown. White space around it is refused, because a trailing newline makes a secret wrong.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -127,7 +127,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Only ever shows that there is one.
+/// Shows only that there is one.
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(if self.0.is_empty() { "" } else { "(hidden)" })

@@ -1,6 +1,6 @@
-//! What one caller may hold of something that all share: connections, streams, SKUs that wait to be loaded.
+//! How much one caller may hold of something that all share: connections, streams, SKUs that wait to be loaded.
 //!
-//! A caller is known here only while it holds something, so no more is remembered than the whole has places.
+//! A caller is remembered only while it holds something, so there are never more callers here than places.
 
 use std::{
     collections::HashMap,
@@ -16,17 +16,17 @@ pub struct Shares<K> {
     held: Mutex<HashMap<K, usize>>,
 }
 
-/// Some places of one caller; dropped, they are free again.
+/// Some places of one caller; they are free again when this is dropped.
 #[derive(Debug)]
 pub struct Share<K: Eq + Hash> {
-    /// None: there is no limit, and nothing is counted.
+    /// `None` if there is no limit, and nothing is counted.
     of: Option<Arc<Shares<K>>>,
     caller: K,
     places: usize,
 }
 
 impl<K: Eq + Hash + Clone> Shares<K> {
-    /// `most`: places that one caller may hold; 0: as many as it likes.
+    /// `most`: places that one caller may hold; 0 means no limit.
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, held: Mutex::default() })
     }
@@ -35,7 +35,7 @@ impl<K: Eq + Hash + Clone> Shares<K> {
         self.most
     }
 
-    /// Takes so many places for the caller; none of them if they are more than it has left.
+    /// Takes this many places for the caller, or none if it has fewer left.
     pub fn take(self: &Arc<Self>, caller: K, places: usize) -> Option<Share<K>> {
         if self.most == 0 {
             return Some(Share { of: None, caller, places });
@@ -75,7 +75,7 @@ impl<K: Eq + Hash> Drop for Share<K> {
     }
 }
 
-/// The network that counts as one caller: whoever has one IPv6 address has the 2^64 of its /64.
+/// The network that counts as one caller: a caller with one IPv6 address has all 2^64 addresses of its /64.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),

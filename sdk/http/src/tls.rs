@@ -1,7 +1,7 @@
-//! TLS on a listener: version 1.2 and up, HTTP/1.1, certificate and key by file.
+//! TLS on a listener: version 1.2 and up, HTTP/1.1, certificate and key from files.
 //!
-//! The files are looked at while the node runs. What they hold is taken only as a whole: while a new certificate lies
-//! beside an old key, or a file is half written, callers go on seeing the old pair.
+//! The files are checked while the node runs. A new pair is used only as a whole: while a new certificate is beside an
+//! old key, or a file is half written, callers still get the old pair.
 
 use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     setting::TlsConfig,
 };
 
-/// How often the files are looked at.
+/// How often the files are checked.
 const LOOK: Duration = Duration::from_secs(1);
 /// The first byte of a TLS handshake.
 const HANDSHAKE: u8 = 0x16;
@@ -25,7 +25,7 @@ const HANDSHAKE: u8 = 0x16;
 pub enum TlsFault {
     #[error(transparent)]
     File(#[from] PemFault),
-    #[error("http.tls: certificate and key do not go together, or cannot be used: {0}")]
+    #[error("http.tls: certificate and key do not match, or cannot be used: {0}")]
     Pair(rustls::Error),
     #[error("http.tls.client_ca_file: {0}")]
     ClientCa(String),
@@ -52,7 +52,8 @@ pub(crate) enum Accepted {
 }
 
 impl Acceptor {
-    /// Reads the files, and again when they change, for as long as someone holds the acceptor; none: TLS is off.
+    /// Reads the files, and reads them again when they change, for as long as someone holds the acceptor. `None` if TLS
+    /// is off.
     pub fn start(config: &TlsConfig) -> Result<Option<Arc<Self>>, TlsFault> {
         if !config.is_on() {
             return Ok(None);
@@ -64,7 +65,7 @@ impl Acceptor {
         Ok(Some(acceptor))
     }
 
-    /// `plain`: whether a caller on this very machine may do without TLS, as probes do.
+    /// `plain`: whether a caller on the same machine may use plain HTTP, as probes do.
     pub(crate) async fn accept(&self, stream: TcpStream, peer: IpAddr, plain: bool) -> io::Result<Accepted> {
         if plain && peer.to_canonical().is_loopback() && first(&stream).await? != HANDSHAKE {
             return Ok(Accepted::Plain(stream));
@@ -74,7 +75,7 @@ impl Acceptor {
     }
 }
 
-/// The first byte that the caller sends, left where it is.
+/// The first byte that the caller sends, without removing it.
 async fn first(stream: &TcpStream) -> io::Result<u8> {
     let mut byte = [0];
     match stream.peek(&mut byte).await? {
@@ -100,7 +101,7 @@ async fn follow(acceptor: std::sync::Weak<Acceptor>, mut seen: Files) {
                 told.clear();
                 tracing::info!(certificate = acceptor.config.cert_file, "the listeners' certificate was changed");
             }
-            // The same fault again is not news.
+            // The same fault is not logged again.
             Err(fault) if fault.to_string() == told => {}
             Err(fault) => {
                 told = fault.to_string();

@@ -1,9 +1,10 @@
-//! What is left of a request's body when its call is answered.
+//! The rest of a request's body when its call is answered.
 //!
-//! A call that is refused by its head (its token, its path, its media type) is answered before its body was read. If the
-//! connection were closed then, a caller that is still sending would see a broken pipe instead of the answer; if it were
-//! kept, the body would be taken for the next call. So up to [`limits::BODY_DRAIN_BYTES`] are read and dropped before
-//! the answer goes out. Where more is left, or it comes too slowly, the answer says that the connection closes.
+//! A call that is refused because of its head (its token, its path, its media type) is answered before its body is
+//! read. If the connection were closed then, a caller that is still sending would see a broken pipe instead of the
+//! answer; if it were kept, the body would be taken for the next call. So up to [`limits::BODY_DRAIN_BYTES`] are read
+//! and dropped before the answer goes out. If more is left, or it comes too slowly, the answer says that the connection
+//! closes.
 
 use std::{
     future::poll_fn,
@@ -18,11 +19,11 @@ use http::{HeaderMap, HeaderValue, Request, header};
 use hyper::body::{Body, Frame, SizeHint};
 use onhand_wire::limits;
 
-/// A request's body, whose rest can still be read after its handler has let go of it.
+/// A request's body; its rest can still be read after its handler has dropped it.
 pub struct Content<B>(Inner<B>);
 
 enum Inner<B> {
-    /// There is none: a lookup pays for nothing.
+    /// There is no body, so a lookup pays nothing.
     Empty(B),
     Shared(Arc<Mutex<Reading<B>>>),
 }
@@ -34,14 +35,14 @@ struct Reading<B> {
     ended: bool,
 }
 
-/// The other half: what is left of it.
+/// The other half: the rest of the body.
 pub(crate) struct Rest<B> {
     reading: Option<Arc<Mutex<Reading<B>>>>,
-    /// The caller sends no body before it is told to.
+    /// The caller sends no body before it is asked to (`Expect: 100-continue`).
     asks_first: bool,
 }
 
-/// Parts a request's body from what will be left of it.
+/// Splits a request's body into the part for the handler and the rest.
 pub(crate) fn part<B: Body<Data = Bytes> + Unpin>(request: Request<B>) -> (Request<Content<B>>, Rest<B>) {
     if request.body().is_end_stream() {
         return (request.map(|body| Content(Inner::Empty(body))), Rest { reading: None, asks_first: false });
@@ -69,7 +70,7 @@ impl<B: Body<Data = Bytes> + Unpin> Reading<B> {
         polled
     }
 
-    /// Whether it came to its end, with no more than is dropped of a body.
+    /// Whether the body has ended within the bytes that are dropped.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         while !self.ended && self.read <= limits::BODY_DRAIN_BYTES {
             match self.poll_frame(cx) {
@@ -109,8 +110,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Content<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Rest<B> {
-    /// Before the answer with these `headers` goes out: reads what is left, for no longer than `patience`, or has the
-    /// answer say that the connection closes, and is false.
+    /// Before the answer with these `headers` goes out, reads the rest for no longer than `patience`. If it does not
+    /// end, adds `Connection: close` to the headers and returns false.
     pub(crate) async fn settle(self, headers: &mut HeaderMap, patience: Duration) -> bool {
         let Some(reading) = self.reading else { return true };
         let asked_in_vain = self.asks_first && !lock(&reading).begun;
@@ -159,7 +160,7 @@ mod tests {
         assert!(rest.reading.is_none() && !closes(rest).await);
     }
 
-    /// Endless, or never coming.
+    /// A body that is endless, or that never comes.
     struct Odd(bool);
 
     impl Body for Odd {

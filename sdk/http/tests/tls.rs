@@ -1,4 +1,4 @@
-//! A listener with TLS, over real sockets: who gets in, what a probe may, and how certificates are changed.
+//! A listener with TLS, over real sockets: who gets in, what a probe may do, and how certificates are changed.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -170,7 +170,7 @@ async fn with_a_client_ca_every_caller_needs_a_certificate_of_it() {
     assert!(plain(served.address).await.ends_with("hello"), "probes of this machine need neither");
 }
 
-/// Calls by the client that `[http.client]` makes: the status, or why there is none.
+/// Calls with a client made from `[http.client]`; returns the status, or why there is none.
 async fn go_out(served: &Served, config: &ClientSetting, path: &str) -> Result<u16, String> {
     let client = Outgoing::new(config).unwrap().client(Duration::from_secs(5)).unwrap();
     let url = format!("https://localhost:{}{path}", served.address.port());

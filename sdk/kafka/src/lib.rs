@@ -1,4 +1,4 @@
-//! What every client of Kafka has in common: where the brokers are, and how they are spoken to.
+//! What all Kafka clients have in common: where the brokers are, and how to connect to them.
 
 mod options;
 mod security;
@@ -12,10 +12,10 @@ pub use self::{
     security::{Mechanism, Protocol, Security},
 };
 
-/// Brokers, and how they are spoken to.
+/// Brokers, and how to connect to them.
 #[derive(Debug, Clone, Default)]
 pub struct Brokers {
-    /// `HOST:PORT`, several with commas.
+    /// `HOST:PORT`, or several separated by commas.
     pub addresses: SecretUrl,
     pub security: Security,
     pub options: Options,
@@ -27,7 +27,7 @@ impl Brokers {
         Self { addresses: SecretUrl::new(addresses), ..Self::default() }
     }
 
-    /// The settings of a client, of which `own` are its own.
+    /// The settings of a client; `own` are set by that client.
     pub fn client(&self, own: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         self.options.set_on(&mut config);
@@ -40,7 +40,7 @@ impl Brokers {
         config
     }
 
-    /// How safe the way to them is.
+    /// How safe the hop to them is.
     pub fn hop(&self) -> Hop {
         match Hop::by(self.security.protocol.has_tls(), self.addresses.is_local()) {
             Hop::Verified if self.options.verify_less() => Hop::Unverified,
@@ -48,7 +48,7 @@ impl Brokers {
         }
     }
 
-    /// What is wrong with how they are spoken to, key by key.
+    /// What is wrong with the settings, key by key.
     pub fn faults(&self) -> Vec<String> {
         self.security.faults().into_iter().chain(self.options.faults()).collect()
     }

@@ -6,12 +6,12 @@ use onhand_http::setting::Secret;
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
 
-/// By librdkafka's names, for every client. A value may be a password: none is ever shown.
+/// By librdkafka's names, for every client. Values are never shown, because one may be a password.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Options(BTreeMap<String, Secret>);
 
-/// What Onhand sets itself, on some client or other.
+/// Settings that Onhand makes itself, for at least one client.
 const TAKEN: [&str; 32] = [
     "acks",
     "allow.auto.create.topics",
@@ -58,7 +58,7 @@ impl Options {
         }
     }
 
-    /// Whether brokers may show any certificate, or one of any name.
+    /// Whether brokers may present any certificate, or one for any name.
     pub fn verify_less(&self) -> bool {
         let is = |key: &str, value: &str| self.0.get(key).is_some_and(|set| set.expose().eq_ignore_ascii_case(value));
         is("enable.ssl.certificate.verification", "false") || is("ssl.endpoint.identification.algorithm", "none")
@@ -68,7 +68,7 @@ impl Options {
         let fault = |(key, value): (&String, &Secret)| {
             if is_taken(key) {
                 return Some(format!(
-                    "kafka.options: {key} is Onhand's to set, or stands in [kafka] or [kafka.security]"
+                    "kafka.options: {key} is set by Onhand, or belongs in [kafka] or [kafka.security]"
                 ));
             }
             // librdkafka's own message may show the value.

@@ -14,7 +14,7 @@ pub enum Protocol {
     SaslSsl,
 }
 
-/// How a password is proved. `PLAIN` shows it to the broker, and without TLS to everybody.
+/// How a password is proved. `PLAIN` sends it to the broker, and without TLS anyone can read it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mechanism {
     #[serde(rename = "PLAIN")]
@@ -31,13 +31,13 @@ pub enum Mechanism {
 pub struct Security {
     /// `plaintext`, `ssl`, `sasl_plaintext` or `sasl_ssl`.
     pub protocol: Protocol,
-    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; with `sasl_plaintext` and `sasl_ssl`.
+    /// `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; used with `sasl_plaintext` and `sasl_ssl`.
     pub mechanism: Mechanism,
     pub username: String,
     pub password: Secret,
-    /// Roots of the brokers' certificates, in PEM, instead of the system's; empty: the system's.
+    /// Roots for the brokers' certificates, in PEM; empty uses the system's.
     pub ca_file: String,
-    /// The node's own certificate, for brokers that ask for one; empty: none.
+    /// The node's own certificate, for brokers that ask for one; empty means none.
     pub cert_file: String,
     pub key_file: String,
 }
@@ -95,7 +95,7 @@ impl Security {
         }
     }
 
-    /// librdkafka's own errors name its settings, not ours: the files are read here, too.
+    /// The files are read here too, because librdkafka's own errors name its settings, not ours.
     pub(crate) fn faults(&self) -> Vec<String> {
         let given = self.files().into_iter().map(|(file, _)| file).filter(|file| !file.path.is_empty());
         let mut faults: Vec<String> = if self.protocol.has_tls() {

@@ -1,5 +1,4 @@
-//! Which locations serve a line: the built-in strategies. The origin decides by them, an edge
-//! proposes by them.
+//! Which locations serve a line: the built-in strategies. The origin decides with them; an edge proposes with them.
 
 use std::{
     cmp::Reverse,
@@ -15,7 +14,7 @@ use crate::{
 /// The built-in strategies. Each uses all available stock before any backorder.
 pub const STRATEGIES: [&str; 4] = ["priority", "most_stock", "fewest_splits", "nearest"];
 
-/// What a location has left for a SKU while lines are planned.
+/// What a location has left of a SKU while lines are planned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Left {
     pub available: i64,
@@ -23,20 +22,20 @@ pub struct Left {
     pub backorderable: i64,
 }
 
-/// A plan under way: the serving locations and what earlier lines leave.
+/// A plan in progress: the serving locations, and what earlier lines leave.
 #[derive(Clone)]
 pub struct Plan<'a> {
     pub lines: &'a [HoldLine],
     pub destination: Option<&'a Destination>,
-    /// Enabled ones only, in serving order.
+    /// Only enabled ones, in serving order.
     pub serving: Vec<&'a Location>,
     left: HashMap<(&'a Sku, &'a LocationId), Left>,
-    /// Of each line; together they may be short of it.
+    /// The shares of each line; they may add up to less than the line.
     shares: Vec<Vec<Allocation>>,
 }
 
 impl<'a> Plan<'a> {
-    /// Nothing is shared out yet. `left`: none where a location has no stock row for a SKU.
+    /// Starts with nothing shared out. `left` is `None` where a location has no stock row for a SKU.
     pub fn new(
         lines: &'a [HoldLine],
         destination: Option<&'a Destination>,
@@ -60,7 +59,7 @@ impl<'a> Plan<'a> {
         self.shares
     }
 
-    /// None: the location has no stock row for the SKU, or does not serve.
+    /// `None` if the location has no stock row for the SKU, or does not serve.
     pub fn left(&self, sku: &Sku, location: &LocationId) -> Option<Left> {
         self.left.get(&(sku, location)).copied()
     }
@@ -86,7 +85,7 @@ impl<'a> Plan<'a> {
         match strategy {
             "most_stock" => order.sort_by_cached_key(|location| Reverse(available(location))),
             "fewest_splits" => {
-                // One that has it all, else the fullest first; places already used come before others.
+                // A location that has everything, else the fullest first; locations already used come before others.
                 let enough = |location: &Location| available(location) >= line.quantity.get();
                 let used: HashSet<_> = self.shares.iter().flatten().map(|share| &share.location).collect();
                 order.sort_by_cached_key(|location| {
@@ -125,7 +124,7 @@ impl<'a> Plan<'a> {
         self.left(sku, location).unwrap_or_default().available
     }
 
-    /// Takes what the line asks in this order: all that is available first, then backorder.
+    /// Takes what the line asks for, in this order of locations: everything available first, then backorder.
     pub fn take(&mut self, index: usize, order: &[&'a LocationId]) {
         let line = &self.lines[index];
         let mut asked = line.quantity.get();
@@ -141,7 +140,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Adds to a line's shares, without a look at what is left.
+    /// Adds to a line's shares without checking what is left.
     pub fn give(&mut self, index: usize, location: &LocationId, quantity: i64) {
         if quantity == 0 {
             return;

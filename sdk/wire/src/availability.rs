@@ -1,4 +1,4 @@
-//! What a lookup answers.
+//! The answers to lookups.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use crate::{LocationId, RestockAt, Sku};
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     OutOfStock,
-    /// None available, but more may be held.
+    /// Nothing is available, but more may be held.
     Backorder,
     /// 0 < available ≤ low_stock_at.
     LowStock,

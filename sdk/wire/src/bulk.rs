@@ -7,13 +7,13 @@ use crate::{Channel, Location, Sku, Stock, Timestamp, sees::Sees, session::Sessi
 
 /// The media type of loads.
 pub const MESSAGEPACK: &str = "application/msgpack";
-/// Asked for in `Accept` by an edge that forwards a write; problems stay `application/problem+json`.
+/// An edge that forwards a write asks for this in `Accept`; problems stay `application/problem+json`.
 pub const WRITTEN: &str = "application/vnd.onhand.written+msgpack";
 /// Most SKUs in one load.
 pub const LOAD_SKUS: usize = 1000;
 /// Most SKUs that `GET /internal/api/most-held` names.
 pub const MOST_HELD: usize = 100_000;
-/// As many as it names unless told otherwise.
+/// How many it names by default.
 pub const MOST_HELD_DEFAULT: usize = 1000;
 
 /// `POST /internal/api/facts`.
@@ -23,12 +23,12 @@ pub struct LoadFacts {
     /// At most [`LOAD_SKUS`].
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::load_skus))]
     pub skus: Vec<Sku>,
-    /// Leaves this reservation's own holds out of `reserved`; such facts must not be cached.
+    /// Leaves this reservation's own holds out of `reserved`. Such facts must not be cached.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(schema_with = crate::schema::binary_id))]
     pub without: Option<Uuid>,
-    /// Whose reservations the caller sees for whom this is loaded: the holds of any other are not
-    /// left out. Absent: nobody's are, where reservations have owners (`auth.owner_claim`).
+    /// Whose reservations the edge's caller sees: only a hold of one of these is left out. If this is absent and
+    /// reservations have owners (`auth.owner_claim`), no hold is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sees: Option<Sees>,
 }
@@ -36,7 +36,7 @@ pub struct LoadFacts {
 /// Facts of one snapshot, in the order asked; an unknown SKU is an empty [`Stock`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadedFacts {
-    /// Read before the snapshot: every change acknowledged before it is in.
+    /// Read before the snapshot: the answer has every change acknowledged before it.
     pub at: Timestamp,
     pub term: u16,
     #[serde(default)]
@@ -66,7 +66,7 @@ pub struct LoadedTopology {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Written {
     pub status: u16,
-    /// The first answer again, by idempotency key.
+    /// Whether this is the first answer again, found by idempotency key.
     pub replayed: bool,
     /// The JSON for the caller: a reservation, or a kept problem.
     pub body: String,

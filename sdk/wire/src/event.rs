@@ -1,7 +1,7 @@
 //! The change feed's records: keys and MessagePack values.
 //!
-//! Values are maps with names, never arrays: `{"v":1,"kind":…}` and the fields of the kind.
-//! Readers ignore unknown names and give absent ones a default. `tests/golden` pins the bytes.
+//! Values are maps with names, never arrays: `{"v":1,"kind":…}` and the fields of that kind. Readers ignore unknown
+//! names, and use a default for absent ones. `tests/golden` pins the bytes.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ const V: u8 = 1;
 /// The time through which a feed is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
-    /// Every change committed before this moment has been published before this record.
+    /// Every change committed before this time has been published before this record.
     pub t: Timestamp,
     /// The database's clock when the round's heartbeat was written.
     pub s: Timestamp,
@@ -71,7 +71,7 @@ impl Change {
         }
     }
 
-    /// The record's key: what compaction keeps one of.
+    /// The record's key: compaction keeps one record of each.
     pub fn key(&self) -> String {
         match self {
             Self::Fact(fact) => [fact.location.as_str(), "/", fact.sku.as_str()].concat(),
@@ -90,7 +90,7 @@ impl Change {
         }
     }
 
-    /// The partition that the producer chooses: by SKU; topology goes to 0.
+    /// The partition that the producer writes to: chosen by SKU; topology goes to 0.
     pub fn partition(&self, partitions: i32) -> i32 {
         self.sku().map_or(0, |sku| partition::of(sku.as_str(), partitions))
     }

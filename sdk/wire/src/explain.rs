@@ -1,10 +1,10 @@
-//! What one edge tells of one SKU to whoever asks why: `GET /actuator/explain/{sku}`.
+//! What one edge knows about one SKU: `GET /actuator/explain/{sku}`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ChannelId, Sku, Stock, Timestamp, availability::Availability};
 
-/// Read in this order, so that it can be judged: `node`, then L2, `recent`, L1.
+/// The parts are read in this order, so that they can be judged: `node`, then L2, `recent`, L1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explained {
     pub sku: Sku,
@@ -12,11 +12,11 @@ pub struct Explained {
     pub l1: Option<L1>,
     pub recent: Recent,
     pub l2: L2,
-    /// Nothing while the node holds nothing that counts.
+    /// Empty while the node holds nothing valid.
     pub shown: Vec<Shown>,
 }
 
-/// The node's standing just before its tiers were looked at.
+/// The node's state just before its tiers were read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     pub region: String,
@@ -25,40 +25,40 @@ pub struct Node {
     pub as_of: Option<Timestamp>,
     pub staleness_ms: Option<u64>,
     pub term: u16,
-    /// Facts of earlier terms are of a lost history.
+    /// Facts of earlier terms belong to a lost history.
     pub good_since: u16,
     /// The SKU's partition, and the next offset of it that the node will read.
     pub partition: i32,
     pub position: i64,
-    /// The topic's id and the history: L2 counts only under the same.
+    /// The topic's id and the history: L2 is valid only under the same.
     pub log: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct L1 {
     pub stock: Stock,
-    /// Whether all of it is of the history that counts.
+    /// Whether all of it belongs to the valid history.
     pub counts: bool,
-    /// Since it was last put in.
+    /// Time since it was last written.
     pub age_ms: u64,
 }
 
-/// What lately came in, by the feed, a load or a write.
+/// What lately arrived by the feed, a load or a write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent {
     pub stock: Option<Stock>,
     /// Offset of the last record of the feed that touched the SKU.
     pub fed: Option<i64>,
-    /// Loaded facts among it leave once `as_of` has passed this.
+    /// Loaded facts are removed once `as_of` has passed this time.
     pub loaded_until: Option<Timestamp>,
-    /// Every record of the partition from this offset to the position is in here.
+    /// `recent` has every record of the partition from this offset to the position.
     pub complete_from: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum L2State {
-    /// None is configured.
+    /// No Redis is configured.
     Off,
     Unreachable,
     /// Redis has no such hash.
@@ -72,7 +72,7 @@ pub struct L2 {
     /// Why it is unreachable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The place of the partition's writer: the hash holds every record below the offset.
+    /// The position of the partition's writer: the hash holds every record below that offset.
     pub writer: Option<Writer>,
     /// Whether a lookup would use the hash: same log, readable, and `recent` reaches back to the writer's offset.
     pub counts: bool,
@@ -91,16 +91,16 @@ pub struct Writer {
 /// What one channel is shown, and what it would be without rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
-    /// None: a lookup that names no channel.
+    /// `None` for a lookup that names no channel.
     pub channel: Option<ChannelId>,
     pub shown: Availability,
-    /// Only where a rule makes a difference.
+    /// Present only where a rule makes a difference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub without_rule: Option<Availability>,
     /// The rule that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The rule failed, and the plain facts stood in for it.
+    /// Whether the rule failed, so that the plain facts are shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rule_failed: bool,
 }

@@ -1,4 +1,4 @@
-//! Facts and their one join: the idea that carries the rest.
+//! Facts and their one join: everything else builds on this idea.
 //!
 //! A fact is the full state of one SKU at one location at one version. Joining two facts keeps
 //! the higher version, so every tier may receive facts late, twice or out of order and still
@@ -35,7 +35,7 @@ pub struct Fact {
     /// By the origin database's clock.
     #[serde(default)]
     pub changed_at: Timestamp,
-    /// The item was deleted: the fact counts for nothing, and a join knows it from "not heard of".
+    /// The item was deleted: the fact is ignored, but a join can tell it from a fact that never arrived.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
 }
@@ -74,7 +74,7 @@ impl Join for Fact {
     }
 }
 
-/// All that is known of one SKU: its item and a fact for each location, in location order.
+/// Everything known about one SKU: its item, and a fact for each location, in location order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stock {
     #[serde(default)]
@@ -94,13 +94,13 @@ impl Stock {
         Some(&self.facts[index])
     }
 
-    /// Of anything in it; the highest there is where there is nothing.
+    /// The oldest term of anything in it; the highest possible term if it is empty.
     pub fn oldest_term(&self) -> u16 {
         let item = self.item.iter().map(|item| item.version.term());
         item.chain(self.facts.iter().map(|fact| fact.version.term())).min().unwrap_or(u16::MAX)
     }
 
-    /// Leaves out what is from before this term.
+    /// Removes everything from before this term.
     pub fn forget_before(&mut self, term: u16) {
         self.item.take_if(|item| item.version.term() < term);
         self.facts.retain(|fact| fact.version.term() >= term);

@@ -1,33 +1,33 @@
 //! Whether what a tier holds can be right, against what the origin says later.
 //!
-//! The origin's fact must be read **after** the tier was, and the moment that the node claims
-//! (`as_of`) **before** it. Then a lawful tier is never ahead of the origin, holds the same content
-//! at the same version, and lacks a version only if that may have been committed after `as_of`.
+//! The origin's fact must be read **after** the tier, and the time that the node claims (`as_of`) **before** it. Then a
+//! correct tier is never ahead of the origin, holds the same content at the same version, and lacks a version only if
+//! that may have been committed after `as_of`.
 //!
-//! A fact says when its change was decided (`changed_at`), not when it was committed. Whoever wants
-//! to call a version missing needs a moment at which it surely was visible: [`COMMITS_WITHIN`] after
-//! `changed_at`, or the end of an earlier read of it.
+//! A fact says when its change was decided (`changed_at`), not when it was committed. To call a version missing one
+//! needs a time at which it was certainly visible: [`COMMITS_WITHIN`] after `changed_at`, or the end of an earlier read
+//! that showed it.
 
 use std::time::Duration;
 
 use crate::{Fact, Item, Timestamp, Version};
 
-/// From the moment of a change to its commit: locks, statements and the standby wait less than this.
+/// The time from a change to its commit: locks, statements and the standby take less than this.
 pub const COMMITS_WITHIN: Duration = Duration::from_secs(15);
 
-/// What is to be thought of a tier's fact or item.
+/// The verdict on a tier's fact or item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The same as the origin's.
     Agrees,
     /// An older version; nothing promised a newer one.
     Behind,
-    /// Of a history that was lost in a failover: it counts for nothing, so nothing follows from it.
+    /// It belongs to a history that was lost in a failover, so it is ignored and proves nothing.
     Void,
     Wrong(Wrong),
 }
 
-/// What no lawful tier can hold.
+/// What a correct tier never holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
     /// The origin's version with another content.
@@ -54,7 +54,7 @@ pub trait Judged: Clone + PartialEq {
     fn version(&self) -> Version;
     fn changed_at(&self) -> Timestamp;
     fn deleted(&self) -> bool;
-    /// Alike but for the term, which a failover raises everywhere, and the microseconds that JSON leaves out.
+    /// Equal except for the term, which a failover raises everywhere, and the microseconds, which JSON leaves out.
     fn same_content(&self, other: &Self) -> bool;
 }
 

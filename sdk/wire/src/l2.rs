@@ -1,12 +1,12 @@
-//! The region's second tier as Redis holds it. Whatever reads or writes it uses these names.
+//! L2 as Redis holds it. All code that reads or writes it uses these names.
 //!
 //! For each partition P of the feed, all under one hash tag:
 //! - `onhand:{P}:sku:SKU`, a hash: field = location, value = a fact; field [`ITEM`] = the item;
 //! - `onhand:{P}:offset`, `TOPICID:OFFSET`: the next offset that the partition's writer will apply.
 //!
-//! A field's value is its version (8 bytes, big endian: 2 of term, 6 of seq), then MessagePack with
-//! names. The version stands apart so that a Lua script can compare without decoding: a Lua number
-//! holds a term or a seq exactly, never both, and Lua's own string order is the server's locale's.
+//! A field's value is its version (8 bytes, big endian: 2 of term, 6 of seq), then MessagePack with names. The version
+//! is in front so that a Lua script can compare without decoding: a Lua number holds a term or a seq exactly, but not
+//! both, and Lua orders strings by the server's locale.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -16,7 +16,7 @@ use crate::{Join, Sku};
 pub const ITEM: &str = "";
 const VERSION_BYTES: usize = 8;
 
-/// A field that cannot be read: whoever finds one treats the hash as absent.
+/// A field that cannot be read: readers then treat the hash as absent.
 #[derive(Debug, thiserror::Error)]
 pub enum BadField {
     #[error("shorter than its version")]
@@ -35,7 +35,7 @@ pub fn key_prefix(partition: i32) -> String {
     format!("onhand:{{{partition}}}:sku:")
 }
 
-/// Where the partition's writer keeps its place.
+/// The key under which the partition's writer keeps its offset.
 pub fn offset_key(partition: i32) -> String {
     format!("onhand:{{{partition}}}:offset")
 }

@@ -12,7 +12,7 @@ pub const QUERY_SKUS: usize = 500;
 pub const RESERVATION_LINES: usize = 500;
 /// Most SKUs in one stream.
 pub const STREAM_SKUS: usize = 100;
-/// Changes that may wait for a stream's reader; beyond, it is told so and dropped.
+/// Changes that may wait for a stream's reader; beyond that, the stream ends with `slow_reader`.
 pub const STREAM_BACKLOG: usize = 256;
 /// Most lines in one quote: as many as a reservation may have.
 pub const QUOTE_LINES: usize = RESERVATION_LINES;
@@ -40,7 +40,7 @@ pub const SEARCH_ATTRIBUTES: usize = 16;
 pub const SEARCH_WORDS: usize = 16;
 /// Largest body that is read, in bytes (imports are streamed, up to `origin.imports.max_bytes`).
 pub const BODY_BYTES: usize = 1 << 20;
-/// Largest body of a release that is pushed, in bytes: a component of 40 MiB in base64, and what is beside it.
+/// Largest body of a pushed release, in bytes: a component of 40 MiB in base64, and the other parts.
 pub const RELEASE_BYTES: usize = 64 << 20;
 /// How much of a body that is too large is read and dropped, so that the caller sees the 413.
 pub const BODY_DRAIN_BYTES: usize = 8 << 20;
@@ -52,5 +52,5 @@ pub const IMPORT_ERRORS: usize = 100;
 pub const PAGE: usize = 500;
 /// Page size when the caller names none.
 pub const PAGE_DEFAULT: usize = 100;
-/// Most version floors that a session token carries; beyond, only its moment counts.
+/// Most version floors that a session token carries; beyond that, only its time counts.
 pub const SESSION_FLOORS: usize = 64;

@@ -1,4 +1,4 @@
-//! The change feed inside one process (`onhand dev`): the shape of a Kafka topic, in memory.
+//! The change feed inside one process (`onhand dev`): like a Kafka topic, in memory.
 
 use std::{
     collections::VecDeque,
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Records that a partition keeps; a reader further behind is told that they are gone.
+/// How many records a partition keeps; a reader that is further behind gets an error.
 const KEPT: usize = 65_536;
 
 /// One record as a reader sees it.
@@ -61,7 +61,7 @@ impl MemoryLog {
         self.lock().len() as i32
     }
 
-    /// The first offset kept of each partition.
+    /// The first kept offset of each partition.
     pub fn starts(&self) -> Vec<i64> {
         self.lock().iter().map(|partition| partition.start).collect()
     }
@@ -93,8 +93,8 @@ impl MemoryLog {
         self.0.1.notify_all();
     }
 
-    /// Records from `positions` on (one per partition), which it moves past them; waits up to
-    /// `wait` for the first one.
+    /// Returns records from `positions` on (one for each partition), and moves `positions` past them. Waits up to
+    /// `wait` for the first record.
     pub fn poll(&self, positions: &mut [i64], wait: Duration) -> Result<Vec<Record>, Gone> {
         let deadline = Instant::now() + wait;
         let mut partitions = self.lock();

@@ -1,5 +1,5 @@
-//! SKUs, locations and channels: checked once, at the boundary, then cheap to clone. Up to 23 bytes stand where
-//! the name does, as nearly all do; longer ones are shared.
+//! SKUs, locations and channels: checked once, at the boundary, then cheap to clone. Up to 23 bytes are stored in
+//! place, as nearly all names are; longer ones are shared.
 
 mod spelling;
 
@@ -103,7 +103,7 @@ macro_rules! name_type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Name;
 
-                /// From the text where it stands: a query has five hundred of them.
+                /// Reads the text in place, without a copy: a query has five hundred names.
                 impl de::Visitor<'_> for Name {
                     type Value = $name;
 

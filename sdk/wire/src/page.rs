@@ -20,7 +20,7 @@ pub fn read_cursor(cursor: &str) -> Result<String, Problem> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok();
     bytes
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        // No key has one, and PostgreSQL takes no NUL.
+        // No key has a control character, and PostgreSQL refuses NUL.
         .filter(|key| !key.chars().any(char::is_control))
         .ok_or_else(|| Problem::field("cursor", "not a cursor of this list"))
 }

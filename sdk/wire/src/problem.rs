@@ -70,7 +70,7 @@ impl Code {
         self.parts().1
     }
 
-    /// Whether and how the same call may be made again.
+    /// Whether and how the caller may repeat the call.
     pub fn retry(self) -> &'static str {
         match (self, self.status()) {
             (Self::InProgress, _) | (_, 503 | 504) => "same_key",
@@ -79,13 +79,13 @@ impl Code {
         }
     }
 
-    /// Seconds for `Retry-After`, where the contract has one.
+    /// Seconds for `Retry-After`, if the contract defines them.
     pub fn retry_after_s(self) -> Option<u32> {
         matches!(self.status(), 429 | 503 | 504).then_some(1)
     }
 }
 
-/// A rejection to be shown to the caller. Nothing internal belongs in it.
+/// A rejection as the caller sees it. Nothing internal belongs in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     pub code: Code,
@@ -137,7 +137,7 @@ impl Problem {
         serde_json::to_vec(&body).expect("plain data encodes")
     }
 
-    /// A whole HTTP/1.1 answer, for a connection that is closed before any request of it is read.
+    /// A whole HTTP/1.1 answer, for a connection that is closed before any of its requests is read.
     pub fn to_answer(&self) -> Vec<u8> {
         let body = self.to_json("");
         let retry = self.code.retry_after_s().map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();

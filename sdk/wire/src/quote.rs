@@ -1,17 +1,17 @@
-//! What a quote answers: what it costs, and where it would come from. It holds nothing.
+//! The answer to a quote: what it costs, and where it would come from. A quote holds no stock.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Money, Sku, reservation::Allocation};
 
-/// What a rule adds to a line's price, or takes off.
+/// What a rule adds to a line's price, or subtracts from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adjustment {
     /// The rule's name.
     pub rule: String,
     /// For the shopper.
     pub label: String,
-    /// Minor units of the line's currency, over the whole line; below 0 it takes off.
+    /// In minor units of the line's currency, for the whole line; a discount is below 0.
     pub amount: i64,
 }
 
@@ -19,11 +19,11 @@ pub struct Adjustment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoPrice {
-    /// The item has none.
+    /// The item has no price.
     NotSet,
-    /// It has one, but in another currency than was asked for.
+    /// The item has a price, but in another currency than the one asked for.
     OtherCurrency,
-    /// The pricing rule failed, and the merchant wants no price then rather than the catalogue's.
+    /// The pricing rule failed, and the merchant prefers no price to the catalogue's.
     RuleFailed,
 }
 
@@ -58,9 +58,9 @@ pub struct QuotedLine {
     pub line: u32,
     pub sku: Sku,
     pub quantity: i64,
-    /// Of one unit, before adjustments.
+    /// The price of one unit, before adjustments.
     pub unit_price: Option<Money>,
-    /// Of the whole line, with its adjustments.
+    /// The price of the whole line, with its adjustments.
     pub total: Option<Total>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_price: Option<NoPrice>,
@@ -75,7 +75,7 @@ pub struct QuotedLine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quote {
     pub lines: Vec<QuotedLine>,
-    /// Null rather than a sum that leaves a line out.
+    /// Null if the sum would leave a line out.
     pub total: Option<Total>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_total: Option<NoTotal>,

@@ -11,7 +11,7 @@ use crate::Timestamp;
 pub const RULES: &str = "onhand.rules";
 const V: u8 = 1;
 
-/// All that makes up one release: what stands beside each other in a folder of rules.
+/// All parts of one release: the files that belong together in a folder of rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
     #[serde(with = "base64")]
@@ -22,13 +22,13 @@ pub struct Release {
     /// The text of its NAME.wasm.sig.
     #[serde(default)]
     pub signature: Option<String>,
-    /// By file name.
+    /// Keyed by file name.
     #[serde(default)]
     pub fixtures: BTreeMap<String, String>,
 }
 
 impl Release {
-    /// SHA-256 over all of it, in hex: a change of any part is another release.
+    /// SHA-256 over all of it, in hex: if any part changes, it is another release.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
@@ -55,7 +55,7 @@ pub enum Stage {
     Full,
     /// It runs beside the one in use, and its answers are only compared.
     Shadow,
-    /// It answers its share.
+    /// It answers its share of the calls.
     Canary,
 }
 
@@ -79,13 +79,13 @@ pub struct Released {
     pub component: String,
     pub world: String,
     pub stage: Stage,
-    /// Of a canary, in percent.
+    /// The share of a canary, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
-    /// Of the component.
+    /// The component's size.
     pub bytes: u64,
-    /// Of its signature, which covers all of it; absent: unsigned, or signed in the form that covered the component
-    /// only, and to be signed again where nodes want signatures.
+    /// The sequence of its signature, which covers all of it. It is absent if the release is unsigned, or signed in the
+    /// old form, which covered only the component; where nodes require signatures, such a release must be signed again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
 }
@@ -99,7 +99,7 @@ pub enum Change {
     Rollback,
 }
 
-/// Everything that was pushed of one rule and is in force: what the topic keeps of it.
+/// Everything that was pushed of one rule and is in force. The topic keeps this for each rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Manifest {
@@ -113,16 +113,16 @@ pub struct Manifest {
     pub actor: String,
     /// The call's correlation id.
     pub correlation: String,
-    /// Null: the built-in behaviour.
+    /// Null means the built-in behaviour.
     #[serde(default)]
     pub full: Option<Released>,
     /// What runs beside it.
     #[serde(default)]
     pub next: Option<Released>,
-    /// The greatest sequence that the rule ever had: what is signed from now on has a greater one.
+    /// The greatest sequence that the rule ever had: later signatures need a greater one.
     #[serde(default)]
     pub mark: u64,
-    /// Where nothing is in force any more: the signed statement of that.
+    /// The signed statement that nothing is in force any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal: Option<String>,
 }
@@ -141,7 +141,7 @@ impl Manifest {
     }
 
     /// # Errors
-    /// If it is none: to be counted, logged and skipped, never fatal.
+    /// If it is not a manifest. Readers count, log and skip it; it is never fatal.
     pub fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
     }
@@ -166,7 +166,7 @@ pub mod base64 {
 mod tests {
     use super::*;
 
-    /// A database filled before sequences has such: they are read, and have none.
+    /// A database that was filled before sequences existed has such manifests: they can be read, and have none.
     #[test]
     fn a_manifest_of_before_has_no_sequence_and_no_mark() {
         let text = r#"{"v":1,"rule":"r","seq":3,"change":"push","at":"2023-11-14T22:13:20.123Z","actor":"ci",
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!((manifest.mark, manifest.withdrawal, full.sequence, full.digest.as_str()), (0, None, None, "0a"));
     }
 
-    /// What is beside the component tells releases apart as well, wherever the bytes stand.
+    /// The other parts tell releases apart as well as the component does, wherever the bytes are.
     #[test]
     fn every_part_counts() {
         let one = Release { component: b"ab".to_vec(), settings: "c".into(), ..Release::default() };

@@ -44,7 +44,7 @@ pub struct Line {
     pub line: u32,
     pub sku: Sku,
     pub requested: i64,
-    /// What is held, or was.
+    /// The quantity that is or was held.
     pub quantity: i64,
     pub confirmed: i64,
     pub fulfilled: i64,

@@ -1,8 +1,8 @@
 //! JSON Schemas with this crate's limits, for the origin's OpenAPI document.
 //!
-//! Types that check themselves have theirs here; a field that its struct checks points here with
-//! `schema_with`. JSON Schema counts characters where [`limits`] counts bytes of UTF-8: a text near
-//! its limit that is not ASCII may still be refused.
+//! Types that check themselves have their schema here; a field that its struct checks refers to one here with
+//! `schema_with`. JSON Schema counts characters where [`limits`] counts bytes of UTF-8, so a text near its limit that
+//! is not ASCII may still be refused.
 
 use std::borrow::Cow;
 
@@ -23,16 +23,16 @@ use crate::{
 
 /// No control characters.
 const TEXT: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
-/// The same, and something besides white space.
+/// The same, and not only white space.
 const REQUIRED_TEXT: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
 /// No control characters, no space at either end.
 const SKU: &str = r"^[^ \x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^ \x00-\x1f\x7f-\x9f])?$";
 const VISIBLE_ASCII: &str = "^[!-~]+$";
 
-/// Named schemas, as a document's components keep them.
+/// Named schemas, for a document's components.
 pub type Named = Vec<(String, RefOr<Schema>)>;
 
-/// What the schemas here refer to by name.
+/// The schemas that others here refer to by name.
 pub fn named() -> Named {
     fn add<T: ToSchema>(named: &mut Named) {
         named.push((T::name().into_owned(), T::schema()));

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Whose reservations are seen; all others are as if they did not exist.
+/// Whose reservations a call sees; for it, no others exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Sees {
     #[default]
     All,
-    /// Those that were made with this value of the owner's claim.
+    /// Reservations that were made with this value of the owner's claim.
     Of(String),
 }
 
@@ -19,7 +19,7 @@ impl Sees {
         self.only().is_none_or(|own| owner == Some(own))
     }
 
-    /// The one owner whose reservations are seen; none: everybody's are.
+    /// The one owner whose reservations the call sees; `None` if it sees everybody's.
     pub fn only(&self) -> Option<&str> {
         match self {
             Self::All => None,

@@ -16,22 +16,22 @@ pub struct Floor {
     pub version: Version,
 }
 
-/// Version floors, and the moment after which every answer reflects them anyway.
+/// Version floors, and the time after which every answer reflects them anyway.
 ///
-/// Beyond [`limits::SESSION_FLOORS`] only the moment counts: an edge that has not passed it asks
-/// the origin, whatever the SKU.
+/// Beyond [`limits::SESSION_FLOORS`] only the time counts: an edge that has not passed it asks the origin, whatever the
+/// SKU.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The last write's own as-of.
     pub at: Timestamp,
     pub floors: Vec<Floor>,
-    /// Floors were dropped: `at` alone speaks for every SKU.
+    /// Floors were dropped: `at` alone applies to every SKU.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
 }
 
 impl Session {
-    /// Adds a later write's floors to what the caller brought.
+    /// Adds a later write's floors to those that the caller sent.
     #[must_use]
     pub fn extended(mut self, later: Self) -> Self {
         for floor in later.floors {

@@ -1,4 +1,4 @@
-//! Moments: RFC 3339 in UTC with milliseconds outside, microseconds inside.
+//! Times: RFC 3339 in UTC with milliseconds outside, microseconds inside.
 
 use std::{fmt, time::Duration};
 
@@ -24,7 +24,7 @@ impl Timestamp {
         Some(Self(DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros()))
     }
 
-    /// Rounded up to the millisecond: a write's own moment, so that every later answer reflects it.
+    /// Rounded up to the millisecond: a write's own time, so that every later answer reflects the write.
     pub fn rounded_up(self) -> Self {
         Self(self.0.div_euclid(1000) * 1000 + if self.0.rem_euclid(1000) == 0 { 0 } else { 1000 })
     }
@@ -33,7 +33,7 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// The time from `earlier` to this moment; nothing if it is not later.
+    /// The time from `earlier` to this time; zero if this is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -89,7 +89,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// When more stock is expected: a date (`2026-01-31`) or a moment (RFC 3339), kept in the form it was given.
+/// When more stock is expected: a date (`2026-01-31`) or a time (RFC 3339), kept in the form in which it was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RestockAt(String);
 

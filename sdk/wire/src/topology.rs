@@ -39,7 +39,7 @@ pub struct Location {
     pub name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Lower serves first.
+    /// Locations with a lower priority value serve first.
     #[serde(default)]
     pub priority: i32,
     /// Degrees, −90 to 90.
@@ -48,10 +48,10 @@ pub struct Location {
     /// Degrees, −180 to 180.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lon: Option<f64>,
-    /// A disabled location counts for nothing.
+    /// A disabled location is ignored.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Shoppers collect here.
+    /// Whether shoppers can collect here.
     #[serde(default)]
     pub pickup: bool,
     pub version: Version,

@@ -6,16 +6,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// `(term, seq)` as 16 and 48 bits of a `u64`: ordered by term, then by seq.
 ///
-/// `seq` rises by at least 1 under the row's lock and survives deletion. The term is the
-/// database's present one, read in the same snapshot as the fact. Opaque to callers (`"1.42"` in
-/// JSON, the number in MessagePack).
+/// `seq` rises by at least 1 under the row's lock and survives deletion. The term is the database's current one, read
+/// in the same snapshot as the fact. Opaque to callers (`"1.42"` in JSON, the number in MessagePack).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u64);
 
 const SEQ_BITS: u32 = 48;
 
 impl Version {
-    /// Below every version that an origin gives.
+    /// Lower than every version that an origin gives.
     pub const ZERO: Self = Self(0);
 
     /// `seq` beyond 48 bits would need 89 years at 100,000 changes a second to one key; it saturates.
@@ -31,7 +30,7 @@ impl Version {
         self.0 & ((1 << SEQ_BITS) - 1)
     }
 
-    /// The whole number: ordered as versions are.
+    /// The number, ordered as versions are.
     pub const fn to_bits(self) -> u64 {
         self.0
     }

@@ -1,6 +1,6 @@
 //! Whole numbers as text: in query strings and in files.
 
-/// Reads `-5`, `5` and `5.0`, which are whole as JSON counts them; nothing with a plus, an exponent or a blank.
+/// Reads `-5`, `5` and `5.0`, which are whole as JSON counts them; but nothing with a plus, an exponent or a space.
 pub fn whole(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str, allowed: fn(u8) -> bool| !text.is_empty() && text.bytes().all(allowed);

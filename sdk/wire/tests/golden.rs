@@ -1,5 +1,6 @@
 //! Golden files pin the bytes of the change feed: other processes, and older ones, read them.
-//! `ONHAND_GOLDEN=write cargo test --workspace --test golden` writes them anew; a change of bytes is a change of contract.
+//! `ONHAND_GOLDEN=write cargo test --workspace --test golden` writes them again; a change of bytes is a change of
+//! contract.
 
 use std::{collections::BTreeMap, fmt::Write, path::Path};
 
@@ -72,7 +73,7 @@ fn changes() -> Vec<(&'static str, Change)> {
     ]
 }
 
-/// Sixteen bytes a line: a difference shows where it is.
+/// Sixteen bytes on each line, so that a difference is easy to find.
 fn hex(bytes: &[u8]) -> String {
     bytes.chunks(16).fold(String::new(), |mut text, chunk| {
         let line: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();

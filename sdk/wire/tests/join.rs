@@ -74,7 +74,7 @@ proptest! {
         }
     }
 
-    /// Facts may come late, twice and in any order: the end is the same.
+    /// Facts may come late, twice and in any order: the result is the same.
     #[test]
     fn order_and_repeats_do_not_matter(facts in facts(), again in any::<prop::sample::Index>()) {
         let gather = |facts: &mut dyn Iterator<Item = Fact>| {

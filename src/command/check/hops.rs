@@ -10,7 +10,7 @@ use crate::config::Config;
 
 type Found = (&'static str, Result<String, String>);
 
-/// Every hop that is configured, and what makes a fault of it.
+/// Every configured hop, and its fault if it has one.
 pub(super) fn look(config: &Config) -> Vec<Found> {
     let mut found = Vec::new();
     let (database, redis, kafka) = (&config.origin.database, &config.edge.redis, &config.kafka);
@@ -66,7 +66,7 @@ fn calls<'a>(
     judged.collect()
 }
 
-/// Of each node that the configuration is for.
+/// The listeners of each node that the configuration is for.
 fn listeners(config: &Config) -> Vec<Found> {
     let (edge, origin, tls) = (&config.edge, &config.origin, &config.http.tls);
     let mut addresses = Vec::new();
@@ -78,7 +78,7 @@ fn listeners(config: &Config) -> Vec<Found> {
     }
     let judged = addresses.into_iter().map(|(key, address)| {
         let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
-        let encrypted = if tls.client_ca_file.is_empty() { "encrypted" } else { "encrypted, callers are verified" };
+        let encrypted = if tls.client_ca_file.is_empty() { "encrypted" } else { "encrypted, and callers are verified" };
         let hop = Hop::by(false, is_local(host));
         let judged = || judge(hop, "http.tls", "http.tls.cert_file", tls.insecure);
         (key, if tls.is_on() { Ok(encrypted.to_owned()) } else { judged() })
@@ -86,7 +86,7 @@ fn listeners(config: &Config) -> Vec<Found> {
     judged.collect()
 }
 
-/// `instead`: what would be better; `section`: where `insecure` says that it is meant so.
+/// `instead`: what would be better; `section`: where `insecure` can be set.
 fn judge(hop: Hop, section: &str, instead: &str, insecure: bool) -> Result<String, String> {
     match hop {
         Hop::Local => Ok("stays on this machine".to_owned()),

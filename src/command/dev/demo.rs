@@ -10,7 +10,7 @@ use onhand_wire::{
 
 const STOCK: &str = include_str!("demo.csv");
 
-/// Does nothing where there is data already.
+/// Does nothing if there is data already.
 pub(super) async fn load(api: SocketAddr, admin: &str) -> Result<(), Box<dyn Error>> {
     let origin = Client::builder().url(&format!("http://{api}")).token(admin).build()?;
     if origin.location(&LocationId::new("eu-1")?).await.is_ok() {

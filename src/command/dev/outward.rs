@@ -1,12 +1,12 @@
-//! Addresses that a configuration lying about may have: a try-out must not send a shop's webhooks, ask its warehouse,
-//! or write into its database.
+//! Addresses of other systems in a configuration that `onhand dev` happens to find: a trial must not send a shop's
+//! webhooks, ask its warehouse, or write into its database.
 
 use onhand_http::setting::Secret;
 
 use crate::config::Config;
 
-/// Clears every address of another system, with the secret that goes with it; answers which keys were set. The edge's
-/// own origin is replaced later, by the one of this process.
+/// Clears every address of another system, with its secret; returns the keys that were set. The edge's own origin is
+/// replaced later by the one of this process.
 pub(super) fn clear(config: &mut Config) -> Vec<&'static str> {
     let webhooks = std::mem::take(&mut config.origin.restock.webhooks);
     config.origin.warehouse.token = Secret::default();
@@ -41,7 +41,7 @@ mod tests {
 
     const ELSEWHERE: &str = "https://elsewhere.example:1";
 
-    /// Every key that holds an address, found by its name: also one that is added later.
+    /// Finds every key that holds an address by its name, so that keys added later are found too.
     fn set_all(table: &mut Table, set: &mut Vec<String>) {
         for (name, value) in table.iter_mut() {
             match (name.as_str(), value) {

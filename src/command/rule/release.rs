@@ -1,4 +1,4 @@
-//! `onhand rule push`, `rollback` and `list --origin`: what is asked of an origin.
+//! `onhand rule push`, `rollback` and `list --origin`: the calls to an origin.
 
 use std::{error::Error, path::Path, process::ExitCode};
 
@@ -58,9 +58,9 @@ impl At {
             println!(
                 "{rule}: {}",
                 if rule_now.new {
-                    "stored, and every node is told: it is in use once they have compiled it"
+                    "stored, and announced to every node: it is in use once they have compiled it"
                 } else {
-                    "nothing to do; it is in force already"
+                    "nothing to do: it is in force already"
                 }
             );
             in_force(&rule_now.manifest);
@@ -75,7 +75,7 @@ impl At {
             None => RollBack::default(),
         };
         let rule_now = origin.roll_back(rule, &signed).await?.value;
-        println!("{rule}: rolled back; every node is told");
+        println!("{rule}: rolled back, and announced to every node");
         in_force(&rule_now.manifest);
         Ok(ExitCode::SUCCESS)
     }
@@ -141,10 +141,12 @@ fn staged(released: &Released) -> String {
 
 fn in_force(manifest: &Manifest) {
     if manifest.full.is_none() && manifest.next.is_none() {
-        println!("  nothing is in force any more: the built-in behaviour");
+        println!("  nothing is in force any more; the built-in behaviour answers");
     }
     if manifest.full.is_none() && manifest.next.as_ref().is_some_and(|next| next.stage == Stage::Shadow) {
-        println!("  a shadow beside nothing is never asked: `--stage canary --share 10` is a first release's way in");
+        println!(
+            "  a shadow is never asked while no full release is in force: push a first release with `--stage canary --share 10`"
+        );
     }
     for released in parts(manifest) {
         println!("  {}: release {}, component {}", staged(released), released.digest, released.component);

@@ -10,7 +10,7 @@ use onhand_wire::Timestamp;
 
 pub(super) fn created(dir: &Path) -> ExitCode {
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    println!("{name}/ is there; {name}/README.md tells what is in it. Next:");
+    println!("{name}/ is ready; {name}/README.md says what is in it. Next:");
     println!("    cd {name}\n    onhand rule build\n    onhand rule test");
     ExitCode::SUCCESS
 }
@@ -33,7 +33,7 @@ pub(super) fn signed(signed: &SignedRelease) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Most are moments.
+/// Most sequences are times.
 pub(super) fn sequence(sequence: u64) -> String {
     let moment = i64::try_from(sequence).ok().and_then(|ms| ms.checked_mul(1000)).map(Timestamp::from_micros);
     moment.map_or_else(|| sequence.to_string(), |moment| format!("{sequence} ({moment})"))
@@ -80,7 +80,7 @@ fn word(verdict: &Verdict) -> &'static str {
 fn explain(case: &FixtureResult) {
     match &case.verdict {
         Verdict::Passed | Verdict::Written => {}
-        Verdict::Differs(diff) => println!("{}: - expected, + came\n{diff}", case.name),
+        Verdict::Differs(diff) => println!("{}: - expected, + answered\n{diff}", case.name),
         Verdict::Over(what) => println!("{}: {what}\n", case.name),
         Verdict::Unreadable(why) => println!("{}.json: {why}\n", case.name),
     }

@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeySources, NO_AUDIENCE};
 
-/// Longest name, in bytes: it begins the subjects that keys and the ledger hold.
+/// Longest name, in bytes: subjects in keys and in the ledger begin with it.
 const LONGEST: usize = 255;
 
-/// One more issuer. Its tokens' subjects are written after its name and a blank, such as `https://id.example bob`; those
-/// of the first issuer as they are.
+/// One more issuer. Its tokens' subjects are written after its name and a space, such as `https://id.example bob`;
+/// those of the first issuer are written as they are.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Issuer {
-    /// What its tokens' `iss` is: tokens are told apart by it.
+    /// Its tokens' `iss`, which tells tokens apart.
     pub(crate) issuer: String,
     /// What their `aud` must contain.
     #[serde(default)]
@@ -27,20 +27,20 @@ pub(crate) struct Issuer {
     pub(crate) jwks_file: String,
     #[serde(default)]
     pub(crate) jwks_url: SecretUrl,
-    /// As `auth.insecure`, for its own keys.
+    /// Like `auth.insecure`, for its own keys.
     #[serde(default)]
     pub(crate) insecure: bool,
     /// Which claim says a token's scope, and what its values mean.
     #[serde(default)]
     pub(crate) scopes: ScopeMap,
-    /// The greatest scope that it may give: storefront, fulfilment, operator or admin. A greater one in its tokens
-    /// counts as if it were not there.
+    /// The greatest scope that it may give: storefront, fulfilment, operator or admin. Greater scopes in its tokens are
+    /// ignored.
     #[serde(default = "storefront")]
     pub(crate) greatest: Scope,
     /// Which of the scopes edge and alerting it may give.
     #[serde(default)]
     pub(crate) beside: Vec<Scope>,
-    /// In place of `auth.owner_claim`, for its tokens.
+    /// Replaces `auth.owner_claim` for its tokens.
     #[serde(default)]
     pub(crate) owner_claim: String,
 }
@@ -58,7 +58,7 @@ impl Issuer {
         Gives { greatest: self.greatest, beside: self.beside.clone() }
     }
 
-    /// `section`: where it stands, such as `auth.issuers[0]`; `owned`: whether `auth.owner_claim` is set.
+    /// `section`: its section, such as `auth.issuers[0]`; `owned`: whether `auth.owner_claim` is set.
     pub(super) fn faults(&self, section: &str, owned: bool) -> Vec<String> {
         let mut faults = self.scopes.faults(&format!("{section}.scopes"));
         let mut fault = |key: &str, right: &str| faults.push(format!("{section}{key}: {right}"));
@@ -77,15 +77,15 @@ impl Issuer {
             fault(".audience", NO_AUDIENCE);
         }
         if beside(self.greatest) {
-            fault(".greatest", "one of storefront, fulfilment, operator and admin; edge and alerting go into beside");
+            fault(".greatest", "one of storefront, fulfilment, operator and admin; edge and alerting belong in beside");
         }
         if self.beside.iter().any(|scope| !beside(*scope)) {
-            fault(".beside", "edge and alerting only; of the others, greatest says which");
+            fault(".beside", "only edge and alerting; greatest is for the others");
         }
         if !owned && !self.owner_claim.is_empty() {
             fault(
                 ".owner_claim",
-                "auth.owner_claim must be set too, else the other issuers' tokens see every owner's reservations",
+                "auth.owner_claim must be set too; otherwise the other issuers' tokens see every owner's reservations",
             );
         }
         faults

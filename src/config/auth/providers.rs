@@ -14,14 +14,14 @@ struct File {
     auth: Auth,
 }
 
-/// A provider's section, as the guide has it.
+/// A provider's section of the guide.
 fn section(provider: &str) -> Auth {
     let (_, rest) = GUIDE.split_once(&format!("```toml {provider}\n")).unwrap();
     let (toml, _) = rest.split_once("```").unwrap();
     toml::from_str::<File>(toml).unwrap().auth
 }
 
-/// The public half of the test's key, with what the provider writes beside it.
+/// The public half of the test's key, with the provider's own members.
 fn key(beside: Value) -> Value {
     let key = EncodingKey::from_rsa_pem(RSA).unwrap();
     let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&key, Algorithm::RS256).unwrap()).unwrap();
@@ -43,7 +43,7 @@ fn judge(provider: &str, keys: &[Value], header: &Header, claims: &Value) -> Res
     judged.map(|claims| (claims.sub, claims.scope.to_string())).map_err(|problem| problem.detail.into_owned())
 }
 
-/// As its tokens are, and with another audience.
+/// Judges one of its tokens, and the same token with another audience.
 fn tried(provider: &str, keys: &[Value], header: &Header, claims: Value, (subject, scopes): (&str, &str)) {
     let judged = judge(provider, keys, header, &claims);
     assert_eq!(judged, Ok((subject.to_owned(), scopes.to_owned())), "{provider}");

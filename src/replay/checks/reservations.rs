@@ -1,4 +1,4 @@
-//! Nothing acknowledged is missing: every reservation is at the origin as it was last acknowledged.
+//! Nothing acknowledged is missing: the origin has every reservation as it was last acknowledged.
 
 use std::sync::{
     Arc,

@@ -1,4 +1,4 @@
-//! The books against the rows.
+//! Compares the books with the rows.
 
 use std::collections::HashMap;
 

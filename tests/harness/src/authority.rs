@@ -1,4 +1,4 @@
-//! Certificates: an authority of a test's own, and what it signs.
+//! Certificates: a test's own authority, and what it signs.
 
 use std::{
     fs,
@@ -9,10 +9,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use crate::{Error, scratch::Scratch};
 
-/// The names that servers of a world are called by.
+/// The names of a world's servers.
 const HERE: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Who signs. Its root and what it signs are PEM files in its own directory.
+/// Signs certificates. Its root and the signed certificates are PEM files in its own directory.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     dir: PathBuf,
@@ -26,7 +26,7 @@ pub struct Pair {
 }
 
 impl Authority {
-    /// Whose directory goes with the scratch directory.
+    /// Its directory is removed with the scratch directory.
     pub(crate) fn new(scratch: &Scratch, name: &str) -> Result<Self, Error> {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -41,17 +41,17 @@ impl Authority {
         self.dir.join("ca.pem")
     }
 
-    /// A certificate that is good for this machine.
+    /// A certificate that is valid for this machine.
     pub fn here(&self, name: &str) -> Pair {
         self.sign(name, &HERE, |_| {})
     }
 
-    /// A certificate that was good for this machine once.
+    /// A certificate for this machine that has expired.
     pub fn expired(&self, name: &str) -> Pair {
         self.sign(name, &HERE, |params| params.not_after = date_time_ymd(2020, 1, 1))
     }
 
-    /// A certificate that is good elsewhere only.
+    /// A certificate for another machine.
     pub fn elsewhere(&self, name: &str) -> Pair {
         self.sign(name, &["elsewhere.example"], |_| {})
     }

@@ -26,7 +26,7 @@ fn missing(path: &Path) -> Error {
     Error::Missing { what: format!("the onhand command at {}", path.display()), install }
 }
 
-/// Runs a subcommand to its end; its standard output, trimmed.
+/// Runs a subcommand to its end; returns its standard output, trimmed.
 pub(crate) fn run(binary: &Path, args: &[&str]) -> Result<String, Error> {
     run_with(binary, args, &[])
 }

@@ -14,7 +14,7 @@ use crate::{
     Error, Links, Postgres, RedisCluster, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site,
 };
 
-/// What a world shall have.
+/// The options of a world.
 #[must_use = "a world starts with .ready().await"]
 pub struct Builder {
     edges: usize,
@@ -61,58 +61,58 @@ impl Builder {
         Self { origins, ..self }
     }
 
-    /// Origins that the edges know of and the test starts, numbered after the others:
+    /// Origins that the edges know and the test starts itself, numbered after the others:
     /// `world.origin(2).start().await`.
     pub fn idle_origins(self, idle_origins: usize) -> Self {
         Self { idle_origins, ..self }
     }
 
-    /// Servers of its own, which the test may kill.
+    /// With its own servers, which the test may kill.
     pub fn dedicated(self) -> Self {
         Self { dedicated: true, ..self }
     }
 
-    /// A streaming standby of the database, which origins know of; on servers of its own.
+    /// With a streaming standby of the database, which origins know; on its own servers.
     pub fn standby(self) -> Self {
         Self { standby: true, dedicated: true, ..self }
     }
 
-    /// A Redis Cluster for the edges, of the world's own.
+    /// With its own Redis Cluster for the edges.
     pub fn redis_cluster(self) -> Self {
         Self { redis_cluster: true, ..self }
     }
 
-    /// Every hop by TLS, with passwords and certificates; on servers of its own.
+    /// With TLS on every hop, with passwords and certificates; on its own servers.
     pub fn encrypted(self) -> Self {
         Self { encrypted: true, dedicated: true, ..self }
     }
 
-    /// Proxies between nodes and servers, which the test may cut; on servers of its own.
+    /// With proxies between nodes and servers, which the test may cut; on its own servers.
     pub fn links(self) -> Self {
         Self { links: true, dedicated: true, ..self }
     }
 
-    /// A directory of rules, for origins and edges.
+    /// With a directory of rules, for origins and edges.
     pub fn rules(self, dir: impl AsRef<Path>) -> Self {
         Self { rules: dir.as_ref().to_string_lossy().into_owned(), ..self }
     }
 
-    /// Worlds on shared servers get one of their own unless it is given.
+    /// The region's name. Worlds on shared servers get a unique one by default.
     pub fn region(self, region: &str) -> Self {
         Self { region: Some(region.to_owned()), ..self }
     }
 
-    /// Of the change topic; 8 unless given.
+    /// The partitions of the change topic; 8 by default.
     pub fn partitions(self, partitions: i32) -> Self {
         Self { partitions, ..self }
     }
 
-    /// Another command than the one that was built, such as an older version.
+    /// Uses another command than the one that was built, such as an older version.
     pub fn binary(self, path: impl Into<PathBuf>) -> Self {
         Self { binary: Some(path.into()), ..self }
     }
 
-    /// A setting for every onhand process, by its environment name: `("ONHAND_EDGE__FRESHNESS__LIVE_MS", "500")`.
+    /// A setting for every onhand process, by its environment variable: `("ONHAND_EDGE__FRESHNESS__LIVE_MS", "500")`.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
@@ -194,7 +194,7 @@ impl Builder {
         name: &str,
         redis_database: u32,
     ) -> config::Shared {
-        // On servers of its own a world may have the names that everybody has.
+        // On its own servers a world can use the default names.
         let suffix = |separator: &str| if self.dedicated { String::new() } else { format!("{separator}{name}") };
         config::Shared {
             key_file: tokens.public_key().to_string_lossy().into_owned(),
@@ -212,7 +212,7 @@ impl Builder {
     }
 }
 
-/// Each world's own.
+/// Each world has its own.
 fn redis_database() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed) % redis::DATABASES

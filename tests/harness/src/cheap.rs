@@ -1,11 +1,11 @@
-//! A caller for benchmarks, as cheap as can be: it must not take the servers' cores.
+//! A caller for benchmarks, as cheap as possible, because it must not use the servers' cores.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-/// One kept connection; panics on whatever a benchmark cannot go on from.
+/// One kept connection. It panics if the benchmark cannot go on.
 pub struct Cheap {
     stream: TcpStream,
     address: String,
@@ -22,7 +22,7 @@ impl Cheap {
         Self { stream, address, token: token.to_owned(), answer: Vec::with_capacity(4096) }
     }
 
-    /// Status and body. `headers`: whole lines, each ended by `\r\n`.
+    /// Returns status and body. `headers`: whole lines, each ending with `\r\n`.
     pub async fn call(&mut self, method: &str, path: &str, headers: &str, body: &str) -> (u16, &[u8]) {
         let (address, token, length) = (&self.address, &self.token, body.len());
         let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n");
@@ -40,7 +40,7 @@ impl Cheap {
     }
 }
 
-/// Where the body begins, once head and body are all there.
+/// Where the body begins, once head and body are complete.
 fn whole(answer: &[u8]) -> Option<usize> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&answer[..end]).expect("a head in ASCII").to_ascii_lowercase();

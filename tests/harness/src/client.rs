@@ -11,7 +11,7 @@ pub(crate) fn http() -> reqwest::Client {
     builder().build().expect("an HTTP client")
 }
 
-/// One that believes an authority.
+/// A client that trusts an authority.
 pub(crate) fn https(root: &Path) -> reqwest::Client {
     let pem = std::fs::read(root).unwrap_or_else(|error| panic!("{}: {error}", root.display()));
     let root = reqwest::Certificate::from_pem(&pem).expect("a certificate");
@@ -35,7 +35,7 @@ impl Client {
         Self { http, base, token }
     }
 
-    /// Of a node that is no world's, such as one that a test started itself.
+    /// For a node outside a world, such as one that a test started itself.
     pub fn at(base: &str, token: Option<&str>) -> Self {
         Self::new(http(), base.to_owned(), token.map(str::to_owned))
     }
@@ -49,7 +49,7 @@ impl Client {
         self.call(Method::GET, path).send().await
     }
 
-    /// With a fresh `Idempotency-Key`; [`Client::call`] leaves it to the test.
+    /// A POST with a fresh `Idempotency-Key`; [`Client::call`] leaves the key to the test.
     pub async fn post(&self, path: &str, body: Value) -> Reply {
         self.call(Method::POST, path).key(&uuid::Uuid::new_v4().to_string()).json(body).send().await
     }
@@ -62,7 +62,7 @@ impl Client {
         self.call(Method::DELETE, path).send().await
     }
 
-    /// Any call, built up by hand.
+    /// Any call, built by hand.
     pub fn call(&self, method: Method, path: &str) -> Call {
         let request = self.http.request(method, format!("{}{path}", self.base));
         Call(match &self.token {
@@ -72,7 +72,7 @@ impl Client {
     }
 }
 
-/// A call not sent yet.
+/// A call that has not been sent yet.
 #[must_use = "a call is made by .send().await"]
 pub struct Call(reqwest::RequestBuilder);
 
@@ -89,7 +89,7 @@ impl Call {
         Self(self.0.json(&body))
     }
 
-    /// A body under the content type set by hand, or none.
+    /// A body with the content type that was set by hand, or none.
     pub fn body_only(self, body: impl Into<reqwest::Body>) -> Self {
         Self(self.0.body(body))
     }
@@ -103,7 +103,7 @@ impl Call {
         self.try_send().await.unwrap_or_else(|error| panic!("no answer: {error:?}"))
     }
 
-    /// For calls that a fault may cut off.
+    /// For calls that a fault may interrupt.
     pub async fn try_send(self) -> Result<Reply, reqwest::Error> {
         let response = self.0.send().await?;
         let (status, headers, url) =
@@ -113,7 +113,7 @@ impl Call {
 }
 
 impl Call {
-    /// Without its body where it is a stream's, which has no end.
+    /// Skips the body of a stream, which has no end.
     pub async fn send_and_leave_streams(self) -> Reply {
         let response = self.0.send().await.unwrap_or_else(|error| panic!("no answer: {error:?}"));
         let (status, headers, url) =
@@ -134,7 +134,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Itself, if it has this status; panics with the whole answer otherwise.
+    /// Returns itself if it has this status; otherwise panics with the whole answer.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.url, self.text());
@@ -154,7 +154,7 @@ impl Reply {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The problem's code; empty when it is no problem.
+    /// The problem's code; empty if it is not a problem.
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }

@@ -7,7 +7,8 @@ use std::{
 
 use crate::{Error, scratch::Scratch};
 
-/// What libfaketime reads again each time, so that all processes of a server jump together. The monotonic clock is left alone, as it is by a real jump.
+/// The file that libfaketime reads each time, so that all processes of a server jump together. The monotonic clock does
+/// not change, as in a real jump.
 pub struct Clock {
     library: PathBuf,
     file: PathBuf,
@@ -15,7 +16,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Set right, until it jumps.
+    /// A correct clock, until it jumps.
     pub fn new() -> Result<Self, Error> {
         let library = library()?;
         let scratch = Scratch::new()?;
@@ -23,9 +24,9 @@ impl Clock {
         Ok(Self { library, file, _scratch: scratch })
     }
 
-    /// So many seconds ahead of the machine's clock, or behind it, from now on.
+    /// From now on the clock is this many seconds ahead of the machine's clock, or behind it.
     pub fn jump(&self, seconds: i64) {
-        // Renamed into place: half a number is a time, too.
+        // Renamed into place, because half a number is a time, too.
         let new = self.file.with_extension("new");
         let written = fs::write(&new, format!("{seconds:+}\n")).and_then(|()| fs::rename(&new, &self.file));
         written.unwrap_or_else(|error| panic!("{}: {error}", self.file.display()));

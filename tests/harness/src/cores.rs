@@ -1,14 +1,14 @@
-//! Which core a process runs on, and what it has used: for benchmarks.
+//! Which core a process runs on, and how much it has used, for benchmarks.
 
 use std::{process::Command, time::Duration};
 
-/// This process, and all that it starts from now on, on one core.
+/// Keeps this process, and those that it starts from now on, on one core.
 pub fn stay_on(core: usize) {
     run("taskset", &["-a", "-c", "-p", &core.to_string(), &std::process::id().to_string()]);
 }
 
-/// Before its neighbours whenever it has work (SCHED_FIFO): on a machine of two cores a node shares
-/// one with servers that would elsewhere be on machines of their own.
+/// Runs a process before its neighbours whenever it has work (SCHED_FIFO): on a machine with two cores, a node shares a
+/// core with servers that would otherwise have their own machines.
 pub fn favour(pid: i32) {
     for task in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
         run("chrt", &["--fifo", "-p", "5", &task.file_name().to_string_lossy()]);
@@ -21,9 +21,9 @@ fn run(program: &str, args: &[&str]) {
     assert!(done.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
-/// Processor time of a process and of its children that live.
+/// Processor time of a process and of its living children.
 pub fn cpu_time(pid: i32) -> Duration {
-    // In hundredths of a second, as /proc has it on Linux.
+    // In hundredths of a second, as in Linux's /proc.
     let own = stat(pid).map_or(0, |ticks| ticks * 10);
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let children = children.split_ascii_whitespace().filter_map(|child| child.parse().ok());

@@ -1,4 +1,4 @@
-//! The drill that `make demo-faults` and the tests share: a replay, and faults in its middle.
+//! The drill that `make demo-faults` and the tests share: a replay with faults in the middle.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use crate::{Error, World};
 
 const KAFKA_DOWN: Duration = Duration::from_secs(10);
 
-/// `onhand replay` against the world; with faults, paced so that they fall into its middle.
+/// Starts `onhand replay` against the world; with faults, paced so that they come in the middle.
 pub fn start_replay(world: &World, faults: bool, more: &[String]) -> Result<Child, Error> {
     let mut command = Command::new(world.binary());
     command.arg("replay").args(more).args(["--redis", &world.redis_url()]);
@@ -29,11 +29,11 @@ pub fn start_replay(world: &World, faults: bool, more: &[String]) -> Result<Chil
     if let Some(data) = data() {
         command.env("ONHAND_DATA", data);
     }
-    // Standard output and error are the demo's own: the replay's table is what there is to see.
+    // Standard output and error are the demo's own, because they show the replay's table.
     command.kill_on_drop(true).spawn().map_err(|error| Error::Refused(format!("cannot run onhand replay: {error}")))
 }
 
-/// The shared data folder beside the repository, where nothing else is said.
+/// The shared data folder beside the repository, unless something else is set.
 fn data() -> Option<PathBuf> {
     if std::env::var_os("ONHAND_DATA").is_some() {
         return None;
@@ -42,7 +42,7 @@ fn data() -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
-/// kill -9 an origin, start another; then take Kafka away for ten seconds.
+/// Kills an origin with -9 and starts another; then stops Kafka for ten seconds.
 pub async fn faults(world: &World, first: Duration) {
     tokio::time::sleep(first).await;
     world.origin(0).kill();
@@ -58,13 +58,13 @@ pub async fn faults(world: &World, first: Duration) {
     say("fault: Kafka is back, with the same log, after 10 s and its start");
 }
 
-/// What the drill does, for those who watch.
+/// Prints what the drill does.
 pub fn say(what: &str) {
     eprintln!("demo: {what}");
 }
 
-/// The rows once more, from the ledger alone, beside the rows: whether they are the same. Then
-/// the ledger itself, line by line.
+/// Rebuilds the rows from the ledger alone in another table and checks that they are the same; then checks the ledger
+/// itself, line by line.
 #[allow(clippy::print_stdout)] // the demo's answer
 pub fn ledger_tells_the_rows(world: &World) -> Result<(), Error> {
     for args in [&["ledger", "rebuild", "--into", "inventory_items_rebuilt"][..], &["ledger", "verify"]] {

@@ -1,4 +1,4 @@
-//! What can keep a world from starting. Every message says what to do.
+//! Why a world cannot start. Every message says what to do.
 
 use std::path::PathBuf;
 

@@ -13,7 +13,7 @@ pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the sources the harness was built from")
 }
 
-/// A program on the PATH, or in the places that an unprivileged PATH leaves out.
+/// A program on the PATH, or in the directories that an unprivileged PATH leaves out.
 pub(crate) fn program(name: &str, package: &str) -> Result<PathBuf, Error> {
     let path = env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
@@ -36,8 +36,7 @@ pub(crate) fn postgres(name: &str) -> Result<PathBuf, Error> {
         .map_or_else(|| program(name, "postgresql"), Ok)
 }
 
-/// The class path of Apache Kafka: an installed one by `KAFKA_HOME`, else the jars that
-/// `tests/setup.sh` fetched.
+/// The class path of Apache Kafka: the one of `KAFKA_HOME`, else the jars that `tests/setup.sh` fetched.
 pub(crate) fn kafka_classpath() -> Result<String, Error> {
     let libs = match env::var_os("KAFKA_HOME") {
         Some(home) => PathBuf::from(home).join("libs"),

@@ -10,7 +10,7 @@ use crate::{World, binary};
 pub struct Load(Value);
 
 impl World {
-    /// Runs `onhand bench` with these arguments to its end; on `core`, or wherever there is room.
+    /// Runs `onhand bench` with these arguments to its end, on `core` or on any core.
     pub async fn bench(&self, url: &str, core: Option<usize>, args: &str) -> Load {
         let file = PathBuf::from(format!("/tmp/onhand-bench-{}.json", uuid::Uuid::new_v4().simple()));
         let path = file.to_string_lossy().into_owned();
@@ -39,7 +39,7 @@ impl Load {
         self.0["answered"].as_f64().expect("a number")
     }
 
-    /// All requests that were due, whatever became of them.
+    /// All requests that were due, whatever their results.
     pub fn due(&self) -> f64 {
         let fates = ["answered", "failed", "unanswered", "unsent"];
         fates.into_iter().map(|fate| self.0[fate].as_f64().expect("a number")).sum()
@@ -56,12 +56,12 @@ impl Load {
         of_status.and_then(|pair| pair[1].as_f64()).unwrap_or_default()
     }
 
-    /// Microseconds of one kind: `p50`, `p99`, `p999`, `max`.
+    /// Times of one kind of call in microseconds: `p50`, `p99`, `p999`, `max`.
     pub fn micros(&self, kind: &str, share: &str) -> f64 {
         self.of(kind)[share].as_f64().unwrap_or_default()
     }
 
-    /// Microseconds that requests were sent later than they could be.
+    /// How much later than possible requests were sent, in microseconds.
     pub fn late(&self, share: &str) -> f64 {
         self.0["sent_late_us"][share].as_f64().unwrap_or_default()
     }

@@ -28,18 +28,18 @@ use crate::{
 pub struct Kafka {
     process: Process,
     port: Port,
-    /// Listeners whose clients are told to come by another port.
+    /// Listeners that advertise another port to their clients.
     detours: [Detour; DETOURS],
     /// Where it speaks TLS, if it does.
     tls_ports: Option<secure::Ports>,
     _controller: Port,
 }
 
-/// A Kafka client goes where the brokers' metadata tell it, whatever it was started with. So a client
-/// that shall come through a proxy needs a listener that advertises the proxy's port.
+/// A Kafka client connects to the addresses in the brokers' metadata, whatever it was started with. So a client that
+/// must use a proxy needs a listener that advertises the proxy's port.
 struct Detour {
     port: Port,
-    /// Where a proxy shall listen; until somebody takes it.
+    /// The port for a proxy, until somebody takes it.
     advertised: Mutex<Option<Port>>,
 }
 
@@ -55,7 +55,7 @@ impl std::ops::Deref for Kafka {
 }
 
 impl Kafka {
-    /// `by`: who signs its certificate; none: it speaks no TLS.
+    /// `by`: signs its certificate; without it, the broker has no TLS.
     pub(crate) fn start_in(scratch: &Scratch, shared: bool, by: Option<&Authority>) -> Result<Self, Error> {
         let (port, controller) = (Port::reserve(), Port::reserve());
         let detours =
@@ -89,7 +89,7 @@ impl Kafka {
         self.port.number
     }
 
-    /// A proxy to this broker, which its clients cannot go round. Panics when none is left.
+    /// A proxy to this broker that its clients cannot bypass. Panics if none is left.
     pub(crate) async fn proxy(&self) -> Proxy {
         let lock = |detour: &Detour| detour.advertised.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut free = self.detours.iter().filter_map(|detour| Some((lock(detour)?, detour.port.number)));
@@ -97,7 +97,7 @@ impl Kafka {
         Proxy::on(advertised, target).await
     }
 
-    /// Creates a topic; panics unless it is there afterwards.
+    /// Creates a topic; panics unless it exists afterwards.
     pub async fn create_topic(&self, name: &str, partitions: i32, compacted: bool) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().expect("a Kafka admin client");
         let policy = if compacted { "compact" } else { "delete" };
@@ -141,7 +141,7 @@ fn properties(port: u16, controller: u16, detours: &[Detour], logs: &Path) -> St
         advertised += &detour(index, proxy.as_ref().expect("nobody has taken it yet").number);
         protocols += &format!(",DETOUR{index}:PLAINTEXT");
     }
-    // The short broker session: after a kill -9 the new run must not wait 9 s for the old one's to end.
+    // The broker session is short, so that after a kill -9 the new run does not wait 9 s for the old one's to end.
     format!(
         "process.roles=broker,controller
 node.id=1
@@ -165,7 +165,7 @@ broker.heartbeat.interval.ms=500
     )
 }
 
-/// `users`: what else it has to know from the start.
+/// `users`: the arguments that make its users.
 fn format_storage(java: &Path, classpath: &str, settings: &Path, users: &[&str]) -> Result<(), Error> {
     let mut command = Command::new(java);
     command.args(["-XX:TieredStopAtLevel=1", "-cp", classpath, "kafka.tools.StorageTool", "format", "--standalone"]);
@@ -178,7 +178,7 @@ fn format_storage(java: &Path, classpath: &str, settings: &Path, users: &[&str])
     Err(Error::Failed { program: "kafka.tools.StorageTool format".to_owned(), status: done.status.to_string(), output })
 }
 
-/// Whether the broker gives metadata: listening alone comes before it serves.
+/// Whether the broker returns metadata: it listens before it serves.
 fn answers(brokers: &str) -> bool {
     if std::net::TcpStream::connect(brokers).is_err() {
         return false;

@@ -1,6 +1,6 @@
-//! A world of real servers for tests and the demo: PostgreSQL, Redis, Apache Kafka and onhand
-//! processes, each on its own port in a temporary directory, and all gone afterwards, also
-//! after a panic and after `kill -9` of the test itself.
+//! A world of real servers for tests and the demo: PostgreSQL, Redis, Apache Kafka and onhand processes, each on its
+//! own port in a temporary directory. All of them are removed afterwards, even after a panic or a `kill -9` of the test
+//! itself.
 //!
 //! ```no_run
 //! use onhand_harness::{World, eventually};
@@ -17,8 +17,8 @@
 //! # }
 //! ```
 //!
-//! Read in this order: what keeps a child from outliving us (scratch, spawn), what a process
-//! is (port, process), the servers, the onhand nodes, the world they make, the caller.
+//! Read in this order: what keeps a child from outliving us (scratch, spawn), processes (port, process), the servers,
+//! the onhand nodes, the world, the caller.
 
 mod error;
 mod find;

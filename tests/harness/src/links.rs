@@ -1,10 +1,10 @@
-//! The ways between a world's processes, each of which a test may cut.
+//! The connections between a world's processes, each of which a test may cut.
 
 use std::collections::BTreeMap;
 
 use crate::{Node, Proxy, Servers};
 
-/// Proxies between nodes and servers. Edge 0 has ways of its own, so that edge 1 can be compared with it.
+/// Proxies between nodes and servers. Edge 0 has proxies of its own, so that edge 1 can be compared with it.
 pub struct Links {
     /// From edge 0 to each origin.
     pub edge_origins: Vec<Proxy>,
@@ -19,7 +19,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// The ways to servers; those to origins follow when there are any.
+    /// Makes the proxies to servers; those to origins follow when there are origins.
     pub(crate) async fn lay(servers: &Servers) -> Self {
         Self {
             edge_origins: Vec::new(),
@@ -53,7 +53,7 @@ impl Links {
             .by(servers.kafka.port(), &self.edge_kafka)
     }
 
-    /// All ways are as they were.
+    /// Restores all connections.
     pub fn heal(&self) {
         let Self { edge_origins, edge_kafka, edges_redis, origins_kafka, origins_postgres } = self;
         let ways = [edge_kafka, edges_redis, origins_kafka, origins_postgres];
@@ -61,7 +61,7 @@ impl Links {
     }
 }
 
-/// Ports, and those of the proxies that stand before them.
+/// Ports, and the ports of the proxies in front of them.
 #[derive(Default)]
 pub(crate) struct Detours(BTreeMap<u16, u16>);
 
@@ -71,7 +71,7 @@ impl Detours {
         self
     }
 
-    /// A configuration whose addresses lead through the proxies. Ports are five digits long, and no two alike.
+    /// A configuration whose addresses lead through the proxies. Ports have five digits and are all different.
     pub(crate) fn lead(&self, text: &str) -> String {
         let led = |text: String, (port, proxy): (&u16, &u16)| {
             text.replace(&format!("127.0.0.1:{port}"), &format!("127.0.0.1:{proxy}"))

@@ -11,7 +11,7 @@ use crate::{
     process::{Process, Recipe},
 };
 
-/// Where a node will listen; known before it starts, so that others can name it.
+/// The addresses of a node, which are known before it starts, so that others can name it.
 pub(crate) struct Addresses {
     api: Port,
     management: Port,
@@ -49,7 +49,7 @@ impl std::ops::Deref for Node {
     }
 }
 
-/// What a node is started from.
+/// How to start a node.
 pub(crate) struct Plan {
     /// `origin` or `edge`.
     pub role: &'static str,
@@ -98,7 +98,7 @@ impl Node {
         Client::new(self.http.clone(), self.management_url(), None)
     }
 
-    /// One sample of the metrics page, such as `onhand_edge_lookups_total{source="l1"}`; None if it isn't there.
+    /// One sample of the metrics page, such as `onhand_edge_lookups_total{source="l1"}`; `None` if it isn't there.
     pub async fn metric(&self, sample: &str) -> Option<f64> {
         let page = self.management().get("/metrics").await.expect(200).text();
         let line = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '))?;

@@ -1,9 +1,9 @@
 //! Ports that stay ours while a server is down.
 //!
-//! A port from "bind to 0, close, start the server there" can be taken meanwhile: by another
-//! test, or by any outgoing connection, since the kernel picks those from the same range. So
-//! ports come from below that range, and each is held by a UDP socket of the same number: no
-//! server here speaks UDP, the hold covers other processes too, and it dies with this one.
+//! A port from "bind to 0, close, start the server there" can be taken meanwhile by another test or by any outgoing
+//! connection, since the kernel picks those from the same range. So ports come from below that range, and each is held
+//! by a UDP socket of the same number: no server here uses UDP, the reservation covers other processes too, and it ends
+//! with this process.
 
 use std::{
     net::{TcpListener, UdpSocket},
@@ -21,10 +21,10 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Panics when 20,000 ports are taken.
+    /// Panics if all 20,000 ports are taken.
     pub(crate) fn reserve() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
-        // Test binaries that run at once start at different places.
+        // Test binaries that run at the same time start at different numbers.
         let start = (std::process::id() % u32::from(COUNT)) as u16;
         (0..COUNT)
             .find_map(|_| Self::claim(FIRST + start.wrapping_add(NEXT.fetch_add(7, Ordering::Relaxed)) % COUNT))

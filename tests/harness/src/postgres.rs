@@ -34,7 +34,7 @@ impl std::ops::Deref for Postgres {
 }
 
 impl Postgres {
-    /// `by`: who signs its certificate; none: it speaks no TLS.
+    /// `by`: signs its certificate; without it, the server has no TLS.
     pub(crate) fn start_in(scratch: &Scratch, shared: bool, by: Option<&Authority>) -> Result<Self, Error> {
         let home = scratch.dir("postgres")?;
         let user = unprivileged()?;
@@ -71,7 +71,7 @@ impl Postgres {
         client.query(statements, &[]).await.unwrap_or_else(|error| panic!("{statements}: {error:?}"))
     }
 
-    /// A connection of one's own.
+    /// A new connection.
     pub async fn client(&self, database: &str) -> tokio_postgres::Client {
         let connected = tokio_postgres::connect(&self.url(database), tokio_postgres::NoTls).await;
         let (client, connection) = connected.unwrap_or_else(|error| panic!("{}: {error}", self.url(database)));
@@ -110,7 +110,7 @@ fn initdb(home: &Path, user: Option<User>) -> Result<(), Error> {
 }
 
 fn recipe(name: &str, home: &Path, logs: &Path, port: u16, user: Option<User>) -> Result<Recipe, Error> {
-    // fsync is on, as it is by default: what it costs is part of every figure.
+    // fsync is on, as by default: its cost is part of every figure.
     let settings = [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
@@ -121,7 +121,7 @@ fn recipe(name: &str, home: &Path, logs: &Path, port: u16, user: Option<User>) -
     ];
     let data = home.join("data");
     let mut args = vec!["-D".into(), data.into_os_string()];
-    // The last one counts. For profiling: `shared_preload_libraries=pg_stat_statements pg_stat_statements.track=all`.
+    // The last setting wins. For profiling: `shared_preload_libraries=pg_stat_statements pg_stat_statements.track=all`.
     let more = std::env::var("ONHAND_PG_SETTINGS").unwrap_or_default();
     args.extend(settings.into_iter().flat_map(|setting| ["-c".into(), setting.into()]));
     args.extend(more.split_whitespace().flat_map(|setting| ["-c".into(), setting.into()]));
@@ -129,7 +129,7 @@ fn recipe(name: &str, home: &Path, logs: &Path, port: u16, user: Option<User>) -
     Ok(Recipe { name, program: find::postgres("postgres")?, args, env: vec![], user, logs: logs.to_owned() })
 }
 
-/// Whom to run as: ourselves, or `postgres` or `nobody` when we are root.
+/// The user to run as: ourselves, or `postgres` or `nobody` if we are root.
 pub(crate) fn unprivileged() -> Result<Option<User>, Error> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! One process of a world: started, killed, frozen, restarted, its output kept.
+//! One process of a world: it can be started, killed, frozen and restarted, and its output is kept.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -19,21 +19,21 @@ use crate::{
     tree,
 };
 
-/// How long a server may take until it answers. Two busy cores are slow.
+/// How long a server may take to answer. Two busy cores are slow.
 const START: Duration = Duration::from_secs(180);
 
-/// What to run, again after each kill: the same port and the same data.
+/// How to run it, again after each kill: with the same port and the same data.
 pub(crate) struct Recipe {
     pub name: String,
     pub program: PathBuf,
     pub args: Vec<OsString>,
     pub env: Vec<(String, String)>,
     pub user: Option<User>,
-    /// Where its output goes: `NAME.out`, of the present run, and `NAME.log`, of all runs.
+    /// The directory for its output: `NAME.out` for the current run, and `NAME.log` for all runs.
     pub logs: PathBuf,
 }
 
-/// Answers whether the process does its work yet.
+/// Checks whether the process is ready.
 pub(crate) type Probe = Box<dyn Fn(&Path) -> bool + Send + Sync>;
 
 struct Inner {
@@ -42,11 +42,11 @@ struct Inner {
     /// Shared with other tests, which would not expect it to die.
     shared: bool,
     child: Mutex<Option<Child>>,
-    /// For the runs from now on, besides the recipe's.
+    /// More variables for later runs, besides the recipe's.
     env: Mutex<Vec<(String, String)>>,
 }
 
-/// A handle; the process dies with the last one.
+/// A handle; the process is killed with the last one.
 #[derive(Clone)]
 pub struct Process(Arc<Inner>);
 
@@ -79,20 +79,21 @@ impl Process {
     fn spawn(&self) -> Result<Child, Error> {
         let recipe = &self.0.recipe;
         let mut command = spawn::bound(recipe.user);
-        // By env, not for the whole command: what another user's process shares in memory must be its own.
+        // Only for the program, not for the whole command: shared memory of another user's process must belong to that
+        // user.
         let env = self.env();
         if !env.is_empty() {
             command.arg("env").args(env.iter().map(|(name, value)| format!("{name}={value}")));
         }
         drop(env);
         command.arg(&recipe.program).args(&recipe.args);
-        // What the developer has set for an onhand of their own must not reach the world's.
+        // Settings that the developer has made for their own onhand must not reach the world's.
         std::env::vars_os().filter(|(name, _)| steers(name)).for_each(|(name, _)| {
             command.env_remove(name);
         });
         command.envs(recipe.env.iter().cloned());
         command.current_dir(&recipe.logs).stdin(Stdio::null()).stdout(self.out_file()?).stderr(self.log_file()?);
-        command.process_group(0); // a Ctrl-C at the terminal is ours to handle
+        command.process_group(0); // we handle a Ctrl-C at the terminal ourselves
         spawn::spawn(command).map_err(Error::file("cannot run (setpriv is in the package util-linux)", &recipe.program))
     }
 
@@ -120,7 +121,7 @@ impl Process {
         end(self.child().take());
     }
 
-    /// SIGSTOP: it keeps its connections and answers nothing.
+    /// SIGSTOP: it keeps its connections and does not answer.
     pub fn freeze(&self) {
         self.assert_own();
         if let Some(pid) = self.pid() {
@@ -166,7 +167,7 @@ impl Process {
         self.pid().is_some() && self.exit_status().is_none()
     }
 
-    /// None while it is down.
+    /// `None` while it is down.
     pub fn pid(&self) -> Option<i32> {
         self.child().as_ref().map(|child| child.id() as i32)
     }
@@ -184,7 +185,7 @@ impl Process {
         self.0.env.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From its next start on it lives by this clock; by the machine's again with `None`.
+    /// From its next start on it uses this clock, or the machine's again for `None`.
     pub fn live_by(&self, clock: Option<&Clock>) {
         self.assert_own();
         *self.env() = clock.map(Clock::env).unwrap_or_default();
@@ -194,12 +195,12 @@ impl Process {
         assert!(!self.0.shared, "{} is shared with other tests: use World::start().dedicated()", self.name());
     }
 
-    /// The present run's standard output.
+    /// The current run's standard output.
     pub fn output(&self) -> String {
         fs::read_to_string(self.out_path()).unwrap_or_default()
     }
 
-    /// All of its log, of all runs.
+    /// The log of all its runs.
     pub fn log(&self) -> String {
         fs::read(self.log_path()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }

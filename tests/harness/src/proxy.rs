@@ -1,6 +1,6 @@
 //! A TCP proxy that can cut, black-hole, delay and throttle what passes, and heal again.
 //!
-//! It stands between two processes of a world: what each knows of the other is the proxy's address.
+//! It is between two processes of a world; each knows only the proxy's address instead of the other's.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -18,25 +18,25 @@ use tokio::{
 use crate::port::Port;
 
 const PIECE: usize = 16 << 10;
-/// Pieces under way in one direction; a sender beyond them waits, as with a full window.
+/// Pieces under way in one direction; beyond that a sender waits, as with a full window.
 const WINDOW: usize = 256;
 
 /// What happens to the bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Weather {
-    /// Connections are closed, new ones refused.
+    /// Connections are closed, and new ones refused.
     cut: bool,
-    /// Nothing arrives, and nobody is told.
+    /// Nothing arrives, without an error.
     black_hole: bool,
     /// How much later each byte arrives, in each direction.
     delay: Duration,
-    /// Of each connection and direction; 0: as many as come.
+    /// The limit for each connection and direction; 0 means no limit.
     bytes_per_s: u64,
     /// How often all connections were closed.
     closed: u64,
 }
 
-/// The way to one server. Ends with the world, or with the test's runtime.
+/// The proxy of one server. It ends with the world, or with the test's runtime.
 #[derive(Debug)]
 pub struct Proxy {
     port: Port,
@@ -45,7 +45,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// On a port of its own, to a port of 127.0.0.1.
+    /// Listens on a port of its own, and connects to a port of 127.0.0.1.
     pub async fn to(target: u16) -> Self {
         Self::on(Port::reserve(), target).await
     }
@@ -66,27 +66,27 @@ impl Proxy {
         self.weather.send_modify(|weather| weather.cut = true);
     }
 
-    /// Bytes vanish until [`Proxy::heal`]; they then arrive, as by TCP's repetition.
+    /// Bytes are held back until [`Proxy::heal`]; then they arrive, as by TCP's retransmission.
     pub fn black_hole(&self) {
         self.weather.send_modify(|weather| weather.black_hole = true);
     }
 
-    /// Each byte arrives so much later, in each direction.
+    /// Each byte arrives this much later, in each direction.
     pub fn delay(&self, delay: Duration) {
         self.weather.send_modify(|weather| weather.delay = delay);
     }
 
-    /// At most so many bytes a second, for each connection and direction.
+    /// Passes at most this many bytes a second, for each connection and direction.
     pub fn throttle(&self, bytes_per_s: u64) {
         self.weather.send_modify(|weather| weather.bytes_per_s = bytes_per_s);
     }
 
-    /// As if nothing had been.
+    /// Ends all faults.
     pub fn heal(&self) {
         self.weather.send_modify(|weather| *weather = Weather { closed: weather.closed, ..Weather::default() });
     }
 
-    /// Closes what is connected; new connections are taken.
+    /// Closes all connections; new ones are accepted.
     pub fn drop_connections(&self) {
         self.weather.send_modify(|weather| weather.closed += 1);
     }
@@ -103,7 +103,8 @@ async fn listen(port: u16) -> TcpListener {
     TcpListener::bind(address).await.unwrap_or_else(|error| panic!("a proxy at {address}: {error}"))
 }
 
-/// From one end of all connections to the next. While it is cut nobody listens, so that callers are refused.
+/// Serves until all connections are closed for a fault. While the proxy is cut nobody listens, so that callers are
+/// refused.
 async fn serve(listener: TcpListener, port: u16, target: u16, mut weather: watch::Receiver<Weather>) {
     let mut listener = Some(listener);
     loop {
@@ -144,7 +145,7 @@ async fn connect(near: TcpStream, target: u16, weather: watch::Receiver<Weather>
     tokio::join!(pass(near_in, far_out, weather.clone()), pass(far_in, near_out, weather));
 }
 
-/// One direction. What is read goes under way at once, so that a delay holds up each byte only once.
+/// One direction. Bytes are read at once, so that a delay applies to each byte only once.
 async fn pass(from: impl AsyncRead + Unpin, to: impl AsyncWrite + Unpin, weather: watch::Receiver<Weather>) {
     let (under_way, arriving) = mpsc::channel(WINDOW);
     tokio::join!(read(from, under_way, weather.clone()), write(to, arriving, weather));
@@ -183,5 +184,5 @@ async fn write(
             return;
         }
     }
-    let _ = to.shutdown().await; // a half-closed connection is half closed on the other side, too
+    let _ = to.shutdown().await; // half-closes the other side, too
 }

@@ -1,4 +1,4 @@
-//! Redis, without persistence: what it holds is warmth only.
+//! Redis, without persistence: it is only a cache.
 
 mod cluster;
 mod secure;
@@ -22,14 +22,14 @@ use crate::{
     scratch::Scratch,
 };
 
-/// Numbered databases, so that worlds which share the server don't meet.
+/// Numbered databases, so that worlds that share the server don't interfere.
 pub(crate) const DATABASES: u32 = 4096;
 
 /// A Redis server. It comes back empty.
 pub struct Redis {
     process: Process,
     port: Port,
-    /// Where it speaks TLS, if it does.
+    /// The port for TLS, if there is one.
     tls_port: Option<Port>,
 }
 
@@ -42,7 +42,7 @@ impl std::ops::Deref for Redis {
 }
 
 impl Redis {
-    /// `by`: who signs its certificate; none: it speaks no TLS.
+    /// `by`: signs its certificate; without it, the server has no TLS.
     pub(crate) fn start_in(scratch: &Scratch, shared: bool, by: Option<&Authority>) -> Result<Self, Error> {
         Self::start_with(scratch, "redis", &format!("--databases {DATABASES}"), shared, by)
     }
@@ -77,7 +77,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}/{database}", self.port.number)
     }
 
-    /// A connection of one's own; panics if there is none.
+    /// A new connection; panics if there is none.
     pub async fn client(&self, database: u32) -> ::redis::aio::MultiplexedConnection {
         let client = ::redis::Client::open(self.url(database)).expect("a Redis address");
         client.get_multiplexed_async_connection().await.unwrap_or_else(|error| panic!("Redis: {error}"))

@@ -1,4 +1,4 @@
-//! A temporary directory that goes away whatever happens to this process.
+//! A temporary directory that is removed whatever happens to this process.
 
 use std::{
     fs,
@@ -12,10 +12,10 @@ use std::{
 
 use crate::Error;
 
-/// Waits for a line, when this process drops the directory, or for the end of its input, when it
-/// dies in any way, `kill -9` included. Then the servers inside are being killed too (see
-/// `spawn`), hence the second tries; but their own children, such as a PostgreSQL backend in a
-/// long query, are known only by the directory that they work in.
+/// Waits for a line, which this process sends when it drops the directory, or for the end of its input, when this
+/// process dies in any way, including `kill -9`. The servers inside are then being killed too (see `spawn`), so it
+/// tries several times; but their own children, such as a PostgreSQL backend in a long query, can be found only by
+/// their working directory.
 const REAPER: &str = r#"
 read -r _ || for process in /proc/[0-9]*; do
   case "$(readlink "$process/cwd")" in "$1"|"$1"/*) kill -9 "${process#/proc/}" ;; esac

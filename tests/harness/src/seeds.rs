@@ -1,4 +1,4 @@
-//! Stock to begin with, and the numbers that chance starts from.
+//! Stock for the start, and random seeds.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ impl World {
         self.admin_put(&format!("/inventory/channels/{id}"), json!({"locations": locations})).await;
     }
 
-    /// Creates the item where there is none.
+    /// Creates the item if it does not exist.
     pub async fn item(&self, sku: &str) {
         let path = format!("/inventory/products/{}", encode(sku));
         let admin = self.running_origin().client(&self.tokens.admin);
@@ -25,15 +25,15 @@ impl World {
         }
     }
 
-    /// Sets on hand at a location that exists; creates the item where there is none.
+    /// Sets on hand at an existing location; creates the item if it does not exist.
     pub async fn stock(&self, sku: &str, location: &str, on_hand: i64) {
         self.item(sku).await;
         let body = json!({"location": location, "quantity": on_hand, "reason": "seed"});
         self.admin_put(&format!("/inventory/products/{}/stock", encode(sku)), body).await;
     }
 
-    /// S000000, S000001 and so on, with plenty at each of the locations l000, l001 and so on: written
-    /// into the database, which is quicker than any call, so edges must not have asked for them yet.
+    /// S000000, S000001 and so on, with plenty at each of the locations l000, l001 and so on. They are written directly
+    /// into the database, which is faster than calls, so edges must not have asked for them yet.
     pub async fn catalogue(&self, skus: usize, locations: usize) {
         for number in 0..locations {
             self.location(&format!("l{number:03}"), number as i32).await;
@@ -68,7 +68,7 @@ pub fn catalogue_sku(number: u64) -> String {
     format!("S{number:06}")
 }
 
-/// Where a randomised test starts, printed so that a failure can be repeated: `ONHAND_SEED=…`.
+/// The seed of a randomised test, which is printed so that a failure can be repeated: `ONHAND_SEED=…`.
 pub fn random_seed() -> u64 {
     let given = std::env::var("ONHAND_SEED").ok().map(|text| text.parse().expect("ONHAND_SEED is a whole number"));
     let seed = given.unwrap_or_else(|| uuid::Uuid::new_v4().as_u64_pair().0);

@@ -1,4 +1,4 @@
-//! One set of servers: a test's own, or the one that a test binary's tests share.
+//! One set of servers: a test's own, or the one that all tests of a binary share.
 
 use std::{
     path::Path,
@@ -18,17 +18,17 @@ pub struct Servers {
     pub redis: Redis,
     pub kafka: Kafka,
     authority: Option<Authority>,
-    /// Last, so that the directory goes after the processes.
+    /// Last, so that the directory is removed after the processes.
     scratch: Scratch,
 }
 
 impl Servers {
-    /// Servers of one's own, which may be killed. Two to four seconds.
+    /// The caller's own servers, which may be killed. They take two to four seconds to start.
     pub async fn dedicated() -> Result<Arc<Self>, Error> {
         blocking(|| Self::start(false, false).map(Arc::new)).await
     }
 
-    /// The same, which speak TLS, too.
+    /// The same with TLS, too.
     pub async fn encrypted() -> Result<Arc<Self>, Error> {
         blocking(|| Self::start(false, true).map(Arc::new)).await
     }
@@ -42,7 +42,7 @@ impl Servers {
         self.authority.as_ref().expect("Servers::encrypted()")
     }
 
-    /// Somebody whom nobody trusts.
+    /// An authority that nobody trusts.
     pub fn stranger(&self) -> Authority {
         Authority::new(&self.scratch, "stranger").unwrap_or_else(|error| panic!("{error}"))
     }
@@ -50,7 +50,7 @@ impl Servers {
     /// The set that all tests of this process share, started by the first to ask.
     pub async fn shared() -> Result<Arc<Self>, Error> {
         blocking(|| {
-            // Under the lock, so that tests which start together wait for one set. Nothing drops a
+            // Under the lock, so that tests that start together wait for one set. Nothing drops a
             // static: at the process's end the kernel kills the servers and the reaper clears up.
             static SHARED: Mutex<Option<Arc<Servers>>> = Mutex::new(None);
             let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +62,7 @@ impl Servers {
         .await
     }
 
-    /// Where their data and logs are, until they are dropped.
+    /// The directory of their data and logs, until they are dropped.
     pub fn dir(&self) -> &Path {
         self.scratch.path()
     }

@@ -1,4 +1,4 @@
-//! Where a world's nodes are laid out: an address, a configuration file and a log for each.
+//! Lays out a world's nodes: an address, a configuration file and a log for each.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub(crate) struct Site<'a> {
     pub env: &'a [(String, String)],
     pub http: reqwest::Client,
     pub servers: &'a Servers,
-    /// Whether the nodes speak TLS.
+    /// Whether the nodes use TLS.
     pub encrypted: bool,
 }
 
@@ -32,7 +32,7 @@ impl Site<'_> {
         (0..count).map(|index| self.node("origin", index, text)).collect()
     }
 
-    /// The first `running` of the origins come first, and each edge prefers another of them, so that all of them work.
+    /// The first `running` origins come first, and each edge prefers a different one, so that all of them are used.
     pub(crate) fn edges(
         &self,
         count: usize,

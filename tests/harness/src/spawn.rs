@@ -1,10 +1,9 @@
 //! Children that cannot outlive us.
 //!
-//! `setpriv --pdeathsig KILL` has the kernel kill a child when its parent dies, however that
-//! happens. To the kernel the parent is the **thread** that forked: a child spawned from a
-//! test's own thread, or from a runtime's worker, would be killed as soon as that thread ends,
-//! in the middle of another test that shares the server. So one thread, which lives as long as
-//! the process, spawns them all. (Setting the signal ourselves would need `pre_exec`, which is
+//! `setpriv --pdeathsig KILL` makes the kernel kill a child when its parent dies, however that happens. To the kernel
+//! the parent is the **thread** that forked: a child spawned from a test's own thread, or from a runtime's worker,
+//! would be killed as soon as that thread ends, in the middle of another test that shares the server. So one thread,
+//! which lives as long as the process, spawns them all. (Setting the signal ourselves would need `pre_exec`, which is
 //! unsafe.)
 
 use std::{
@@ -30,7 +29,7 @@ static SPAWNER: LazyLock<Mutex<mpsc::Sender<Order>>> = LazyLock::new(|| {
     Mutex::new(orders)
 });
 
-/// Spawns a command, which should be a [`bound`] one, from the thread that lives longest.
+/// Spawns a command, which should come from [`bound`], from the thread that lives longest.
 pub(crate) fn spawn(command: Command) -> io::Result<Child> {
     let (answer, answered) = mpsc::channel();
     let order = Order { command, answer };
@@ -38,7 +37,8 @@ pub(crate) fn spawn(command: Command) -> io::Result<Child> {
     answered.recv().expect("the spawner answers")
 }
 
-/// `setpriv`, so far without the program: killed when we die; as another user if one is given.
+/// `setpriv`, to which the caller adds the program: the child is killed when we die, and runs as another user if one is
+/// given.
 pub(crate) fn bound(user: Option<User>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);

@@ -1,6 +1,6 @@
-//! What a benchmark says of its rounds.
+//! The median and range of a benchmark's rounds.
 
-/// Of at least one round.
+/// Made from at least one round.
 pub struct Spread {
     pub median: f64,
     pub least: f64,

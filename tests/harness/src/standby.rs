@@ -1,4 +1,4 @@
-//! A streaming standby of a world's PostgreSQL, to be promoted.
+//! A streaming standby of a world's PostgreSQL, which can be promoted.
 
 use std::{os::unix::fs::chown, time::Duration};
 
@@ -9,11 +9,11 @@ use crate::{
     spawn,
 };
 
-/// How long the servers may take to agree.
+/// How long the standby may take to catch up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Postgres {
-    /// A second server that follows this one, from a copy of it.
+    /// Starts a second server that follows this one, from a copy of it.
     pub(crate) fn standby_in(&self, scratch: &Scratch) -> Result<Self, Error> {
         let home = scratch.dir("standby")?;
         let user = unprivileged()?;
@@ -38,14 +38,14 @@ impl Postgres {
         serve("standby", &home, scratch.path(), user, false)
     }
 
-    /// Waits until the standby has all that this server has written.
+    /// Waits until the standby has everything that this server has written.
     pub async fn wait_for_standby(&self, standby: &Self) {
         let sql = "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn = pg_current_wal_lsn()";
         eventually!(PATIENCE, !self.sql("postgres", sql).await.is_empty());
         assert!(standby.is_running());
     }
 
-    /// Whether each commit waits for the standby from now on.
+    /// Sets whether each commit waits for the standby from now on.
     pub async fn synchronous(&self, on: bool) {
         let names = if on { "*" } else { "" };
         self.sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'")).await;
@@ -54,14 +54,14 @@ impl Postgres {
         eventually!(PATIENCE, !self.sql("postgres", &sql).await.is_empty());
     }
 
-    /// The standby gets nothing more.
+    /// From now on the standby gets nothing more.
     pub async fn stop_following(&self) {
         self.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''").await;
         self.sql("postgres", "SELECT pg_reload_conf()").await;
         eventually!(PATIENCE, self.sql("postgres", "SELECT 1 FROM pg_stat_wal_receiver").await.is_empty());
     }
 
-    /// It becomes a server that takes writes.
+    /// Promotes the standby: it then takes writes.
     pub async fn promote(&self) {
         let promoted = self.sql("postgres", "SELECT pg_promote(true, 30)").await;
         assert!(promoted[0].get::<_, bool>(0), "the standby was not promoted\n{}", self.log_tail(30));

@@ -1,4 +1,4 @@
-//! A key of the world's own and a token of each scope, minted by the command itself.
+//! The world's own key, and a token of each scope, made by the command itself.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ pub struct Tokens {
     pub fulfilment: String,
     pub operator: String,
     pub admin: String,
-    /// What a world's edges carry.
+    /// The token of a world's edges.
     pub edge: String,
     pub alerting: String,
     binary: PathBuf,
@@ -40,7 +40,7 @@ impl Tokens {
         issue(&self.binary, &self.prefix, subject, scope, ttl).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The same with a claim more, such as `shop=eu`.
+    /// The same with one more claim, such as `shop=eu`.
     pub fn issue_with(&self, subject: &str, scope: &str, claim: &str) -> String {
         let key = self.prefix.with_extension("key.pem");
         let args = ["token", "issue", "--key", &key.to_string_lossy(), "--subject", subject, "--scope", scope];
@@ -48,7 +48,7 @@ impl Tokens {
         binary::run(&self.binary, &args).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// A storefront's token of a subject that the command would not sign for.
+    /// A storefront's token with a subject that the command would refuse to sign.
     pub fn of_any_subject(&self, subject: &str) -> String {
         let key = self.prefix.with_extension("key.pem");
         let pem = std::fs::read(&key).unwrap_or_else(|error| panic!("{}: {error}", key.display()));
@@ -57,7 +57,7 @@ impl Tokens {
         issuer.issue(&Claims::new(subject, Scope::Storefront, now.as_secs() + 3600))
     }
 
-    /// What verifies them.
+    /// The key that verifies them.
     pub fn public_key(&self) -> PathBuf {
         self.prefix.with_extension("pub.pem")
     }

@@ -1,5 +1,5 @@
-//! Signals to a process and all that descend from it: PostgreSQL's backends have sessions of
-//! their own, so a process group does not reach them.
+//! Sends signals to a process and all its descendants: PostgreSQL's backends have sessions of their own, so a process
+//! group does not reach them.
 
 use std::{
     fs, thread,
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 fn parent_and_state(pid: i32) -> Option<(i32, char)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything, so count from its end.
+    // The name in parentheses may contain anything, so count from its end.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?.chars().next()?;
     Some((fields.next()?.parse().ok()?, state))
@@ -33,7 +33,7 @@ fn members(root: i32) -> Vec<i32> {
 
 pub(crate) fn send(pid: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid) {
-        // Gone already is what the caller wanted.
+        // An error means that it is already gone, as the caller wants.
         let _ = kill_process(pid, signal);
     }
 }
@@ -44,7 +44,7 @@ fn send_all(root: i32, signal: Signal) -> Vec<i32> {
     pids
 }
 
-/// Stops the root first, so that it forks no more while its children are looked for.
+/// Stops the root first, so that it does not fork while its children are searched for.
 pub(crate) fn stop(root: i32) {
     send(root, Signal::STOP);
     send_all(root, Signal::STOP);
@@ -54,7 +54,7 @@ pub(crate) fn resume(root: i32) {
     send_all(root, Signal::CONT);
 }
 
-/// Kills all and waits until the descendants are gone (the caller reaps the root).
+/// Kills all, and waits until the descendants are gone (the caller reaps the root).
 pub(crate) fn kill(root: i32) {
     stop(root);
     let pids = send_all(root, Signal::KILL);

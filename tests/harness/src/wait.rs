@@ -1,13 +1,13 @@
-//! Tests wait for conditions, never for a time.
+//! Tests wait for conditions, never for a fixed time.
 
 use std::time::Duration;
 
-/// How long [`eventually!`](crate::eventually) waits when no limit is given.
+/// How long [`eventually!`](crate::eventually) waits by default.
 pub const DEFAULT: Duration = Duration::from_secs(10);
-/// How often a condition is looked at.
+/// How often a condition is checked.
 pub const STEP: Duration = Duration::from_millis(5);
 
-/// Waits until a condition holds; panics with it, and where it was asked, when it never does.
+/// Waits until a condition holds; if it never does, panics with the condition and its place.
 ///
 /// The condition may await. A limit comes first: `eventually!(Duration::from_secs(30), condition)`,
 /// and what to print may follow: `eventually!(limit, condition, "saw {seen:?}")`.

@@ -7,8 +7,8 @@ use std::{
 
 use crate::{Builder, Kafka, Links, Node, Postgres, Redis, RedisCluster, Servers, Tokens, scratch::Scratch};
 
-/// Edges and origins over real servers, all gone when it is dropped. On a panic it first prints
-/// the last lines of every process.
+/// Edges and origins over real servers, all removed when it is dropped. On a panic it first prints the last lines of
+/// every process.
 pub struct World {
     pub tokens: Tokens,
     pub(crate) binary: PathBuf,
@@ -28,7 +28,7 @@ pub struct World {
 }
 
 impl World {
-    /// One edge and one origin on the shared servers, unless told otherwise.
+    /// By default, one edge and one origin on the shared servers.
     pub fn start() -> Builder {
         Builder::default()
     }
@@ -45,12 +45,12 @@ impl World {
         &self.origins[index]
     }
 
-    /// The file with the token that an edge carries; it may be written anew at any time.
+    /// The file with an edge's own token; it may be rewritten at any time.
     pub fn carried(&self, edge: usize) -> PathBuf {
         self._scratch.path().join(crate::site::carried(edge))
     }
 
-    /// The idle ones too.
+    /// All origins, including the idle ones.
     pub fn origins(&self) -> &[Node] {
         &self.origins
     }

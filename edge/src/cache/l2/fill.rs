@@ -9,13 +9,13 @@ use tokio::sync::mpsc;
 use super::L2;
 use crate::{cache::l1::L1, entry::Entry};
 
-/// Fills that may wait to be written; beyond, they are forgone.
+/// How many fills may wait to be written; beyond that, they are skipped.
 pub(super) const WAITING: usize = 4096;
 /// Fills written in one round trip.
 const AT_ONCE: usize = 64;
-/// A whole hash is joined field by field, if the filling edge has read the feed at least as far as
-/// the partition's writer. KEYS: offset, hash. ARGV: log id, the edge's position, ttl in ms, then
-/// field and value in turn. A value starts with its version: 2 bytes of term, 6 of seq.
+/// Joins a whole hash field by field, if the filling edge has read the feed at least as far as the partition's writer.
+/// KEYS: offset, hash. ARGV: log id, the edge's position, ttl in ms, then field and value in turn. A value starts with
+/// its version: 2 bytes of term, 6 of seq.
 const FILL: &str = concat!(
     include_str!("../../redis_client/newer.lua"),
     r#"
@@ -30,7 +30,7 @@ return 1
 );
 
 impl L2 {
-    /// Wants the SKU filled; forgone when too many are waiting.
+    /// Asks for a fill of the SKU; it is skipped if too many are waiting.
     pub(crate) fn fill(&self, sku: &Sku) {
         if self.fills.try_send(sku.clone()).is_err() {
             self.metrics.l2_fill_rejected();
@@ -55,7 +55,7 @@ impl L2 {
         true
     }
 
-    /// Fills what L1 holds of `skus`, now; how many hashes were written.
+    /// Fills what L1 holds of `skus` now; returns how many hashes were written.
     pub(crate) async fn fill_now(&self, skus: &[Sku], l1: &L1) -> usize {
         let Some(log) = self.position.log_id() else { return 0 };
         let mut filled = 0;
@@ -79,7 +79,7 @@ impl L2 {
     }
 }
 
-/// Writes fills as they are wanted.
+/// Writes fills as they are asked for.
 pub(crate) async fn fill_for_ever(l2: Arc<L2>, l1: Arc<L1>, mut queue: mpsc::Receiver<Sku>) {
     let mut skus = Vec::with_capacity(AT_ONCE);
     while queue.recv_many(&mut skus, AT_ONCE).await > 0 {

@@ -3,7 +3,7 @@ use onhand_wire::{Fact, Item, LocationId, Timestamp, Version};
 use super::*;
 
 thread_local! {
-    /// How often two subscribers were compared by this thread.
+    /// How often this thread compared two subscribers.
     pub(super) static COMPARED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
@@ -105,14 +105,15 @@ fn compared(work: impl FnOnce()) -> u64 {
     COMPARED.get() - before
 }
 
-/// Three thousand streams that closed at once once stalled lookups for seconds: each one that left looked at all others.
+/// Three thousand streams that closed at the same time used to stall lookups for seconds, because each one that left
+/// searched all others.
 #[test]
 fn what_coming_and_leaving_cost_does_not_grow_with_the_subscribers() {
     const SUBSCRIBERS: u64 = 3000;
     let subscriptions = Arc::new(Subscriptions::default());
     let mut held = Vec::new();
     let came = compared(|| held.extend((0..SUBSCRIBERS).map(|_| subscriptions.subscribe(&[sku()]))));
-    // From the first on, so that a list would be walked and moved to its end each time.
+    // In order, so that a list would be searched and moved to its end each time.
     let left = compared(|| held.drain(..).for_each(drop));
     // A hash table compares an entry with the one it looks for, and now and then with a neighbour.
     assert!(came <= 2 * SUBSCRIBERS && left <= 2 * SUBSCRIBERS, "{came} comparisons to come, {left} to leave");

@@ -1,6 +1,5 @@
-//! Waking subscribers. To wake one on another thread costs a system call, so the feed leaves it to
-//! a thread of its own when there are many. Their updates are in their queues already, so the order in which they wake
-//! does not matter.
+//! Waking subscribers. Waking one on another thread costs a system call, so if there are many, the feed leaves it to a
+//! separate thread. Their updates are in their queues already, so the order in which they wake does not matter.
 
 use std::{
     sync::{Arc, OnceLock, mpsc},
@@ -9,12 +8,12 @@ use std::{
 
 use super::Subscriber;
 
-/// Up to so many are woken by the thread that pushed the update.
+/// Up to this many are woken by the thread that pushed the update.
 const FEW: usize = 32;
 
 type Asleep = Vec<Arc<Subscriber>>;
 
-/// Its thread starts when there are many for the first time, and ends with the node.
+/// The thread starts when there are many for the first time, and ends with the node.
 #[derive(Default)]
 pub(super) struct Waker(OnceLock<Option<mpsc::Sender<Asleep>>>);
 
@@ -26,8 +25,8 @@ impl Waker {
     }
 }
 
-/// Returns what the thread did not take. A subscriber is handed over only when its queue was empty, so no more of them
-/// wait here than there are.
+/// Returns those that the thread did not take. A subscriber is handed over only if its queue was empty, so there are
+/// never more here than subscribers.
 fn hand_over(sender: Option<&mpsc::Sender<Asleep>>, asleep: Asleep) -> Option<Asleep> {
     match sender {
         Some(sender) => sender.send(asleep).err().map(|unsent| unsent.0),
@@ -35,7 +34,7 @@ fn hand_over(sender: Option<&mpsc::Sender<Asleep>>, asleep: Asleep) -> Option<As
     }
 }
 
-/// None if the system gives no thread.
+/// `None` if no thread can be started.
 fn start() -> Option<mpsc::Sender<Asleep>> {
     let (sender, groups) = mpsc::channel::<Asleep>();
     let wake = move || groups.into_iter().flatten().for_each(|subscriber| subscriber.wake.notify_one());

@@ -1,7 +1,7 @@
-//! Every way a fact can come in, in random order, against a model of the origin, the log, Redis and
-//! another edge: a node never shows a lower version than it has shown, nor one that its `as_of`
-//! promises to be past. One of the SKUs is created on the way: it begins as a name that is no SKU's, which is
-//! version 0, and must not be shown as that once it is there.
+//! Every way in which a fact can arrive, in random order, against a model of the origin, the log, Redis and another
+//! edge: a node never shows a lower version than it has shown, nor an older one than its `as_of` promises. One of the
+//! SKUs is created meanwhile: it begins as an unknown name, which is version 0, and must not be shown as unknown once
+//! it exists.
 
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ const SKUS: [&str; 3] = ["a", "b", "c"];
 enum Step {
     /// A change is committed and acknowledged.
     Commit(usize),
-    /// The relay publishes what is committed, then a watermark.
+    /// The relay publishes what is committed, and then a watermark.
     Relay,
     /// The edge reads one record.
     Deliver,
@@ -30,7 +30,7 @@ enum Step {
     L2Expires(usize),
     L2Read(usize),
     L2Landed(usize),
-    /// A write of this edge is answered.
+    /// A write through this edge is answered.
     Written(usize),
     /// The log was lost under the edge.
     Restart,
@@ -66,7 +66,7 @@ enum Record {
     Watermark(u64),
 }
 
-/// A load or a read of L2 on its way.
+/// A load or a read of L2 in flight.
 struct Flight {
     sku: usize,
     source: LoadSource,
@@ -77,7 +77,7 @@ struct World {
     tiers: Tiers,
     clock: u64,
     truth: [u64; 3],
-    /// When each version was acknowledged: (sku, version, moment).
+    /// When each version was acknowledged: (sku, version, time).
     acknowledged: Vec<(usize, u64, u64)>,
     unpublished: Vec<(usize, u64)>,
     log: Vec<Record>,
@@ -88,7 +88,7 @@ struct World {
     /// Redis: the hashes and the writer's offset.
     hashes: [Option<u64>; 3],
     writer: usize,
-    /// Fills on their way: (sku, position, version).
+    /// Fills in flight: (sku, position, version).
     fills: Vec<(usize, usize, u64)>,
     shown: [u64; 3],
 }
@@ -140,7 +140,7 @@ impl World {
             }
             Step::Evict(sku) => self.tiers.l1.evict(&super::sku(SKUS[sku])),
             Step::L2Write => self.l2_write(),
-            Step::L2ForeignFill(sku) if self.truth[sku] == 0 => {} // nobody fills what is not there
+            Step::L2ForeignFill(sku) if self.truth[sku] == 0 => {} // nobody fills a SKU that does not exist
             Step::L2ForeignFill(sku) => self.hashes[sku] = self.hashes[sku].max(Some(self.truth[sku])),
             Step::L2FillBegins(sku) => {
                 let position = self.next;
@@ -167,7 +167,7 @@ impl World {
                     self.land(read);
                 }
             }
-            Step::Written(sku) if self.truth[sku] == 0 => {} // no hold of it is possible
+            Step::Written(sku) if self.truth[sku] == 0 => {} // it cannot be held
             Step::Written(sku) => {
                 self.commit(sku);
                 let written = Stock { item: None, facts: vec![fact(SKUS[sku], self.truth[sku])] };

@@ -1,15 +1,15 @@
-//! The fill race, exhaustively: every order of commits, the feed's steps, loads, reads of L2, fills,
-//! evictions and pauses, within small bounds. Each step runs the real `recent` and what L1 runs inside
-//! its one way in ([`l1::filled`]); of moka it needs no more than that one closure runs at a time for a key.
+//! The fill race, exhaustively: every order of commits, the feed's steps, loads, reads of L2, fills, evictions and
+//! pauses, within small bounds. Each step runs the real `recent` and the code that L1 runs inside its one door
+//! ([`l1::filled`]). The only property of moka that it needs is that one closure runs at a time for a key.
 //!
-//! What is not atomic in the node is not atomic here: a record enters `recent`, then L1, then the
-//! position moves; a watermark moves `as_of`, then loaded facts leave `recent`; a load is sent, read
-//! and landed; L2's offset is read before its hash. A pause is any of them waiting for all the others.
+//! What is not atomic in the node is not atomic here: a record enters `recent`, then L1, then the position moves; a
+//! watermark moves `as_of`, then loaded facts leave `recent`; a load is sent, is read and lands; L2's offset is read
+//! before its hash. In a pause, any of them waits while all others go on.
 //!
-//! One SKU is watched, from before it is created where the model begins at version 0: L1 then may hold that
-//! there is no such SKU, which leaves with an eviction as everything does. Records of another push it out of a `recent` that holds one or two. After every
-//! step L1 must hold no less than it ever showed (invariant 3) and no less than what `as_of` promises
-//! (invariant 4). Without the join with `recent`, the checker must find how that fails.
+//! One SKU is watched; if the model begins at version 0, from before it is created: L1 may then hold that there is no
+//! such SKU, which an eviction removes like anything else. Records of another SKU push it out of a `recent` that holds
+//! one or two. After every step L1 must hold no less than it ever showed (invariant 3) and no less than `as_of`
+//! promises (invariant 4). Without the join with `recent`, the checker must find a violation.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -30,13 +30,13 @@ const OTHER: &str = "b";
 enum Step {
     /// A change is committed and acknowledged.
     Commit,
-    /// The relay publishes what is committed, then a watermark.
+    /// The relay publishes what is committed, and then a watermark.
     Relay,
     /// A record of another SKU.
     Other,
     /// The feed takes the next record: into `recent`, or `as_of`.
     Take,
-    /// The rest of it: into L1, or loaded facts leave; then the position moves.
+    /// The rest of it: into L1, or loaded facts are removed; then the position moves.
     Finish,
     Send,
     /// The origin reads for the load of this index.
@@ -51,7 +51,7 @@ enum Step {
     /// This edge fills: position and entry are read; the script runs.
     FillBegins,
     FillLands,
-    /// A read of L2: the offset, the hash, the landing.
+    /// A read of L2: first the offset, then the hash, then it lands.
     Offset,
     Hash,
     LandL2,
@@ -73,7 +73,7 @@ struct Load {
     read: Option<u64>,
 }
 
-/// A read of L2 on its way.
+/// A read of L2 in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct L2Read {
     offset: usize,
@@ -103,7 +103,7 @@ struct State {
     published: u64,
     log: Vec<Record>,
     next: usize,
-    /// The record at `next` is half applied.
+    /// Whether the record at `next` is half applied.
     taken: bool,
     as_of: u64,
     loads: Vec<Load>,
@@ -114,14 +114,14 @@ struct State {
     /// The highest version that anybody can have seen.
     shown: u64,
     went_back: bool,
-    /// A read of L2 counted.
+    /// Whether a read of L2 was used.
     l2_answered: bool,
     left: Left,
     essence: u64,
 }
 
 impl State {
-    /// Ticks apart, what a state is.
+    /// Makes states equal that differ only in their ticks.
     fn seal(mut self) -> Self {
         let mut hasher = DefaultHasher::new();
         let began: Vec<Tick> = self.loads.iter().map(|load| load.began).collect();
@@ -161,15 +161,15 @@ fn moment(version: u64) -> Timestamp {
 
 struct FillRace {
     recent: usize,
-    /// The version that there is at first; 0: the SKU has yet to be created.
+    /// The version at the start; 0 if the SKU has yet to be created.
     begins: u64,
-    /// Without it, loaded facts are put in as they come.
+    /// Whether loads are joined with `recent`; without that, loaded facts are put in as they come.
     fence: bool,
     left: Left,
 }
 
 impl FillRace {
-    /// What the caller is answered; none: the load is made again, or its answer does not count.
+    /// What the caller is answered; `None` if the load is repeated, or its answer is not valid.
     fn land(&self, state: &mut State, read: u64, source: LoadSource, until: u64) -> Option<u64> {
         let held = state.held.map(|version| stock(SKU, version));
         let loaded = stock(SKU, read);
@@ -184,7 +184,7 @@ impl FillRace {
         state.held
     }
 
-    /// None: nothing would change.
+    /// `None` if nothing would change.
     fn step(&self, before: &State, step: Step) -> Option<State> {
         let mut state = before.clone();
         match step {
@@ -215,7 +215,7 @@ impl FillRace {
         Some(state.seal())
     }
 
-    /// What the node itself does, on a `recent` of its own.
+    /// What the node itself does, with its own `recent`.
     fn touch(&self, state: &mut State, step: Step) -> Option<()> {
         let landing = state.landing(step)?;
         state.recent = Arc::new(state.recent.fork());
@@ -247,7 +247,8 @@ impl State {
         Some(())
     }
 
-    /// Whether the step can be taken, and what lands with it: the version read, from where, and until when it speaks.
+    /// Whether the step can be taken, and what lands with it: the version that was read, its source, and the time
+    /// through which it is valid.
     #[allow(clippy::option_option)] // nothing to do, nothing lands, something lands
     fn landing(&mut self, step: Step) -> Option<Option<(u64, LoadSource, u64)>> {
         match step {
@@ -383,7 +384,7 @@ impl Model for FillRace {
     }
 }
 
-/// Seconds in all; longer means that the bounds grew beyond what every run of the tests should pay.
+/// It takes seconds in all; if it takes longer, the bounds have grown beyond what every test run should pay for.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
 const NONE: Left =
     Left { commits: 0, relays: 0, others: 0, loads: 0, evictions: 0, l2_reads: 0, l2_fills: 0, expiries: 0 };

@@ -2,14 +2,14 @@ use onhand_wire::Stock;
 
 use super::*;
 
-/// Without the join with `recent` in `L1::fill`, the load that began before the change puts the old
-/// version into L1 after the new one has come and gone by: the node shows 1, for ever.
+/// Without the join with `recent` in `L1::fill`, the load that began before the change would put the old version into
+/// L1 after the new one has passed by: the node would show 1 for ever.
 #[test]
 fn the_fill_race() {
     let tiers = Tiers::new(100, 1);
     let load = tiers.began(); // the origin is asked and reads version 1 …
     tiers.feed(0, "a", 2); // … the change arrives while the answer travels …
-    assert_eq!(tiers.fill("a", 1, load, 10), Some(2)); // … and the answer comes last
+    assert_eq!(tiers.fill("a", 1, load, 10), Some(2)); // … and the answer arrives last
     assert_eq!(tiers.held("a"), Some(2));
 }
 
@@ -36,7 +36,7 @@ fn a_load_does_not_undo_a_newer_load_that_was_evicted() {
     assert_eq!(tiers.fill("a", 4, older, 90), Some(5));
 }
 
-/// A hold's answer is joined before its caller hears; an older load must not take it back.
+/// A hold's answer is joined before its caller gets it; an older load must not undo that.
 #[test]
 fn a_load_does_not_undo_a_write() {
     let tiers = Tiers::new(100, 1);
@@ -82,7 +82,7 @@ fn loaded_facts_leave_once_as_of_has_passed_them() {
     assert_eq!(tiers.recent.len(), 1, "the feed's own stays");
 }
 
-/// Loaded facts pushed out before the feed has brought as much: L2 may lie behind what was shown.
+/// Loaded facts are pushed out before the feed has caught up: L2 may be behind what was shown.
 #[test]
 fn l2_waits_when_loaded_facts_were_pushed_out() {
     let tiers = Tiers::new(1, 1);
@@ -115,7 +115,7 @@ fn an_unknown_sku_becomes_known_through_the_feed() {
     assert!(tiers.l1.get("new").unwrap().stock.known());
 }
 
-/// The load found no such SKU; the item is created while the answer travels, and the answer comes last.
+/// The load found no such SKU; the item is created while the answer travels, and the answer arrives last.
 #[test]
 fn a_load_that_found_no_such_sku_does_not_hide_one_created_since() {
     let tiers = Tiers::new(100, 1);
@@ -123,13 +123,13 @@ fn a_load_that_found_no_such_sku_does_not_hide_one_created_since() {
     tiers.create(0, "a");
     assert_eq!(tiers.fill("a", 0, load, 10), Some(1));
     assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(1), (1, 0)));
-    // The item is evicted, and the load was made twice: still it is there.
+    // The item is evicted, and the load was made twice: the item is still known.
     let late = tiers.began();
     tiers.l1.evict(&sku("a"));
     assert_eq!(tiers.fill("a", 0, late, 10), Some(1), "the feed has not been forgotten");
 }
 
-/// A load that began before `recent` goes back to says nothing, whatever it found.
+/// A load that began before the oldest tick of `recent` is ignored, whatever it found.
 #[test]
 fn a_load_that_found_no_such_sku_is_made_again_when_recent_has_moved_on() {
     let tiers = Tiers::new(1, 1);
@@ -139,7 +139,7 @@ fn a_load_that_found_no_such_sku_is_made_again_when_recent_has_moved_on() {
     assert_eq!(tiers.fill("a", 0, load, 10), None);
 }
 
-/// It is known at once, and no longer among the names that are no SKU's; deleted, it goes back there.
+/// A created SKU is known at once and no longer among the unknown names; when it is deleted, it returns to them.
 #[test]
 fn what_is_created_and_deleted_changes_places() {
     let tiers = Tiers::new(100, 1);
@@ -154,7 +154,7 @@ fn what_is_created_and_deleted_changes_places() {
     assert_eq!((tiers.held("a"), tiers.l1.len_now()), (Some(1), (1, 0)));
 }
 
-/// Neither from L1 nor from what loads under way need.
+/// Made-up names evict nothing from L1, and nothing from `recent` that loads under way need.
 #[test]
 fn names_that_are_made_up_push_out_nothing() {
     let config = CacheConfig { entries: 100, unknown_entries: 50, ..CacheConfig::default() };
@@ -213,8 +213,8 @@ fn under_threads_no_reader_misses_a_sku_that_was_there() {
     }
 }
 
-/// The same with threads: a feed, loads that take a while, evictions, and readers, each with what it
-/// remembers, of whom none ever sees less than any has seen, or than the feed had applied before.
+/// The same with threads: a feed, slow loads, evictions, and readers with their thread caches. No reader ever sees a
+/// lower version than any reader has seen, or than the feed had applied before.
 #[test]
 fn under_threads_no_reader_sees_a_version_fall() {
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};

@@ -1,4 +1,4 @@
-//! Where a partition's writer stands, and the Redis that says so.
+//! The position of a partition's writer, and the Redis that keeps it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::redis_client::Redis;
 /// How long Redis may take for one batch.
 pub(super) const REDIS: Duration = Duration::from_secs(2);
 /// KEYS: the offset, then the hash of each record. ARGV: the offset expected, the offset to move to,
-/// then field and value of each record. Answers the offset that is there.
+/// then field and value of each record. Returns the offset in Redis.
 const WRITE: &str = concat!(
     include_str!("../../redis_client/newer.lua"),
     r#"
@@ -28,7 +28,7 @@ return ARGV[2]
 "#
 );
 
-/// Redis, as the writer's thread asks it.
+/// Redis for the writer's thread.
 pub(super) struct BlockingRedis {
     pub(super) redis: Arc<Redis>,
     pub(super) runtime: Handle,
@@ -44,21 +44,21 @@ impl BlockingRedis {
         self.within(self.redis.run(pipeline))
     }
 
-    /// At once, each for a partition of its own.
+    /// Runs them at the same time, each for one partition.
     pub(super) fn all<T: FromRedisValue>(&self, pipelines: &[Pipeline]) -> Result<Vec<T>, WriteFailed> {
         self.within(try_join_all(pipelines.iter().map(|pipeline| self.redis.run(pipeline))))
     }
 
-    /// Takes as long as it takes: a partition may hold many hashes.
+    /// Has no time limit, because a partition may hold many hashes.
     fn clear(&self, partition: i32) -> Result<(), WriteFailed> {
         let mut pipeline = redis::pipe();
-        pipeline.del(l2::offset_key(partition)).ignore(); // first: without it nothing is read and nothing filled
+        pipeline.del(l2::offset_key(partition)).ignore(); // first, because without it nothing is read and nothing filled
         self.one::<()>(&pipeline)?;
         Ok(self.runtime.block_on(self.redis.clear(partition))?)
     }
 }
 
-/// Where a partition's writer stands, in Redis.
+/// The position of a partition's writer in Redis.
 pub(super) struct WriterPlace {
     pub(super) topic: String,
     pub(super) log_id: Arc<str>,
@@ -80,7 +80,7 @@ impl WriterPlace {
         pipeline
     }
 
-    /// The offset to write from: Redis's, or the log's end after clearing the partition.
+    /// The offset to write from: the one in Redis, or the log's end after clearing the partition.
     pub(super) fn of(&self, consumer: &BaseConsumer<WriterContext>, partition: i32) -> Result<i64, WriteFailed> {
         let key = l2::offset_key(partition);
         loop {
@@ -90,9 +90,9 @@ impl WriterPlace {
             if let Some((_, offset)) = held.filter(|(id, at)| *id == &*self.log_id && (low..=high).contains(at)) {
                 return Ok(offset);
             }
-            tracing::info!(partition, ?held, low, high, "clearing the second tier's partition");
+            tracing::info!(partition, ?held, low, high, "clearing a partition of L2");
             self.redis.clear(partition)?;
-            // Not over another writer's: edges may have filled on the strength of it.
+            // Does not overwrite another writer's offset: edges may have filled because of it.
             let place = l2::encode_offset(&self.log_id, high);
             self.redis.one::<()>(redis::pipe().set_nx(&key, place).ignore())?;
         }

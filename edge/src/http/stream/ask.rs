@@ -1,14 +1,14 @@
-//! What a stream's query string asks.
+//! A stream's query string.
 
 use onhand_http::query::{once, pairs};
 use onhand_wire::{ChannelId, Problem, Sku, limits};
 
 use super::how_many;
 
-/// Read and checked, not yet looked up.
+/// Parsed and checked, but names are not resolved yet.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
-    /// Each once, in the order asked.
+    /// Each once, in the order of the query.
     pub(super) skus: Vec<Sku>,
     pub(super) channel: Option<ChannelId>,
 }
@@ -30,7 +30,7 @@ impl Wanted {
         if wanted.skus.is_empty() { Err(Problem::field("sku", how_many())) } else { Ok(wanted) }
     }
 
-    /// One that is named twice is watched once.
+    /// A SKU that is named twice is watched once.
     fn add(&mut self, sku: Sku) -> Result<(), Problem> {
         if self.skus.contains(&sku) {
             return Ok(());

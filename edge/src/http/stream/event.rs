@@ -1,8 +1,8 @@
-//! The events of a stream, and the ids by which one is resumed.
+//! The events of a stream, and the ids that resume one.
 //!
-//! An id says what its reader has seen: the question, then of each SKU what its last event showed,
-//! 48 bits of a hash each. So it needs no memory here, holds on every node, and what has changed
-//! since is what now shows differently, for whatever cause: stock, topology, a rule, another term.
+//! An id says what its reader has seen: the question, then what the last event of each SKU showed, as 48 bits of a hash
+//! each. So it needs no memory here and is good on every node. What has changed since is whatever is now shown
+//! differently, for any reason: stock, topology, a rule, another term.
 
 use std::hash::Hasher;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::ask::Wanted;
 
-/// Bytes of each part of an id: 8 characters.
+/// Bytes of each part of an id, which are 8 characters.
 const PART: usize = 6;
 
 /// What an event showed of one SKU.
@@ -22,7 +22,7 @@ pub(super) struct Seen(u64);
 
 impl Seen {
     pub(super) const NOTHING: Self = Self(0);
-    /// It was deleted.
+    /// The SKU was deleted.
     pub(super) const UNKNOWN: Self = Self(1);
 
     pub(super) fn of(body: &[u8]) -> Self {
@@ -30,7 +30,7 @@ impl Seen {
     }
 }
 
-/// Parts are told apart by their length.
+/// The parts' lengths separate them.
 fn hash(parts: &[&[u8]]) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     for part in parts {
@@ -55,7 +55,7 @@ impl Resume {
         Self { question: hash(&parts) >> 16, seen: vec![Seen::NOTHING; wanted.skus.len()] }
     }
 
-    /// None: not an id of this question, so that all of it has to be shown.
+    /// `None` if it is not an id of this question, so that everything must be shown.
     pub(super) fn decode(id: &[u8], wanted: &Wanted) -> Option<Self> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(id).ok()?;
         let mut parts =
@@ -79,7 +79,7 @@ pub(super) fn availability(id: &str, body: &[u8]) -> Bytes {
     format!("id: {id}\nevent: availability\ndata: {body}\n\n").into()
 }
 
-/// The SKU was deleted. Should it be created again, its state follows.
+/// The SKU was deleted. If it is created again, its state follows.
 pub(super) fn unknown(id: &str, sku: &Sku) -> Bytes {
     format!("id: {id}\nevent: unknown\ndata: {}\n\n", json!({"sku": sku})).into()
 }

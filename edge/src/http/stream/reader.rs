@@ -1,8 +1,8 @@
-//! One stream: what its reader has seen, and what is to be shown next.
+//! One stream: what its reader has seen, and what must be shown next.
 //!
-//! Pulled, one event at a time. In turn: the end, if there is a reason; a load, if what is held no
-//! longer counts; what has to be shown to_show, because topology or rules changed; the changes that
-//! wait; and the moment claimed, once all that came before it was shown.
+//! The connection pulls one event at a time, in this order: the end, if there is a reason; a load, if the state is no
+//! longer valid; what must be shown again because topology or rules changed; the changes that wait; and an `as_of`,
+//! once everything that it covers was shown.
 
 use std::{
     collections::VecDeque,
@@ -34,25 +34,25 @@ use crate::{
     view::{self, Ask},
 };
 
-/// How often the moment is sent.
+/// How often an `as_of` is sent.
 const TICK: Duration = Duration::from_secs(1);
 
 /// What a stream begins with.
 pub(super) struct Start {
     pub(super) wanted: Wanted,
     pub(super) subscription: Subscription,
-    /// Of the subscription, before the load.
+    /// The subscription's generation before the load.
     pub(super) generation: u64,
     pub(super) loaded: Vec<Loaded>,
     pub(super) last: Option<Resume>,
-    /// The node's, before the load.
+    /// The node's as-of before the load.
     pub(super) as_of: Timestamp,
     /// The last second, since 1970, for which its token is good.
     pub(super) until: Option<u64>,
     pub(super) place: OpenStream,
 }
 
-/// A moment to be sent once all updates that waited then were shown.
+/// An as-of that is sent once all updates that waited when it was read have been shown.
 struct Claim {
     as_of: Timestamp,
     backlog: usize,
@@ -65,16 +65,16 @@ pub(super) struct Reader {
     place: OpenStream,
     until: Option<u64>,
     resume: Resume,
-    /// Of each SKU, the state to be shown, and its serial.
+    /// For each SKU, the state to show, and its serial.
     states: Vec<(u64, Arc<Entry>)>,
-    /// To be shown, if they show differently.
+    /// SKUs to show if they look different.
     to_show: VecDeque<usize>,
-    /// Under which the states are whole; none: they have to be loaded, at the next tick.
+    /// The generation under which the states are complete; `None` if they must be loaded, at the next tick.
     generation: Option<u64>,
     snapshot: Arc<Snapshot>,
     release: u64,
     topology: watch::Receiver<()>,
-    /// The last moment sent.
+    /// The last `as_of` that was sent.
     as_of: Timestamp,
     claim: Option<Claim>,
     tick: Interval,
@@ -108,7 +108,7 @@ impl Reader {
         reader
     }
 
-    /// The next event; none after the end.
+    /// The next event; `None` after the end.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         while !self.ended {
             if let Some(end) = self.end_reason() {
@@ -155,8 +155,8 @@ impl Reader {
         }
     }
 
-    /// What was held counts no more: the log or its history was lost. Until it is loaded, no later
-    /// moment is told.
+    /// Loads again, because the log or its history was lost and the states are no longer valid. Until then, no later
+    /// `as_of` is sent.
     async fn load(&mut self) {
         let generation = self.subscription.generation();
         self.generation = None;
@@ -167,7 +167,7 @@ impl Reader {
         }
     }
 
-    /// Whole from now on, if nothing that was loaded is of a lost history.
+    /// The states are complete from now on, unless something that was loaded belongs to a lost history.
     fn seed(&mut self, loaded: &[Loaded], generation: u64) {
         if loaded.iter().any(|loaded| loaded.superseded) {
             return;
@@ -180,7 +180,7 @@ impl Reader {
         self.generation = Some(generation);
     }
 
-    /// Everything shows to_show under another topology, or release of the rules.
+    /// Everything must be shown again under another topology or another release of the rules.
     fn show_all_if_changed(&mut self) {
         let (snapshot, release) = (self.node.topology.snapshot(), self.node.rules.release());
         if snapshot.version != self.snapshot.version || release != self.release {
@@ -200,7 +200,7 @@ impl Reader {
         self.show(update.index)
     }
 
-    /// The SKU's state, unless that is what its reader saw last.
+    /// The SKU's state, unless its reader saw the same last.
     fn show(&mut self, index: usize) -> Option<Bytes> {
         let channel = self.wanted.channel.as_ref().and_then(|id| self.snapshot.channel(id.as_str()));
         let ask = Ask { channel, ..Ask::default() };
@@ -217,7 +217,7 @@ impl Reader {
         })
     }
 
-    /// The moment, when all that it covers was shown.
+    /// The claimed `as_of`, once everything that it covers was shown.
     fn claimed(&mut self) -> Option<Bytes> {
         let shown = |claim: &mut Claim| claim.backlog == 0 && self.to_show.is_empty();
         let claim = self.claim.take_if(shown)?;
@@ -241,8 +241,8 @@ impl Reader {
         }
     }
 
-    /// The moment is read **before** the changes that wait are counted: each that it covers is among
-    /// them, or was shown.
+    /// Reads the `as_of` **before** it counts the changes that wait, so each change that it covers is among them or was
+    /// shown.
     async fn ticked(&mut self) {
         if let Some(as_of) = self.node.freshness.as_of() {
             self.claim = Some(Claim { as_of: as_of.t, backlog: self.subscription.backlog() });

@@ -1,4 +1,4 @@
-//! The shapes of answers that are put together where they are given.
+//! The forms of answers that handlers assemble.
 
 #![allow(dead_code, reason = "only their schemas are used")]
 
@@ -98,7 +98,7 @@ pub(super) struct ShownFact {
     backorderable: i64,
 }
 
-/// The new facts; one alone also stands at the top, member by member.
+/// The new facts; if there is only one, its members are also at the top.
 #[derive(ToSchema)]
 pub(super) struct StockAnswer {
     sku: Sku,
@@ -242,7 +242,7 @@ pub(super) struct MaintenanceAnswer {
 #[derive(ToSchema)]
 pub(super) struct ReconcileReport {
     mode: String,
-    /// Stock rows looked at.
+    /// Stock rows that were compared.
     checked: i64,
     /// How many were compared; null where there are none.
     counts: Option<usize>,

@@ -1,4 +1,4 @@
-//! One call: what it takes, what it answers, and every way in which it is refused.
+//! One call: its input, its answers, and every way in which it is refused.
 
 use onhand_http::auth::Scope;
 use onhand_wire::{Code, schema::Named};
@@ -35,7 +35,7 @@ pub(super) struct Call {
     codes: Vec<Code>,
     schemas: Named,
     writes: bool,
-    /// Of the body, where that is not the usual.
+    /// The body's limit, if it is not the usual one.
     most_bytes: Option<usize>,
 }
 
@@ -131,7 +131,7 @@ impl Call {
         Self { most_bytes: Some(most), ..self }
     }
 
-    /// A JSON body that may be left out.
+    /// An optional JSON body.
     pub(super) fn optional_body<T: ToSchema>(self, example: Value) -> Self {
         self.body_of::<T>(JSON, example, Required::False)
     }

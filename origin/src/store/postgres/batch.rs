@@ -1,11 +1,11 @@
 //! A batch on its own session: lock → read → decide → write → commit.
 //!
-//! An item that a batch makes has no row yet: who makes the same one waits at the key, is told that it was
-//! overtaken, and begins again. Nobody locks a row after that point, so nobody waits in a circle.
+//! A new item has no row yet: another batch that creates the same item waits at the key, learns that it was overtaken,
+//! and starts again. No rows are locked after that point, so nobody waits in a circle.
 //!
-//! Two round trips, whatever the batch's size: everything before the decision is pipelined, and
-//! so is everything after it. The lock is the row of `products`, one a SKU, taken in SKU order,
-//! so two replicas cannot deadlock; whoever holds it owns the SKU's stock rows at all locations.
+//! Two round trips, whatever the batch's size: everything before the decision is pipelined, and so is everything after
+//! it. The lock is the SKU's row of `products`. Locks are taken in SKU order, so two replicas cannot deadlock; the
+//! transaction that has the lock owns the SKU's stock rows at all locations.
 
 use std::{
     collections::BTreeSet,
@@ -25,11 +25,11 @@ use crate::{
     store::{Decide, Needs, Result, StoreError},
 };
 
-/// Statements prepared once a session.
+/// Statements that are prepared once for each session.
 struct Statements {
     lock: Statement,
     standing: Statement,
-    /// For changes of locations and channels: replicas take turns, so each sees the other's seq.
+    /// For changes of locations and channels: replicas take turns, so that each sees the other's seq.
     standing_locked: Statement,
     stock: Statement,
     kept: Statement,
@@ -50,7 +50,7 @@ pub(super) struct BatchSession {
     term: u16,
     opened: Instant,
     planned_at: Instant,
-    /// Whether commits wait for a synchronous standby, as the batch under way found it.
+    /// Whether commits wait for a synchronous standby, as the current batch found it.
     synced: bool,
 }
 
@@ -67,14 +67,14 @@ fn standing() -> String {
     )
 }
 
-/// After the commit: its moment, and whether it still had to wait for a standby.
+/// Runs after the commit: its time, and whether it still had to wait for a standby.
 fn after() -> String {
     format!("SELECT greatest(clock_timestamp(), t), {SYNCED} FROM relay")
 }
 
-/// Dead at the batch's moment or up to a second later; the decision tells which. The statement's
-/// own moment, not `clock_timestamp()`: with a volatile bound the index would be read through all
-/// open holds of a SKU.
+/// Holds that have expired at the batch's time, or expire up to a second later; the decision picks the former. It uses
+/// the statement's time and not `clock_timestamp()`: with a volatile bound, the index scan would read all open holds of
+/// a SKU.
 const DEAD: &str = "SELECT reservation, line, sku, location, quantity, expires_at FROM allocations
     WHERE sku = ANY($1) AND expires_at <= greatest(statement_timestamp(), (SELECT t FROM relay)) + interval '1 second'";
 
@@ -100,8 +100,8 @@ const TAKE_TURNS: &str = "SELECT pg_advisory_xact_lock(holder) FROM (
         SELECT DISTINCT hashtextextended(holder, 0) AS holder FROM unnest($1::text[]) AS holder
         ORDER BY holder OFFSET 0) holders";
 
-/// What they have open: the sum, less what is past its deadline and not swept. One statement, so one
-/// snapshot: with two, a sweep between them would be taken off twice.
+/// The holders' open units: the sum, less what is past its deadline and not swept. It is one statement and so one
+/// snapshot: with two, a sweep between them would be subtracted twice.
 const OPEN_UNITS: &str = "SELECT holder, (units - coalesce((
         SELECT sum(v.open_units) FROM reservations v
         WHERE v.holder = o.holder AND v.holder IS NOT NULL AND v.state = 'held'
@@ -153,10 +153,10 @@ impl BatchSession {
         self.session.client.is_closed()
     }
 
-    /// Tells the leading relay in another replica; not awaited, and never inside a commit.
+    /// Notifies the leading relay in another replica; not awaited, and never inside a commit.
     pub(super) fn announce(&self) {
         let notify = self.session.client.batch_execute("NOTIFY onhand_outbox");
-        // Polled once, the request is on its way; its answer is nobody's concern.
+        // Polling once sends the request; its answer does not matter.
         drop(futures_util::FutureExt::now_or_never(notify));
     }
 
@@ -195,7 +195,7 @@ impl BatchSession {
         Ok(())
     }
 
-    /// A plan made while a table was nearly empty would read all of it, however long it has become.
+    /// A plan that was made while a table was nearly empty would read all of it, however large it has become.
     async fn plan_anew_now_and_then(&mut self) -> Result<()> {
         if self.planned_at.elapsed() >= PLANNED_FOR {
             self.planned_at = Instant::now();
@@ -258,14 +258,14 @@ impl BatchSession {
         Ok(state)
     }
 
-    /// Each batch looks: nothing is written under a term that was given to another copy.
+    /// Each batch checks: nothing is written under a term that was given to another copy.
     fn judge_copy(&self, standing: &Row) -> Result<()> {
         let own = &self.session.identity;
         let named = standing.get::<_, Option<&str>>(5).zip(standing.get::<_, Option<i64>>(6));
         if named == Some((&own.system_id, own.timeline)) { Ok(()) } else { Err(StoreError::AnotherCopy) }
     }
 
-    /// Locations and channels are kept over batches for as long as their stamp stands.
+    /// Locations and channels are kept between batches for as long as their stamp is unchanged.
     async fn refresh_topology(&mut self, standing: &Row) -> Result<()> {
         let (term, stamp) = (standing.get::<_, i32>(0) as u16, standing.get(1));
         if (term, stamp) == (self.term, self.topology.stamp) {
@@ -297,7 +297,7 @@ impl BatchSession {
             }
         }
         let commit = client.batch_execute("COMMIT").map_err(StoreError::from);
-        // An error here says nothing of the COMMIT before it.
+        // An error here says nothing about the COMMIT before it.
         let unknown = |error: tokio_postgres::Error| StoreError::Unreachable(error.to_string());
         let after = client.query_one(&self.statements.after, &[]).map_err(unknown);
         // The first one's error is the cause; those after it say only that there was one.
@@ -309,14 +309,14 @@ impl BatchSession {
             return Err(StoreError::Unreachable("COMMIT answered with a warning".to_owned()));
         }
         if self.synced && !after.get::<_, bool>(1) {
-            // The standby was given up while the COMMIT waited: the next batch says so first.
+            // The server stopped waiting for the standby during the COMMIT: the next batch records that first.
             return Err(StoreError::Unreachable("commits no longer wait for a standby".to_owned()));
         }
         Ok(row::time(&after, 0))
     }
 }
 
-/// Nothing to ask for is not asked for.
+/// Skips the query if there is nothing to ask for.
 pub(super) async fn if_any<T, E>(
     of: &[T],
     query: impl Future<Output = std::result::Result<Vec<Row>, E>>,
@@ -333,7 +333,7 @@ pub(super) async fn locked(client: &Client, skus: &BTreeSet<Sku>) -> Result<BTre
         UNION SELECT sku FROM (SELECT sku, location FROM inventory_items WHERE sku = ANY($1) EXCEPT SELECT * FROM free_rows) i";
     client.batch_execute("BEGIN").await?;
     let found = client.query(sql, &[&skus]).await;
-    client.batch_execute("ROLLBACK").await?; // lets go, and writes nothing
+    client.batch_execute("ROLLBACK").await?; // releases the locks; nothing was written
     found?.iter().map(|found| row::sku(found.get(0))).collect()
 }
 

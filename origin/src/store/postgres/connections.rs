@@ -1,4 +1,4 @@
-//! The connections for reads, statements that write on one of them, and a new start for all connections.
+//! The connections for reads, statements that write on one of them, and restarting all connections.
 
 use async_trait::async_trait;
 use deadpool_postgres::Object;
@@ -11,7 +11,7 @@ use crate::store::{
 };
 
 impl Postgres {
-    /// One statement that writes, on a connection whose transactions only read unless told otherwise.
+    /// One statement that writes, on a connection whose transactions are read-only by default.
     pub(super) async fn write(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         let mut client: Object = self.reader().await?;
         let write = client.build_transaction().read_only(false).start().await?;
@@ -27,7 +27,7 @@ impl Postgres {
 impl Pooled for Postgres {
     async fn restart_connections(&self) -> Result<usize> {
         let (size, available) = (self.reads.status().size, self.reads.status().available);
-        // Idle ones go now, those at work when they come back.
+        // Idle connections are closed now, and busy ones when they are returned.
         self.oldest.set_now();
         let mut closed = self.reads.retain(|_, _| false).removed.len() + (size - available.min(size));
         closed += self.idle().drain(..).count();

@@ -1,4 +1,4 @@
-//! The ledger against the rows, and the rows from the ledger alone.
+//! Compares the ledger with the rows, and rebuilds the rows from the ledger alone.
 
 use deadpool_postgres::Object;
 use futures_util::{TryStreamExt, pin_mut};
@@ -12,7 +12,7 @@ use crate::store::{
 
 const ROW_POLICY: &str = "json_build_object('safety_stock', safety_stock, 'backorder_limit', backorder_limit,
     'low_stock_at', low_stock_at, 'restock_at', restock_at, 'deleted', deleted)";
-/// Lines between two words of progress.
+/// Lines between two reports of progress.
 const OFTEN: u64 = 4096;
 
 pub(super) async fn verify(
@@ -22,7 +22,7 @@ pub(super) async fn verify(
 ) -> Result<LedgerCheck> {
     let snapshot =
         client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true).start().await?;
-    // However long the ledger is: nobody waits for this.
+    // Without a limit, because nobody waits for this.
     snapshot.batch_execute("SET LOCAL statement_timeout = 0").await?;
     let all = snapshot.query_one("SELECT count(*) FROM ledger", &[]).await?.get::<_, i64>(0) as u64;
     let no_params: [&str; 0] = [];

@@ -1,7 +1,7 @@
 //! Restock notifications over PostgreSQL.
 //!
 //! Writes here are single statements in a transaction of their own on a connection of the read pool: a row that a
-//! batch's trigger may wait for is locked for one statement, never longer.
+//! batch's trigger may wait for is locked only for one statement.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::store::{
     notifications::{Attempt, Delivery, Notifications, Undelivered},
 };
 
-/// One statement: a crossing is either untold or has its deliveries.
+/// One statement, so a crossing has either all its deliveries or none.
 const TELL: &str = "WITH told AS (
         UPDATE restock_notifications SET told = true WHERE id IN (
             SELECT id FROM restock_notifications WHERE NOT told ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
@@ -108,7 +108,7 @@ impl Notifications for Postgres {
 
     async fn undelivered(&self) -> Result<Undelivered> {
         let client = self.reader().await?;
-        // What is not yet made out waits as well.
+        // Crossings without deliveries wait as well.
         let sql =
             "SELECT count(*) FILTER (WHERE NOT failed) + (SELECT count(*) FROM restock_notifications WHERE NOT told),
             count(*) FILTER (WHERE failed) FROM restock_deliveries";

@@ -219,7 +219,7 @@ fn left() -> String {
     )
 }
 
-/// Key by key, whatever the plan was made on, as in a batch's read of its keys.
+/// Key by key, whatever the plan was made for, as in a batch's read of its keys.
 fn facts() -> String {
     format!(
         "SELECT t.* FROM unnest($1::text[], $2::text[]) AS k (sku, location), LATERAL (
@@ -235,7 +235,8 @@ const HEARTBEAT: &str = "WITH held AS (
         RETURNING feed)
     UPDATE relay SET t = greatest(t, $2) WHERE EXISTS (SELECT FROM held) RETURNING greatest(clock_timestamp(), t)";
 
-/// Who has nothing open any more. A row that a batch is changing is passed over: nobody waits for this.
+/// Deletes holders that have nothing open any more. A row that a batch is changing is skipped, so nobody waits for
+/// this.
 const FORGET_HOLDERS: &str = "DELETE FROM open_units WHERE holder IN (
     SELECT holder FROM open_units WHERE units = 0 FOR UPDATE SKIP LOCKED)";
 

@@ -1,10 +1,9 @@
 //! Product search.
 //!
-//! Two steps, so that neither a common nor a rare word is slow. The first walks the primary key
-//! over a bounded stretch: what many items have fills a page from there. The second runs only
-//! when that did not fill it, and finds what few items have through the filters' own indexes,
-//! before it sorts. Left to itself the planner would, for the sake of ORDER BY … LIMIT, walk the
-//! whole primary key in search of a rare word.
+//! Two steps, so that neither a common nor a rare word is slow. The first reads a bounded range of the primary key; a
+//! common word fills a page from there. The second runs only if the page is not full; it finds rare words through the
+//! filters' own indexes and then sorts. Without this the planner, because of ORDER BY … LIMIT, would read the whole
+//! primary key in search of a rare word.
 
 use std::collections::HashSet;
 
@@ -15,7 +14,7 @@ use tokio_postgres::{Client, types::ToSql};
 use super::row;
 use crate::store::{ProductQuery, Result, words};
 
-/// Items looked at in the first step for each one asked for.
+/// Items that the first step reads for each item of a page.
 const STRETCH: usize = 20;
 
 type Param = Box<dyn ToSql + Sync + Send>;
@@ -81,7 +80,7 @@ impl Filter {
         format!("SELECT {} FROM products WHERE {} AND sku > $1 ORDER BY sku LIMIT {limit}", row::ITEM, self.sql)
     }
 
-    /// Without a filter, but for deletion, the primary key alone is right.
+    /// Without a filter except for deletion, the primary key alone is right.
     fn is_open(&self) -> bool {
         self.params.len() == 1
     }
@@ -133,7 +132,7 @@ pub(super) async fn explain(client: &Object, query: &ProductQuery) -> Result<[St
     Ok([explain(filter.walk(query.limit)).await?, explain(filter.find(query.limit)).await?])
 }
 
-/// Gives words to the rows that have none yet: those from before there were any. Page by page.
+/// Adds words to rows that have none yet, from before words existed. Page by page.
 pub(super) async fn fill_words(client: &Client) -> Result<()> {
     let rows = format!("SELECT {} FROM products WHERE search IS NULL ORDER BY sku LIMIT 1000", row::ITEM);
     let write = "UPDATE products p SET search = array_to_tsvector(string_to_array(substr(u.words, 2), chr(1)))

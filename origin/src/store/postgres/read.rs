@@ -27,22 +27,22 @@ use crate::{
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 const TERM: &str = "SELECT term, good_since FROM origin_state";
 
-/// Only what is prepared is sent at once: a pipeline of texts would execute in another order.
+/// Only prepared statements are pipelined in order: unprepared ones would be executed in another order.
 async fn moment_and_term(client: &Object) -> Result<(Statement, Statement)> {
     Ok((client.prepare_cached(row::MOMENT).await?, client.prepare_cached(TERM).await?))
 }
 
-/// What a reservation holds, if it is one that is seen.
+/// What a reservation holds, if the caller sees it.
 const OWN: &str = "SELECT sku, location, quantity FROM allocations a WHERE reservation = $1 AND ($2::text IS NULL
     OR EXISTS (SELECT 1 FROM reservations v WHERE v.id = a.reservation AND v.owner = $2))";
 
-/// Whose hold is left out (the nil id: nobody's), and whose it must be.
+/// The reservation whose hold is left out (the nil id for none), and the owner that it must have.
 fn without(load: &LoadFacts) -> (Uuid, Option<&str>) {
     let seen = load.without.zip(load.sees.as_ref());
     seen.map_or((Uuid::nil(), None), |(id, sees)| (id, sees.only()))
 }
 
-/// The moment is read before the snapshot: every change acknowledged before it is in.
+/// The time is read before the snapshot, so every change that was acknowledged before it is included.
 pub(super) async fn load_facts(client: &mut Object, load: &LoadFacts) -> Result<LoadedFacts> {
     let skus: Vec<&str> = load.skus.iter().map(Sku::as_str).collect();
     let items =

@@ -1,7 +1,7 @@
 //! Releases of rules over PostgreSQL.
 //!
-//! A change has a session of its own: it is rare, it may bring megabytes, and its COMMIT must be seen to have
-//! waited for a standby, as a batch's. The rule's row in `rules` is its lock.
+//! A change has a session of its own: it is rare, it may have megabytes, and it must check, as a batch does, that its
+//! COMMIT waited for a standby. The rule's row in `rules` is its lock.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ use crate::{
     trail::Line,
 };
 
-/// Megabytes may go to the disk.
+/// Megabytes may be written to disk.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A frozen origin must not keep the rule's lock.
 const LIMITS: &str = "SET LOCAL statement_timeout = '50s'; SET LOCAL lock_timeout = '5s';
     SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
-/// Those in the middle of being announced are passed over: they have a lease.
+/// Skips those that are being announced: they have a lease.
 const TAKE: &str = "UPDATE rules r SET due = clock_timestamp() + $1 * interval '1 microsecond'
     FROM (SELECT rule FROM rules WHERE NOT announced AND due <= clock_timestamp() FOR UPDATE SKIP LOCKED) next,
         rule_manifests m
@@ -50,7 +50,7 @@ fn manifest(row: &Row) -> Result<Manifest> {
     row::json("a manifest", row.get(0))
 }
 
-/// The rule's present state, its row locked.
+/// The rule's current state, with its row locked.
 async fn locked_in_tx(tx: &Transaction<'_>, rule: &str) -> Result<Option<RuleState>> {
     tx.execute("INSERT INTO rules (rule, seq) VALUES ($1, 0) ON CONFLICT DO NOTHING", &[&rule]).await?;
     let seq: i64 = tx.query_one("SELECT seq FROM rules WHERE rule = $1 FOR UPDATE", &[&rule]).await?.get(0);
@@ -72,7 +72,7 @@ async fn write_in_tx(tx: &Transaction<'_>, state: &RuleState) -> Result<()> {
     let text = serde_json::to_string(&state.manifest).expect("plain data encodes");
     let sql = "INSERT INTO rule_manifests (rule, seq, before, manifest) VALUES ($1, $2, $3, $4)";
     tx.execute(sql, &[rule, &seq, &(state.before as i64), &text]).await?;
-    // Not the lease: whoever announces the one before does so first.
+    // Keeps the lease: the previous state is announced first.
     tx.execute("UPDATE rules SET seq = $2, announced = false WHERE rule = $1", &[rule, &seq]).await?;
     super::trail::line_in_tx(tx, &Line::of_release(&state.manifest), state.manifest.at).await
 }

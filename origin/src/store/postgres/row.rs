@@ -1,4 +1,4 @@
-//! Rows to what they mean, and back.
+//! Converts rows to types, and back.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ pub(super) const MOMENT: &str = "SELECT greatest(clock_timestamp(), t) FROM rela
 pub(super) const ITEM: &str = "sku, name, brand, attributes::text, price, currency, active, deleted, seq, changed_at";
 pub(super) const CHANNEL: &str = "channel, locations::text, allocation, seq, changed_at, deleted";
 
-/// Id, body and the owner that was asked for, of each reservation that is named and seen. Key by key,
-/// whatever the plan was made on.
+/// Id, body and the owner that was asked for, of each named reservation that the caller sees. Key by key, whatever the
+/// plan was made for.
 pub(super) const NAMED_RESERVATIONS: &str = "SELECT v.id, v.body::text, asked.owner
     FROM unnest($1::uuid[], $2::text[]) AS asked (id, owner), LATERAL (SELECT id, body FROM reservations
         WHERE id = asked.id AND (asked.owner IS NULL OR owner = asked.owner) OFFSET 0) v";

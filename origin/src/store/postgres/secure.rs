@@ -1,7 +1,7 @@
-//! What a database's address says of TLS, by libpq's own parameters: `sslmode`, `sslrootcert`, `sslcert`, `sslkey` and
-//! `channel_binding`. They mean what libpq's manual says, but for these: no file is looked for in a home directory, a
-//! certificate's name is only looked for among its alternative names, and where `sslmode` needs no TLS nothing is
-//! verified.
+//! What a database's address says about TLS, by libpq's own parameters: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`
+//! and
+//! `channel_binding`. They mean what libpq's manual says, with these exceptions: no file is looked for in a home
+//! directory, only a certificate's alternative names count, and if `sslmode` does not require TLS, nothing is verified.
 
 use deadpool_postgres::Connect;
 use futures_util::future::BoxFuture;
@@ -47,11 +47,11 @@ enum Mode {
 #[derive(Clone)]
 pub(super) struct Connector {
     tls: MakeRustlsConnect,
-    /// With and without TLS in the order that they are tried.
+    /// The attempts with and without TLS, in order.
     tries: &'static [SslMode],
 }
 
-/// The parameters, as they stand in the address.
+/// The parameters, as they are written in the address.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Given {
     mode: Option<String>,
@@ -72,7 +72,7 @@ pub(super) fn read(url: &str) -> Result<(Config, Connector), String> {
     Ok((config, Connector { tls: MakeRustlsConnect::new(tls), tries: mode.tries() }))
 }
 
-/// How safe the way to the database is.
+/// How safe the hop to the database is.
 pub(super) fn hop(url: &str) -> Result<Hop, String> {
     let (bare, given) = Given::take_from(url)?;
     let config: Config = bare.parse().map_err(|_| NOT_READ.to_owned())?;
@@ -83,7 +83,7 @@ pub(super) fn hop(url: &str) -> Result<Hop, String> {
     let mode = given.mode()?;
     Ok(match given.proof(mode)? {
         _ if local && !mode.needs_tls() => Hop::Local,
-        // What is only tried, whoever is between can prevent.
+        // An attacker in the network can prevent TLS that is optional.
         _ if !mode.needs_tls() => Hop::Clear,
         Proof::Name(_) => Hop::Verified,
         Proof::Chain(_) => Hop::AnyName,
@@ -111,7 +111,7 @@ fn fault(parameter: &str, why: &str) -> String {
 }
 
 impl Given {
-    /// What is left of the address is the library's to read.
+    /// The library reads the rest of the address.
     fn take_from(url: &str) -> Result<(String, Self), String> {
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(NOT_READ.to_owned());
@@ -132,7 +132,7 @@ impl Given {
                 }
             };
             let value = percent_decode_str(value).decode_utf8().map_err(|_| fault(name, "is not UTF-8"))?;
-            // An empty one is none, as libpq has it.
+            // An empty value counts as absent, as in libpq.
             *slot = Some(value.into_owned()).filter(|value| !value.is_empty());
         }
         let left = if left.is_empty() { address.to_owned() } else { format!("{address}?{}", left.join("&")) };
@@ -164,7 +164,7 @@ impl Given {
                 Err(fault("sslrootcert", "system goes with sslmode=verify-full only: anybody can have a certificate"))
             }
             (Mode::VerifyFull, Some(root)) => Ok(Proof::Name(root)),
-            // Without a name to hold it to, a certificate is worth what its root is worth.
+            // Without a check of its name, a certificate is worth only as much as its root.
             (Mode::VerifyCa | Mode::Require, Some(root)) => Ok(Proof::Chain(root)),
             (Mode::VerifyCa | Mode::VerifyFull, None) => {
                 Err(fault("sslrootcert", "must be set with sslmode=verify-ca and verify-full: a file, or system"))

@@ -44,7 +44,7 @@ impl Session {
         let (client, mut connection) = tokio::time::timeout(timeouts.connect, connector.connect(config))
             .await
             .map_err(|_| StoreError::Unreachable("connecting took too long".to_owned()))?
-            // Whatever the server says of a connection, no command is the cause.
+            // Whatever the server says about a connection, no command is the cause.
             .map_err(|error| StoreError::Unreachable(causes(&error)))?;
         let warned = Arc::new(AtomicBool::new(false));
         let heard = warned.clone();
@@ -69,19 +69,19 @@ impl Session {
         Ok(session)
     }
 
-    /// Whether the server has warned since this was last asked: a COMMIT that warns (a
+    /// Whether the server has warned since the last call of this: a COMMIT that warns (a
     /// synchronous standby gave up waiting) must not be acknowledged.
     pub(super) fn take_warning(&self) -> bool {
         self.warned.swap(false, Ordering::SeqCst)
     }
 }
 
-/// A commit is on disk before it is acknowledged, whatever the server, the database or the role defaults to. A default
-/// that waits for more stays.
+/// A commit is on disk before it is acknowledged, whatever the default of the server, the database or the role is. A
+/// stricter default stays.
 pub(super) const DURABLE: &str =
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
-/// What no session can set for itself.
+/// Checks the settings that a session cannot set for itself.
 pub(super) async fn check_durability(session: &Session) -> Result<Vec<&'static str>> {
     let settings = "SELECT current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on'";
     let found = session.client.query_one(settings, &[]).await?;
@@ -100,7 +100,7 @@ pub(super) async fn check_durability(session: &Session) -> Result<Vec<&'static s
 fn settings(purpose: Purpose, timeouts: Timeouts) -> String {
     let (statement, lock) = (timeouts.statement.as_millis(), timeouts.lock.as_millis());
     match purpose {
-        // Generic plans, row by row through indexes, whatever a table was when the plan was made.
+        // Generic plans, row by row through indexes, whatever the table's size was when the plan was made.
         // A frozen origin must not keep its row locks.
         Purpose::Batch => format!(
             "SET statement_timeout = {statement}; SET lock_timeout = {lock};
@@ -110,7 +110,7 @@ fn settings(purpose: Purpose, timeouts: Timeouts) -> String {
              {DURABLE};
              UPDATE origin_state SET connects = connects + 1"
         ),
-        // What is left of the outbox is short, what it names is in long tables: row by row here, too.
+        // The rest of the outbox is short, but it names rows of long tables: row by row here, too.
         // Deleting published rows needs no durability: at worst they are published again.
         Purpose::Relay => format!(
             "SET statement_timeout = {statement}; SET synchronous_commit = off; SET jit = off;

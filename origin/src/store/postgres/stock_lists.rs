@@ -1,4 +1,4 @@
-//! Lists that operators look at, over PostgreSQL.
+//! Lists for operators, over PostgreSQL.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const LOW: &str =
     FROM low_stock l JOIN inventory_items i ON i.sku = l.sku AND i.location = l.location
     WHERE (l.sku, l.location) > ($1, $2) ORDER BY l.sku, l.location LIMIT $3";
 
-/// Created before it was confirmed: the index on created_at leaves few to look into.
+/// A reservation is created before it is confirmed, so the index on created_at leaves few to read.
 const STUCK: &str = "WITH now AS (SELECT greatest(clock_timestamp(), t) AS now FROM relay),
         since AS (SELECT now - $1 * interval '1 microsecond' AS since FROM now)
     SELECT id, body::text FROM (

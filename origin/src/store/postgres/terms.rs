@@ -29,7 +29,7 @@ pub(super) async fn identity(client: &Client) -> Result<Identity> {
     Ok(Identity { system_id: found.get(0), timeline: found.get(1) })
 }
 
-/// Who else settles at the same moment waits for the row, and then finds it settled.
+/// Others that settle at the same time wait for the row, and then find it settled.
 pub(super) async fn settle(session: &Session, feed: FeedEnd) -> Result<Settled> {
     let client = &session.client;
     session.take_warning();
@@ -50,7 +50,7 @@ pub(super) struct Settled {
     pub(super) raised: bool,
 }
 
-/// The present term, and what is good under it if it was raised.
+/// The current term, and what is good under it if it was raised.
 async fn settle_in_tx(session: &Session, feed: FeedEnd) -> Result<(u16, Option<u16>)> {
     let client = &session.client;
     let sql = "SELECT s.term, s.good_since, s.lossless, s.system_id, s.timeline, greatest(r.t, to_timestamp(0))

@@ -12,7 +12,7 @@ use crate::{
     trail::{Entry, Line, Query},
 };
 
-/// Of a batch: one statement, whatever the number of lines.
+/// A batch's lines: one statement, whatever their number.
 pub(super) const LINES: &str = "INSERT INTO admin_log (at, actor, kind, what, detail, correlation)
     SELECT $1, actor, kind, what, detail::json, correlation
     FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS u (actor, kind, what, detail, correlation)";
@@ -20,7 +20,7 @@ pub(super) const LINES: &str = "INSERT INTO admin_log (at, actor, kind, what, de
 const LINE: &str = "INSERT INTO admin_log (at, actor, kind, what, detail, correlation)
     SELECT greatest(clock_timestamp(), t), $1, $2, $3, $4::text::json, $5 FROM relay";
 
-/// In the transaction of the change that it tells of.
+/// In the transaction of the change that it records.
 pub(super) async fn line_in_tx(tx: &Transaction<'_>, line: &Line, at: Timestamp) -> Result<()> {
     let sql = "INSERT INTO admin_log (at, actor, kind, what, detail, correlation) VALUES ($1, $2, $3, $4, $5::text::json, $6)";
     let (at, detail) = (row::utc(at), line.detail.to_string());

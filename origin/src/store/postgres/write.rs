@@ -1,5 +1,5 @@
-//! What a batch writes: one set-based statement a table, rows in key order. An import's chunk copies its
-//! new rows instead: half the work for the database.
+//! What a batch writes: one set-based statement for each table, rows in key order. An import's chunk copies its new
+//! rows instead, which is half the work for the database.
 
 mod columns;
 mod copy;
@@ -62,7 +62,7 @@ const STOCK_ROWS: &str = "unnest($1::text[], $2::text[], $3::bigint[], $4::bigin
     $8::text[], $9::bigint[], $10::timestamptz[], $11::boolean[])
     AS u (sku, location, on_hand, reserved, safety_stock, backorder_limit, low_stock_at, restock_at, seq, changed_at, deleted)";
 
-/// What most changes are: counts and holds, all of the batch's moment.
+/// Most changes: counts and holds, all with the batch's time.
 const LEVELS: &str = "UPDATE inventory_items i SET on_hand = u.on_hand, reserved = u.reserved, seq = u.seq, changed_at = $6
     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) AS u (sku, location, on_hand, reserved, seq)
     WHERE i.sku = u.sku AND i.location = u.location";
@@ -76,7 +76,7 @@ const RELEASE: &str =
 const ALLOCATE: &str = "INSERT INTO allocations (reservation, line, sku, location, quantity, expires_at)
     SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[])";
 
-/// Lines that count from one number of the sequence; a batch of more draws several.
+/// Lines that share one number of the sequence; a batch with more lines draws several.
 const LEDGER_LINES: usize = 1 << 14;
 const LEDGER_COLUMNS: &str = "at, actor, kind, reason, sku, location, on_hand_before, reserved_before, on_hand_after,
     reserved_after, seq, reservation, correlation, policy, id";
@@ -92,7 +92,7 @@ const OUTBOX: &str = "INSERT INTO outbox (id, keys) VALUES ($1, $2)";
 const KEEP: &str = "INSERT INTO idempotency_keys (subject, key, digest, digest_form, status, body, created_at)
     SELECT *, $7 FROM unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::integer[], $6::text[])";
 
-/// Added up by the database: whoever gives units back has not locked the holder.
+/// The database adds them up, because a batch that releases units has not locked the holder.
 const COUNT: &str = "INSERT INTO open_units (holder, units) SELECT * FROM unnest($1::text[], $2::bigint[])
     ON CONFLICT (holder) DO UPDATE SET units = open_units.units + excluded.units";
 
@@ -136,7 +136,7 @@ impl Statements {
                 AS u (id, state, expires_at, body, open_units)
             WHERE r.id = u.id";
         Ok(Self {
-            // No ON CONFLICT: that another batch made one meanwhile must be noticed.
+            // No ON CONFLICT, so that it is noticed if another batch created one meanwhile.
             new_items: client.prepare(&format!("INSERT INTO products ({ITEM_COLUMNS}) {ITEM_ROWS}")).await?,
             items: client.prepare(&format!("{ITEMS} FROM ({ITEM_ROWS}) AS u WHERE p.sku = u.sku")).await?,
             new_stock: client.prepare(&new_stock).await?,
@@ -216,7 +216,7 @@ impl Statements {
         if let Some(lossless) = changes.lossless {
             writes.push(true, &self.lossless, || boxed1(lossless));
         }
-        // A replayed answer commits a write, too: it must not acknowledge what a lost standby never had.
+        // A replayed answer commits a write, too: it must not acknowledge something that a lost standby never had.
         writes.push(changes.is_empty(), &self.touch, Params::new);
         writes.all
     }

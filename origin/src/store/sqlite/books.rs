@@ -1,4 +1,4 @@
-//! What other rows say of stock rows, for reconciliation.
+//! What other rows say about stock rows, for reconciliation.
 
 use std::collections::{BTreeSet, HashMap};
 

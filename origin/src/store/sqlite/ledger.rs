@@ -1,4 +1,4 @@
-//! The ledger against the rows, and the rows from the ledger alone.
+//! Compares the ledger with the rows, and rebuilds the rows from the ledger alone.
 
 use rusqlite::{Connection, Row, Transaction};
 

@@ -32,7 +32,7 @@ fn delivery(row: &Row<'_>) -> Result<Delivery> {
     })
 }
 
-/// As it is kept: SQLite makes ids without hyphens.
+/// The id as it is stored: SQLite makes ids without hyphens.
 fn id(delivery: &Delivery) -> String {
     delivery.notification.simple().to_string()
 }

@@ -14,7 +14,7 @@ use crate::store::{
 
 pub(super) fn round_in_tx(connection: &Connection, sent: &Sent) -> Result<Round> {
     let t = now_in_tx(connection)?;
-    // Kept: should the clock be set back, no later commit's moment comes before it.
+    // T is kept: if the clock is set back, no later commit has an earlier time.
     connection.prepare_cached("UPDATE relay SET t = ?1")?.execute([t.micros()])?;
     let (term, good_since) = row::term(connection)?;
     delete_in_tx(connection, sent)?;

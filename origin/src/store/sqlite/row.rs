@@ -1,4 +1,4 @@
-//! Rows to what they mean.
+//! Converts rows to types.
 
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ pub(super) fn uuid(row: &Row<'_>, column: usize) -> Result<Uuid> {
     text(row, column)?.parse().map_err(|error| corrupt("an id", error))
 }
 
-/// `owner`: whose it must be; none: anybody's.
+/// `owner`: the owner that it must have; `None` accepts any.
 pub(super) fn record(connection: &Connection, id: Uuid, owner: Option<&str>) -> Result<Option<ReservationRecord>> {
     let sql = "SELECT body FROM reservations WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)";
     let mut statement = connection.prepare_cached(sql)?;

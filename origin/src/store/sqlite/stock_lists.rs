@@ -1,4 +1,4 @@
-//! Lists that operators look at, over SQLite.
+//! Lists for operators, over SQLite.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const LOW: &str = "SELECT l.sku, l.location, max(0, i.on_hand - i.reserved - i.s
     FROM low_stock l JOIN inventory_items i ON i.sku = l.sku AND i.location = l.location
     WHERE (l.sku, l.location) > (?1, ?2) ORDER BY l.sku, l.location LIMIT ?3";
 
-/// A moment in JSON is text of one form: text order is time order.
+/// Times in JSON all have the same form, so text order is time order.
 const STUCK: &str = "SELECT body FROM reservations WHERE id > ?1 AND (state = 'held' AND expires_at <= ?2
         OR state = 'confirmed' AND created_at <= ?3 AND coalesce(json_extract(body, '$.confirmed_at') <= ?4, 1))
     ORDER BY id LIMIT ?5";

@@ -1,4 +1,4 @@
-//! C: bindings written here, compiled by clang without a C library, wrapped here.
+//! C: writes the bindings, compiles with clang without a C library, and wraps the result.
 
 use std::{fs, path::Path, process::Command};
 
@@ -11,7 +11,7 @@ use crate::{
     error::{At, AuthorError},
 };
 
-/// The little of a C library that the bindings need: each call has a fresh memory, so nothing is freed.
+/// The few functions of a C library that the bindings need. Each call has a fresh memory, so nothing is freed.
 const LIBC: [(&str, &str); 3] = [
     ("stdlib.h", include_str!("../../libc/stdlib.h")),
     ("string.h", include_str!("../../libc/string.h")),
@@ -44,7 +44,7 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
         "-ffreestanding",
     ]);
     clang.args(["-nostdlib", "-Wl,--no-entry", "-Wl,-z,stack-size=65536", "-Wl,--stack-first", "-I"]).arg(&generated);
-    // Should a rule say where it stands (`__FILE__`), then not on whose machine.
+    // If a rule uses `__FILE__`, it must not show whose machine built it.
     let prefix = |path: &Path, name: &str| format!("-ffile-prefix-map={}={name}", path.display());
     clang.arg(prefix(&project.dir, ".")).arg(prefix(&generated, "build/c"));
     clang.arg("rule.c").arg(generated.join("libc.c")).arg(generated.join(format!("{world}.c")));
@@ -53,7 +53,7 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     Ok(onhand_rules::componentize(&fs::read(&module).at(module)?)?)
 }
 
-/// WORLD.h, WORLD.c, and an object file that describes the world to whoever wraps the module.
+/// WORLD.h, WORLD.c, and an object file that describes the world to the tool that wraps the module.
 fn bindings(project: &Project) -> Result<Files, AuthorError> {
     let generate = || -> anyhow::Result<Files> {
         let mut resolve = Resolve::default();

@@ -23,7 +23,7 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     let out = project.built().join(".js.part");
     let mut command = Command::new(npm);
     command.current_dir(&project.dir).arg("--wit").arg(&project.wit).args(["--world", project.world.as_str()]);
-    // No WASI at all: a rule imports nothing but its host.
+    // No WASI at all: a rule imports only its host.
     command.args(["--js", ".rule.entry.js", "--sync", "--opt-size", "--stub-wasi", "--output"]).arg(&out);
     let built = tool::run("componentize-qjs", &mut command);
     fs::remove_file(&entry).at(&entry)?;
@@ -33,8 +33,8 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     Ok(component)
 }
 
-/// After the rule's own text, whose lines keep their numbers: QuickJS has nowhere to print, and an exception that is
-/// no error of the interface would be a trap without a word.
+/// Added after the rule's own text, so that its lines keep their numbers. QuickJS has nowhere to print, and without
+/// this an exception that is not an error of the interface would be a trap without a message.
 fn epilogue(project: &Project) -> String {
     include_str!("epilogue.js").replace("RULE", &format!("{}Rule", project.world.as_str()))
 }

@@ -24,7 +24,7 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     let out = project.built().join(".py.part");
     let mut command = Command::new(program);
     command.current_dir(&project.dir).arg("--wit-path").arg(&project.wit).args(["--world", project.world.as_str()]);
-    // No WASI at all: a rule imports nothing but its host.
+    // No WASI at all: a rule imports only its host.
     command.args(["componentize", "rule", "--stub-wasi", "--output"]).arg(&out);
     tool::run("componentize-py", &mut command)?;
     let component = fs::read(&out).at(&out)?;

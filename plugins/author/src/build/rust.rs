@@ -1,4 +1,4 @@
-//! Rust: a core module by cargo, wrapped here.
+//! Rust: builds a core module with cargo, and wraps it.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ struct Compiler {
     /// `cargo build`.
     cargo: Command,
     sysroot: PathBuf,
-    /// The caller's own flags, where it may have some: in the form of CARGO_ENCODED_RUSTFLAGS.
+    /// The caller's own flags, if any, in the form of CARGO_ENCODED_RUSTFLAGS.
     flags: Option<String>,
 }
 
@@ -42,9 +42,9 @@ pub(super) fn build(project: &Project) -> Result<Vec<u8>, AuthorError> {
     Ok(onhand_rules::componentize(&fs::read(&module).at(module)?)?)
 }
 
-/// Panics name the source line that they came from. A component goes to other people's machines, so it must not say
-/// where it was built: neither in the project's own crates, whose paths cargo makes relative, nor in those of others.
-/// Where several prefixes fit, the last one counts. No flag names the project: what is built is shared by all of them.
+/// Panics name their source line. A component goes to other people's machines, so it must not say where it was built,
+/// neither in the project's own crates, whose paths cargo makes relative, nor in other crates. If several prefixes fit,
+/// the last one counts. No flag names the project, because all projects share what is built.
 fn without_paths(cargo: &mut Command, given: Option<String>, prefixes: &[(Option<PathBuf>, &str)]) {
     let long = |path: &&PathBuf| path.as_os_str().len() > 1;
     let flag = |(path, name): &(Option<PathBuf>, &str)| {
@@ -52,13 +52,13 @@ fn without_paths(cargo: &mut Command, given: Option<String>, prefixes: &[(Option
     };
     let flags: Vec<String> = prefixes.iter().filter_map(flag).collect();
     match given {
-        // They would be all that counts, so these join them.
+        // They would override these flags, so these are added to them.
         Some(given) => cargo.env("CARGO_ENCODED_RUSTFLAGS", given + UNIT + &flags.join(UNIT)),
         None => cargo.arg("--config").arg(format!("target.{TRIPLE}.rustflags = {}", toml::Value::from(flags))),
     };
 }
 
-/// Between flags in CARGO_ENCODED_RUSTFLAGS.
+/// The separator of flags in CARGO_ENCODED_RUSTFLAGS.
 const UNIT: &str = "\x1f";
 
 fn given_flags() -> Option<String> {
@@ -92,7 +92,7 @@ fn compiler(project: &Project) -> Result<Compiler, AuthorError> {
         cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
         cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld");
         cargo.args(["build", "-Zbuild-std=std,panic_abort"]);
-        let what = "Debian's Rust; where it has no standard library yet, that comes first";
+        let what = "Debian's Rust; it builds the standard library first if necessary";
         return Ok(Compiler { what, cargo, sysroot, flags: None });
     }
     let install = if rustup.is_some() {
@@ -114,7 +114,7 @@ fn debian() -> Option<PathBuf> {
     (sources && Path::new("/usr/bin/cargo").exists() && tool::there("wasm-ld")).then_some(sysroot)
 }
 
-/// The guests' own build folder: another compiler must not evict the host's artefacts.
+/// The guests' own build folder, so that another compiler does not evict the host's artefacts.
 fn target(project: &Project) -> Result<PathBuf, AuthorError> {
     #[derive(Deserialize)]
     struct Metadata {
@@ -135,7 +135,7 @@ fn target(project: &Project) -> Result<PathBuf, AuthorError> {
 mod tests {
     use super::*;
 
-    /// Cargo takes one source of flags only, and those of the environment come first.
+    /// Cargo uses only one source of flags, and those of the environment come first.
     #[test]
     fn flags_of_the_builders_own_bring_no_path_back() {
         let prefixes = [(Some(PathBuf::from("/home/me")), "home"), (None, "cargo"), (Some("/".into()), "root")];

@@ -1,4 +1,4 @@
-//! Other people's compilers, called.
+//! Calls other compilers.
 
 use std::{
     path::Path,
@@ -7,10 +7,10 @@ use std::{
 
 use crate::error::AuthorError;
 
-/// Says what runs, since some tools take minutes, and runs it with its errors on this terminal.
+/// Prints what runs, since some tools take minutes, and runs it with its errors on this terminal.
 pub(super) fn run(what: &str, command: &mut Command) -> Result<(), AuthorError> {
     eprintln!("building with {what}");
-    // stdout is this command's answer; a tool's chatter is not.
+    // stdout is for this command's answer, not for a tool's output.
     let output = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).output();
     match output {
         Ok(output) if output.status.success() => return Ok(()),
@@ -20,7 +20,7 @@ pub(super) fn run(what: &str, command: &mut Command) -> Result<(), AuthorError> 
     Err(AuthorError::Tool { command: shown(command) })
 }
 
-/// The command's output; none if there is no such program, or it fails.
+/// The command's output; `None` if there is no such program, or it fails.
 pub(super) fn ask(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -1,4 +1,4 @@
-//! The texts, in the binary: `onhand rule new` works from an empty folder, on a machine that has nothing else.
+//! The texts are in the binary, so `onhand rule new` works from an empty folder, on a machine that has nothing else.
 
 use onhand_rules::World;
 
@@ -33,8 +33,8 @@ pub(super) const COMMON: Files = &[
 pub(super) const WIT: Files =
     &[("wit/rules/since-v0.1/package.wit", include_str!("../../../../wit/rules/since-v0.1/package.wit"))];
 
-/// The SDK's sources: it is on no registry, so a project has its own copy, under the same relative path to
-/// the WIT as in Onhand's repository.
+/// The SDK's sources: it is on no registry, so a project has its own copy, with the same relative path to the WIT as in
+/// Onhand's repository.
 pub(super) const SDK: Files = sdk![
     "allocation.rs",
     "bindings.rs",
@@ -77,7 +77,7 @@ pub(super) fn of_world(world: World) -> Files {
     }
 }
 
-/// Where the rule stands, and a small one of that world.
+/// The rule's file, and a small rule of that world.
 pub(super) fn rule(world: World, lang: Lang) -> (&'static str, &'static str) {
     let path = source(lang);
     let text = match (lang, world) {

@@ -23,11 +23,11 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Compilers write `a_b.wasm` for the crate `a-b`; the rule is named as its crate.
+/// Compilers write `a_b.wasm` for the crate `a-b`; the rule has the crate's name.
 fn wrap(out: &Path, module: &Path) -> Result<(), Box<dyn Error>> {
     let component = onhand_rules::componentize(&fs::read(module)?)?;
     let name = module.file_stem().ok_or("a file is expected")?.to_string_lossy().replace('_', "-");
-    // Renamed into place: whoever watches the folder sees whole components only.
+    // Renamed into place, so that a node which watches the folder sees only whole components.
     let whole = out.join(format!("{name}.wasm"));
     let part = out.join(format!(".{name}.part"));
     fs::write(&part, component)?;

@@ -38,7 +38,7 @@ pub(crate) fn read(config: &Config) -> PushedRules {
                 let parts = pushed.0.entry(rule).or_default();
                 *(if next { &mut parts.next } else { &mut parts.full }) = Some(Arc::new(package));
             }
-            Err(fault) => tracing::warn!(file = %file.display(), %fault, "a kept release is left out"),
+            Err(fault) => tracing::warn!(file = %file.display(), %fault, "a kept release was skipped"),
         }
     }
     pushed
@@ -54,7 +54,8 @@ fn one(config: &Config, file: &Path) -> Result<(String, bool, Package), LoadFaul
     Ok((rule, next, package))
 }
 
-/// Keeps the release that is in use now, or removes the file where none is. A node that can't write goes on without.
+/// Keeps the release that is in use now, or removes the file if there is none. A node that can't write goes on without
+/// it.
 pub(crate) fn keep(config: &Config, rule: &str, next: bool, package: Option<&Package>) {
     if config.cache_dir.is_empty() {
         return;

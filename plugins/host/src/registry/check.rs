@@ -1,4 +1,4 @@
-//! Whether a release could be used, asked before it is announced. Nothing changes by it.
+//! Checks whether a release could be used, before it is announced. It changes nothing.
 
 use std::sync::Arc;
 
@@ -15,19 +15,19 @@ use crate::{
     world::World,
 };
 
-/// What a release is, as far as a node has to know before it is announced.
+/// What has to be known of a release before it is announced.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CheckedRelease {
     pub world: World,
     pub stage: Stage,
-    /// Of a canary, in percent.
+    /// The share of a canary, in percent.
     pub share: Option<f64>,
-    /// Of its signature; none if that is not judged.
+    /// The sequence of its signature; `None` if signatures are not judged.
     pub sequence: Option<u64>,
 }
 
 impl Loader {
-    /// What this node would say of a release, were it announced; nothing changes.
+    /// What this node would say about a release if it were announced. Changes nothing.
     pub(crate) fn check(&self, rule: &str, next: bool, release: Release) -> Result<CheckedRelease, LoadFault> {
         let config = self.config.as_ref().ok_or(LoadFault::NoRules)?;
         check_name(rule)?;
@@ -44,7 +44,7 @@ impl Loader {
         };
         let found = parts.found(config, rule).collect();
         let Placement { slots, errors, .. } = place(preparer, &self.in_force.meter, &current, found);
-        // Releases that are in force already may be at fault too, but they are not what was asked.
+        // Releases that are already in force may have faults too, but the question is about this one.
         let own = file(config, rule, next);
         if let Some(error) = errors.into_iter().find(|error| error.file == own) {
             return Err(error.fault);
@@ -52,7 +52,7 @@ impl Loader {
         let world = slots.get(rule).map(|slot| slot.world);
         let all = current.slots.iter().map(|(name, slot)| (name.clone(), slot.clone())).chain(slots).collect();
         RuleSet::of(0, all).map_err(|(_, fault)| fault)?;
-        // A release that was taken out here leaves no slot behind where it was the only one.
+        // If a release was taken out here and was the only one, it leaves no slot.
         let world = world.or_else(|| current.slots.get(rule).map(|slot| slot.world)).ok_or(LoadFault::NoRules)?;
         Ok(CheckedRelease { world, stage, share, sequence: sealed.map(|(seal, _)| seal.sequence) })
     }

@@ -1,12 +1,12 @@
 //! Follows the announcements of pushed releases, on a thread of its own, from the topic's beginning.
 //!
-//! 1. A record says that a rule has changed; the last one of a rule is the one that counts. Who may write to the topic
-//!    may not release: what is in force is asked of an origin, and the record is compared with that.
-//! 2. Nothing is taken on before the topic was read to its end: a node that starts late does not go through all
-//!    that ever was.
-//! 3. What is not here yet is fetched by its digest, again and again while no origin answers.
+//! 1. A record says that a rule has changed; the last record of a rule counts. Permission to write to the topic is not
+//!    permission to release: the node asks an origin what is in force, and compares the record with that.
+//! 2. Nothing is used before the topic has been read to its end, so a node that starts late does not go through the
+//!    whole history.
+//! 3. Missing releases are fetched by digest, again and again while no origin answers.
 //! 4. The digest is checked; where releases must be signed, a withdrawal must be signed too. From there on a pushed
-//!    release is handled like one of the folder ([`crate::registry::placing`]).
+//!    release is treated like one from the folder ([`crate::registry::placing`]).
 
 mod kafka;
 mod memory;
@@ -42,35 +42,35 @@ use crate::{
 pub enum Announcements {
     /// The topic is [`Config::topic`].
     Kafka { brokers: Brokers },
-    /// Of the same process (`onhand dev`).
+    /// The log of the same process (`onhand dev`).
     Memory(MemoryLog),
 }
 
-/// What is asked of an origin, and may block; an error if it can't be asked now.
+/// Questions to an origin. They may block, and fail if no origin can be asked now.
 pub trait Origin: Send + 'static {
-    /// What is in force of a rule; none if the origin knows of no such rule.
+    /// What is in force for a rule; `None` if the origin does not know the rule.
     ///
     /// # Errors
     /// Why it can't be asked.
     fn manifest(&self, rule: &str) -> Result<Option<Manifest>, String>;
 
-    /// A release by its digest; none if the origin does not have it.
+    /// A release by its digest; `None` if the origin does not have it.
     ///
     /// # Errors
     /// Why it can't be asked.
     fn release(&self, digest: &str) -> Result<Option<Release>, String>;
 }
 
-/// How long one wait for records may take; the rules' end is noticed after it.
+/// How long one wait for records may take; after it, the thread notices if the rules have ended.
 const WAIT: Duration = Duration::from_millis(250);
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Reads the topic.
 trait TopicReader {
-    /// Values in their order; waits up to `wait` for the first.
+    /// Values in order; waits up to `wait` for the first.
     fn poll(&mut self, wait: Duration) -> Vec<Vec<u8>>;
-    /// Whether all that was there at the beginning has been read.
+    /// Whether everything that was there at the start has been read.
     fn caught_up(&self) -> bool;
 }
 
@@ -80,7 +80,7 @@ enum MissingRelease {
     Refused(LoadFault, bool),
 }
 
-/// Follows on a thread of its own, which ends with the loader.
+/// Follows the topic on a thread of its own, which ends with the loader.
 ///
 /// # Errors
 /// If the thread can't be started.
@@ -101,7 +101,7 @@ struct Follower<O> {
     config: Config,
     loader: Weak<Loader>,
     origin: O,
-    /// Manifests that were announced and are not judged yet, by rule.
+    /// Manifests that were announced and are not yet judged, by rule.
     pending: BTreeMap<String, Manifest>,
 }
 
@@ -110,7 +110,7 @@ impl<O: Origin> Follower<O> {
         let (mut again, mut pause) = (Instant::now(), SHORTEST_PAUSE);
         loop {
             let values = reader.poll(WAIT);
-            // The loader is not held while this waits, so that the thread ends when nobody has the rules any more.
+            // The loader is not held while this waits, so that the thread ends when nobody holds the rules any more.
             let Some(loader) = self.loader.upgrade() else { return };
             for value in values {
                 self.note(&loader, &value);
@@ -137,7 +137,7 @@ impl<O: Origin> Follower<O> {
         }
     }
 
-    /// Takes on all that can be had; what can't be asked for now stays pending.
+    /// Takes on everything that can be fetched; what can't be fetched now stays pending.
     fn settle(&mut self, loader: &Loader) {
         let (mut batch, mut refused) = (Vec::new(), Vec::new());
         for (rule, manifest) in std::mem::take(&mut self.pending) {
@@ -154,7 +154,7 @@ impl<O: Origin> Follower<O> {
         if !batch.is_empty() {
             loader.take_on(&self.config, &batch);
         }
-        // Last: the look begins the list of what is refused anew.
+        // This is last, because the check starts a new list of refused releases.
         for error in refused {
             tracing::error!(%error, "an announced release can't be used; the rule keeps the one that it has");
             loader.refuse(&error);
@@ -165,7 +165,7 @@ impl<O: Origin> Follower<O> {
         fault.of(&file(&self.config, rule, next))
     }
 
-    /// None: that is how it stands already.
+    /// `None` if it is already in force.
     fn parts(
         &self,
         loader: &Loader,
@@ -174,13 +174,13 @@ impl<O: Origin> Follower<O> {
     ) -> Result<Option<PushedRule>, MissingRelease> {
         let rule = &announced.rule;
         check_name(rule).map_err(|fault| MissingRelease::Refused(fault, false))?;
-        // Also where it says what stands here already: that may be what was in force before.
+        // Even if the record says what is in force here already: the origin may have something newer.
         let Some(manifest) = self.origin.manifest(rule).map_err(MissingRelease::Unreachable)? else {
             let nothing = announced.full.is_none() && announced.next.is_none();
             let not_kept = MissingRelease::Refused(LoadFault::NotKept, announced.full.is_none());
             return if nothing { Ok(None) } else { Err(not_kept) };
         };
-        // An older one is only late; what the origin has is taken on in any case.
+        // An older record is only late; what the origin has is taken on in any case.
         if announced.seq >= manifest.seq && !says_the_same(announced, &manifest) {
             refused.push(self.fault(rule, LoadFault::NotConfirmed, false));
         }
@@ -223,7 +223,7 @@ impl<O: Origin> Follower<O> {
     }
 }
 
-/// Whether two manifests agree in all that counts.
+/// Whether two manifests agree in everything that matters.
 fn says_the_same(one: &Manifest, other: &Manifest) -> bool {
     let releases = |manifest: &Manifest| {
         let digest = |part: &Option<Released>| part.as_ref().map(|released| released.digest.clone());

@@ -1,5 +1,5 @@
-//! The releases in force, and how one set of them takes the place of another. A swap takes no time: no call waits for
-//! it, and calls that run go on with the set that they began with.
+//! The releases in force, and how one set of them replaces another. No call waits for a swap, and running calls go on
+//! with the set that they began with.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ pub(crate) struct InForce {
     swapping: Mutex<()>,
 }
 
-/// Why rules cannot be swapped in, and the rule that is at fault.
+/// The rule at fault, and why it cannot be swapped in.
 pub(crate) type SwapFault = (String, LoadFault);
 
 impl InForce {
@@ -33,7 +33,7 @@ impl InForce {
     pub(crate) fn swap_to(&self, mut slots: BTreeMap<String, Arc<Slot>>, marks: &Marks) -> Result<(), SwapFault> {
         let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.current.load();
-        // What was taken out while the folder was read stays out.
+        // A release that was taken out while the folder was read stays out.
         for (name, slot) in &mut slots {
             for out in current.slots.get(name).into_iter().flat_map(|slot| &slot.out) {
                 if let Some(without) = slot.without(out.clone()) {
@@ -53,7 +53,7 @@ impl InForce {
         self.current.store(Arc::new(set));
     }
 
-    /// A release that fails too often loses its traffic.
+    /// Takes a release that fails too often out of use.
     pub(crate) fn take_out(&self, rule: &Arc<Rule>) {
         let _swapping = self.swapping.lock().unwrap_or_else(PoisonError::into_inner);
         let current = self.current.load_full();
@@ -70,7 +70,7 @@ impl InForce {
     }
 }
 
-/// Releases are marked before they are used: what was signed before them is not used again, whatever happens after this.
+/// Releases are marked before they are used, so older signatures are not used again, whatever happens next.
 fn raise_marks(set: &RuleSet, marks: &Marks) -> Result<(), SwapFault> {
     let seal = |rule: &'_ Arc<Rule>| rule.release.seal.clone();
     let used: Vec<(&str, bool, Seal)> = set

@@ -1,5 +1,5 @@
-//! Loads: reads the folder, takes in what was pushed, prepares what is new, and puts the result in force. Every handle on
-//! the rules shares one loader.
+//! Reads the folder, adds what was pushed, prepares new releases, and puts the result in force. All handles on the
+//! rules share one loader.
 
 use std::{
     path::PathBuf,
@@ -24,13 +24,13 @@ use crate::{
 
 pub(crate) struct Loader {
     pub(crate) in_force: Arc<InForce>,
-    /// None if there are no rules and never will be.
+    /// `None` if there are no rules and never will be.
     pub(crate) config: Option<Config>,
-    /// Made for the first release, or for the first trusted key: an engine and its clock cost something.
+    /// Made for the first release or the first trusted key, because an engine and its clock have a cost.
     machine: OnceLock<Machine>,
-    /// What was pushed. Its lock is held during a look, so that there is one look at a time; a look may take long.
+    /// What was pushed. Its lock is held during a check, so that there is one check at a time; a check may take long.
     loading: Mutex<PushedRules>,
-    /// What the last look could not use, for the report.
+    /// What the last check could not use, for the report.
     refused: Mutex<Vec<String>>,
 }
 
@@ -86,8 +86,9 @@ impl Loader {
         self.look(&self.loading(), false)
     }
 
-    /// Reads the folder, takes in what was pushed, and swaps. `starts`: nothing is used unless all of it can be, but for
-    /// what was to run beside and has been ended: that may lie about since.
+    /// Reads the folder, adds what was pushed, and swaps. With `starts` (at the start) nothing is used unless
+    /// everything can be used, except for a release beside another that has been ended since: its files may still be
+    /// there.
     ///
     /// # Errors
     /// What can't be used; its rules keep what they have, the others change.
@@ -111,7 +112,7 @@ impl Loader {
         }
         errors.iter().for_each(|error| self.refuse(error));
         for ended in errors.extract_if(.., |error| !stops(error)) {
-            tracing::error!(error = %ended, "a release that was to run beside another is left out");
+            tracing::error!(error = %ended, "a release that was to run beside another was skipped");
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
@@ -121,7 +122,7 @@ impl Loader {
     }
 }
 
-/// Whether the release was to run beside another, and is older than what has been in use: nobody misses it.
+/// Whether the release was to run beside another, and is older than what has been in use, so that it is not missed.
 fn is_ended(error: &LoadError) -> bool {
     let beside = named(&error.file).is_ok_and(|(_, next)| next);
     beside && matches!(error.fault, LoadFault::Superseded | LoadFault::Replayed { .. })

@@ -1,4 +1,4 @@
-//! What a look at the folder makes of the rules in force.
+//! How a check of the folder changes the rules in force.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,8 +18,8 @@ pub(crate) struct Placement {
     pub(crate) errors: Vec<LoadError>,
 }
 
-/// Releases that are new are prepared; those that are not stay as they are, with all that is known of them.
-/// A rule whose new release can't be used keeps the one that it has.
+/// New releases are prepared; the others stay as they are, with their statistics. If a rule's new release can't be
+/// used, the rule keeps the one that it has.
 pub(crate) fn place(preparer: &Preparer, meter: &Meter, current: &RuleSet, found: Vec<FoundRelease>) -> Placement {
     let mut placed = Placement { slots: BTreeMap::new(), changed: false, errors: Vec::new() };
     for FoundRelease { name, next, file, package } in found {
@@ -49,9 +49,9 @@ struct Place<'a> {
     preparer: &'a Preparer,
     meter: &'a Meter,
     name: &'a str,
-    /// The slot in force before this look.
+    /// The slot in force before this check.
     before: Option<&'a Arc<Slot>>,
-    /// The slot that this look has made so far.
+    /// The slot that this check has made so far.
     now: Option<&'a Arc<Slot>>,
 }
 
@@ -66,7 +66,7 @@ impl Place<'_> {
         let (full, previous) = if is(&old) || self.before.is_some_and(|slot| slot.is_out(&package.identity)) {
             (old, older)
         } else if let (true, Some(rule)) = (is(&older), &older) {
-            // Somebody has put the older release back by hand; if it is signed, its signature may be too old for that.
+            // Somebody has put back the older release by hand; if it is signed, its signature may be too old for that.
             if let Some(seal) = &rule.release.seal {
                 self.preparer.marks.judge(self.name, false, seal)?;
             }
@@ -80,7 +80,7 @@ impl Place<'_> {
         Ok(Some(Slot { name: self.name.to_owned(), world, channels, full, next: None, previous, out, refuse }))
     }
 
-    /// After [`Place::full`] of the same name.
+    /// Call this after [`Place::full`] for the same name.
     fn next(&self, package: &Package) -> Result<Option<Slot>, LoadFault> {
         if self.before.is_some_and(|slot| slot.is_out(&package.identity)) {
             return Ok(self.now.map(|slot| Slot::clone(slot)));
@@ -97,7 +97,7 @@ impl Place<'_> {
         let next = Some(NextRelease { stage: NextStage::of(&package.settings), rule: rule.clone() });
         let channels = package.settings.channels.clone();
         let Some(now) = self.now else {
-            // There is no full release that callers could rely on, so the built-in behaviour answers the other calls.
+            // There is no full release, so the built-in behaviour answers the other calls.
             let (name, refuse) = (self.name.to_owned(), false);
             let out = self.before.map(|slot| slot.out.clone()).unwrap_or_default();
             let world = rule.world();
@@ -114,7 +114,7 @@ impl Place<'_> {
         Ok(Some(Slot { next, ..Slot::clone(now) }))
     }
 
-    /// Whether the full release was signed after the one that is to run beside it, and so has ended that.
+    /// Whether the full release was signed after the one beside it, and so has ended it.
     fn superseded(&self, next: &Rule) -> bool {
         let full = self.now.and_then(|now| now.full.as_ref()).and_then(|full| full.release.seal.as_ref());
         full.zip(next.release.seal.as_ref()).is_some_and(|(full, next)| full.sequence > next.sequence)
@@ -138,7 +138,7 @@ impl Place<'_> {
         Ok(rule)
     }
 
-    /// The release beside it could not be used: the one that was there goes on, unless it has been ended.
+    /// If the release beside it could not be used, the one that was there stays in use, unless it has been ended.
     fn as_before(&self) -> Option<Slot> {
         let next = self.before.and_then(|slot| slot.next.clone()).filter(|next| !self.superseded(&next.rule));
         match self.now {

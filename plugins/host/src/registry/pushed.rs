@@ -1,4 +1,4 @@
-//! Pushed releases, by rule: like a folder whose files come by announcement. From here on both are handled alike.
+//! Pushed releases, by rule: like a folder whose files come by announcement. From here on both are treated alike.
 
 use std::{
     collections::BTreeMap,
@@ -13,18 +13,18 @@ use crate::{
     release::package::{FoundRelease, Package},
 };
 
-/// What is in force of one rule, or will be once it can be used.
+/// What is in force for one rule, or will be once it can be used.
 #[derive(Clone, Default)]
 pub(crate) struct PushedRule {
     pub(crate) full: Option<Arc<Package>>,
     pub(crate) next: Option<Arc<Package>>,
 }
 
-/// What was pushed of each rule. Cloning it copies no package.
+/// What was pushed for each rule. Cloning it copies no package.
 #[derive(Clone, Default)]
 pub(crate) struct PushedRules(pub(crate) BTreeMap<String, PushedRule>);
 
-/// The name that messages give to a pushed release; there is no such file.
+/// The file name that messages use for a pushed release; there is no such file.
 pub(crate) fn file(config: &Config, rule: &str, next: bool) -> PathBuf {
     Path::new(&config.topic).join(format!("{rule}{}.wasm", if next { ".next" } else { "" }))
 }
@@ -41,7 +41,7 @@ impl PushedRule {
 }
 
 impl PushedRules {
-    /// Whether this is what a manifest says of its rule.
+    /// Whether this is what the manifest says about its rule.
     pub(crate) fn stands(&self, manifest: &Manifest) -> bool {
         let parts = self.0.get(&manifest.rule);
         let has = |part: Option<&Arc<Package>>| part.map(|package| package.identity.clone());
@@ -55,7 +55,7 @@ impl PushedRules {
         let mut added = Vec::new();
         for (rule, parts) in &self.0 {
             if found.iter().any(|found| found.name == *rule) {
-                tracing::warn!(rule, "the rule is in rules.dir, which wins; what was pushed of it is not used");
+                tracing::warn!(rule, "the rule is in rules.dir, which wins; its pushed release is not used");
             } else {
                 added.extend(parts.found(config, rule));
             }

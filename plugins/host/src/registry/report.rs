@@ -1,4 +1,4 @@
-//! What runs where, since when, with counts and latencies: `GET /actuator/rules`.
+//! Which releases run, since when, with counts and latencies: `GET /actuator/rules`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -24,7 +24,7 @@ pub struct RulesReport {
 pub struct RuleReport {
     pub rule: String,
     pub world: World,
-    /// Null: wherever no other rule of its world applies, or where channels name it.
+    /// Null means wherever no other rule of its world applies, or where channels name it.
     pub channels: Option<Vec<ChannelId>>,
     pub releases: Vec<ReleaseReport>,
     pub taken_out: Vec<TakenOut>,
@@ -34,16 +34,16 @@ pub struct RuleReport {
 pub struct ReleaseReport {
     /// `full`, `canary`, `shadow`; `previous` comes back if the full one is taken out.
     pub stage: &'static str,
-    /// Of a canary, in percent.
+    /// The share of a canary, in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
     /// SHA-256.
     pub component: String,
-    /// Loaded at, by the node's own clock.
+    /// When it was loaded, by the node's own clock.
     pub since: Timestamp,
-    /// The file of the trusted key; null: unsigned.
+    /// The file of the trusted key; null if it is unsigned.
     pub signed_by: Option<String>,
-    /// Of its signature: where it stands among the rule's releases.
+    /// The sequence of its signature, which orders the rule's releases.
     pub sequence: Option<u64>,
     pub fixtures: usize,
     pub wasi: bool,
@@ -53,7 +53,7 @@ pub struct ReleaseReport {
     pub p50_us: Option<u64>,
     pub p99_us: Option<u64>,
     pub memory_peak_bytes: u64,
-    /// Of a shadow: how its answers compare.
+    /// For a shadow: how its answers compare.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub compared: BTreeMap<&'static str, u64>,
     pub last_fault: Option<LastFault>,

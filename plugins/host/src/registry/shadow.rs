@@ -28,12 +28,12 @@ pub(crate) struct Shadows(SyncSender<ShadowCall>);
 struct ShadowCall {
     rule: Arc<Rule>,
     input: RuleInput,
-    /// None if the release in use failed.
+    /// `None` if the release in use failed.
     answer: Option<RuleAnswer>,
 }
 
 impl Shadows {
-    /// Starts their thread, which ends with these shadows.
+    /// Starts the thread, which ends with these shadows.
     pub(crate) fn start(in_force: &Arc<InForce>) -> io::Result<Self> {
         let (send, receive) = mpsc::sync_channel::<ShadowCall>(WAITING);
         let in_force = Arc::downgrade(in_force);
@@ -60,7 +60,7 @@ impl Shadows {
 }
 
 impl ShadowCall {
-    /// Asks the shadow and compares; true if it has failed too often now.
+    /// Asks the shadow and compares; returns true if it has now failed too often.
     fn run(self) -> bool {
         let Self { rule, input, answer } = self;
         let (own, too_often) = rule.shadow(input.as_call());

@@ -1,4 +1,4 @@
-//! One rule's place: the release in use, the one beside it, the one before it; and all places together.
+//! One rule's slot: the release in use, the one beside it, and the one before it; and all slots together.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -54,7 +54,7 @@ pub(crate) struct NextRelease {
     pub(crate) stage: NextStage,
 }
 
-/// A release that failed too often: it does not come back while it stays as it is.
+/// A release that failed too often: it does not come back until it changes.
 #[derive(Clone)]
 pub(crate) struct TakenOutRelease {
     pub(crate) identity: String,
@@ -66,15 +66,15 @@ pub(crate) struct TakenOutRelease {
 pub(crate) struct Slot {
     pub(crate) name: String,
     pub(crate) world: World,
-    /// The channels that a view or a pricing applies to; none: all that no other rule of its world names.
+    /// The channels that a view or pricing rule applies to; `None` means all that no other rule of its world names.
     pub(crate) channels: Option<Vec<ChannelId>>,
-    /// None if it was taken out, or if there is only a release beside it.
+    /// `None` if it was taken out, or if there is only a release beside it.
     pub(crate) full: Option<Arc<Rule>>,
     pub(crate) next: Option<NextRelease>,
     /// The release before, which comes back if the one in use is taken out.
     pub(crate) previous: Option<Arc<Rule>>,
     pub(crate) out: Vec<TakenOutRelease>,
-    /// Whether the caller is refused when the rule fails: as the last release in use had it in its settings.
+    /// Whether the caller is refused when the rule fails, as the settings of the last release in use say.
     pub(crate) refuse: bool,
 }
 
@@ -95,13 +95,15 @@ impl Slot {
         self.next.as_ref().filter(|next| next.stage == NextStage::Shadow).map(|next| &next.rule)
     }
 
-    /// The fault where no release answers: the call is outside a first canary's share, or every release was taken out.
+    /// The fault if no release answers, because the call is outside a first canary's share, or every release was taken
+    /// out.
     pub(crate) fn nobody(&self) -> Fault {
         let detail = "no release of it is in use for this call";
         Fault { refuse: self.refuse, ..Failure::new(Reason::TakenOut, detail).of(&self.name) }
     }
 
-    /// This slot without a release that failed too often; the one before it comes back. None if that release is not in use.
+    /// This slot without a release that failed too often; the one before it comes back. `None` if that release is not
+    /// in use.
     pub(crate) fn without(&self, out: TakenOutRelease) -> Option<Self> {
         let mut slot = self.clone();
         let is = |rule: &Arc<Rule>| rule.release.identity == out.identity;
@@ -125,7 +127,7 @@ impl Slot {
         self.full.iter().chain(self.next.iter().map(|next| &next.rule)).chain(&self.previous)
     }
 
-    /// Every release in use with its stage.
+    /// Every release in use, with its stage.
     pub(crate) fn running(&self) -> impl Iterator<Item = (&Arc<Rule>, &'static str)> {
         let next = self.next.iter().map(|next| (&next.rule, next.stage.as_str()));
         self.full.iter().map(|rule| (rule, "full")).chain(next)
@@ -170,7 +172,7 @@ impl RuleSet {
     pub(crate) fn with(&self, slot: Slot) -> Self {
         let mut slots = self.slots.clone();
         slots.insert(slot.name.clone(), Arc::new(slot));
-        // Where a rule applies has not changed, so nothing overlaps that did not before.
+        // The channels of rules have not changed, so nothing overlaps that did not overlap before.
         Self::of(self.release + 1, slots).unwrap_or_else(|_| self.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! How pushed releases come into use: those that were kept at a start, and those that are announced later.
+//! How pushed releases come into use: kept ones at the start, and announced ones later.
 
 use crate::{
     config::Config,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Loader {
-    /// Takes on the releases that the cache has kept; those that can't be used are left out and logged.
+    /// Takes on the releases that the cache has kept; those that can't be used are skipped and logged.
     pub(crate) fn restore(&self, config: &Config) {
         let mut pushed = self.loading();
         *pushed = cache::read(config);
@@ -37,7 +37,7 @@ impl Loader {
         }
     }
 
-    /// Nothing of the rule is used after this, nor what was signed before it.
+    /// After this no release of the rule is used, and no older signature either.
     pub(crate) fn withdraw(&self, config: &Config, rule: &str, signature: Option<&str>) -> Result<(), LoadFault> {
         let preparer = self.preparer(config)?;
         let seal = preparer.withdrawn(rule, signature)?;
@@ -49,7 +49,7 @@ fn log_refusal(error: &LoadError) {
     tracing::error!(%error, "an announced release can't be used; the rule keeps the one that it has");
 }
 
-/// Keeps what is in use now for the next start; where a new release can't be used, the one before stays kept.
+/// Keeps what is in use now for the next start; if a new release can't be used, the one before stays kept.
 fn keep(config: &Config, batch: &[(String, PushedRule)], errors: &[LoadError]) {
     for (rule, parts) in batch {
         for (next, package) in [(false, &parts.full), (true, &parts.next)] {

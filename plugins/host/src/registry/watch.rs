@@ -1,4 +1,4 @@
-//! Looks at the folder now and then: polling also sees what is mounted, and what is swapped by a link.
+//! Checks the folder regularly: polling also notices mounted folders, and those that are swapped by a link.
 
 use std::{
     fs, io,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::registry::loader::Loader;
 
-/// What changes when any file of the folder or of a folder in it does.
+/// Changes when any file in the folder, or in a folder within it, changes.
 pub(crate) type Stamp = Vec<(PathBuf, Option<SystemTime>, u64)>;
 
 pub(crate) fn stamp(dir: &Path) -> Stamp {
@@ -33,7 +33,7 @@ fn add(dir: &Path, deeper: bool, stamp: &mut Stamp) {
     }
 }
 
-/// Starts the thread that looks; it ends with the loader.
+/// Starts the thread that checks the folder; it ends with the loader.
 pub(crate) fn start(loader: &Arc<Loader>, dir: &Path, every: Duration, seen: Stamp) -> io::Result<()> {
     let (loader, dir) = (Arc::downgrade(loader), dir.to_owned());
     thread::Builder::new().name("rules-watch".into()).spawn(move || watch(&loader, &dir, every, seen))?;
@@ -44,7 +44,7 @@ fn watch(loader: &Weak<Loader>, dir: &Path, every: Duration, mut seen: Stamp) {
     loop {
         thread::sleep(every);
         let Some(loader) = loader.upgrade() else { return };
-        // Before the files are read: what changes meanwhile is seen the next time.
+        // Taken before the files are read, so that a change meanwhile is noticed the next time.
         let now = stamp(dir);
         if now == seen {
             continue;

@@ -47,7 +47,7 @@ pub enum LoadFault {
          here? Sign it anew by a right clock: `onhand rule sign`"
     )]
     Ahead(String),
-    #[error("its signature is older than that of the release in use; sign it anew if it is still to run beside it")]
+    #[error("its signature is older than that of the release in use; sign it again if it should still run beside it")]
     Superseded,
     #[error(
         "{file}: {error}; it keeps older releases from being used again. Make it readable and writable, name another \
@@ -81,7 +81,7 @@ pub enum LoadFault {
     Digest,
     #[error("the origin does not have it")]
     NotKept,
-    #[error("it was announced otherwise than the origin has it, which counts")]
+    #[error("the announcement differs from what the origin says, which counts")]
     NotConfirmed,
 }
 
@@ -95,7 +95,7 @@ impl LoadFault {
     }
 }
 
-/// Why a signature does not count.
+/// Why a signature is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureError {
     #[error("no ed25519 key in PEM: {0}")]
@@ -106,7 +106,7 @@ pub enum SignatureError {
     OldForm,
     #[error("fits none of rules.trusted_keys")]
     Wrong,
-    /// Signed for something else, which is named.
+    /// It was signed for something else; the message names what differs.
     #[error(
         "was made for a release with other {}; if this one is meant, sign it again (`onhand rule sign`)",
         .0.join(", ")

@@ -1,4 +1,4 @@
-//! The greatest sequence that each rule has had in use here: what was signed before it is not used again.
+//! The greatest sequence that each rule has had in use here: releases that were signed before it are not used again.
 //!
 //! The marks outlive the process in [`Config::state_dir`], one file, which several nodes of a machine may share: it is
 //! read, merged and replaced under a lock. They are raised before a release is used, so a crash between the two costs
@@ -21,29 +21,29 @@ use crate::{
     release::{fault::LoadFault, signature::Seal, statement::shown},
 };
 
-/// A sequence may be ahead of this node's clock by so much, since most are moments by another clock. Beyond, it would
-/// keep out every release that is signed by a right clock.
+/// How far a sequence may be ahead of this node's clock, since most are times from another clock. A sequence further
+/// ahead would lock out every release that is signed with a correct clock.
 const AHEAD: Duration = Duration::from_secs(24 * 3600);
 
 const FILE: &str = "rules.marks.json";
 
 pub(crate) struct Marks {
-    /// None if the marks end with the process.
+    /// `None` if the marks end with the process.
     file: Option<PathBuf>,
     known: Mutex<KnownMarks>,
 }
 
 type KnownMarks = BTreeMap<String, Mark>;
 
-/// What is known of one rule.
+/// The marks of one rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     /// The greatest sequence of all.
     sequence: u64,
-    /// The full release that had it, or the last one before it. It may come back, after a restart say.
+    /// The full release with that sequence, or the last one before it. It may come back, for example after a restart.
     #[serde(default)]
     full: Option<UsedRelease>,
-    /// What runs beside, unless a later full release has ended it.
+    /// The release beside it, unless a later full release has ended that.
     #[serde(default)]
     next: Option<UsedRelease>,
 }
@@ -72,7 +72,7 @@ impl Mark {
         if next { self.next.as_ref() } else { self.full.as_ref() }
     }
 
-    /// A release of this seal is in use from now on. One that came back by itself lowers nothing.
+    /// A release with this seal is in use from now on. A release that came back by itself lowers nothing.
     fn raise(&mut self, next: bool, seal: &Seal) {
         if seal.sequence <= self.sequence {
             return;
@@ -87,7 +87,7 @@ impl Mark {
 }
 
 impl Marks {
-    /// Reads the marks that are kept; with `looks_only` nothing is ever written.
+    /// Reads the stored marks; with `looks_only` nothing is ever written.
     pub(crate) fn open(config: &Config) -> Result<Self, LoadFault> {
         let file = config.marks_dir().map(|dir| dir.join(FILE));
         let known = match &file {
@@ -95,7 +95,7 @@ impl Marks {
             None => KnownMarks::new(),
         };
         let file = file.filter(|_| !config.looks_only);
-        // What can't be written is better known now than when a release is swapped in.
+        // It is better to learn now that the file can't be written than when a release is swapped in.
         if let Some(file) = &file {
             locked(file).map_err(|error| fault(file, &error))?;
         }
@@ -124,7 +124,8 @@ impl Marks {
         Ok(())
     }
 
-    /// Releases are about to be used: rule, whether it runs beside, seal. Full ones come before those beside them.
+    /// Marks releases that are about to be used, by rule, whether they run beside, and seal. Full releases come before
+    /// those beside them.
     pub(crate) fn raise(&self, used: &[(&str, bool, Seal)]) -> Result<(), LoadFault> {
         self.change(|known| {
             for (rule, next, seal) in used {
@@ -133,7 +134,7 @@ impl Marks {
         })
     }
 
-    /// Nothing of the rule is used from now on, nor what was signed before this.
+    /// From now on no release of the rule is used, and no older signature either.
     pub(crate) fn withdraw(&self, rule: &str, seal: &Seal) -> Result<(), LoadFault> {
         self.change(|known| {
             let mark = known.entry(rule.to_owned()).or_default();
@@ -143,7 +144,7 @@ impl Marks {
         })
     }
 
-    /// Changes the marks on the disk first, and in memory once they are there.
+    /// Changes the marks on disk first, and then in memory.
     fn change(&self, change: impl FnOnce(&mut KnownMarks)) -> Result<(), LoadFault> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut then = known.clone();
@@ -171,7 +172,7 @@ fn keep(file: &Path, mut known: KnownMarks) -> io::Result<KnownMarks> {
     Ok(known)
 }
 
-/// Another process may know more of a rule.
+/// Another process may know a greater sequence of a rule.
 fn merge(known: &mut KnownMarks, others: KnownMarks) {
     for (rule, other) in others {
         let own = known.entry(rule).or_default();
@@ -181,7 +182,7 @@ fn merge(known: &mut KnownMarks, others: KnownMarks) {
     }
 }
 
-/// Reads the marks; where there is no file, no rule has one.
+/// Reads the marks; without a file, no rule has one.
 fn read(file: &Path) -> io::Result<KnownMarks> {
     match fs::read(file) {
         Ok(bytes) => Ok(serde_json::from_slice::<MarksFile>(&bytes).map_err(io::Error::from)?.rules),
@@ -248,7 +249,7 @@ mod tests {
         assert!(refused(&marks(dir.path()), true, 12), "ended by the full release after it");
     }
 
-    /// Falling back by itself is no statement of anyone.
+    /// A fall back by itself is nobody's statement.
     #[test]
     fn an_older_release_that_comes_back_by_itself_lowers_nothing() {
         let dir = tempfile::tempdir().unwrap();

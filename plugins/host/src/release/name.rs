@@ -4,7 +4,7 @@ use std::{ffi::OsStr, path::Path};
 
 use crate::release::fault::LoadFault;
 
-/// The rule that a file is a release of, and whether it is to run beside the one in use.
+/// The rule that a file belongs to, and whether the file is to run beside the release in use.
 pub(crate) fn named(file: &Path) -> Result<(String, bool), LoadFault> {
     let stem = file.file_stem().and_then(OsStr::to_str).unwrap_or_default();
     let (name, next) = stem.strip_suffix(".next").map_or((stem, false), |name| (name, true));
@@ -12,7 +12,7 @@ pub(crate) fn named(file: &Path) -> Result<(String, bool), LoadFault> {
     Ok((name.to_owned(), next))
 }
 
-/// Whether a rule may be called so.
+/// Whether a rule may have this name.
 pub fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     name.len() <= 64 && name.chars().all(plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric())

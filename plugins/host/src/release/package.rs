@@ -1,4 +1,4 @@
-//! A release as it stands in the folder: a component, its settings, its signature and its fixtures.
+//! A release in the folder: a component, its settings, its signature and its fixtures.
 
 use std::{
     ffi::OsStr,
@@ -20,7 +20,7 @@ use crate::{
     world::fixture,
 };
 
-/// A release whose settings are read and whose size is allowed; nothing else of it is checked.
+/// A release whose settings have been read and whose size is allowed; nothing else has been checked.
 pub(crate) struct Package {
     pub(crate) release: Release,
     pub(crate) settings: ReleaseSettings,
@@ -85,17 +85,17 @@ fn read(config: &Config, file: &Path, next: bool) -> Result<Release, LoadFault> 
     Ok(Release { component, settings, signature, fixtures })
 }
 
-/// A release as it stands in a folder, its rule, and whether it is to run beside the one in use.
+/// A release from a folder, its rule, and whether it is to run beside the one in use.
 ///
 /// # Errors
-/// What a node with this configuration would say of the files.
+/// What a node with this configuration would say about the files.
 pub fn read_release(config: &Config, file: &Path) -> Result<(String, bool, Release), LoadError> {
     let of = |fault: LoadFault| fault.of(file);
     let (name, next) = named(file).map_err(of)?;
     Ok((name, next, read(config, file, next).map_err(of)?))
 }
 
-/// What the component's file may have, which the release may raise up to the operator's cap.
+/// How large the component's file may be; the release may raise this up to the operator's cap.
 pub(crate) fn allowed(config: &Config, settings: &ReleaseSettings) -> Result<Size, LoadFault> {
     let most = config.component_size.max(config.max_component_size);
     match settings.limits.component_size {

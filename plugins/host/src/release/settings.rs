@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ReleaseSettings {
-    /// The channels that a view or a pricing applies to; absent: all that no other rule of its world names.
+    /// The channels that a view or pricing rule applies to; if absent, all that no other rule of its world names.
     pub(crate) channels: Option<Vec<ChannelId>>,
-    /// Whether the lookup or the quote is refused when the rule fails, rather than answered with the plain facts or the
-    /// catalogue's prices; for views and pricings.
+    /// For view and pricing rules: whether the lookup or quote is refused when the rule fails, instead of answered with
+    /// the plain facts or the catalogue's prices.
     pub(crate) refuse_on_failure: bool,
     /// What the rule reads through `config`.
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) limits: LimitRequests,
-    /// What `NAME.next.wasm` is used for, and only that; absent: `shadow`.
+    /// What `NAME.next.wasm` is used for (only there); `shadow` if absent.
     pub(crate) stage: Option<StageName>,
     /// The share of calls that a canary answers, in percent, to two decimal places.
     pub(crate) share: Option<f64>,
@@ -41,7 +41,7 @@ pub(crate) enum StageName {
 }
 
 impl ReleaseSettings {
-    /// Reads `NAME.toml`; `next`: it is `NAME.next.toml`.
+    /// Reads `NAME.toml`, or `NAME.next.toml` if `next`.
     pub(crate) fn parse(text: &str, next: bool) -> Result<Self, String> {
         let settings: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         if !next && (settings.stage.is_some() || settings.share.is_some()) {

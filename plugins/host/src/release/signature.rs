@@ -1,8 +1,8 @@
-//! Who released a rule: ed25519 over a statement of all that decides what the release does.
+//! Who released a rule: ed25519 over a statement of everything that decides what the release does.
 //!
-//! `NAME.wasm.sig` has three lines: what kind of statement it is and of which version, the statement in JSON, and
-//! base64 of the signature of the two lines before it, line feeds included. So the bytes that are verified are those
-//! that are read, and no other kind of text that is signed with the same key can be taken for one.
+//! `NAME.wasm.sig` has three lines: the statement's kind and version, the statement in JSON, and base64 of the
+//! signature of the two lines before it, including line feeds. So the bytes that are verified are those that are read,
+//! and no other text that is signed with the same key can be taken for a statement.
 
 use std::fs;
 
@@ -30,7 +30,7 @@ use crate::{
 const RELEASE: &str = "onhand-rule-release 2";
 const WITHDRAWAL: &str = "onhand-rule-withdrawal 1";
 
-/// A good signature: by whom, and where it stands in the rule's sequence.
+/// A good signature: who signed, and its place in the rule's sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seal {
     /// The file of the key.
@@ -44,7 +44,8 @@ pub(crate) struct Seal {
 /// must be above that of every statement of the rule before.
 ///
 /// # Errors
-/// If the settings can't be read, the component is of no world, or the key is no ed25519 private key in PKCS#8 PEM.
+/// If the settings can't be read, the component has no known world, or the key is not an ed25519 private key in
+/// PKCS#8 PEM.
 pub fn sign(rule: &str, next: bool, release: &Release, sequence: u64, private_pem: &str) -> Result<String, LoadFault> {
     name::check_name(rule)?;
     let settings = ReleaseSettings::parse(&release.settings, next).map_err(LoadFault::Settings)?;
@@ -53,10 +54,11 @@ pub fn sign(rule: &str, next: bool, release: &Release, sequence: u64, private_pe
     sealed(RELEASE, &statement, private_pem).map_err(LoadFault::Signature)
 }
 
-/// As [`sign`], of a release that is signed already, by this key or one of `rules.trusted_keys`, with whatever sequence.
+/// Like [`sign`], but only for a release that is already signed by this key or one of `rules.trusted_keys`, with any
+/// sequence.
 ///
 /// # Errors
-/// If it is not signed so, or the key is none.
+/// If it is not signed in that way, or the key is invalid.
 pub fn sign_again(
     rule: &str,
     next: bool,
@@ -77,7 +79,7 @@ pub fn sign_again(
 /// A statement that nothing of a rule is to be in use any more.
 ///
 /// # Errors
-/// If the name or the key is none.
+/// If the name or the key is invalid.
 pub fn sign_withdrawal(rule: &str, sequence: u64, private_pem: &str) -> Result<String, LoadFault> {
     name::check_name(rule)?;
     let statement = Withdrawal { rule: rule.to_owned(), sequence };
@@ -96,24 +98,24 @@ fn sealed(kind: &str, statement: &impl Serialize, private_pem: &str) -> Result<S
     Ok(format!("{signed}{signature}\n"))
 }
 
-/// What a `NAME.wasm.sig` claims, whoever signed it.
+/// What a `NAME.wasm.sig` claims; its signature is not verified.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimedStatement {
     pub rule: String,
     pub sequence: u64,
     pub stage: Stage,
-    /// Of a canary, in percent.
+    /// The share of a canary, in percent.
     pub share: Option<f64>,
 }
 
-/// None if the text is no signature of a release.
+/// `None` if the text is not a signature of a release.
 pub fn claimed(signature: &str) -> Option<ClaimedStatement> {
     let (_, statement, _) = parts(RELEASE, signature).ok()?;
     let Statement { rule, sequence, stage, share, .. } = serde_json::from_str(statement).ok()?;
     Some(ClaimedStatement { rule, sequence, stage, share })
 }
 
-/// A key that releases may be signed with, and where it comes from.
+/// A key that may sign releases, and its file.
 pub(crate) struct Trusted {
     pub(crate) file: String,
     key: VerifyingKey,
@@ -134,8 +136,8 @@ impl Trusted {
     }
 }
 
-/// Whether the signature is good and made for this very release. Answers the world that it was signed for as well:
-/// which one the component has is known only when it is compiled.
+/// Checks that the signature is good and was made for this release. Also returns the world that it was signed for,
+/// because the component's own world is known only when it is compiled.
 pub(crate) fn verify(
     rule: &str,
     next: bool,
@@ -180,7 +182,7 @@ fn opened<T: Sequenced>(kind: &str, text: &str, trusted: &[Trusted]) -> Result<(
     Ok((Seal { by, sequence: statement.sequence(), statement: digest }, statement))
 }
 
-/// What is signed, the statement in it, and the signature.
+/// The signed text, the statement in it, and the signature.
 fn parts<'a>(kind: &str, text: &'a str) -> Result<(&'a str, &'a str, Signature), SignatureError> {
     let bytes = |base64: &str| STANDARD.decode(base64.trim()).ok();
     let lines = text.split_once('\n').and_then(|(head, rest)| Some((head, rest.split_once('\n')?)));

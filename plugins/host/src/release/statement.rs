@@ -1,4 +1,4 @@
-//! What a signature says of a release: all that decides what it does, and its place in the rule's sequence.
+//! What a signature says about a release: everything that decides what it does, and its place in the rule's sequence.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::{
     world::World,
 };
 
-/// The signed text is this as JSON. A node makes its own from what it was given, and the two must be equal: so
-/// whatever is added to [`Release`] or [`ReleaseSettings`] is covered too, or does not compile.
+/// The signed text is this struct as JSON. A node makes its own from the release that it was given, and the two must be
+/// equal. So a field that is added to [`Release`] or [`ReleaseSettings`] is covered too, or the code does not compile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Statement {
@@ -26,17 +26,17 @@ pub(crate) struct Statement {
     pub(crate) sequence: u64,
     pub(crate) world: World,
     pub(crate) stage: Stage,
-    /// Of a canary, in percent.
+    /// The share of a canary, in percent.
     pub(crate) share: Option<f64>,
     /// SHA-256 of the component, in hex.
     pub(crate) component: String,
-    /// What its NAME.toml comes to, without stage and share; comments and order count for nothing.
+    /// The values of its NAME.toml without stage and share; comments and order do not matter.
     pub(crate) settings: ReleaseSettings,
     /// SHA-256 of each fixture, in hex, by file name.
     pub(crate) fixtures: BTreeMap<String, String>,
 }
 
-/// That nothing of a rule is to be in use any more.
+/// The statement that no release of a rule is to be in use any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Withdrawal {
@@ -45,7 +45,7 @@ pub(crate) struct Withdrawal {
 }
 
 impl Statement {
-    /// `settings` is what the release's settings were read as; `next`: it is to run settings the one in use.
+    /// `settings`: the release's settings after parsing; `next`: whether it is to run beside the one in use.
     pub(crate) fn of(
         rule: &str,
         release: &Release,
@@ -54,7 +54,7 @@ impl Statement {
         world: World,
         sequence: u64,
     ) -> Self {
-        // Every field is named, so that a new one is decided upon here.
+        // Every field is named, so that a new field needs a decision here.
         let Release { component, settings: _read_as_beside, signature: _, fixtures } = release;
         let digest = |bytes: &[u8]| hex(&Sha256::digest(bytes));
         Self {
@@ -69,7 +69,7 @@ impl Statement {
         }
     }
 
-    /// What of this differs from another, by name; of the settings, each by its own.
+    /// The names of the members that differ from another statement; settings are named one by one.
     pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let mut found = Vec::new();
         differ("", &members(self), &members(other), &mut found);
@@ -105,7 +105,7 @@ fn differ(within: &str, one: &Map<String, Value>, other: &Map<String, Value>, fo
     }
 }
 
-/// A sequence as people read it: with its moment, since most are times.
+/// A sequence for people: with its time, since most are times.
 pub(crate) fn shown(sequence: u64) -> String {
     let moment = i64::try_from(sequence).ok().and_then(|ms| ms.checked_mul(1000)).map(Timestamp::from_micros);
     moment.map_or_else(|| sequence.to_string(), |moment| format!("{sequence} ({moment})"))

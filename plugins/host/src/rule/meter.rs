@@ -17,11 +17,11 @@ pub(crate) struct Meter {
     running: IntGaugeVec,
 }
 
-/// One rule's handles: looking a label up takes a lock.
+/// One rule's handles, kept because looking up a label takes a lock.
 pub(crate) struct RuleMeter {
     pub(crate) calls: IntCounter,
     pub(crate) duration: Histogram,
-    /// Most memory of a call.
+    /// The most memory that a call used.
     pub(crate) memory: IntGauge,
     failures: IntCounterVec,
     shadows: IntCounterVec,

@@ -1,5 +1,6 @@
-//! From a package to a rule that may take calls. In this order: its signature is judged, it is compiled within bounds, its
-//! world and memory are checked, it is tried on its fixtures. This is slow, so it never happens on the request path.
+//! From a package to a rule that may take calls. In this order: its signature is judged, it is compiled within limits,
+//! its world and memory are checked, and it is run on its fixtures. This is slow, so it never happens on the request
+//! path.
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ pub(crate) struct Preparer {
     samples: Option<Samples>,
 }
 
-/// Strategies of the origin, by which a channel may go as well (contract.md).
+/// The origin's built-in strategies, which a channel may name instead of a rule.
 const BUILT_IN: [&str; 4] = ["priority", "most_stock", "fewest_splits", "nearest"];
 
 impl Preparer {
@@ -47,14 +48,14 @@ impl Preparer {
     pub(crate) fn with(config: &Config, sandbox: Sandbox) -> Result<Self, LoadFault> {
         let sandbox = Arc::new(sandbox);
         let trusted = Trusted::all(config)?;
-        // Without keys nothing is ever known to be signed.
+        // Without keys no signature can be verified.
         let marks = if trusted.is_empty() { Marks::forgotten() } else { Marks::open(config)? };
         let samples = Samples::of(config).map_err(LoadFault::Read)?;
         Ok(Self { config: config.clone(), sandbox, marks, trusted, samples })
     }
 
-    /// `next`: it is to run beside the one in use. `known`: releases that are compiled already; one of the same
-    /// component need not be again.
+    /// `next`: whether it is to run beside the one in use. `known`: releases that are already compiled; the same
+    /// component is not compiled again.
     pub(crate) fn prepare<'a>(
         &self,
         name: &str,
@@ -131,7 +132,7 @@ impl Preparer {
         }
     }
 
-    /// Judges a withdrawal, after which no release of the rule is used; none if it is not signed and need not be.
+    /// Judges a withdrawal, after which no release of the rule is used. `None` if it is not signed and need not be.
     pub(crate) fn withdrawn(&self, name: &str, signature: Option<&str>) -> Result<Option<Seal>, LoadFault> {
         let Some(signature) = signature.filter(|_| self.judges()) else {
             return if self.config.wants_signatures() { Err(LoadFault::UnsignedWithdrawal) } else { Ok(None) };

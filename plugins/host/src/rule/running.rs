@@ -37,7 +37,7 @@ pub(crate) struct Rule {
     pub(crate) settings: Settings,
     pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) limits: Limits,
-    /// Whether the caller is to be refused when the rule fails.
+    /// Whether the caller is refused when the rule fails.
     pub(crate) refuse: bool,
     pub(crate) tolerance: Tolerance,
     pub(crate) meter: RuleMeter,
@@ -49,13 +49,13 @@ pub(crate) struct Rule {
 /// Which release was loaded.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadedRelease {
-    /// SHA-256 over the component and all that stands beside it: any change is another release.
+    /// SHA-256 over the component and the files beside it: if anything changes, it is another release.
     pub(crate) identity: String,
     /// SHA-256 of the component, in hex.
     pub(crate) component: String,
-    /// None if it is not signed and need not be.
+    /// `None` if it is not signed and need not be.
     pub(crate) seal: Option<Seal>,
-    /// How many fixtures it was tried on.
+    /// How many fixtures it was run on.
     pub(crate) fixtures: usize,
 }
 
@@ -79,7 +79,7 @@ impl LogThrottles {
     }
 }
 
-/// The answer of a call, and whether the rule has failed too often now.
+/// The answer of a call, and whether the rule has now failed too often.
 pub(crate) struct CallOutcome {
     pub(crate) answer: Result<RuleAnswer, Fault>,
     pub(crate) too_often: bool,
@@ -90,7 +90,7 @@ impl Rule {
         self.linkage.linked.world()
     }
 
-    /// A call whose answer counts.
+    /// A call whose answer is used.
     pub(crate) fn run(&self, asked: RuleCall<'_>) -> CallOutcome {
         self.meter.calls.inc();
         let start = Instant::now();
@@ -109,7 +109,7 @@ impl Rule {
         }
     }
 
-    /// A call beside the one whose answer counts.
+    /// A call whose answer is only compared.
     pub(crate) fn shadow(&self, asked: RuleCall<'_>) -> (Result<RuleAnswer, Failure>, bool) {
         let start = Instant::now();
         let (answer, memory) = self.attempt(asked);
@@ -118,8 +118,8 @@ impl Rule {
         (answer, too_often)
     }
 
-    /// A call before the release is in use: by the fixture's settings, and with time enough to tell a wrong
-    /// answer from a slow machine.
+    /// A call before the release is in use: with the fixture's settings, and with enough time to tell a wrong answer
+    /// from a slow machine.
     pub(crate) fn try_on(&self, fixture: &Fixture) -> Option<String> {
         let limits = Limits { deadline: self.limits.deadline.max(Ticks::of(PATIENCE)), ..self.limits };
         let (answer, _) = self.call(fixture.input.as_call(), &Arc::new(fixture.config.clone()), limits);
@@ -201,7 +201,7 @@ impl Rule {
             component: self.release.component.clone(),
             digest: None,
             config: self.settings.as_ref().clone(),
-            // What was too large to be asked is too large to be kept.
+            // An input that was too large to be asked is too large to be kept.
             input: asked.fits().map_or_else(|_| Verbatim::of(&()), |()| Verbatim::of(&asked)),
             answer: answer.map(Verbatim::of),
             fault,
@@ -209,5 +209,5 @@ impl Rule {
     }
 }
 
-/// What a fixture's call may take at least.
+/// The least time that a fixture's call gets.
 const PATIENCE: onhand_http::setting::Span = onhand_http::setting::Span::s(1);

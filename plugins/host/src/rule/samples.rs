@@ -1,5 +1,5 @@
-//! Samples of failing calls, as files that `onhand rule replay` reads. Written by a thread of its own: a
-//! slow disk is no caller's problem.
+//! Samples of failed calls, as files that `onhand rule replay` reads. A thread of its own writes them, so that no
+//! caller waits for a slow disk.
 
 use std::{
     fs, io,
@@ -24,7 +24,7 @@ struct Writer {
 }
 
 impl Samples {
-    /// None if the operator wants no samples.
+    /// `None` if the operator wants no samples.
     pub(crate) fn of(config: &Config) -> io::Result<Option<Self>> {
         if config.samples_dir.is_empty() || config.samples == 0 {
             return Ok(None);
@@ -47,14 +47,14 @@ impl Writer {
     fn write(&self, sample: &CapturedCall) {
         let input = sample.digest.as_ref().map_or("too-large", |digest| &digest[..8]);
         let name = format!("{}-{:013}-{input}.json", sample.rule, now().micros() / 1000);
-        // As a value first: what is kept verbatim stands on one line, and this is for people, too.
+        // Converted to a value first: verbatim JSON is on one line, and people read this file, too.
         let text = serde_json::to_value(sample).and_then(|sample| serde_json::to_vec_pretty(&sample));
         let text = text.expect("plain data encodes");
-        // Renamed into place: whoever looks sees whole files.
+        // Renamed into place, so that readers see only whole files.
         let part = self.dir.join(format!(".{name}.part"));
         let written = fs::write(&part, text).and_then(|()| fs::rename(&part, self.dir.join(&name)));
         if let Err(error) = written.and_then(|()| self.prune()) {
-            tracing::warn!(%error, dir = %self.dir.display(), "a failing call could not be kept");
+            tracing::warn!(%error, dir = %self.dir.display(), "a failed call could not be kept");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the calls of one release came to: how many there were, how they failed, how long they took.
+//! The results of one release's calls: how many there were, how they failed, how long they took.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ struct FailureCounts {
     last: Option<LastFault>,
 }
 
-/// When a release has failed too often (`rules.max_failure_rate`).
+/// When a release counts as failing too often (`rules.max_failure_rate`).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tolerance {
     pub(crate) rate: f64,
@@ -71,7 +71,7 @@ impl CallStatistics {
         self.window.calls.fetch_add(1, Relaxed);
     }
 
-    /// Whether this was one failure too many.
+    /// Records a failure; returns whether it was one too many.
     pub(crate) fn failed(&self, failure: &Failure, tolerance: Tolerance) -> bool {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         *failed.by_reason.entry(failure.reason.as_str()).or_default() += 1;
@@ -79,7 +79,7 @@ impl CallStatistics {
         failure.reason.counts() && self.window.failed(tolerance)
     }
 
-    /// A shadow's answer, beside that of the release in use.
+    /// Records how a shadow's answer compares with that of the release in use.
     pub(crate) fn compared(&self, outcome: &'static str) {
         *self.shadow.lock().unwrap_or_else(PoisonError::into_inner).entry(outcome).or_default() += 1;
     }
@@ -102,8 +102,8 @@ impl CallStatistics {
         (failed.by_reason.clone(), failed.last.clone())
     }
 
-    /// Microseconds that this share of the calls took at most, as far as the buckets tell; none without
-    /// calls, or above the last bucket.
+    /// The longest time in microseconds that this share of the calls took, to the precision of the buckets. `None`
+    /// without calls, or above the last bucket.
     pub(crate) fn quantile(&self, share: f64) -> Option<u64> {
         let counts: Vec<u64> = self.times.iter().map(|bucket| bucket.load(Relaxed)).collect();
         let wanted = (counts.iter().sum::<u64>() as f64 * share).ceil() as u64;
@@ -116,8 +116,8 @@ impl CallStatistics {
     }
 }
 
-/// Calls and failures since a moment that moves on by whole windows: the one before counts as well, so that
-/// a judgement looks back over one to two of them.
+/// Calls and failures in the current window. The window before counts as well, so a judgement covers one to two
+/// windows.
 struct Window {
     calls: AtomicU64,
     past: Mutex<PastFailures>,

@@ -1,11 +1,11 @@
-//! Keeps what repeats from flooding the log.
+//! Keeps repeated lines from flooding the log.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-/// Lets one through per interval and counts the rest.
+/// Lets one line through per interval and counts the rest.
 pub(crate) struct Throttle {
     interval: Duration,
     last: Mutex<(Option<Instant>, u64)>,
@@ -16,7 +16,7 @@ impl Throttle {
         Self { interval, last: Mutex::new((None, 0)) }
     }
 
-    /// How many were held back since the last one that was let through; none if this one is too.
+    /// How many were held back since the last line; `None` if this one is held back too.
     pub(crate) fn pass(&self) -> Option<u64> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.0.is_some_and(|moment| moment.elapsed() < self.interval) {

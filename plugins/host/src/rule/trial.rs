@@ -1,4 +1,4 @@
-//! A component alone, tried on inputs: what `onhand rule test` and `onhand rule replay` are made of.
+//! Runs a component alone on inputs, for `onhand rule test` and `onhand rule replay`.
 
 use std::{
     collections::BTreeMap,
@@ -28,14 +28,14 @@ use crate::{
 /// One component, ready to be called, under the limits of a configuration.
 pub struct Trial(Rule);
 
-/// The answer of one call, and what the call took.
+/// The answer of one call, and what the call used.
 #[derive(Debug, Clone)]
 pub struct TrialOutcome {
     pub answer: Result<RuleAnswer, Fault>,
     pub time: Duration,
     /// Bytes.
     pub memory: u64,
-    /// Instructions, by wasmtime's count, of a trial that counts them ([`Trials::counting`]).
+    /// Instructions, by wasmtime's count, if the trial counts them ([`Trials::counting`]).
     pub fuel: Option<u64>,
     /// The lines that it logged.
     pub log: Vec<String>,
@@ -51,7 +51,7 @@ impl Trials {
         Preparer::of(&unsigned(config)).map(Self)
     }
 
-    /// As [`Trials::new`], but instructions are counted, which takes time of its own.
+    /// Like [`Trials::new`], but counts instructions, which takes extra time.
     ///
     /// # Errors
     /// If the sandbox can't be set up.
@@ -60,7 +60,7 @@ impl Trials {
         Preparer::with(&unsigned(config), sandbox).map(Self)
     }
 
-    /// The most bytes that a component may have, by what is beside it.
+    /// The most bytes that a component may have by its settings.
     ///
     /// # Errors
     /// If that asks for more than the operator allows, or can't be read.
@@ -70,7 +70,7 @@ impl Trials {
         Ok(allowed(&self.0.config, &settings)?.0)
     }
 
-    /// As [`Trial::new`].
+    /// Like [`Trial::new`].
     ///
     /// # Errors
     /// What a node that loads it would say.
@@ -87,15 +87,15 @@ impl Trials {
     }
 }
 
-/// A trial keeps no samples; whoever tries a component out need not have signed it, and waits for its compilation.
+/// A trial keeps no samples. Authors need not sign a component to try it, and they wait for its compilation.
 fn unsigned(config: &Config) -> Config {
     let (allow_unsigned, trusted_keys, samples_dir) = (true, Vec::new(), String::new());
     Config { allow_unsigned, trusted_keys, samples_dir, compiler: None, ..config.clone() }
 }
 
 impl Trial {
-    /// Compiles a component; signatures and fixtures are not looked at. `settings` is the text of its
-    /// `NAME.toml`, perhaps empty.
+    /// Compiles a component; signatures and fixtures are not checked. `settings` is the text of its `NAME.toml`, which
+    /// may be empty.
     ///
     /// # Errors
     /// What a node that loads it would say.
@@ -117,13 +117,13 @@ impl Trial {
         &self.0.settings
     }
 
-    /// One call, with these settings; cut off at `deadline`.
+    /// Makes one call with these settings; it is cut off at `deadline`.
     pub fn run(&self, input: &RuleInput, config: &BTreeMap<String, String>, deadline: Duration) -> TrialOutcome {
         let limits = Limits { deadline: Ticks::of(onhand_http::setting::Span(deadline)), ..self.0.limits };
         let asked = input.as_call();
         let start = Instant::now();
         let mut store = self.0.sandbox.store(&Arc::new(config.clone()), limits, asked.at());
-        // Only a store that counts takes it.
+        // This works only for a store that counts.
         let counts = store.set_fuel(u64::MAX).is_ok();
         let answer = asked.fits().and_then(|()| self.0.linkage.linked.call(&mut store, asked));
         let time = start.elapsed();
@@ -138,12 +138,12 @@ impl Trial {
         }
     }
 
-    /// What a call may take, by the configuration and what is beside the component: time, and bytes of memory.
+    /// The time and the bytes of memory that a call may use, by the configuration and the component's settings.
     pub fn limits(&self) -> (Duration, usize) {
         (self.0.limits.deadline.span(), self.0.limits.memory)
     }
 
-    /// What a node would say of this fixture before the release takes traffic; nothing if it is as expected.
+    /// What a node would say about this fixture before it uses the release; `None` if the answer is as expected.
     pub fn differs(&self, fixture: &Fixture) -> Option<String> {
         self.0.try_on(fixture)
     }

@@ -16,13 +16,13 @@ pub(crate) enum Level {
 }
 
 pub(crate) struct CallState {
-    /// What all its memories together may have, in bytes.
+    /// The limit of all its memories together, in bytes.
     memory: usize,
-    /// Whether memory was asked for that it may not have: tells a memory fault from a trap.
+    /// Whether the guest asked for more memory than it may have: tells a memory fault from a trap.
     pub(crate) denied: bool,
-    /// What all its memories together have, in bytes: the most that they had, since none shrinks.
+    /// The size of all its memories together, in bytes. It is also the peak, since memories never shrink.
     pub(crate) peak: usize,
-    /// The time that a guest gets when it asks for the time.
+    /// The time that a guest's clock shows.
     pub(crate) at: Timestamp,
     /// The state of the random numbers, which are the same in each call.
     pub(crate) random: u64,
@@ -40,7 +40,8 @@ impl CallState {
         self.settings.get(name).cloned()
     }
 
-    /// Keeps as much of a line as there is room for. A line break would let a rule forge a line of the log.
+    /// Keeps as much of a line as there is room for, without line breaks, by which a rule could forge a line of the
+    /// log.
     pub(crate) fn keep(&mut self, level: Level, text: &str) {
         let text = &text[..text.floor_char_boundary(self.log_room)];
         if text.is_empty() {
@@ -53,7 +54,7 @@ impl CallState {
 
 impl ResourceLimiter for CallState {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        // Beyond the memory's own maximum it won't be grown, whatever is said here.
+        // Beyond the memory's own maximum it won't grow, whatever is returned here.
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(true);
         }

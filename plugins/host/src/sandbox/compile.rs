@@ -1,8 +1,7 @@
-//! Compiling, within bounds of time and memory.
+//! Compiling, within limits of time and memory.
 //!
-//! Cranelift cannot be stopped, and a component that is small as a file may be large once compiled. So a
-//! process of its own compiles it first, under limits (ADR 0021); only what that one got through with is
-//! compiled here.
+//! Cranelift cannot be stopped, and a component that is small as a file may be large once compiled. So a process of its
+//! own compiles it first, under limits (ADR 0021); only if that succeeds is it compiled here.
 
 use std::{
     io::{self, Read, Write},
@@ -21,9 +20,9 @@ use crate::{
     sandbox::{engine, fault::ComponentFault},
 };
 
-/// Between looks at the process that compiles.
+/// The time between checks of the process that compiles.
 const LOOK: Duration = Duration::from_millis(5);
-/// Bytes that are read at most of what that process says.
+/// The most bytes that are read of that process's output.
 const MESSAGE_BYTES: u64 = 4096;
 
 pub(crate) fn component(config: &Config, engine: &Engine, bytes: &[u8]) -> Result<Component, ComponentFault> {
@@ -39,7 +38,7 @@ fn try_elsewhere(compiler: &Path, config: &Config, bytes: &[u8]) -> Result<(), C
     let mut child = Command::new(compiler)
         .args(["compile-rule", &config.compile_memory.0.to_string(), &seconds.to_string()])
         .arg(config.memory.0.max(config.max_memory.0).to_string())
-        // It needs nothing of ours; mimalloc must not reserve more at its start than the limit leaves.
+        // It needs nothing of our environment; and mimalloc must not reserve more at its start than the limit allows.
         .env_clear()
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
@@ -57,7 +56,7 @@ fn try_elsewhere(compiler: &Path, config: &Config, bytes: &[u8]) -> Result<(), C
         if Instant::now() >= deadline {
             child.kill().and_then(|()| child.wait()).map_err(can_not)?;
             return Err(ComponentFault::Compile(format!(
-                "it took longer than rules.compile_time, {}; as a rule Python's need `compile_time = \"5m\"` there",
+                "it took longer than rules.compile_time, {}; components in Python usually need `compile_time = \"5m\"`",
                 humantime(config.compile_time.0)
             )));
         }
@@ -86,8 +85,8 @@ fn humantime(span: Duration) -> String {
 /// The exit code for a component that does not compile, whatever it may use.
 const INVALID: i32 = 3;
 
-/// What [`Config::compiler`] does with its arguments after `compile-rule`: takes on their limits and compiles
-/// the component on its standard input. The result is thrown away; it is the trial that counts.
+/// What [`Config::compiler`] does with its arguments after `compile-rule`: applies their limits to itself and compiles
+/// the component on its standard input. The result is thrown away; only the trial matters.
 pub fn try_compiling(arguments: &[String]) -> ExitCode {
     let numbers: Option<Vec<u64>> = arguments.iter().map(|argument| argument.parse().ok()).collect();
     let Some([memory, seconds, guest]) = numbers.as_deref() else {

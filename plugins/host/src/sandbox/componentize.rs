@@ -1,4 +1,4 @@
-//! A core module, as compilers make it, becomes a component.
+//! Turns a core module, as compilers make it, into a component.
 
 use wit_component::{ComponentEncoder, DecodedWasm};
 
@@ -12,20 +12,20 @@ use crate::{
 #[error("not a rule's core module: {0}")]
 pub struct ComponentizeError(String);
 
-/// Wraps a core module that a guest SDK was compiled into.
+/// Wraps a core module that contains a guest SDK.
 ///
 /// # Errors
-/// If it is no valid module, or carries no description of its world (the SDK's `register!` puts it there).
+/// If it is not a valid module, or has no description of its world (the SDK's `register!` adds it).
 pub fn componentize(module: &[u8]) -> Result<Vec<u8>, ComponentizeError> {
     let encode = || ComponentEncoder::default().validate(true).module(module)?.encode();
     encode().map_err(|error| ComponentizeError(format!("{error:#}")))
 }
 
 impl World {
-    /// The world that a component is of, by its exports; nothing is compiled.
+    /// The world of a component, by its exports; nothing is compiled.
     ///
     /// # Errors
-    /// If it is no component of a world that this host runs.
+    /// If it is not a component of a world that this host runs.
     pub(crate) fn exported_by(component: &[u8]) -> Result<Self, ComponentFault> {
         if component.starts_with(b"\0asm\x01\0\0\0") {
             return Err(ComponentFault::CoreModule);

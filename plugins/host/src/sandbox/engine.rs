@@ -1,4 +1,4 @@
-//! The engine: how components are compiled, how long and how large a call may be.
+//! The engine: how components are compiled, and how long and how large a call may be.
 
 use std::{
     collections::BTreeMap,
@@ -24,16 +24,15 @@ use crate::{
     },
 };
 
-/// Calls at one moment. Calls are synchronous, so this bounds the threads that make them; a slot
-/// costs address space only until it is used.
+/// Concurrent calls. Calls are synchronous, so this bounds the threads that make them; a slot costs only address space
+/// until it is used.
 const CONCURRENT: u32 = 64;
-/// A component has its own module and the small ones that wrap its imports; Python's brings its libraries,
-/// each a module.
+/// A component has its own module and the small ones that wrap its imports; Python's has its libraries, each a module.
 const CORE_INSTANCES: u32 = 64;
 /// 1 in Rust and C; 3 with QuickJS.
 const MEMORIES: u32 = 8;
-/// What a slot keeps of a call's memory, cleared, rather than give it back to the kernel: a call
-/// that touches no more meets no page faults.
+/// How much of a call's memory a slot keeps and clears instead of returning it to the kernel: a call that touches no
+/// more has no page faults.
 const KEEP_RESIDENT: usize = 1 << 20;
 pub(crate) const PAGE: usize = 64 << 10;
 const TICK: Duration = Duration::from_millis(1);
@@ -42,11 +41,11 @@ pub(crate) struct Sandbox {
     pub(crate) engine: Engine,
 }
 
-/// Ticks of the clock, counted from the moment of the call.
+/// Ticks of the clock, counted from the start of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticks(u64);
 
-/// What a call of one release may take.
+/// The limits of a call of one release.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) deadline: Ticks,
@@ -59,7 +58,7 @@ impl Ticks {
         Duration::from_millis(self.0)
     }
 
-    /// The first tick may come at once, hence two at least; see [`Config::deadline`].
+    /// At least two ticks, because the first may come at once; see [`Config::deadline`].
     pub(crate) fn of(span: Span) -> Self {
         let whole = span.0.as_micros().div_ceil(TICK.as_micros());
         Self(u64::try_from(whole).unwrap_or(u64::MAX / 2).clamp(2, u64::MAX / 2))
@@ -71,7 +70,7 @@ impl Sandbox {
         Self::of(&pooled(config))
     }
 
-    /// One that counts instructions, which takes time of its own: for authors.
+    /// An engine that counts instructions, which takes extra time; for authors.
     pub(crate) fn counting(config: &Config) -> io::Result<Self> {
         Self::of(pooled(config).consume_fuel(true))
     }
@@ -83,7 +82,7 @@ impl Sandbox {
         Ok(Self { engine })
     }
 
-    /// A store for one call. Its clock runs from here on, instantiation included.
+    /// A store for one call. Its clock starts here, so instantiation counts.
     pub(crate) fn store(
         &self,
         settings: &Arc<BTreeMap<String, String>>,
@@ -99,7 +98,7 @@ impl Sandbox {
 }
 
 fn pooled(config: &Config) -> wasmtime::Config {
-    // Room for the largest that a release may ask; address space only, each store has its own limit.
+    // Room for the most that a release may ask for. This is only address space; each store has its own limit.
     let memory = usize::try_from(config.memory.0.max(config.max_memory.0)).unwrap_or(usize::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(CONCURRENT)
@@ -109,28 +108,28 @@ fn pooled(config: &Config) -> wasmtime::Config {
         .max_core_instances_per_component(CORE_INSTANCES)
         .max_tables_per_component(CORE_INSTANCES)
         .max_memories_per_component(MEMORIES)
-        // Of each; a call's own cap, over all of them together, is its store's.
+        // The limit of each memory; the store limits all memories of a call together.
         .max_memory_size(memory)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(KEEP_RESIDENT)
-        // Clears the touched pages only, where the kernel can tell (Linux 6.7): 22 µs a call -> 11.
+        // Clears only the touched pages, if the kernel can tell (Linux 6.7): 22 µs a call -> 11.
         .pagemap_scan(Enabled::Auto);
     let mut config = compiling(memory);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config
 }
 
-/// Whatever the code that a component is compiled to depends on.
+/// All settings that the compiled code depends on.
 pub(crate) fn compiling(memory: usize) -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config
         .concurrency_support(false)
-        // On the thread that loads: requests keep their cores.
+        // On the loading thread only, so that requests keep their cores.
         .parallel_compilation(false)
         .epoch_interruption(true)
-        // Bounds are checked by code, not by guard pages, so that a memory that has grown need not be
-        // protected again: 11 µs a call -> 6, and no slower where a rule computes much. No signal
-        // handlers and no 4 GiB of address space per slot, either.
+        // Code checks the bounds, not guard pages, so that a memory that has grown need not be protected again: 11 µs a
+        // call -> 6, and no slower if a rule computes much. It also needs no signal handlers, and no 4 GiB of address
+        // space for each slot.
         .signals_based_traps(false)
         .memory_reservation(memory.checked_next_multiple_of(PAGE).unwrap_or(memory) as u64)
         .memory_guard_size(0)
@@ -140,7 +139,7 @@ pub(crate) fn compiling(memory: usize) -> wasmtime::Config {
     config
 }
 
-/// The clock: counts the milliseconds that have passed, also those that it overslept. Ends with the engine.
+/// The clock: counts the milliseconds that have passed, including those that it overslept. Ends with the engine.
 fn tick(engine: &EngineWeak) {
     let mut next = Instant::now();
     loop {
@@ -151,14 +150,14 @@ fn tick(engine: &EngineWeak) {
     }
 }
 
-/// What an error of the call itself means.
+/// Interprets an error of the call itself.
 pub(crate) fn failure(error: &wasmtime::Error, state: &CallState) -> Failure {
     let detail = format!("{error:?}");
     let reason = match error.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => Reason::Deadline,
         _ if state.denied => Reason::Memory,
         None if error.is::<PoolConcurrencyLimitError>() => Reason::Busy,
-        // Wasmtime has no public type for it; the test of a huge answer notices another wording.
+        // Wasmtime has no public type for it; the test with a huge answer fails if the wording changes.
         None if detail.contains("fuel allocated for hostcalls") => Reason::TooLarge,
         _ => Reason::Trap,
     };

@@ -1,4 +1,4 @@
-//! From a component's bytes to what can be called. Slow: cranelift runs here.
+//! From a component's bytes to functions that can be called. This is slow: cranelift runs here.
 
 use wasmtime::{Engine, Store, component::Component};
 
@@ -29,7 +29,7 @@ pub(crate) struct Linkage {
 
 impl Linkage {
     pub(crate) fn of(config: &Config, engine: &Engine, bytes: &[u8]) -> Result<Self, ComponentFault> {
-        // The preamble: magic, then 1 for a module, 13 and a layer for a component.
+        // The preamble: magic, then 1 for a module, or 13 and a layer for a component.
         if bytes.starts_with(b"\0asm\x01\0\0\0") {
             return Err(ComponentFault::CoreModule);
         }

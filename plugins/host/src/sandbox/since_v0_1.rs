@@ -1,5 +1,5 @@
-//! `onhand:rules@0.1`: its types to and from the host's own. A later version gets a file like this,
-//! and this one goes on serving the rules that were built with it.
+//! `onhand:rules@0.1`: converts its types to and from the host's own. A later version gets a file like this, and this
+//! one keeps serving the rules that were built with it.
 
 mod allocation;
 mod pricing;
@@ -24,7 +24,7 @@ mod view_world {
     wasmtime::component::bindgen!({
         world: "view",
         path: "../../wit/rules/since-v0.1",
-        // What only goes to the guest borrows: a call copies each name once, into the guest.
+        // Types that only go to the guest borrow, so a call copies each name once, into the guest.
         ownership: Borrowing { duplicate_if_necessary: false },
     });
 }
@@ -97,7 +97,7 @@ impl Linked {
     }
 }
 
-/// What a component of each world exports, in the order in which a component of several would be taken.
+/// What a component of each world exports; if a component exports several, the first in this order counts.
 pub(crate) const EXPORTS: [(&str, World); 4] = [
     (view::EXPORT, World::View),
     (allocation::EXPORT, World::Allocation),
@@ -105,7 +105,7 @@ pub(crate) const EXPORTS: [(&str, World); 4] = [
     (pricing::EXPORT, World::Pricing),
 ];
 
-/// None if the component exports no world of this version.
+/// `None` if the component exports no world of this version.
 pub(crate) fn link(component: &Component) -> wasmtime::Result<Option<Linked>> {
     let mut linker = Linker::new(component.engine());
     host::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut CallState| state)?;

@@ -1,6 +1,6 @@
-//! The empty WASI, for guests whose toolchain insists on one (JavaScript, Python, C): no files, no network,
-//! no environment, a clock that stands at the request's time, the same random numbers for each call. What
-//! they print goes to the rule's log. Whatever else they call traps.
+//! The empty WASI, for guests whose toolchain needs one (JavaScript, Python, C): no files, no network, no environment,
+//! a clock that always shows the request's time, and the same random numbers for each call. What they print goes to the
+//! rule's log. All other calls trap.
 
 use wasmtime::{
     StoreContextMut,
@@ -12,13 +12,13 @@ use wasmtime::{
 
 use crate::sandbox::call_state::{CallState, Level};
 
-/// Bytes that a guest may print or draw at once.
+/// How many bytes a guest may print, or get as random numbers, at once.
 const AT_ONCE: u64 = 4096;
 
 type Context<'a> = StoreContextMut<'a, CallState>;
 type WasiResults = wasmtime::Result<Vec<Val>>;
 
-/// Defines what a component imports of `wasi:…`, and nothing where it imports none.
+/// Defines the functions of `wasi:…` that a component imports, or nothing if it imports none.
 pub(crate) fn add(linker: &mut Linker<CallState>, component: &Component) -> wasmtime::Result<()> {
     let engine = component.engine().clone();
     let world = component.component_type();
@@ -32,7 +32,7 @@ pub(crate) fn add(linker: &mut Linker<CallState>, component: &Component) -> wasm
             others = true;
         }
     }
-    // What is imported from elsewhere must not be stubbed: linking names it then.
+    // Other imports must not be stubbed: linking then names them.
     if wanted && !others {
         linker.define_unknown_imports_as_traps(component)?;
     }
@@ -56,7 +56,7 @@ fn interface(
             for (result, answer) in results.iter_mut().zip(answer(&mut store, &plain, &called, given)?) {
                 *result = answer;
             }
-            // What was lent ends with the call.
+            // Borrowed values end with the call.
             given
                 .iter()
                 .filter_map(|val| if let Val::Resource(lent) = val { Some(*lent) } else { None })
@@ -119,11 +119,11 @@ fn answer(store: &mut Context<'_>, interface: &str, function: &str, given: &[Val
             }
             done()
         }
-        _ => return Err(wasmtime::Error::msg(format!("{interface}#{function} is not there"))),
+        _ => return Err(wasmtime::Error::msg(format!("{interface}#{function} is not available"))),
     }])
 }
 
-/// All resources are alike: there is nothing behind them.
+/// All resources are the same: there is nothing behind them.
 fn resource(store: &mut Context<'_>) -> wasmtime::Result<Val> {
     Resource::<()>::new_own(0).try_into_resource_any(store).map(Val::Resource)
 }
@@ -140,7 +140,7 @@ fn moment(nanoseconds: u64) -> Val {
     ])
 }
 
-/// SplitMix64, from the same start in each call.
+/// SplitMix64, with the same seed in each call.
 fn random(store: &mut Context<'_>) -> u64 {
     let state = store.data_mut();
     state.random = state.random.wrapping_add(0x9E37_79B9_7F4A_7C15);

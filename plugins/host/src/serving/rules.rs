@@ -29,11 +29,11 @@ use crate::{
     },
 };
 
-/// The rules in force; a clone is another handle on the same ones.
+/// The rules in force; a clone is another handle to the same rules.
 #[derive(Clone)]
 pub struct Rules {
     loader: Arc<Loader>,
-    /// The rules that this handle keeps to, whatever is swapped meanwhile.
+    /// The rules that this handle keeps, whatever is swapped meanwhile.
     pinned: Option<Arc<RuleSet>>,
 }
 
@@ -43,11 +43,12 @@ impl Rules {
         Self { loader: Arc::new(Loader::new(None)), pinned: None }
     }
 
-    /// Prepares every release of `config.dir`, which takes as long as that takes, then looks at the folder
-    /// every `config.poll`. PushedRules releases that were kept (`config.cache_dir`) are prepared as well.
+    /// Prepares every release of `config.dir`, which may take long, then checks the folder every `config.poll`. Pushed
+    /// releases that were kept (`config.cache_dir`) are prepared as well.
     ///
     /// # Errors
-    /// The first file of the folder at fault. A start is better refused than made with half the rules.
+    /// The first file of the folder with a fault. A node should rather not start than run with half of its
+    /// rules.
     pub fn load(config: &Config) -> Result<Self, LoadError> {
         if config.dir.is_empty() && config.topic.is_empty() {
             return Ok(Self::none());
@@ -75,15 +76,15 @@ impl Rules {
         Ok(Self { loader, pinned: None })
     }
 
-    /// Reads the folder again and swaps. Calls that run go on with the release they began with.
+    /// Reads the folder again and swaps. Running calls go on with the release that they began with.
     ///
     /// # Errors
-    /// The first file at fault; its rule keeps the release that it has, the others change.
+    /// The first file with a fault; its rule keeps its present release, and the others change.
     pub fn reload(&self) -> Result<(), LoadError> {
         self.loader.reload().map_err(first)
     }
 
-    /// Follows what is announced, and asks the origin what that is. Ends with the rules.
+    /// Follows announcements, and asks the origin what is in force. Ends with the rules.
     ///
     /// # Errors
     /// If the thread can't be started.
@@ -91,13 +92,13 @@ impl Rules {
         follow::start(&self.loader, from, origin)
     }
 
-    /// Where releases are announced; none if they are not.
+    /// The topic on which releases are announced, if there is one.
     pub fn topic(&self) -> Option<&str> {
         self.loader.config.as_ref().map(|config| config.topic.as_str()).filter(|topic| !topic.is_empty())
     }
 
-    /// What this node would say of a release, were it announced: signature, sizes, compilation, world and
-    /// fixtures. Takes as long as that takes, and changes nothing. `next`: it is to run beside the one in use.
+    /// What this node would say about a release if it were announced: it checks signature, sizes, compilation, world
+    /// and fixtures. This may take long, and changes nothing. `next`: whether it is to run beside the one in use.
     ///
     /// # Errors
     /// Why it would be refused.
@@ -105,8 +106,8 @@ impl Rules {
         self.loader.check(rule, next, release)
     }
 
-    /// What this node would say of a rule's withdrawal, after which nothing of it is in use; nothing changes. Answers
-    /// the sequence of its signature; none if that is not judged.
+    /// What this node would say about a rule's withdrawal, after which no release of it is in use. Changes nothing.
+    /// Returns the sequence of its signature; `None` if signatures are not judged.
     ///
     /// # Errors
     /// Why it would be refused.
@@ -114,13 +115,12 @@ impl Rules {
         self.loader.check_withdrawal(rule, signature)
     }
 
-    /// Whether nothing unsigned is used here.
+    /// Whether this node uses only signed releases.
     pub fn wants_signatures(&self) -> bool {
         self.loader.config.as_ref().is_some_and(Config::wants_signatures)
     }
 
-    /// A handle that keeps to the rules as they are now: an answer that is made of several calls is made by
-    /// one set of releases.
+    /// A handle that keeps the present rules, so that one set of releases makes an answer that takes several calls.
     pub fn pinned(&self) -> Self {
         Self { loader: self.loader.clone(), pinned: Some(Guard::into_inner(self.set())) }
     }
@@ -132,7 +132,7 @@ impl Rules {
         }
     }
 
-    /// Rises at each swap: what was rendered under another release no longer counts.
+    /// Rises with each swap: bodies that were rendered under another number are no longer valid.
     pub fn release(&self) -> u64 {
         self.set().release
     }
@@ -142,7 +142,7 @@ impl Rules {
         self.set().slots.values().map(|slot| (slot.name.clone(), slot.world)).collect()
     }
 
-    /// The world of the rule of this name; none if it isn't loaded.
+    /// The world of the rule of this name; `None` if it isn't loaded.
     pub fn world(&self, name: &str) -> Option<World> {
         self.set().slots.get(name).map(|slot| slot.world)
     }
@@ -161,17 +161,17 @@ impl Rules {
         self.set().prices.of(channel).is_some_and(|slot| slot.refuse)
     }
 
-    /// Shares the lines out by a rule, within [`Config::batch_deadline`]. The plan is checked: known
-    /// lines, offered locations, never more than was asked or is there.
+    /// Asks a rule to allocate the lines, within [`Config::batch_deadline`]. The plan is checked: it may have only
+    /// known lines and offered locations, and never more than was asked for or is there.
     ///
     /// # Errors
-    /// Whatever went wrong; the built-in strategy is to be used.
+    /// What went wrong; the built-in strategy must be used.
     pub fn allocate(&self, rule: &str, input: &AllocationInput) -> Result<Plan, Fault> {
         self.allocate_traced(rule, input, false).0
     }
 
-    /// As [`Rules::allocate`], if `traced` with the call as it was, so that it can be kept with the plan,
-    /// explained and replayed. None: no release was asked.
+    /// Like [`Rules::allocate`]. If `traced`, it also returns the call, which can be kept with the plan, explained and
+    /// replayed. `None` if no release was asked.
     pub fn allocate_traced(
         &self,
         rule: &str,
@@ -193,17 +193,17 @@ impl Rules {
         }
     }
 
-    /// One rank per location of the input, in its order: lower is better, none abstains. Rules of the
-    /// worlds `allocation` and `ranking` can be asked. Lines and stock of the input are not given to
-    /// the rule, but count for the limit of its size.
+    /// One rank for each location of the input, in its order: lower is better, and `None` abstains. Rules of the worlds
+    /// `allocation` and `ranking` can be asked. Lines and stock of the input are not passed to the rule, but count
+    /// towards the limit of its size.
     ///
     /// # Errors
-    /// Whatever went wrong; the rule is to be taken as abstaining.
+    /// What went wrong; the rule counts as abstaining.
     pub fn rank(&self, rule: &str, input: &AllocationInput) -> Result<Vec<Option<i32>>, Fault> {
         self.rank_traced(rule, input, false).0
     }
 
-    /// As [`Rules::rank`], if `traced` with the call as it was.
+    /// Like [`Rules::rank`]. If `traced`, it also returns the call.
     pub fn rank_traced(
         &self,
         rule: &str,
@@ -225,13 +225,13 @@ impl Rules {
         }
     }
 
-    /// The rule that decides what a channel sees; none if it sees the plain facts.
+    /// The rule that decides what a channel sees; `None` if it sees the plain facts.
     pub fn view_name(&self, channel: Option<&ChannelId>) -> Option<String> {
         self.set().views.of(channel).map(|slot| slot.name.clone())
     }
 
-    /// What a channel sees of a SKU, within [`Config::deadline`]. None: no rule applies, and the plain
-    /// facts are shown.
+    /// What a channel sees of a SKU, within [`Config::deadline`]. `None` if no rule applies and the plain facts are
+    /// shown.
     pub fn view(&self, input: &ViewInput) -> Option<Result<Presentation, Fault>> {
         let set = self.set();
         let slot = set.views.of(input.channel.as_ref())?;
@@ -242,8 +242,8 @@ impl Rules {
         })
     }
 
-    /// What a quote's lines cost, within [`Config::deadline`]. None: no rule applies, and the catalogue's
-    /// prices hold. A fault says by [`Fault::refuse`] whether they hold then too.
+    /// What a quote's lines cost, within [`Config::deadline`]. `None` if no rule applies and the catalogue's prices are
+    /// used. If a fault has [`Fault::refuse`], they must not be used instead.
     pub fn price(&self, input: &PricingInput) -> Option<Result<Prices, Fault>> {
         let set = self.set();
         let slot = set.prices.of(input.channel.as_ref())?;
@@ -254,7 +254,7 @@ impl Rules {
         })
     }
 
-    /// None where no release is in use and failing would refuse nobody.
+    /// `None` if no release is in use and a failure would not refuse the caller.
     fn call_if_any(&self, slot: &Arc<Slot>, asked: RuleCall<'_>) -> Option<Result<RuleAnswer, Fault>> {
         match slot.choose(asked) {
             None if !slot.refuse => None,
@@ -292,7 +292,7 @@ impl Rules {
         answer
     }
 
-    /// What runs where, since when, how often and how long.
+    /// Which releases run, since when, how often they were called and how long they took.
     pub fn report(&self) -> RulesReport {
         report(&self.set(), self.loader.refused())
     }

@@ -1,5 +1,5 @@
-//! Which locations serve a line: a built-in strategy, a rule, or the order that rules' ranks make.
-//! Pure but for the rules; the origin decides by it on locked rows, an edge proposes by it.
+//! Which locations serve a line: by a built-in strategy, a rule, or the merged ranks of rules. It is pure except for
+//! the rules. The origin decides with it on locked rows; an edge proposes with it.
 
 mod rank;
 
@@ -18,17 +18,17 @@ use crate::{
 
 pub use rank::check as check_allocation;
 
-/// Who decided where the lines go, and by which calls.
+/// What decided where the lines go, and the rules' calls.
 pub struct AllocationDecision {
     /// The strategy, the rule, or the rules of a list.
     pub by: String,
-    /// Every rule that was asked, also those that failed.
+    /// Every rule that was asked, including those that failed.
     pub trace: Vec<CapturedCall>,
 }
 
-/// Shares every line of `plan` out as the channel says, and tells what decided. Without a channel,
-/// or where no rule answers, it is `priority`. `at`: by the origin database's clock. `traced`: what the
-/// rules were asked, and what they answered, is in the decision too.
+/// Shares out every line of `plan` as the channel says, and returns what decided. Without a channel, or if no rule
+/// answers, that is `priority`. `at`: the time by the origin database's clock. If `traced`, the decision also has what
+/// the rules were asked and what they answered.
 pub fn share_out(
     plan: &mut Plan<'_>,
     channel: Option<&Channel>,
@@ -104,7 +104,7 @@ impl Asker<'_> {
     }
 }
 
-/// The lines without a location, which the rule is asked for.
+/// The lines without a location, which the rule allocates.
 fn asked(plan: &Plan<'_>) -> Vec<AskedLine> {
     let unnamed = plan.lines.iter().zip(0..).filter(|(line, _)| line.location.is_none());
     unnamed

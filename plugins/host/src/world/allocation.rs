@@ -1,4 +1,4 @@
-//! What an allocation or ranking rule is asked, what it answers, and whether the answer may stand.
+//! What an allocation or ranking rule is asked, what it answers, and whether the answer is allowed.
 //!
 //! Plain types: each released version of the WIT is mapped to and from these.
 
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::world::fault::Failure;
 
-/// Ranks lie between its negative and it; what is never to come first abstains instead.
+/// Ranks lie between minus this and this. A location that should never come first is left out instead.
 const MOST_RANK: i32 = 1_000_000_000;
 
-/// As JSON without what is as by default: it is kept with each reservation.
+/// The JSON omits default values, because it is kept with each reservation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AllocationInput {
@@ -24,9 +24,9 @@ pub struct AllocationInput {
     pub destination: Option<Destination>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<AskedLine>,
-    /// In serving order, enabled only, each once.
+    /// In serving order, only enabled locations, each once.
     pub locations: Vec<Candidate>,
-    /// Offers of locations that are not candidates are left out.
+    /// Only offers of candidate locations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stock: Vec<Offer>,
 }
@@ -50,7 +50,7 @@ pub struct Candidate {
     /// Lower serves first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub priority: i32,
-    /// Degrees; a location without both has no place on the map.
+    /// Degrees; a location without both has no position.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lat: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,13 +92,13 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl AllocationInput {
-    /// Bytes of names and texts, and what the records around them take in the guest's memory.
+    /// Bytes of names and texts, plus the records around them in the guest's memory.
     pub(crate) fn bytes(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let lines: usize = self.lines.iter().map(|line| 16 + line.sku.as_str().len()).sum();
         let locations = self.locations.iter().map(|at| 64 + at.location.as_str().len() + text(&at.region));
         let destination = self.destination.as_ref().map_or(0, |to| to.country.len() + text(&to.postcode));
-        // A SKU's name comes once with its offers; counting it with its first line is near enough.
+        // A SKU's name is sent once with its offers; counting it with its first line is close enough.
         2 * lines + locations.sum::<usize>() + 12 * self.stock.len() + destination + 128
     }
 
@@ -133,9 +133,9 @@ pub(crate) struct AnsweredPart {
 
 struct PlanCheck<'a> {
     locations: &'a [Candidate],
-    /// By line: what it asks, and what of it isn't yet served.
+    /// For each line: what it asks for, and how much of it isn't served yet.
     asked: HashMap<u32, (&'a AskedLine, i64)>,
-    /// What is left of a SKU at a location, backorder included.
+    /// How much is left of a SKU at a location, backorder included.
     left: HashMap<(&'a str, &'a str), i64>,
     seen: std::collections::HashSet<(u32, u32)>,
 }

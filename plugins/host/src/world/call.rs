@@ -1,4 +1,4 @@
-//! A call as data: what it asks and what it answers, whatever the world.
+//! A call as data: its question and its answer, for every world.
 
 use onhand_wire::Timestamp;
 use serde::Serialize;
@@ -17,18 +17,18 @@ use crate::{
     },
 };
 
-/// What a rule is asked. As JSON it is the bare input; which world's, the place where it stands says.
+/// What a rule is asked. As JSON it is only the input; its context says which world it belongs to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum RuleInput {
     View(ViewInput),
     Allocation(AllocationInput),
-    /// An allocation's input; only its locations are given to the rule.
+    /// An allocation's input; the rule gets only its locations.
     Ranking(AllocationInput),
     Pricing(PricingInput),
 }
 
-/// A checked answer. As JSON it is the bare answer.
+/// A checked answer. As JSON it is only the answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum RuleAnswer {
@@ -55,7 +55,7 @@ pub(crate) fn digest(input: impl AsRef<[u8]>) -> String {
 
 impl RuleInput {
     /// # Errors
-    /// What of the JSON is no input of that world.
+    /// Why the JSON is not an input of that world.
     pub fn parse(world: World, json: Value) -> Result<Self, serde_json::Error> {
         Ok(match world {
             World::View => Self::View(serde_json::from_value(json)?),
@@ -69,7 +69,7 @@ impl RuleInput {
         self.as_call().world()
     }
 
-    /// SHA-256 of the input as JSON, in hex: the same input, asked again, can be recognised.
+    /// SHA-256 of the input as JSON, in hex, by which a repeated input can be recognised.
     pub fn digest(&self) -> String {
         self.as_call().digest()
     }
@@ -86,7 +86,7 @@ impl RuleInput {
 
 impl RuleAnswer {
     /// # Errors
-    /// What of the JSON is no answer of that world.
+    /// Why the JSON is not an answer of that world.
     pub fn parse(world: World, json: Value) -> Result<Self, serde_json::Error> {
         Ok(match world {
             World::View => Self::View(serde_json::from_value(json)?),
@@ -124,7 +124,7 @@ impl RuleCall<'_> {
         }
     }
 
-    /// Whether the guest can take it, and an answer to all of it can be taken.
+    /// Whether the guest can accept it, and the host a full answer to it.
     pub(crate) fn fits(self) -> Result<(), Failure> {
         let (bytes, answer) = (self.bytes(), self.answer_bytes());
         if bytes > INPUT_BYTES {
@@ -137,7 +137,7 @@ impl RuleCall<'_> {
         Ok(())
     }
 
-    /// What the shortest answer to every line or location takes in the guest's memory.
+    /// The size in the guest's memory of the shortest answer to every line or location.
     fn answer_bytes(self) -> usize {
         match self {
             Self::View(_) => 0,
@@ -147,7 +147,7 @@ impl RuleCall<'_> {
         }
     }
 
-    /// The moment that the caller asks at; a view has none.
+    /// The time of the caller's question; a view has none.
     pub(crate) fn at(self) -> Timestamp {
         match self {
             Self::View(_) => Timestamp::default(),
@@ -160,8 +160,8 @@ impl RuleCall<'_> {
         digest(serde_json::to_string(&self).expect("plain data encodes"))
     }
 
-    /// What a canary's share is taken by. One SKU looks the same on every node, one customer's prices stay
-    /// the same from quote to quote; each reservation is a draw of its own.
+    /// The number that decides whether a call is in a canary's share. One SKU looks the same on every node, and one
+    /// customer's prices stay the same from quote to quote; each reservation is drawn separately.
     pub(crate) fn draw(self, salt: &str) -> u64 {
         let mut hash = Sha256::new();
         hash.update(salt);

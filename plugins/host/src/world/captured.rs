@@ -11,26 +11,26 @@ use crate::world::{
     call::{RuleInput, digest},
 };
 
-/// One call as it was: what `onhand rule replay` runs again.
+/// One recorded call, which `onhand rule replay` can run again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CapturedCall {
-    /// Which world's input it is; `ranking` asks an allocation rule for its ranks.
+    /// The world of its input; `ranking` asks an allocation rule for its ranks.
     pub world: World,
     pub rule: String,
     /// SHA-256 of the component, in hex.
     pub component: String,
-    /// SHA-256 of the input, in hex. A batch keeps calls without it: [`CapturedCall::with_digest`].
+    /// SHA-256 of the input, in hex. A batch keeps calls without it; see [`CapturedCall::with_digest`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// What the rule read through `config`.
     pub config: BTreeMap<String, String>,
-    /// As [`RuleInput`]'s JSON; null if it was too large to be asked.
+    /// The [`RuleInput`] as JSON; null if it was too large to be asked.
     pub input: Verbatim,
-    /// As [`RuleAnswer`]'s JSON; absent when there was none.
+    /// The [`RuleAnswer`] as JSON; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Verbatim>,
-    /// Why there was none.
+    /// Why there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<CapturedFault>,
 }
@@ -38,24 +38,24 @@ pub struct CapturedCall {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CapturedFault {
-    /// As metrics name it.
+    /// The reason's name in metrics.
     pub reason: String,
     pub detail: String,
 }
 
-/// JSON that is kept as it was written: a batch keeps a call with each reservation and looks into none.
+/// JSON that is kept as it was written: a batch keeps a call with each reservation and reads none of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Verbatim(Box<RawValue>);
 
 impl CapturedCall {
     /// # Errors
-    /// If the input is none of its world.
+    /// If the input does not fit its world.
     pub fn input(&self) -> Result<RuleInput, serde_json::Error> {
         RuleInput::parse(self.world, self.input.parse()?)
     }
 
-    /// With the digest by which people and logs recognise the input.
+    /// Adds the digest by which people and logs recognise the input.
     #[must_use]
     pub fn with_digest(self) -> Self {
         let asked = self.input != Verbatim::of(&());
@@ -74,7 +74,7 @@ impl Verbatim {
     }
 
     /// # Errors
-    /// If it is no `T`.
+    /// If it is not a `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.as_str())
     }
@@ -92,7 +92,7 @@ impl Eq for Verbatim {}
 mod tests {
     use super::*;
 
-    /// Every one of these needs all the digits that a float has.
+    /// Each of these needs all the digits of a float.
     #[test]
     fn a_coordinate_comes_back_as_it_was() {
         for step in 1..=10_000 {

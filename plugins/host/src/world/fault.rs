@@ -1,16 +1,16 @@
-//! Why a rule gave no answer that counts.
+//! Why a rule gave no valid answer.
 
 use std::fmt;
 
-/// A call that came to nothing: the caller uses the built-in behaviour instead.
+/// A failed call: the caller uses the built-in behaviour instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("rule {rule}: {reason}: {detail}")]
 pub struct Fault {
     pub rule: String,
     pub reason: Reason,
-    /// Whether the caller is to be refused, not answered in the built-in way (`refuse_on_failure`).
+    /// Whether the caller must be refused instead of answered in the built-in way (`refuse_on_failure`).
     pub refuse: bool,
-    /// For the log: the guest's own text, a backtrace, what exactly was wrong.
+    /// For the log: the guest's own text, a backtrace, or what exactly was wrong.
     pub detail: String,
 }
 
@@ -18,32 +18,32 @@ pub struct Fault {
 pub enum Reason {
     /// It took longer than its deadline.
     Deadline,
-    /// It asked for more memory than it may have, and did not get over it.
+    /// It asked for more memory than it may have, and could not go on without it.
     Memory,
     /// It trapped: a panic, a stack too deep, an answer that can't be read.
     Trap,
-    /// It decided not to decide.
+    /// The rule refused to decide.
     Refused,
-    /// It says that its settings are wrong.
+    /// The rule says that its settings are wrong.
     InvalidConfig,
-    /// It says that it failed.
+    /// The rule says that it failed.
     Internal,
-    /// Its answer does not fit what it was asked, and how.
+    /// Its answer does not fit the question, and why.
     WrongAnswer(String),
-    /// What it was asked, or what it would have to answer, is over the size limit: it was not called.
+    /// Its input, or the answer that it would need, is over the size limit: it was not called.
     InputTooLarge,
     /// Its answer is over the size limit.
     TooLarge,
-    /// More calls at once than the host has room for.
+    /// There are more concurrent calls than the host has room for.
     Busy,
-    /// No such rule, or not of that world.
+    /// There is no such rule, or it has another world.
     Unknown,
-    /// It failed too often, and no release before it can stand in.
+    /// It failed too often, and no earlier release can replace it.
     TakenOut,
 }
 
 impl Reason {
-    /// What a call may end with, as [`Self::as_str`] says it.
+    /// The ways in which a call may fail, as named by [`Self::as_str`].
     pub(crate) const NAMES: [&str; 9] = [
         "refused",
         "invalid_config",
@@ -56,7 +56,8 @@ impl Reason {
         "input_too_large",
     ];
 
-    /// Whether it counts towards `rules.max_failure_rate`: not what a rule may decide, nor what it can't help.
+    /// Whether it counts towards `rules.max_failure_rate`. Deliberate refusals do not, nor do faults that are not the
+    /// rule's.
     pub(crate) fn counts(&self) -> bool {
         !matches!(self, Self::Refused | Self::InputTooLarge | Self::Busy | Self::Unknown | Self::TakenOut)
     }
@@ -86,7 +87,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A fault before the rule's name is put to it.
+/// A fault before the rule's name is added.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) reason: Reason,

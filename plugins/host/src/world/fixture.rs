@@ -1,4 +1,4 @@
-//! Fixtures: inputs with the answers that are expected, as files of JSON.
+//! Fixtures: inputs with their expected answers, as JSON files.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
@@ -11,8 +11,8 @@ use crate::world::{
     fault::{Failure, Reason},
 };
 
-/// `NAME.fixtures/*.json`: a release is tried on these before it takes traffic, and `onhand rule test`
-/// runs them.
+/// `NAME.fixtures/*.json`: a release is run on these before it is used, and `onhand rule test` runs
+/// them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fixture {
     pub input: RuleInput,
@@ -21,11 +21,11 @@ pub struct Fixture {
     pub expected: ExpectedOutcome,
 }
 
-/// The answer that is expected, or the reason of the failure that is.
+/// The expected answer, or the reason of the expected failure.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExpectedOutcome {
     Answer(RuleAnswer),
-    /// The reason, as metrics name it: `refused`, `invalid_config`, …
+    /// The reason's name in metrics: `refused`, `invalid_config`, …
     Failure(String),
 }
 
@@ -33,7 +33,7 @@ pub enum ExpectedOutcome {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FixtureFile {
-    /// Absent: the component's. `ranking` asks an allocation rule for its ranks.
+    /// If absent, the component's world. `ranking` asks an allocation rule for its ranks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     world: Option<World>,
     #[serde(default)]
@@ -50,19 +50,19 @@ struct FixtureFile {
 pub enum FixtureError {
     #[error("can't be read: {0}")]
     Read(#[from] io::Error),
-    #[error("is no fixture ({{\"input\": …, \"expected\": …}}): {0}")]
+    #[error("is not a fixture ({{\"input\": …, \"expected\": …}}): {0}")]
     Shape(serde_json::Error),
-    #[error("{field}: no {world} rule's: {error}")]
+    #[error("{field}: does not fit a {world} rule: {error}")]
     Field { field: &'static str, world: World, error: serde_json::Error },
     #[error("has neither or both of `expected` and `expected_error`")]
     Expected,
-    #[error("expected_error: {0:?} is no reason; one of {list}", list = Reason::NAMES.join(", "))]
+    #[error("expected_error: {0:?} is not a reason; use one of {list}", list = Reason::NAMES.join(", "))]
     Reason(String),
 }
 
 impl Fixture {
     /// # Errors
-    /// What of the text is wrong, by field.
+    /// What is wrong with the text, by field.
     pub fn parse(component: World, text: &[u8]) -> Result<Self, FixtureError> {
         let written: FixtureFile = serde_json::from_slice(text).map_err(FixtureError::Shape)?;
         let world = written.world.unwrap_or(component);
@@ -79,7 +79,7 @@ impl Fixture {
         Ok(Self { input, config: written.config, expected })
     }
 
-    /// Says what differs; nothing if it is as expected.
+    /// Says what differs; `None` if the answer is as expected.
     pub(crate) fn differs(&self, answer: &Result<RuleAnswer, Failure>) -> Option<String> {
         let json = |answer: &RuleAnswer| serde_json::to_string(answer).unwrap_or_default();
         match (&self.expected, answer) {

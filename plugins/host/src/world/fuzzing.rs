@@ -1,4 +1,4 @@
-//! The checks of answers, for the fuzz targets (plugins/fuzz); there in their builds only.
+//! The checks of answers for the fuzz targets (plugins/fuzz); only their builds have it.
 
 use crate::world::{
     allocation::{self, AllocationInput, Plan},
@@ -6,23 +6,23 @@ use crate::world::{
     view::{self, Presentation, ViewInput},
 };
 
-/// Line, location and quantity; of a view location, available and backorderable.
+/// Line, location and quantity; for a view: location, available and backorderable.
 pub type Part = (u32, u32, u32);
-/// Line, unit price, whether it is in the quote's currency, and adjustments: label, whether of each unit, amount.
+/// Line, unit price, whether it is in the quote's currency, and adjustments: label, whether for each unit, amount.
 pub type Price = (u32, i64, bool, Vec<(String, bool, i64)>);
 
-/// A plan that may stand.
+/// A plan that is allowed.
 pub fn plan(input: &AllocationInput, parts: &[Part]) -> Result<Plan, ()> {
     let part = |&(line, location, quantity): &Part| allocation::AnsweredPart { line, location, quantity };
     input.check(&parts.iter().map(part).collect::<Vec<_>>()).map_err(drop)
 }
 
-/// Whether ranks may stand.
+/// Whether ranks are allowed.
 pub fn ranks(input: &AllocationInput, ranks: &[Option<i32>]) -> Result<(), ()> {
     input.check_ranks(ranks).map_err(drop)
 }
 
-/// Prices that may stand.
+/// Prices that are allowed.
 pub fn prices(input: &PricingInput, prices: Vec<Price>) -> Result<Vec<LinePrice>, ()> {
     let price = |(line, amount, right, parts): Price| pricing::AnsweredLine {
         line,
@@ -36,7 +36,7 @@ pub fn prices(input: &PricingInput, prices: Vec<Price>) -> Result<Vec<LinePrice>
     input.check(prices.into_iter().map(price).collect()).map_err(drop)
 }
 
-/// A presentation that may stand.
+/// A presentation that is allowed.
 pub fn view(input: &ViewInput, parts: &[Part], label: Option<String>) -> Result<Presentation, ()> {
     let part = |&(location, available, backorderable): &Part| view::AnsweredPart { location, available, backorderable };
     input.check(&parts.iter().map(part).collect::<Vec<_>>(), label).map_err(drop)

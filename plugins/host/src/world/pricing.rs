@@ -1,4 +1,4 @@
-//! What a pricing rule is asked, what it answers, and whether the answer may stand.
+//! What a pricing rule is asked, what it answers, and whether the answer is allowed.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ const ADJUSTMENTS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PricingInput {
-    /// By the asked node's clock.
+    /// By the clock of the node that asks.
     pub at: Timestamp,
     #[serde(default)]
     pub channel: Option<ChannelId>,
-    /// Of every price in the answer: three capital letters.
+    /// The currency of every price in the answer: three capital letters.
     pub currency: String,
     #[serde(default)]
     pub customer: Option<Customer>,
@@ -48,16 +48,16 @@ pub struct PricingLine {
     pub attributes: BTreeMap<String, String>,
     /// 1 or more.
     pub quantity: i64,
-    /// Of one unit, by the catalogue; perhaps in another currency than the quote's.
+    /// The catalogue's price of one unit, which may be in another currency than the quote's.
     #[serde(default)]
     pub list_price: Option<Money>,
 }
 
-/// A checked answer, and who gave it.
+/// A checked answer, and the rule that gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prices {
     pub rule: String,
-    /// One for each line of the input, in its order.
+    /// One for each line of the input, in the same order.
     pub lines: Vec<LinePrice>,
 }
 
@@ -68,7 +68,7 @@ pub struct LinePrice {
     /// Before the adjustments.
     pub unit_price: Money,
     pub adjustments: Vec<Adjustment>,
-    /// Unit price times quantity, and all adjustments.
+    /// Unit price times quantity, plus all adjustments.
     pub total: Money,
 }
 
@@ -77,12 +77,12 @@ pub struct LinePrice {
 pub struct Adjustment {
     /// 1 to 64 characters, none a control character.
     pub label: String,
-    /// Of the line as a whole, in minor units of the quote's currency; below 0 is a discount.
+    /// For the whole line, in minor units of the quote's currency; a discount is below 0.
     pub amount: i64,
 }
 
 impl PricingInput {
-    /// Bytes of names and texts, and what the records around them take in the guest's memory.
+    /// Bytes of names and texts, plus the records around them in the guest's memory.
     pub(crate) fn bytes(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let line = |line: &PricingLine| {
@@ -94,7 +94,7 @@ impl PricingInput {
         self.lines.iter().map(line).sum::<usize>() + customer + destination + 192
     }
 
-    /// In the order of the lines that were asked.
+    /// In the order of the lines in the question.
     pub(crate) fn check(&self, answer: Vec<AnsweredLine>) -> Result<Vec<LinePrice>, Failure> {
         let mut by_line: BTreeMap<u32, AnsweredLine> = BTreeMap::new();
         for price in answer {
@@ -113,7 +113,7 @@ impl PricingInput {
     }
 }
 
-/// One line's price, before it is believed.
+/// One line's price, before it is checked.
 pub(crate) struct AnsweredLine {
     pub(crate) line: u32,
     pub(crate) amount: i64,
@@ -123,7 +123,7 @@ pub(crate) struct AnsweredLine {
 
 pub(crate) struct AnsweredAdjustment {
     pub(crate) label: String,
-    /// Whether `amount` is of each unit, or of the line as a whole.
+    /// Whether `amount` is for each unit, or for the whole line.
     pub(crate) each: bool,
     pub(crate) amount: i64,
 }

@@ -1,5 +1,5 @@
-//! The checks of answers beside naive ones, written from the WIT: whatever a guest answers, both say the same.
-//! PROPTEST_CASES runs these for longer; a fuzzer that learns is in plugins/fuzz.
+//! Compares the checks of answers with naive ones, written from the WIT: whatever a guest answers, both must say the
+//! same. PROPTEST_CASES runs these for longer; plugins/fuzz has a coverage-guided fuzzer.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ fn input(lines: &[(usize, i64)], places: usize, offers: &[Option<(i64, i64)>]) -
     }
 }
 
-/// What the WIT asks of a plan, each rule by itself.
+/// What the WIT requires of a plan, each requirement by itself.
 fn may_stand(input: &AllocationInput, plan: &[(u32, u32, u32)]) -> bool {
     let sku = |line: u32| input.lines.iter().find(|asked| asked.line == line).map(|asked| (&asked.sku, asked.quantity));
     let (mut by_line, mut by_offer, mut pairs) = (BTreeMap::new(), BTreeMap::new(), Vec::new());

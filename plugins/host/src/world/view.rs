@@ -1,4 +1,4 @@
-//! What a view rule is asked, what it answers, and whether the answer may stand.
+//! What a view rule is asked, what it answers, and whether the answer is allowed.
 
 use onhand_wire::{ChannelId, LocationId, Sku};
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ pub struct ViewLocation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Presentation {
-    /// In the rule's order. A location left out is hidden.
+    /// In the rule's order. A location that is not in it is hidden.
     pub locations: Vec<Shown>,
     /// Like "10+": up to 64 characters, none a control character.
     #[serde(default)]
@@ -55,7 +55,7 @@ pub struct Shown {
 }
 
 impl ViewInput {
-    /// Bytes of names and texts, and what the records around them take in the guest's memory.
+    /// Bytes of names and texts, plus the records around them in the guest's memory.
     pub(crate) fn bytes(&self) -> usize {
         let locations: usize = self.locations.iter().map(|at| 24 + at.location.as_str().len()).sum();
         self.sku.as_str().len() + self.name.as_ref().map_or(0, String::len) + locations + 64
@@ -103,7 +103,7 @@ fn check_label(label: Option<&str>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the rule shows of one location, not checked yet; `location` is a position.
+/// What the rule shows of one location, before it is checked; `location` is a position.
 pub(crate) struct AnsweredPart {
     pub(crate) location: u32,
     pub(crate) available: u32,

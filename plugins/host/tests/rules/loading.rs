@@ -25,13 +25,13 @@ fn refused(component: &[u8], says: &str) {
 #[test]
 fn what_is_no_component_of_ours_is_refused() {
     let whole = built("channel-buffer");
-    refused(&whole[..whole.len() / 2], "no valid component");
-    refused(b"", "no valid component");
-    refused(b"not wasm at all", "no valid component");
+    refused(&whole[..whole.len() / 2], "not a valid component");
+    refused(b"", "not a valid component");
+    refused(b"not wasm at all", "not a valid component");
     refused(&wat::parse_str("(module)").unwrap(), "a core module, not a component");
-    refused(&wat::parse_str("(component)").unwrap(), "its exports [] are no world");
+    refused(&wat::parse_str("(component)").unwrap(), "its exports [] are not a world");
     let other = r#"(component (instance (export "shop:prices/price-rule@0.1.0")))"#;
-    refused(&wat::parse_str(other).unwrap(), "its exports [shop:prices/price-rule@0.1.0] are no world");
+    refused(&wat::parse_str(other).unwrap(), "its exports [shop:prices/price-rule@0.1.0] are not a world");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn what_is_broken_is_refused_and_the_one_before_stays() {
     });
     let component = built("channel-buffer");
     let half = Release { component: component[..component.len() / 2].to_vec(), ..bucket(6) };
-    refuses(&rules, "no valid component", || shelf.push("channel-buffer", &half));
+    refuses(&rules, "not a valid component", || shelf.push("channel-buffer", &half));
     refuses(&rules, "`stage` and `share` are for NAME.next.toml", || {
         shelf.push("channel-buffer", &Release { settings: "stage = \"shadow\"".into(), ..bucket(6) });
     });

@@ -280,10 +280,10 @@ fn an_older_pushed_release_is_refused_whoever_announces_it_also_after_a_restart(
     becomes(&rules, 6);
 
     // By whoever can write to the topic: the origin is asked, and has another one.
-    refuses(&rules, "it was announced otherwise than the origin has it", || {
+    refuses(&rules, "the announcement differs from what the origin says", || {
         shelf.say(&Manifest { seq: 3, ..older.clone() });
     });
-    refuses(&rules, "it was announced otherwise", || {
+    refuses(&rules, "the announcement differs", || {
         shelf.say(&Manifest { seq: 3, full: None, ..older.clone() });
     });
     assert_eq!(label(&rules).as_deref(), Some("6+"));

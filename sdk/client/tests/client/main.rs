@@ -1,4 +1,4 @@
-//! What is sent, when it is sent again, and what comes of it: against real listeners.
+//! What the client sends, when it repeats a call, and what it returns, against real listeners.
 
 mod node;
 
@@ -75,7 +75,7 @@ async fn what_would_be_refused_again_is_not_asked_again() {
     assert_eq!((one.seen().len(), two.seen().len()), (1, 0));
 }
 
-/// Of several answers with the same status, some are definite.
+/// Of several answers with the same status, some are final.
 #[tokio::test]
 async fn retry_decides_and_a_status_where_nothing_is_said() {
     let again = [

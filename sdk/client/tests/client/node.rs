@@ -1,4 +1,4 @@
-//! A listener that says what a test wants, in order, and remembers what it was asked.
+//! A listener that gives a test's answers in order, and remembers what it was asked.
 
 use std::{
     collections::VecDeque,
@@ -23,7 +23,7 @@ pub enum Says {
     Answer(u16, &'static [(&'static str, &'static str)], &'static str),
     /// Closes the connection instead.
     Cut,
-    /// Never.
+    /// Never answers.
     Nothing,
 }
 
@@ -46,7 +46,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// The last is said again and again.
+    /// Repeats the last answer for ever.
     pub async fn that_says(says: &[Says]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -56,7 +56,7 @@ impl Node {
         Self { url, seen, accepting }
     }
 
-    /// What it was asked since this was last looked at.
+    /// What it has been asked since the last call of this.
     pub fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.seen.lock().unwrap())
     }

@@ -1,9 +1,9 @@
-//! A token that a process carries: what can be told of it without the keys that judge it.
+//! A token that a process sends: the faults that can be found without the keys that judge it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-/// Longest token that can be carried, in bytes: a request's head has room for no more beside it.
+/// Longest token that can be sent, in bytes: a request's head has no room for more.
 pub const LONGEST: usize = 8192;
 
 #[derive(Deserialize)]
@@ -12,16 +12,16 @@ struct Ends {
 }
 
 /// What is plainly wrong with a token at `now` (seconds since 1970): it is not a JWT, or it has
-/// expired. Whether it counts is for its receiver to judge.
+/// expired. Its receiver judges whether it is valid.
 pub fn fault(token: &str, now: u64) -> Option<String> {
     if token.is_empty() {
         return Some("it is empty".to_owned());
     }
     if token.len() > LONGEST {
-        return Some(format!("it has {} bytes, at most {LONGEST} can be carried", token.len()));
+        return Some(format!("it has {} bytes, at most {LONGEST} can be sent", token.len()));
     }
     let parts: Vec<&str> = token.split('.').collect();
-    let [_, payload, _] = parts[..] else { return Some("it is not a JWT: it has not three parts".to_owned()) };
+    let [_, payload, _] = parts[..] else { return Some("it is not a JWT: it does not have three parts".to_owned()) };
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Some("it is not a JWT: it has white space or other characters in it".to_owned());
     }

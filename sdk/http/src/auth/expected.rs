@@ -1,4 +1,4 @@
-//! What a well-signed token must say, and what it then means.
+//! What a token with a good signature must say, and what it then means.
 
 use std::borrow::Cow;
 
@@ -6,29 +6,29 @@ use serde_json::{Map, Value};
 
 use super::{Claims, LEEWAY, Scope, ScopeMap, Scopes, scope_map::find, subject_fault};
 
-/// What a token must say besides; `None`: anything.
+/// What a token must say; `None` accepts anything.
 #[derive(Debug, Clone, Default)]
 pub struct Expected {
     /// Its `iss`.
     pub issuer: Option<String>,
-    /// One of its `aud`.
+    /// One of its `aud` values.
     pub audience: Option<String>,
-    /// Where its scope stands.
+    /// Where its scopes are.
     pub scopes: ScopeMap,
-    /// The claim that names the owner of what a token makes; `None`: nothing has an owner.
+    /// The claim that names the owner of a token's reservations; `None` means that nothing has an owner.
     pub owner_claim: Option<String>,
     /// The scopes that the issuer may give.
     pub gives: Gives,
-    /// How its subjects are told from those of other issuers.
+    /// How its subjects are distinguished from those of other issuers.
     pub subjects: Subjects,
 }
 
-/// The scopes that an issuer may give; others in its tokens count as if they were not there.
+/// The scopes that an issuer may give; other scopes in its tokens are ignored.
 #[derive(Debug, Clone)]
 pub struct Gives {
-    /// Of the ladder from storefront to admin.
+    /// The greatest scope from storefront to admin.
     pub greatest: Scope,
-    /// Of those beside the ladder.
+    /// Which of edge and alerting it may give.
     pub beside: Vec<Scope>,
 }
 
@@ -48,12 +48,12 @@ impl Gives {
     }
 }
 
-/// How an issuer's subjects are written: what keys, shares and the ledger's actors are known by.
+/// How an issuer's subjects are written in keys, shares and the ledger.
 #[derive(Debug, Clone)]
 pub enum Subjects {
-    /// As the token says them, but for those that would read as another issuer's, which these names begin.
+    /// As in the token. A subject that begins like another issuer's (with one of these names) is refused.
     Bare { others: Vec<String> },
-    /// After the issuer's own name and a blank.
+    /// After the issuer's name and a space.
     After(String),
 }
 
@@ -79,7 +79,7 @@ impl Subjects {
     }
 }
 
-/// Why a well-signed token does not count. It says what to change, never what would be accepted.
+/// Why a token with a good signature is refused. It says what to change, but never what would be accepted.
 type Refusal = Cow<'static, str>;
 
 impl Expected {
@@ -138,9 +138,9 @@ pub(super) fn has_ended(exp: u64, now: u64) -> bool {
     exp.saturating_add(LEEWAY) < now
 }
 
-/// A NumericDate (RFC 7519, 2): any JSON number of seconds since 1970. Fractions are cut off, times before 1970 are
-/// 1970, times that no clock will show are the last that one could.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // what `as` does at the ends is what is meant
+/// A NumericDate (RFC 7519, 2): any JSON number of seconds since 1970. Fractions are cut off; times before 1970 become
+/// 1970, and times beyond the range become the last possible time.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // `as` saturates, as intended
 fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<u64>, Refusal> {
     match claims.get(name) {
         None | Some(Value::Null) => Ok(None),

@@ -1,4 +1,4 @@
-//! The keys as they stand: replaced while tokens are judged, and how old they are.
+//! The keys in use and their age: they can be replaced while tokens are judged.
 
 use std::{
     sync::{
@@ -15,19 +15,19 @@ use super::{KeySet, keys::Key};
 /// Where keys come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// A file: what was read last counts until it is read again.
+    /// A file: what was read last is valid until it is read again.
     File,
-    /// An issuer's URL: what was fetched last counts for a time. An issuer withdraws a key by taking it out of its
-    /// set, and whoever holds a stolen key must not be able to make that last by keeping the issuer from being asked.
+    /// An issuer's URL: what was fetched last is valid for a time. An issuer withdraws a key by removing it from its
+    /// set. Someone with a stolen key must not be able to keep it valid by cutting the node off from the issuer.
     Url,
 }
 
-/// The keys to begin with.
+/// The keys at the start.
 #[derive(Default)]
 pub struct Keys {
     pub file: Option<KeySet>,
     pub url: Option<KeySet>,
-    /// How long keys of a URL count after they were fetched; `None`: there is no URL.
+    /// How long keys of a URL are valid after they were fetched; `None` if there is no URL.
     pub max_stale: Option<Duration>,
 }
 
@@ -38,23 +38,23 @@ pub(super) struct Current {
     url: Option<KeySet>,
 }
 
-/// How the keys stand, for metrics.
+/// The state of the keys, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
     pub keys: usize,
-    /// Times that the keys have been replaced by others.
+    /// How often the keys have been replaced by others.
     pub replaced: u64,
     pub failed_refreshes: u64,
     /// Whether the last refresh failed: the keys are the last good ones.
     pub failing: bool,
-    /// Since the keys were last got: from the URL where there is one, else from the file.
+    /// Time since the keys were last read: from the URL if there is one, else from the file.
     pub age: Duration,
-    /// Whether the URL's keys have stopped counting.
+    /// Whether the URL's keys are too old to be valid.
     pub too_old: bool,
 }
 
 impl Standing {
-    /// Of two issuers: sums, and the worse of the two.
+    /// Combines two issuers: the sums, and the worse of the two.
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             keys: self.keys + other.keys,
@@ -67,10 +67,10 @@ impl Standing {
     }
 }
 
-/// One place's looks.
+/// When one place was last read.
 struct Looks {
     failing: AtomicBool,
-    /// Milliseconds after the start at which the keys were last got.
+    /// When the keys were last read, in milliseconds after the start.
     got: AtomicU64,
 }
 
@@ -84,7 +84,7 @@ pub(super) struct Held {
 }
 
 impl Looks {
-    /// A place that gave no keys at the start has failed.
+    /// A place that gave no keys at the start counts as failing.
     fn new(failing: bool) -> Self {
         Self { failing: AtomicBool::new(failing), got: AtomicU64::new(0) }
     }
@@ -128,7 +128,7 @@ impl Held {
         }
     }
 
-    /// Whether they are others than before. For one caller at a time.
+    /// Returns whether the keys differ from those before. For one caller at a time.
     pub(super) fn replace(&self, place: Place, keys: KeySet) -> bool {
         let looks = self.looks(place);
         let present = self.current.load_full();
@@ -155,7 +155,7 @@ impl Held {
         self.started.elapsed().saturating_sub(got)
     }
 
-    /// Whether keys of this place count.
+    /// Whether keys of this place are valid.
     pub(super) fn count(&self, place: Place) -> bool {
         place == Place::File || self.max_stale.is_none_or(|most| self.age(place) < most)
     }

@@ -35,7 +35,7 @@ impl Issuer {
         Ok(Self { key, header: Header::new(Algorithm::EdDSA), name: None, audience: None, more: BTreeMap::new() })
     }
 
-    /// Names the key in each token's header, so that it is judged by that one of a set.
+    /// Names the key in each token's header, so that this key of a set judges it.
     pub fn with_kid(mut self, kid: Option<String>) -> Self {
         self.header.kid = kid;
         self
@@ -51,7 +51,7 @@ impl Issuer {
         Self { audience, ..self }
     }
 
-    /// Claims of the tokens beside ours.
+    /// More claims for the tokens.
     pub fn with_claims(self, more: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { more: more.into_iter().collect(), ..self }
     }

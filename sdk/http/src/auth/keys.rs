@@ -1,7 +1,7 @@
 //! Public keys, from PEM or from a JSON Web Key Set (RFC 7517, RFC 7518, RFC 8037).
 //!
-//! A key decides which algorithms it is used with: by its type and curve, narrowed by its own `alg`. A token only
-//! says which of them it was signed with.
+//! A key decides which algorithms it is used with, by its type and curve, narrowed by its own `alg`. A token only says
+//! which of them signed it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey};
@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Most keys in a set: a token that names none is tried with each.
+/// Most keys in a set: a token that names no key is tried with each.
 const KEYS: usize = 64;
 
 /// Keys that cannot be used.
@@ -26,10 +26,10 @@ impl BadKey {
 /// A public key, and what it verifies.
 #[derive(Clone)]
 pub(super) struct Key {
-    /// What tokens call it; a key without a name is tried whatever a token names.
+    /// The name that tokens use for it. A key without a name is tried for every token.
     kid: Option<String>,
     algorithms: &'static [Algorithm],
-    /// What it is made of, so that two can be told apart.
+    /// Its components, so that two keys can be compared.
     parts: Vec<Vec<u8>>,
     decoding: DecodingKey,
 }
@@ -40,7 +40,7 @@ impl Key {
         Self { kid, algorithms: &[Algorithm::EdDSA], parts: vec![public.to_bytes().to_vec()], decoding }
     }
 
-    /// Whether it may be used with this algorithm, and made this signature (in base64) with it.
+    /// Whether this algorithm is allowed for the key, and the signature (in base64) is the key's.
     pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &str) -> bool {
         self.algorithms.contains(&algorithm)
             && jsonwebtoken::crypto::verify(signature, message, &self.decoding, algorithm).is_ok_and(|good| good)
@@ -65,7 +65,7 @@ impl KeySet {
         Ok(Self(vec![Key::ed25519(None, public_key(pem)?)]))
     }
 
-    /// A JWKS, and for each key in it that is left out, why. A set without a usable key is refused.
+    /// Reads a JWKS. Also returns why each key that was skipped is of no use. A set without a usable key is refused.
     pub fn from_jwks(text: &[u8]) -> Result<(Self, Vec<String>), BadKey> {
         let set: Value = serde_json::from_slice(text).map_err(|error| BadKey(format!("not a JWKS: {error}")))?;
         let Some(keys) = set["keys"].as_array() else { return Err(BadKey("not a JWKS: it has no \"keys\"".into())) };
@@ -82,7 +82,7 @@ impl KeySet {
                 Err(BadKey(format!("the JWKS has no usable key: {why}")))
             }
             1..=KEYS => Ok((Self(usable), left_out)),
-            more => Err(BadKey(format!("the JWKS has {more} keys, at most {KEYS} are taken"))),
+            more => Err(BadKey(format!("the JWKS has {more} keys, at most {KEYS} are accepted"))),
         }
     }
 
@@ -90,7 +90,7 @@ impl KeySet {
         self.0.len()
     }
 
-    /// Never so: a set has at least one key.
+    /// Always false: a set has at least one key.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -111,7 +111,7 @@ fn public_key(pem: &[u8]) -> Result<VerifyingKey, BadKey> {
     VerifyingKey::from_public_key_pem(text).map_err(|error| BadKey::pem("public", error))
 }
 
-/// One key of a set, or why it is of no use here.
+/// One key of a set, or why it is of no use.
 fn read(jwk: &Value) -> Result<Key, String> {
     let text = |name: &str| jwk[name].as_str();
     if !jwk["use"].is_null() && text("use") != Some("sig") {
@@ -121,7 +121,7 @@ fn read(jwk: &Value) -> Result<Key, String> {
         return Err("its key_ops do not name verify".to_owned());
     }
     if !jwk["d"].is_null() {
-        return Err("it holds the private half: whoever can read it can sign".to_owned());
+        return Err("it holds the private half: anyone who can read it can sign".to_owned());
     }
     let key = match (text("kty"), text("crv")) {
         (Some("OKP"), Some("Ed25519")) => ed25519(jwk)?,
@@ -137,7 +137,7 @@ fn bytes(jwk: &Value, name: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(jwk[name].as_str()?).ok()
 }
 
-/// Of the algorithms of its kind those that the key's own `alg` leaves.
+/// The algorithms for this kind of key, narrowed by the key's own `alg`.
 fn narrowed(jwk: &Value, all: &[(&str, &'static [Algorithm])]) -> Result<&'static [Algorithm], String> {
     let found = match (&jwk["alg"], jwk["alg"].as_str()) {
         (Value::Null, _) => all.first(),
@@ -164,14 +164,14 @@ fn p256(jwk: &Value) -> Result<Key, String> {
     let whole = parts.iter().map(Vec::len).eq([32, 32]);
     let [x, y] = ["x", "y"].map(|name| jwk[name].as_str().unwrap_or_default());
     let decoding = DecodingKey::from_ec_components(x, y).ok().filter(|key| {
-        // No error: the point is on the curve, and did not sign this.
+        // An answer without an error means that the point is on the curve, although it did not sign this.
         whole && jsonwebtoken::crypto::verify("AAAA", b"", key, Algorithm::ES256).is_ok()
     });
     let decoding = decoding.ok_or("its x and y are not a point of P-256")?;
     Ok(Key { kid: None, algorithms, parts, decoding })
 }
 
-/// Shorter ones can be broken; longer ones the library does not take.
+/// Shorter keys can be broken; the library does not accept longer ones.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 fn rsa(jwk: &Value) -> Result<Key, String> {
@@ -182,11 +182,11 @@ fn rsa(jwk: &Value) -> Result<Key, String> {
     let (Some(n), Some(e)) = (number("n"), number("e")) else { return Err("its n or e is not a number".to_owned()) };
     let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
     if !RSA_BITS.contains(&bits) {
-        return Err(format!("it has {bits} bits; {} to {} are taken", RSA_BITS.start(), RSA_BITS.end()));
+        return Err(format!("it has {bits} bits; {} to {} are accepted", RSA_BITS.start(), RSA_BITS.end()));
     }
-    // 3 or more, odd, and no longer than the library takes.
+    // 3 or more, odd, and no longer than the library accepts.
     if e.as_slice() == [1] || e.last().is_none_or(|last| last.is_multiple_of(2)) || e.len() > 4 {
-        return Err("its e is no public exponent".to_owned());
+        return Err("its e is not a valid public exponent".to_owned());
     }
     let decoding = DecodingKey::from_rsa_raw_components(&n, &e);
     Ok(Key { kid: None, algorithms, parts: vec![n, e], decoding })

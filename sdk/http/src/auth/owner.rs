@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::{Claims, Scope};
 
-/// Longest owner, in bytes: it ends in keys of the database.
+/// Longest owner, in bytes: it becomes part of keys in the database.
 const LONGEST: usize = 255;
 
-/// What a claim's value says: text, or a number as it is written; none where it is neither, or not 1
-/// to 255 bytes without control characters.
+/// The owner in a claim's value: a string, or a number as it is written. `None` if it is neither, or does not have 1 to
+/// 255 bytes without control characters.
 fn owner(value: &Value) -> Option<String> {
     let owner = match value {
         Value::String(text) => text.clone(),
@@ -21,8 +21,8 @@ fn owner(value: &Value) -> Option<String> {
 }
 
 impl Claims {
-    /// Takes the owner from the claim of that name. A storefront's token then sees only its own
-    /// owner's reservations, and without an owner it may do nothing: [`Claims::judge_owner`].
+    /// Takes the owner from the claim of that name. A storefront's token then sees only its own owner's reservations,
+    /// and may do nothing without an owner: [`Claims::judge_owner`].
     pub(super) fn with_owner(mut self, value: &Value) -> Self {
         self.owner = owner(value);
         if self.scope.is_storefront_only() {
@@ -31,7 +31,7 @@ impl Claims {
         self
     }
 
-    /// 403 for a storefront's token that has to name its owner and does not.
+    /// 403 for a storefront's token that must name its owner but does not.
     pub(super) fn judge_owner(&self, claim: &str) -> Result<(), Problem> {
         if self.sees == Sees::All || self.owner.is_some() {
             return Ok(());

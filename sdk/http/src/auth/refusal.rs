@@ -1,10 +1,11 @@
-//! Calls that were refused for their token: why, in one of a few words, for metrics and logs. Never the token itself.
+//! Why calls were refused for their token, in one of a few words, for metrics and logs. The token itself is never
+//! shown.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use onhand_wire::{Code, Problem};
 
-/// How a refusal's detail goes on after `Authorization: `, and its word.
+/// How a refusal's detail continues after `Authorization: `, and its word.
 const REASONS: [(&str, &str); 12] = [
     ("send Bearer", "missing"),
     ("the token has expired", "expired"),
@@ -20,8 +21,8 @@ const REASONS: [(&str, &str); 12] = [
     ("a token of scope", "owner"),
 ];
 
-/// None where the problem is not about a token. What has no word of its own (a bad signature, an unknown key, claims
-/// that make no sense) is `invalid`.
+/// `None` if the problem is not about a token. Refusals without a word of their own (a bad signature, an unknown key,
+/// claims that make no sense) are `invalid`.
 pub fn reason(problem: &Problem) -> Option<&'static str> {
     if !matches!(problem.code, Code::Unauthenticated | Code::Forbidden) {
         return None;
@@ -31,13 +32,13 @@ pub fn reason(problem: &Problem) -> Option<&'static str> {
     Some(known.map_or("invalid", |(_, word)| word))
 }
 
-/// Refusals that are logged in one second; all are counted.
+/// How many refusals are logged in one second; all are counted.
 const LOGGED: u64 = 5;
 
-/// Lets a few lines a second through: whoever sends bad tokens must not fill the log.
+/// Lets a few lines a second through, so that callers with bad tokens cannot fill the log.
 #[derive(Debug, Default)]
 pub struct Sparing {
-    /// The present second, and how many lines it has had.
+    /// The current second, and how many lines it has had.
     state: AtomicU64,
 }
 
@@ -52,7 +53,7 @@ impl Sparing {
         self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
-    /// The same, for now.
+    /// The same, for the current second.
     pub fn allows_now(&self) -> bool {
         self.allows(jsonwebtoken::get_current_timestamp())
     }

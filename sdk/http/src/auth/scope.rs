@@ -1,9 +1,8 @@
 //! What a token may do: a set of scopes, some of which include others.
 //!
-//! storefront, fulfilment, operator and admin are a ladder. edge and alerting stand beside it: they
-//! include nothing, and of the ladder only operator and admin include them, because an operator may
-//! make every call of `/internal/api`. So scopes have no order, and nothing here can compare two of
-//! them: the one question is what a scope [`includes`](Scope::includes).
+//! storefront, fulfilment, operator and admin form a ladder. edge and alerting are outside it: they include nothing,
+//! and only operator and admin include them, because an operator may make every call of `/internal/api`. So scopes have
+//! no order and cannot be compared: the only question is what a scope [`includes`](Scope::includes).
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
@@ -13,15 +12,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 pub enum Scope {
     /// Reservations and orders.
     Storefront,
-    /// Ships and takes back.
+    /// Shipping and returns.
     Fulfilment,
     /// Stock, lists and the internal pages.
     Operator,
     /// Items, locations, maintenance, releases of rules.
     Admin,
-    /// What an edge calls for itself.
+    /// The calls that an edge makes for itself.
     Edge,
-    /// The heartbeat of operating, which no call takes yet.
+    /// Reserved for alerting's heartbeat; no call needs it yet.
     Alerting,
 }
 
@@ -72,13 +71,13 @@ impl From<Scope> for Scopes {
 }
 
 impl Scopes {
-    /// Those among the words of a claim (RFC 8693); none if no word is a scope. Identity providers
-    /// write words of their own beside ours.
+    /// The scopes among the words of a claim (RFC 8693); `None` if no word is a scope. Other words are ignored, because
+    /// identity providers add their own.
     pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         Self::of(words.into_iter().filter_map(|word| word.parse().ok()))
     }
 
-    /// All of these; none of none.
+    /// All of these; `None` if there are none.
     pub(super) fn of(scopes: impl IntoIterator<Item = Scope>) -> Option<Self> {
         scopes.into_iter().map(Self::from).reduce(|all, one| Self(all.0 | one.0))
     }
@@ -92,7 +91,7 @@ impl Scopes {
         self.iter().any(|scope| scope.includes(needed))
     }
 
-    /// Whether it is a shop's token: it may reserve, and nothing that stands above that.
+    /// Whether this is a shop's token, which may make reservations and nothing beyond that.
     pub fn is_storefront_only(self) -> bool {
         self.include(Scope::Storefront) && !self.include(Scope::Fulfilment)
     }
@@ -126,7 +125,7 @@ impl<'de> Deserialize<'de> for Scopes {
 mod tests {
     use super::*;
 
-    /// Written down pair by pair, so that the ladder cannot vouch for itself.
+    /// Written down pair by pair, so that the test does not repeat the code's own logic.
     #[test]
     fn edge_and_alerting_stand_outside_the_ladder() {
         use Scope::*;

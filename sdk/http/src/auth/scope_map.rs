@@ -1,16 +1,17 @@
-//! Which claim says a token's scope, and what its values mean: identity providers have words of their own.
+//! Which claim holds a token's scopes, and what its values mean: identity providers use words of their own.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Scope, Scopes};
 
-/// `[auth.scopes]`: for each scope the values that mean it, its own name unless set otherwise; none: no token has it.
+/// `[auth.scopes]`: for each scope the values that mean it (its own name by default). With an empty list no token has
+/// that scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScopeMap {
-    /// The claim: a name, or a path with dots such as `realm_access.roles`. Its value is a list of texts, or one text
-    /// of words with blanks between them (RFC 8693).
+    /// The claim: a name, or a path with dots such as `realm_access.roles`. Its value is a list of strings, or one
+    /// string of words separated by spaces (RFC 8693).
     pub claim: String,
     pub storefront: Vec<String>,
     pub fulfilment: Vec<String>,
@@ -47,7 +48,7 @@ impl ScopeMap {
         }
     }
 
-    /// What is wrong with it; `section`: where it stands.
+    /// What is wrong with it; `section` is its place in the configuration.
     pub fn faults(&self, section: &str) -> Vec<String> {
         let mut faults = Vec::new();
         if self.claim.is_empty() {
@@ -58,7 +59,8 @@ impl ScopeMap {
         faults
     }
 
-    /// Every scope that one of the claim's values means: identity providers write words of their own beside ours.
+    /// Every scope that one of the claim's values means. Other values are ignored, because identity providers add their
+    /// own.
     pub(super) fn scopes(&self, claims: &Map<String, Value>) -> Option<Scopes> {
         let said: Vec<&str> = match find(claims, &self.claim)? {
             Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
@@ -70,7 +72,8 @@ impl ScopeMap {
     }
 }
 
-/// A member by its name, else by a path: names of claims may hold dots themselves, as in `https://shop.example/roles`.
+/// Finds a member by its name, else by a path: a claim's name may itself contain dots, as in
+/// `https://shop.example/roles`.
 pub(super) fn find<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     object.get(path).or_else(|| {
         let mut dots = path.match_indices('.');

@@ -1,4 +1,4 @@
-//! A token's text (JWS compact form, RFC 7515) taken apart, before anything in it is believed.
+//! Parses a token's text (JWS compact form, RFC 7515) before anything in it is trusted.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
@@ -7,18 +7,18 @@ use serde_json::{Map, Value};
 
 use super::keys::Key;
 
-/// Types of tokens that count (RFC 7519, 5.1; RFC 9068). Others are signed with the same keys, and mean something
-/// else: a logout token says who has left.
+/// Accepted types of tokens (RFC 7519, 5.1; RFC 9068). Other types are signed with the same keys but mean something
+/// else: a logout token says who has logged out.
 const TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
-/// What the header may decide. Whatever names or brings a key of its own (`jku`, `x5u`, `x5c`, `jwk`) is not read:
-/// the keys are the configured ones.
+/// The members of the header that are read. Members that name or contain a key (`jku`, `x5u`, `x5c`, `jwk`) are not:
+/// only configured keys are used.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     typ: Option<String>,
     kid: Option<String>,
-    /// Whether it is there, `null` included.
+    /// Whether it is present, even as `null`.
     #[serde(default, deserialize_with = "present")]
     crit: bool,
 }
@@ -36,7 +36,7 @@ pub(super) struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// `None`: no token, or one whose header asks for what is not understood here (RFC 7515, 4.1.11).
+    /// `None` if it is not a token, or if its header requires something that is not understood here (RFC 7515, 4.1.11).
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (message, signature) = text.rsplit_once('.')?;
         let (header, claims) = message.split_once('.')?;
@@ -48,7 +48,7 @@ impl<'a> Token<'a> {
         self.header.kid.as_deref()
     }
 
-    /// Whether its type, where it names one, is an access token's.
+    /// Whether its type, if it names one, is that of an access token.
     pub(super) fn is_access_token(&self) -> bool {
         const PREFIX: &str = "application/";
         let Some(typ) = self.header.typ.as_deref() else { return true };
@@ -57,7 +57,7 @@ impl<'a> Token<'a> {
         TYPES.iter().any(|known| known.eq_ignore_ascii_case(bare))
     }
 
-    /// The token says with which of the key's algorithms it was signed; which those are, the key decides.
+    /// The token says which of the key's algorithms signed it; the key decides which algorithms those are.
     pub(super) fn is_signed_by(&self, key: &Key) -> bool {
         let algorithm = match self.header.alg.as_str() {
             "EdDSA" | "Ed25519" => Algorithm::EdDSA,
@@ -69,7 +69,7 @@ impl<'a> Token<'a> {
         key.verifies(algorithm, self.message.as_bytes(), self.signature)
     }
 
-    /// Only to be believed once the signature is good.
+    /// Trust these only if the signature is good.
     pub(super) fn claims(&self) -> Option<Map<String, Value>> {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(self.claims).ok()?).ok()
     }

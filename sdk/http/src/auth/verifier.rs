@@ -1,8 +1,7 @@
 //! Judging tokens.
 //!
-//! A verified token is remembered: verifying an Ed25519 signature is by far the most costly part
-//! of reading a request. What is remembered counts only until the token's own end, and only under
-//! the keys that it was verified with.
+//! A verified token is remembered, because verifying an Ed25519 signature is by far the most expensive part of reading
+//! a request. It is remembered only until the token expires, and only under the keys that verified it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -18,12 +17,12 @@ use onhand_wire::{Code, Problem};
 
 /// Seconds by which clocks may differ.
 pub const LEEWAY: u64 = 5;
-/// Verified tokens that are remembered.
+/// How many verified tokens are remembered.
 const REMEMBERED: u64 = 10_000;
 /// Longest token that is remembered, in bytes.
 const LONGEST_REMEMBERED: usize = 4096;
 
-/// A token that was verified, whose it is, and under which keys.
+/// A verified token: whose it is, and which keys verified it.
 #[derive(Clone)]
 struct Remembered {
     issuer: usize,
@@ -34,14 +33,14 @@ struct Remembered {
 
 type Act = Box<dyn Fn() + Send + Sync>;
 
-/// Who may sign tokens: its keys, and what its tokens must say.
+/// An issuer: its keys, and what its tokens must say.
 struct Trusted {
     expected: Expected,
     held: Held,
     on_unknown_key: OnceLock<Act>,
 }
 
-/// Judges tokens of one issuer or several with their present keys.
+/// Judges the tokens of one or several issuers with their current keys.
 pub struct Verifier {
     issuers: Vec<Trusted>,
     remembered: Cache<Box<str>, Remembered>,
@@ -56,7 +55,7 @@ fn not_valid() -> Problem {
 }
 
 impl Verifier {
-    /// Keys that always count.
+    /// With keys that are always valid.
     pub fn new(keys: KeySet, expected: &Expected) -> Self {
         Self::remembering(REMEMBERED, Keys { file: Some(keys), ..Keys::default() }, expected)
     }
@@ -65,12 +64,12 @@ impl Verifier {
         Self::remembering(REMEMBERED, keys, expected)
     }
 
-    /// Several issuers side by side, told apart by `iss`; one at least.
+    /// With one or more issuers, told apart by `iss`.
     pub fn of_issuers(issuers: Vec<(Keys, Expected)>) -> Self {
         Self::with(REMEMBERED, issuers)
     }
 
-    /// With room for `tokens` verified tokens; 0 verifies every time.
+    /// Remembers up to `tokens` verified tokens; 0 verifies every time.
     pub fn remembering(tokens: u64, keys: Keys, expected: &Expected) -> Self {
         Self::with(tokens, vec![(keys, expected.clone())])
     }
@@ -80,13 +79,13 @@ impl Verifier {
         Self { issuers: issuers.into_iter().map(trusted).collect(), remembered: Cache::new(tokens) }
     }
 
-    /// One key, any issuer and audience. `pem`: SubjectPublicKeyInfo.
+    /// With one key, for any issuer and audience. `pem`: SubjectPublicKeyInfo.
     pub fn from_pem(pem: &[u8]) -> Result<Self, BadKey> {
         Ok(Self::new(KeySet::from_pem(pem)?, &Expected::default()))
     }
 
-    /// Judges an issuer's tokens by these keys from now on; answers whether they are others than before. For one caller
-    /// at a time. Issuers are numbered as they were given.
+    /// Judges an issuer's tokens by these keys from now on; returns whether they differ from those before. For one
+    /// caller at a time. Issuers are numbered in the order in which they were given.
     pub fn replace(&self, issuer: usize, place: Place, keys: KeySet) -> bool {
         let others = self.issuers[issuer].held.replace(place, keys);
         if others {
@@ -95,12 +94,12 @@ impl Verifier {
         others
     }
 
-    /// The present keys stay; counted.
+    /// Counts the failure; the current keys stay.
     pub fn refresh_failed(&self, issuer: usize, place: Place) {
         self.issuers[issuer].held.refresh_failed(place);
     }
 
-    /// What to do when an issuer's token names a key that is not in its set; must be quick. Set once.
+    /// Sets what to do when an issuer's token names a key that is not in its set. `act` must be quick. Call this once.
     pub fn on_unknown_key(&self, issuer: usize, act: impl Fn() + Send + Sync + 'static) {
         let _first_stays = self.issuers[issuer].on_unknown_key.set(Box::new(act));
     }
@@ -110,7 +109,7 @@ impl Verifier {
         self.issuers.iter().any(|issuer| issuer.expected.owner_claim.is_some())
     }
 
-    /// Of all issuers together: the most that ails one of them.
+    /// The state of all issuers together: the worst of each.
     pub fn standing(&self) -> Standing {
         let each = self.issuers.iter().map(|issuer| issuer.held.standing());
         each.reduce(Standing::and).unwrap_or_default()
@@ -158,7 +157,8 @@ impl Verifier {
         Ok(Remembered { issuer, generation: current.generation, place, claims })
     }
 
-    /// Whose keys judge it: what it says of its issuer is believed once one of those has signed it.
+    /// The issuer whose keys judge the token. The token's claim about its issuer is trusted only once one of these keys
+    /// has verified it.
     fn issuer_of(&self, token: &Token<'_>) -> Result<usize, Problem> {
         if self.issuers.len() == 1 {
             return Ok(0);

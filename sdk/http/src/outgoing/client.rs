@@ -1,5 +1,5 @@
-//! HTTP clients, all of one make: `[http.client]`, and no redirects. A redirect would take a token or a signed body to
-//! where nobody configured it to go.
+//! HTTP clients, all made from `[http.client]` and without redirects. A redirect could send a token or a signed body to
+//! an address that nobody configured.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ impl Outgoing {
         Ok(Self { tls: tls::config(Proof::Name(Roots::Also(ca)), own)? })
     }
 
-    /// For whole answers. `connect`: how long a connection may take to be made; the caller bounds the call.
+    /// A client for whole answers. `connect` limits the time to connect; the caller limits the call.
     pub fn client(&self, connect: Duration) -> Result<reqwest::Client, reqwest::Error> {
         self.builder(connect).build()
     }

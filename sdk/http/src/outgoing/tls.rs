@@ -13,14 +13,14 @@ use rustls::{
 use self::verify::Lenient;
 use crate::pem::{PemFault, PemFile};
 
-/// What keeps a client from being made.
+/// Why a client cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientFault {
     #[error(transparent)]
     File(#[from] PemFault),
     #[error("{setting}: a certificate cannot be used: {cause}")]
     Root { setting: &'static str, cause: rustls::Error },
-    #[error("{setting}: certificate and key do not go together, or cannot be used: {cause}")]
+    #[error("{setting}: certificate and key do not match, or cannot be used: {cause}")]
     Pair { setting: &'static str, cause: rustls::Error },
     #[error("the system's certificates cannot be read: {0}")]
     System(String),
@@ -28,28 +28,28 @@ pub enum ClientFault {
     Rustls(String),
 }
 
-/// By which certificates another is judged.
+/// The certificates that judge another's certificate.
 #[derive(Debug, Clone, Copy)]
 pub enum Roots<'a> {
     System,
-    /// The file's, and no others.
+    /// Only the file's.
     File(PemFile<'a>),
-    /// The file's beside the system's, of which there may be none.
+    /// The file's, if there is one, and the system's.
     Also(Option<PemFile<'a>>),
 }
 
 /// What a server has to prove.
 #[derive(Debug, Clone, Copy)]
 pub enum Proof<'a> {
-    /// Nothing: whoever is between can be it.
+    /// Nothing: an attacker in the network can pretend to be the server.
     None,
-    /// A certificate of these roots, whatever its name.
+    /// A certificate signed by these roots, for any name.
     Chain(Roots<'a>),
-    /// A certificate of these roots for the name that is called.
+    /// A certificate signed by these roots, for the name that is called.
     Name(Roots<'a>),
 }
 
-/// The client's own certificate, with those between it and its root, and its key.
+/// The client's own certificate with its intermediates, and its key.
 #[derive(Debug, Clone, Copy)]
 pub struct Own<'a> {
     pub cert: PemFile<'a>,
@@ -90,7 +90,7 @@ impl Roots<'_> {
         }
         if let Self::System | Self::Also(_) = self {
             let found = rustls_native_certs::load_native_certs();
-            // Among the system's many, one that cannot be used is no fault.
+            // Among the system's many certificates, one that cannot be used is not a fault.
             store.add_parsable_certificates(found.certs);
             if store.is_empty() && matches!(self, Self::System) {
                 let why = found.errors.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);

@@ -7,53 +7,52 @@ use super::{Size, Span, count_fault};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Web origins that may read answers (`https://shop.example`), or `*`; empty: none.
+    /// Web origins that may read answers (`https://shop.example`), or `*`; empty allows none.
     pub cors_origins: Vec<String>,
-    /// How long a request's head, and then its body, may take to arrive; beyond, the connection is
-    /// closed. An import's body may take any time.
+    /// How long a request's head, and then its body, may take to arrive; beyond that, the connection is closed. An
+    /// import's body may take any time.
     pub header_timeout: Span,
-    /// How long a connection may stay open between requests, and how long an answer or a stream may
-    /// find no taker; beyond, it is closed. At the origin also how long an import may send nothing.
+    /// How long a connection may stay open between requests, and how long its caller may take nothing of an answer or a
+    /// stream; beyond that, it is closed. At the origin also how long an import may send nothing.
     pub idle_timeout: Span,
-    /// Largest head of a request, 8KiB or more; beyond, 431.
+    /// Largest head of a request, 8KiB or more; a larger head is answered 431.
     pub max_header_size: Size,
-    /// Most headers of a request; beyond, 431.
+    /// Most headers of a request; more are answered 431.
     pub max_headers: usize,
-    /// Connections that a public listener, or the origin's API listener, keeps open at once; beyond,
-    /// a new one is answered 503 overloaded and closed. The process needs a few thousand file
-    /// descriptors more than this (`ulimit -n`).
+    /// Connections that a public listener, or the origin's API listener, keeps open at once; one more is answered 503
+    /// overloaded and closed. The process needs a few thousand file descriptors more than this (`ulimit -n`).
     pub max_connections: usize,
-    /// Of these, how many one address may have open (an IPv6 address counts for its /64); beyond, a new
-    /// one is answered 429 rate_limited and closed. Callers behind one proxy count as one address, and so
-    /// does an edge. 0: no limit.
+    /// How many of these one address may have open (an IPv6 address counts for its /64); one more is answered 429
+    /// rate_limited and closed. Callers behind one proxy count as one address, and so does an edge. 0: no limit.
     pub max_connections_per_peer: usize,
     pub tls: TlsConfig,
     pub client: ClientConfig,
 }
 
-/// `[http.tls]`: what the listeners prove themselves with; without it they speak plain HTTP. The files, in PEM, are read
-/// again when they change.
+/// `[http.tls]`: the listeners' certificate; without it they use plain HTTP. The files, in PEM, are read again when
+/// they change.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TlsConfig {
-    /// The certificate, then those between it and its root.
+    /// The certificate, then its intermediates.
     pub cert_file: String,
     pub key_file: String,
-    /// Roots of callers' own certificates, which every caller must then have, beside its token; empty: none is asked
-    /// for. Callers of the management listener from this very machine need neither TLS nor a certificate: probes.
+    /// Roots for callers' own certificates. If set, every caller must have one, in addition to its token; if empty,
+    /// none is requested. Callers of the management listener from the same machine, such as probes, need neither TLS
+    /// nor a certificate.
     pub client_ca_file: String,
-    /// `onhand check` does not mind that the listeners speak plain HTTP to other machines.
+    /// If true, `onhand check` accepts listeners with plain HTTP for other machines.
     pub insecure: bool,
 }
 
-/// `[http.client]`: every call to others: the edge's to its origins, for an issuer's keys, to webhooks and to the
+/// `[http.client]`: for every call to others: from an edge to its origins, for an issuer's keys, to webhooks and to the
 /// warehouse system. The files, in PEM, are read at the start.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientConfig {
-    /// Roots that are believed beside the system's; empty: none.
+    /// Roots to trust besides the system's; empty adds none.
     pub ca_file: String,
-    /// The node's own certificate, then those between it and its root, for servers that ask for one; empty: none.
+    /// The node's own certificate, then its intermediates, for servers that ask for one; empty means none.
     pub cert_file: String,
     pub key_file: String,
 }
@@ -69,7 +68,7 @@ impl ClientConfig {
 }
 
 impl TlsConfig {
-    /// Whether the listeners speak TLS.
+    /// Whether the listeners use TLS.
     pub fn is_on(&self) -> bool {
         !self.cert_file.is_empty()
     }
@@ -116,7 +115,7 @@ impl HttpConfig {
         }
         for (key, span) in [("header_timeout", self.header_timeout), ("idle_timeout", self.idle_timeout)] {
             if span.0.is_zero() {
-                faults.push(format!("http.{key}: must be longer than nothing"));
+                faults.push(format!("http.{key}: must be longer than 0"));
             }
         }
         if self.max_header_size < LEAST_HEADER_SIZE {
@@ -130,7 +129,7 @@ impl HttpConfig {
     }
 }
 
-/// As a browser sends it: a scheme, a host, perhaps a port, no slash at the end.
+/// In the form that a browser sends: a scheme, a host, perhaps a port, and no slash at the end.
 fn is_web_origin(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     text == "*" || host.is_some_and(|host| !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/'))

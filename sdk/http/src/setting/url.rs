@@ -1,4 +1,4 @@
-//! Addresses in a configuration. A path may be all that keeps others from a webhook, and a query may hold a key.
+//! Addresses in a configuration. A webhook's path may be its only secret, and a query may hold a key.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::clean;
 use crate::hop::is_local;
 
-/// One address, or several with commas: `https://USER:PASSWORD@HOST:PORT/PATH?QUERY`, `HOST:PORT,HOST:PORT`,
-/// `sqlite:PATH`. Only its scheme, hosts and ports are ever shown, wherever it is printed; where they cannot be told
-/// from a secret with certainty, neither are they.
+/// One address, or several separated by commas: `https://USER:PASSWORD@HOST:PORT/PATH?QUERY`, `HOST:PORT,HOST:PORT`,
+/// `sqlite:PATH`. Wherever it is printed, only its scheme, hosts and ports are shown; if these cannot be told from a
+/// secret with certainty, they are not shown either.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct SecretUrl(String);
 
@@ -37,13 +37,13 @@ impl SecretUrl {
         (!right).then(|| format!("{key}: must begin with https://HOST or http://HOST"))
     }
 
-    /// What is wrong with it as `HOST:PORT`, several with commas.
+    /// What is wrong with it as `HOST:PORT`, or several separated by commas.
     pub fn hosts_fault(&self, key: &str) -> Option<String> {
         let right = self.0.is_empty() || self.0.split(',').all(|host| !host.is_empty() && is_host(host.trim()));
-        (!right).then(|| format!("{key}: must be HOST:PORT, several with commas"))
+        (!right).then(|| format!("{key}: must be HOST:PORT, or several separated by commas"))
     }
 
-    /// Whether each of its hosts is this machine; where the hosts cannot be told from a secret, no.
+    /// Whether each of its hosts is this machine; false if the hosts cannot be told from a secret.
     pub fn is_local(&self) -> bool {
         let hosts = match self.parts() {
             Some((scheme, _)) if scheme == "unix" || scheme.ends_with("+unix") => return true,
@@ -54,7 +54,7 @@ impl SecretUrl {
         hosts.is_some_and(|hosts| hosts.split(',').all(local))
     }
 
-    /// Scheme and the rest, where it is one address with a scheme.
+    /// The scheme and the rest, if it is one address with a scheme.
     fn parts(&self) -> Option<(&str, &str)> {
         let (scheme, rest) = self.0.split_once("://")?;
         let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -63,8 +63,8 @@ impl SecretUrl {
     }
 }
 
-/// Of `USER:PASSWORD@HOST/PATH`, the host. A password may hold a slash that should have been encoded: with an `@` after
-/// one, nobody can tell which part is the host.
+/// The host of `USER:PASSWORD@HOST/PATH`. A password may contain a slash that should have been encoded: if an `@`
+/// follows a slash, nobody can tell which part is the host.
 fn hosts(rest: &str) -> Option<&str> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, more) = rest.split_at(end);
@@ -75,7 +75,7 @@ fn hosts(rest: &str) -> Option<&str> {
     hosts.split(',').all(is_host).then_some(hosts)
 }
 
-/// `HOST`, `HOST:PORT`, `[::1]:PORT`: what stands for a port must be one, as `USER:PASSWORD` without a host looks alike.
+/// `HOST`, `HOST:PORT`, `[::1]:PORT`. The port must be a number, because `USER:PASSWORD` without a host looks similar.
 fn is_host(text: &str) -> bool {
     let Some(bare) = bare(text) else { return false };
     let address = bare.strip_prefix('[').and_then(|bare| bare.strip_suffix(']'));

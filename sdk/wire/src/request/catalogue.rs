@@ -74,7 +74,7 @@ pub struct PutLocation {
 }
 
 impl PutLocation {
-    /// Enabled, and without anything else.
+    /// An enabled location with a name and nothing else.
     pub fn named(name: impl Into<String>) -> Self {
         let (name, enabled) = (name.into(), true);
         Self { name, region: None, priority: 0, lat: None, lon: None, enabled, pickup: false }

@@ -27,7 +27,7 @@ impl Check for AvailabilityQuery {
     }
 }
 
-/// Who asks; pricing rules may look at it.
+/// The customer who asks; pricing rules may use it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Customer {
@@ -50,7 +50,7 @@ pub struct QuoteLine {
 pub struct AskQuote {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
-    /// Three capital letters: prices in another currency do not count.
+    /// Three capital letters: prices in another currency are ignored.
     #[serde(default, deserialize_with = "optional_currency", skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

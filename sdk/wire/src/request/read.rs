@@ -15,17 +15,17 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// Reads it once more, keeping account of the path: who sends what is right does not pay for that.
+/// Parses the body again and tracks the path, so that a valid body does not pay for that.
 fn fault<T: DeserializeOwned>(body: &[u8]) -> Problem {
     let mut json = serde_json::Deserializer::from_slice(body);
     let again = serde_path_to_error::deserialize::<_, T>(Strict(&mut json));
     again.err().map_or_else(|| Problem::field("body", "not JSON"), |error| invalid(body, &error))
 }
 
-/// Names the member at fault, also where serde only says it in its message.
+/// Names the member at fault, even if serde only names it in its message.
 fn invalid(body: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
     let message = error.inner().to_string();
-    // A word was looked for, and what stands there is none: serde_json calls that bad syntax, too.
+    // A word was expected, and something else was found: serde_json calls that bad syntax, too.
     let word = !error.inner().is_data() && serde_json::from_slice::<IgnoredAny>(body).is_ok();
     if !error.inner().is_data() && !word {
         return Problem::field("body", format!("not JSON: {message}"));
@@ -48,7 +48,7 @@ fn invalid(body: &[u8], error: &serde_path_to_error::Error<serde_json::Error>) -
     Problem::field(&path, message)
 }
 
-/// What is expected in words of JSON, not of this program's types.
+/// Says what is expected in JSON's words, not in this program's types.
 fn plain(message: &str) -> String {
     let Some((found, expected)) = message.rsplit_once(", expected ") else { return message.to_owned() };
     let said = match expected.split(' ').next().unwrap_or_default() {
@@ -82,14 +82,14 @@ pub fn check_idempotency_key(key: &[u8]) -> Result<&str, Problem> {
     })
 }
 
-/// A reservation's id as answers write it; braces, `urn:uuid:` and the like name none.
+/// A reservation's id in the form that answers use; forms with braces or `urn:uuid:` name no reservation.
 pub fn reservation_id(text: &str) -> Result<Uuid, Problem> {
     let id = Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH);
     id.ok_or_else(|| Problem::new(Code::NotFound, "no such reservation"))
 }
 
-/// What a body says that it is (its `Content-Type`), without parameters; empty where it says nothing. One that is
-/// compressed (its `Content-Encoding`) is refused.
+/// A body's media type (`Content-Type`) without parameters; empty if it has none. A compressed body
+/// (`Content-Encoding`) is refused.
 pub fn media_type<'a>(kind: Option<&'a [u8]>, encoding: Option<&[u8]>) -> Result<&'a str, Problem> {
     if encoding.is_some_and(|encoding| !encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
         let detail = "Content-Encoding: send the body as it is; no encoding is understood";
@@ -99,7 +99,7 @@ pub fn media_type<'a>(kind: Option<&'a [u8]>, encoding: Option<&[u8]>) -> Result
     Ok(kind.split(';').next().unwrap_or_default().trim())
 }
 
-/// A body that says what it is must say JSON.
+/// If a body has a media type, it must be JSON.
 pub fn require_json(kind: Option<&[u8]>, encoding: Option<&[u8]>) -> Result<(), Problem> {
     let kind = media_type(kind, encoding)?;
     if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {

@@ -1,4 +1,4 @@
-//! A release of a rule, pushed; or rolled back.
+//! Pushing a release of a rule, and rolling back.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub struct Push {
     #[serde(with = "base64")]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub component: Vec<u8>,
-    /// Whether it runs beside the release in use, as `stage` and `share` of its settings say.
+    /// Whether it runs beside the release in use, as its settings `stage` and `share` say.
     #[serde(default)]
     pub next: bool,
     /// The text of its NAME.toml.
@@ -28,27 +28,28 @@ pub struct Push {
     /// The text of its NAME.wasm.sig.
     #[serde(default)]
     pub signature: Option<String>,
-    /// By file name, such as `capped.json`.
+    /// Keyed by file name, such as `capped.json`.
     #[serde(default)]
     pub fixtures: BTreeMap<String, String>,
 }
 
-/// `POST /inventory/rules/{rule}/rollback`. What comes back is what the GET of the same path names; each part of it is
-/// signed anew, with a greater sequence than the rule ever had.
+/// `POST /inventory/rules/{rule}/rollback`. The GET of the same path names what comes back; each part of it is signed
+/// again, with a sequence greater than the rule ever had.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RollBack {
-    /// The rule's `seq` that this goes back from; another one by now is refused. Absent: whatever it is.
+    /// The rule's `seq` that this goes back from; if the rule has another one by now, the call is refused. If absent,
+    /// any is accepted.
     #[serde(default)]
     pub seq: Option<u64>,
     /// Signature of the full release that comes back.
     #[serde(default)]
     pub full: Option<String>,
-    /// Signature of what comes back beside it.
+    /// Signature of the release that comes back beside it.
     #[serde(default)]
     pub next: Option<String>,
-    /// Where nothing comes back: the signed statement of that.
+    /// If nothing comes back: the signed statement that says so.
     #[serde(default)]
     pub withdrawal: Option<String>,
 }

@@ -123,7 +123,7 @@ pub(super) fn check_ttl(ttl_s: u32) -> Result<(), Problem> {
 }
 
 impl Hold {
-    /// All of it or nothing, for as long as a hold lasts that names no time.
+    /// All or nothing, for the default time.
     pub fn of(lines: Vec<HoldLine>) -> Self {
         Self {
             lines,

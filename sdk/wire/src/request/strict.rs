@@ -1,11 +1,11 @@
-//! An object must be written as one. serde's derived types also take an array, their members in order: such a body
-//! would act on what nobody named, an empty one on everything.
+//! An object must be written as an object. serde's derived types also accept an array of their members in order: such a
+//! body would change members that nobody named, and an empty one would change all of them.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
-/// Around a deserializer, and everything that it hands out.
+/// Wraps a deserializer and everything that it returns.
 pub(super) struct Strict<T>(pub(super) T);
 
 macro_rules! forward {
@@ -60,7 +60,8 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
         visit_str(&str) visit_borrowed_str(&'de str) visit_string(String)
     }
 
-    /// `5.0` and `5e0` are the whole number 5 (JSON Schema 2020-12, 6.1.1), as far as a double tells whole numbers apart.
+    /// `5.0` and `5e0` are the whole number 5 (JSON Schema 2020-12, 6.1.1), as far as a double can tell whole numbers
+    /// apart.
     #[allow(clippy::cast_possible_truncation)] // checked before
     fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
         const EXACT: f64 = 9_007_199_254_740_992.0;

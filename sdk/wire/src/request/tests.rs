@@ -1,4 +1,4 @@
-//! Bodies that are wrong in one way each.
+//! Bodies that each have one fault.
 
 use serde::de::DeserializeOwned;
 

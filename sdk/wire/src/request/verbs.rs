@@ -27,7 +27,7 @@ impl Check for Extend {
     }
 }
 
-/// Some of a reservation's line.
+/// Part of a reservation's line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -84,7 +84,7 @@ pub struct FulfilLine {
     pub location: Option<LocationId>,
 }
 
-/// `POST …/fulfil`; without lines, all that is left ships.
+/// `POST …/fulfil`; without lines, everything that is left ships.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]

@@ -1,8 +1,8 @@
 //! `make drill-attacks`: what one hostile caller costs everybody else.
 //!
-//! A shop holds and looks up at a steady pace, and so does an attacker, in turn with nobody: for each attack, rounds of
-//! calm and of attack alternate, and the shop's medians of both are compared. An attacker's pace is low, so that what is
-//! seen is what the calls do, not the processor time that they take.
+//! A shop makes holds and lookups at a steady pace. For each attack, calm rounds alternate with rounds in which an
+//! attacker calls at a steady pace too, and the shop's medians of both are compared. The attacker's pace is low, so
+//! that the drill shows what the calls do, not the processor time that they take.
 
 #![allow(clippy::print_stdout)] // the table
 
@@ -27,16 +27,16 @@ const ALLOWED: f64 = 1.2;
 /// From one call of the shop to the next.
 const PACE: Duration = Duration::from_millis(10);
 
-/// Attack an edge and an origin on real servers, and say what that costs an honest shop.
+/// Attack an edge and an origin on real servers, and print what that costs an honest shop.
 #[derive(Parser)]
 struct Args {
-    /// Rounds of calm and of attack, of each attack
+    /// Calm rounds, and rounds under attack, for each attack
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Length of a round, in seconds
     #[arg(long, default_value_t = 4)]
     seconds: u64,
-    /// Calls of the attacker in a second; a tenth of them where each names 500 SKUs
+    /// Calls of the attacker in a second; a tenth of that if each names 500 SKUs
     #[arg(long, default_value_t = 50)]
     rate: u64,
 }
@@ -178,7 +178,11 @@ async fn main() -> ExitCode {
     }
     println!(
         "{}",
-        if good { "nobody else pays" } else { "somebody else pays: more than a fifth, or a call that failed" }
+        if good {
+            "nobody else pays"
+        } else {
+            "an attack costs others: a median more than a fifth longer, or a failed call"
+        }
     );
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

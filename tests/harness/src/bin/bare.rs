@@ -1,7 +1,7 @@
 //! A peer for `make bench-lookups`: hyper and moka with nothing around them.
 //!
-//! One current_thread runtime, one SKU's body for a path, no header but the body's type, no limits, no
-//! metrics: what a cache over HTTP costs at the least with the libraries that the edge uses.
+//! One current_thread runtime, one SKU's body for each path, only a content type as header, no limits, no metrics: the
+//! least that a cache over HTTP costs with the libraries that the edge uses.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -19,13 +19,13 @@ use hyper_util::rt::TokioIo;
 use moka::sync::Cache;
 use onhand_harness::{Cheap, catalogue_sku};
 
-/// Serve what another server answers to /v1/availability/S000000, S000001 and so on, out of moka.
+/// Serve another server's answers to /v1/availability/S000000, S000001 and so on from moka.
 #[derive(Parser)]
 struct Args {
     /// Where to listen
     #[arg(long)]
     listen: SocketAddr,
-    /// Where the bodies are read from at the start, such as http://127.0.0.1:8080
+    /// The server that the bodies are read from at the start, such as http://127.0.0.1:8080
     #[arg(long)]
     from: String,
     /// How many SKUs
@@ -33,7 +33,7 @@ struct Args {
     count: u32,
 }
 
-/// As the edge has it.
+/// As in the edge.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

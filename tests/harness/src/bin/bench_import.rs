@@ -1,6 +1,6 @@
 //! `make bench-import`: a large file into a real origin over PostgreSQL and Kafka.
 //!
-//! Everything runs on this machine, the sender included. Memory is the origin's resident set.
+//! Everything runs on this machine, including the sender. Memory is the origin's resident set.
 
 use std::{
     fs,
@@ -18,13 +18,13 @@ use clap::Parser;
 use onhand_harness::{Error, World, cores::resident};
 use tokio::process::Command;
 
-/// Import a large file into an origin on real servers, and say how fast and in how much memory.
+/// Import a large file into an origin on real servers, and print its speed and memory.
 #[derive(Parser)]
 struct Args {
     /// SKUs in the file
     #[arg(long, default_value_t = 100_000)]
     skus: u32,
-    /// Rows for each SKU, one a location
+    /// Rows for each SKU, one for each location
     #[arg(long, default_value_t = 5)]
     locations: u32,
 }
@@ -53,7 +53,7 @@ async fn bench(args: &Args) -> Result<(), Error> {
     }
     let dir = std::env::temp_dir().join(format!("onhand-bench-{}", std::process::id()));
     fs::create_dir_all(&dir).map_err(failed("cannot make"))?;
-    // A broker that has just started compiles itself during the first two.
+    // The JVM of a broker that has just started compiles during the first two.
     let cold = File { series: 'C', add: 1, bad: false };
     let file = File { series: 'S', ..cold };
     let runs: [(&str, &[&str], File); 7] = [
@@ -78,7 +78,7 @@ async fn bench(args: &Args) -> Result<(), Error> {
 struct File {
     /// The first letter of its SKUs.
     series: char,
-    /// To every quantity, so that it is another than before.
+    /// Added to every quantity, so that it differs from before.
     add: u32,
     /// Whether the row in the middle is wrong.
     bad: bool,
@@ -127,7 +127,7 @@ async fn run(world: &World, file: &Path, more: &[&str], rows: u32) -> Result<Str
     ))
 }
 
-/// The next run starts with an empty outbox, and says how long that took.
+/// Waits until the outbox is empty for the next run, and prints how long that took.
 async fn drained(world: &World) {
     let began = Instant::now();
     while world.sql("SELECT count(*) FROM outbox").await[0].get::<_, i64>(0) > 0 {
@@ -156,7 +156,7 @@ impl Memory {
         Self { samples, stop, task }
     }
 
-    /// The most within the first tenth of the time, and within all of it. MiB.
+    /// The most within the first tenth of the time, and within all of it, in MiB.
     async fn stop(self) -> (u64, u64) {
         self.stop.store(true, Ordering::Relaxed);
         drop(self.task.await);

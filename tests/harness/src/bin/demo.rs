@@ -1,5 +1,5 @@
-//! The whole path on real servers: two origins, two edges, and the real order stream played
-//! through them by `onhand replay`. `make demo`, or `make demo-faults` with faults on the way.
+//! The whole path on real servers: two origins, two edges, and the real order stream played through
+//! them by `onhand replay`. `make demo`, or `make demo-faults` with faults during the run.
 
 use std::{
     process::ExitCode,
@@ -18,10 +18,10 @@ struct Args {
     /// Kill an origin with -9 in the middle and start another; stop Kafka for ten seconds
     #[arg(long)]
     faults: bool,
-    /// Seconds after the replay's start at which the first fault comes
+    /// Seconds from the replay's start to the first fault
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     first_fault_s: u64,
-    /// What `onhand replay` shall be given besides the addresses, such as --limit-lines 5000
+    /// More arguments for `onhand replay`, such as --limit-lines 5000
     #[arg(last = true)]
     replay: Vec<String>,
 }
@@ -46,7 +46,7 @@ async fn demo(args: Args) -> Result<ExitCode, Error> {
     let mut replay = start_replay(&world, args.faults, &args.replay)?;
     if args.faults {
         tokio::select! {
-            // A replay that ends early is judged all the same, and said to have seen no fault.
+            // A replay that ends early is judged anyway, and the output says that it saw no fault.
             _ = replay.wait() => say("the replay ended before the faults were over: give it more lines, or --first-fault-s less"),
             () = faults(&world, Duration::from_secs(args.first_fault_s)) => {}
         }

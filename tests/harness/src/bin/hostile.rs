@@ -1,7 +1,7 @@
 //! `make drill-hostile`: what rules that misbehave cost their own callers, and everybody else.
 //!
-//! Each rule has a channel of its own. One caller asks on that channel, one call after the other; beside it a
-//! neighbour asks on a channel without rules, every two milliseconds. The same with an honest rule first.
+//! Each rule has a channel of its own. One caller makes call after call on that channel; a neighbour makes a call every
+//! two milliseconds on a channel without rules. An honest rule comes first, for comparison.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,10 +20,10 @@ use serde_json::json;
 
 const SKUS: usize = 200;
 
-/// Call rules that misbehave on real servers, and say how long their callers and others wait.
+/// Call rules that misbehave on real servers, and print how long their callers and others wait.
 #[derive(Parser)]
 struct Args {
-    /// Calls of each rule
+    /// Calls to each rule
     #[arg(long, default_value_t = 500)]
     calls: usize,
     /// Folder of the built rules
@@ -31,12 +31,12 @@ struct Args {
     rules: PathBuf,
 }
 
-/// A call that a rule has a part in.
+/// A kind of call that involves a rule.
 struct Kind {
     name: &'static str,
     component: &'static str,
     behaviours: &'static [&'static str],
-    /// As `[rules]` has it by default, in milliseconds.
+    /// The default of `[rules]`, in milliseconds.
     deadline: u8,
 }
 
@@ -138,7 +138,7 @@ async fn measure(world: &World, kind: &Kind, behaviour: &str, calls: usize) -> S
     let mut own = Caller::of(world, kind.name, &rule).await;
     let mut neighbour = Caller::of(world, kind.name, "plain").await;
     for _ in 0..SKUS {
-        own.call().await; // whatever is loaded once is loaded now
+        own.call().await; // so that everything that is loaded once is loaded
         neighbour.call().await;
     }
     let (failed, before) = (failures(node, &rule).await, resident(pid) >> 20);
@@ -180,7 +180,7 @@ fn figures(micros: &Histogram<u64>) -> String {
     format!("{:.1} / {:.1} / {:.1}", ms(0.5), ms(0.99), ms(1.0))
 }
 
-/// By reason, until now.
+/// Failures by reason, until now.
 async fn failures(node: &Node, rule: &str) -> Vec<(&'static str, f64)> {
     let mut counts = Vec::new();
     for reason in ["deadline", "memory", "trap", "too_large", "wrong_answer"] {
@@ -190,7 +190,7 @@ async fn failures(node: &Node, rule: &str) -> Vec<(&'static str, f64)> {
     counts
 }
 
-/// Asks on one channel, for one SKU after the other.
+/// Calls on one channel, for one SKU after the other.
 struct Caller {
     connection: Cheap,
     call: &'static str,
@@ -204,7 +204,7 @@ impl Caller {
         Self { connection, call, channel: channel.to_owned(), number: 0 }
     }
 
-    /// Microseconds until the answer was there; it is a good one, whatever the rule did.
+    /// Makes a call, whose answer must be good whatever the rule did; returns its time in microseconds.
     async fn call(&mut self) -> u64 {
         self.number += 1;
         let (channel, sku) = (&self.channel, format!("s{}", self.number % SKUS));

@@ -1,9 +1,9 @@
-//! Callers that all ask at once, in a process of their own: `stampede HOST:PORT CALLERS SKU…`.
+//! Callers that all call at once, in a process of their own: `stampede HOST:PORT CALLERS SKU…`.
 //!
-//! Each caller connects first; when all are connected, all send at one moment, each for the next of
-//! the SKUs in turn. Prints `{"answers":N,"failed":N,"first_ms":…,"last_ms":…}`.
+//! Each caller connects first; when all are connected, all send at the same moment, each for the next of the SKUs in
+//! turn. Prints `{"answers":N,"failed":N,"first_ms":…,"last_ms":…}`.
 
-#![allow(clippy::print_stdout)] // what came of it
+#![allow(clippy::print_stdout)] // its result
 
 use std::{
     process::ExitCode,
@@ -38,12 +38,12 @@ async fn main() -> ExitCode {
     stampede(&address, callers, skus).await
 }
 
-/// Without SKUs: `s-0`, `s-1`, … one for each caller.
+/// Without SKUs, each caller has its own: `s-0`, `s-1`, …
 async fn one_sku_each(address: &str, callers: usize) -> ExitCode {
     stampede(address, callers, (0..callers).map(|number| format!("s-{number}")).collect()).await
 }
 
-/// To what the system allows this process.
+/// Raises the limit of descriptors to what the system allows this process.
 fn raise_descriptors() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {

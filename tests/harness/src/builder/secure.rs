@@ -1,8 +1,8 @@
-//! A world whose every hop is encrypted.
+//! A world in which every hop is encrypted.
 
 use crate::{Authority, Pair, RedisCluster, Servers, config::Shared, kafka, redis};
 
-/// Leads the nodes to the servers by TLS.
+/// Makes the nodes use TLS to the servers.
 pub(super) fn lead(shared: &mut Shared, servers: &Servers, name: &str, database: u32, cluster: Option<&RedisCluster>) {
     let (by, Pair { cert, key }) = (servers.authority(), servers.authority().here("origin-to-postgres"));
     let parameters = format!(

@@ -7,7 +7,7 @@ use crate::{Authority, Error, authority::Pair, port::Port};
 
 pub const PASSWORD: &str = "k4fk4pw";
 
-/// The user `onhand` by both mechanisms, made with the storage.
+/// The user `onhand` with both mechanisms; it is created with the storage.
 pub(super) const USERS: [&str; 4] = [
     "--add-scram",
     "SCRAM-SHA-512=[name=onhand,password=k4fk4pw]",

@@ -1,5 +1,5 @@
-//! PostgreSQL with TLS, and users who may come by it: `stock` with a certificate of its own, `encrypted` without one, and
-//! `plain` not at all.
+//! PostgreSQL with TLS. Its users: `stock` needs a certificate of its own, `encrypted` uses TLS without one, and
+//! `plain` may not use TLS.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::{
     spawn::User,
 };
 
-/// The password of each.
+/// The password of each user.
 pub const PASSWORD: &str = "pa55w0rd";
 
 /// The harness itself needs neither.
@@ -43,7 +43,7 @@ fn present(home: &Path, user: Option<User>, pair: &Pair) -> Result<(), Error> {
     place(home, user, &pair.key, "server.key")
 }
 
-/// PostgreSQL wants its key to be its own, and nobody else's to read.
+/// PostgreSQL must own its key, and nobody else may read it.
 fn place(home: &Path, user: Option<User>, from: &Path, name: &str) -> Result<(), Error> {
     let to = home.join("data").join(name);
     fs::copy(from, &to).map_err(Error::file("cannot write", &to))?;
@@ -67,7 +67,7 @@ impl Postgres {
         format!("postgres://{user}:{PASSWORD}@localhost:{}/{database}?{parameters}", self.port())
     }
 
-    /// Shows another certificate, once the server has heard of it.
+    /// Makes the server use another certificate, and waits until it does.
     pub async fn present(&self, pair: &Pair) {
         let user = super::unprivileged().unwrap_or_else(|error| panic!("{error}"));
         present(&self.home, user, pair).unwrap_or_else(|error| panic!("{error}"));

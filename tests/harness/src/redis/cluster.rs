@@ -10,22 +10,22 @@ use crate::{Authority, Error, port::Port, scratch::Scratch};
 
 const NODES: u16 = 3;
 const SLOTS: u16 = 16384;
-/// How long the nodes may take to know each other.
+/// How long the nodes may take to learn of each other.
 const MEET: Duration = Duration::from_secs(30);
 
 /// Its nodes come back with their slots, and empty.
 pub struct RedisCluster {
     nodes: Vec<Redis>,
-    /// The cluster bus's; held for as long as the nodes may come back.
+    /// The ports of the cluster bus, held for as long as the nodes may come back.
     _buses: Vec<Port>,
 }
 
 impl RedisCluster {
-    /// `by`: who signs its nodes' certificates; none: it speaks no TLS.
+    /// `by`: signs its nodes' certificates; without it, the cluster has no TLS.
     pub(crate) fn start_in(scratch: &Scratch, by: Option<&Authority>) -> Result<Self, Error> {
         let buses: Vec<Port> = (0..NODES).map(|_| Port::reserve()).collect();
         let start = |(index, bus): (usize, &Port)| {
-            // Whoever still serves goes on while one is gone: its slots are misses.
+            // The remaining nodes go on while one is gone: its slots are misses.
             let more = format!(
                 "--cluster-enabled yes --cluster-port {} --cluster-node-timeout 2000 --cluster-require-full-coverage no \
                  --tls-cluster {}",
@@ -84,7 +84,7 @@ impl RedisCluster {
         info.is_ok_and(|info| all.iter().all(|line| info.contains(line.as_str())))
     }
 
-    /// Two of the three: the other is found through them.
+    /// Two of the three nodes; the third is found through them.
     pub fn url(&self) -> String {
         self.nodes[..2].iter().map(|node| node.url(0)).collect::<Vec<_>>().join(",")
     }

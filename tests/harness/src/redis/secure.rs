@@ -1,4 +1,4 @@
-//! Redis with TLS, and a user who has a password.
+//! Redis with TLS, and a user with a password.
 
 use super::Redis;
 use crate::{Authority, authority::Pair, port::Port};
@@ -7,7 +7,7 @@ use crate::{Authority, authority::Pair, port::Port};
 pub const USER: &str = "edge";
 pub const PASSWORD: &str = "r3d15pw";
 
-/// Arguments of a server that speaks TLS beside plain TCP.
+/// The arguments of a server with TLS in addition to plain TCP.
 pub(super) fn arguments(port: &Port, by: &Authority, name: &str) -> String {
     let (Pair { cert, key }, root) = (by.here(name), by.root());
     format!(
@@ -27,7 +27,7 @@ impl Redis {
         format!("rediss://{USER}:{password}@localhost:{port}/{database}")
     }
 
-    /// Shows another certificate from now on.
+    /// Uses another certificate from now on.
     pub async fn present(&self, pair: &Pair) {
         let (cert, key) = (pair.cert.display().to_string(), pair.key.display().to_string());
         let set = ["tls-cert-file", &cert, "tls-key-file", &key];

@@ -1,4 +1,4 @@
-//! Nothing stays behind: not after a drop, a panic, or `kill -9` of the test itself.
+//! Nothing is left behind after a drop, a panic, or a `kill -9` of the test itself.
 
 use std::{
     io::{BufRead, BufReader},
@@ -9,7 +9,7 @@ use std::{
 
 use onhand_harness::{Servers, eventually};
 
-/// Set in the run of this executable that is to be killed.
+/// Set in the run of this executable that the test kills.
 const VICTIM: &str = "HARNESS_TEST_VICTIM";
 
 struct Traces {

@@ -1,5 +1,5 @@
-//! The harness itself, without the onhand command: servers start, keep what they should over
-//! `kill -9`, and never outlive the test.
+//! The harness itself, without the onhand command: servers start, keep their data over `kill -9`, and never outlive the
+//! test.
 
 mod end;
 mod clock;

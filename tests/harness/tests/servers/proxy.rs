@@ -1,4 +1,4 @@
-//! What the proxy does to those who talk through it.
+//! What the proxy does to its connections.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Gives back what it gets, until the caller has said all.
+/// Returns what it gets, until the caller closes its side.
 async fn echo() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

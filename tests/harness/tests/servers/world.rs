@@ -1,5 +1,5 @@
-//! How a world drives the onhand command, seen with a stand-in that only keeps to its seam:
-//! what it is called with, what it prints, how it ends.
+//! How a world drives the onhand command, tested with a stand-in that has only its interface: its arguments, its
+//! output, its exit.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A statement's parameters: one array a column, one element a row.
+//! A statement's parameters: one array for each column, one element for each row.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::{
     store::words::search_text,
 };
 
-/// Gathers columns: one vector a column, one element a row.
+/// Gathers columns: one vector for each column, one element for each row.
 macro_rules! columns {
     ($rows:expr, |$row:pat_param| $($column:expr),+ $(,)?) => {{
         let rows: Vec<_> = $rows.into_iter().collect();
@@ -133,7 +133,7 @@ pub(super) fn new_reservations(state: &BatchState) -> Params {
     )
 }
 
-/// Null where nobody counts them.
+/// Null if nobody counts them.
 fn counted_units(record: &ReservationRecord) -> Option<i64> {
     record.holder.is_some().then(|| record.open_units())
 }

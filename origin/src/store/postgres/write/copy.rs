@@ -1,5 +1,5 @@
-//! New rows by COPY: the server need not take arrays apart, which is half of a row's cost. It waits for an
-//! answer of its own before it sends rows, so only a batch of many is better off.
+//! New rows by COPY: the server need not unpack arrays, which is half of a row's cost. COPY waits for an extra answer
+//! before it sends rows, so it is faster only for a large batch.
 
 use std::{error::Error, pin::pin};
 
@@ -21,7 +21,7 @@ use crate::{
     store::{Result, words},
 };
 
-/// A batch of this many changes is an import's chunk, or near to it.
+/// A batch with this many changes is an import's chunk, or similar.
 const MANY: usize = 500;
 
 pub(super) struct Copies {
@@ -105,7 +105,7 @@ impl Copies {
         Ok(())
     }
 
-    /// `LEDGER_LINES` at most.
+    /// At most `LEDGER_LINES`.
     pub(super) async fn ledger(&self, client: &Client, state: &BatchState, lines: &[LedgerLine]) -> Result<()> {
         let number: i64 = client.query_one(&self.number, &[]).await?.get(0);
         let types = [

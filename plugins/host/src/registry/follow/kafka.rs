@@ -1,4 +1,4 @@
-//! The topic in KafkaReader: all of it, by `assign`, without a group.
+//! The topic in Kafka: read completely, by `assign`, without a group.
 
 use std::{
     collections::BTreeSet,
@@ -17,25 +17,25 @@ use super::TopicReader;
 
 /// How long brokers may take to answer questions about the topic.
 const ASK: Duration = Duration::from_secs(2);
-/// Between looks for a topic that is not there yet: the first release that is announced makes it.
+/// The time between checks for a topic that does not exist yet: the first announced release creates it.
 const LOOK: Duration = Duration::from_secs(1);
-/// Nothing for so long: the watchdog looks whether the consumer stands still.
+/// After this long without a record, the watchdog checks whether the consumer is stuck.
 const QUIET: Duration = Duration::from_secs(30);
 
 pub(super) struct KafkaReader {
     config: ClientConfig,
     topic: String,
     open: Option<OpenTopic>,
-    /// For a topic that is not there yet: a consumer is costly to make.
+    /// Kept for a topic that does not exist yet, because a consumer is expensive to make.
     waiting: Option<BaseConsumer>,
-    /// That the topic is not there, or its brokers, is logged once.
+    /// Whether it has been logged that the topic or its brokers are missing; it is logged once.
     reported: bool,
     caught_up: bool,
 }
 
 struct OpenTopic {
     consumer: BaseConsumer,
-    /// The next offset of each partition; none before its first record.
+    /// The next offset of each partition; `None` before its first record.
     next: Vec<Option<i64>>,
     /// Partitions whose end was reached.
     ended: BTreeSet<i32>,
@@ -85,7 +85,7 @@ fn partitions(consumer: &BaseConsumer, topic: &str) -> KafkaResult<usize> {
 }
 
 impl OpenTopic {
-    /// The records of one moment.
+    /// The records that are there now.
     fn read(&mut self, wait: Duration) -> Vec<Vec<u8>> {
         let (mut values, mut wait) = (Vec::new(), wait);
         while let Some(polled) = self.consumer.poll(wait) {
@@ -105,7 +105,7 @@ impl OpenTopic {
         values
     }
 
-    /// Whether the log has more, or less, than was read of it: the consumer stands still, or the topic is another.
+    /// Whether the log has more, or less, than was read of it: then the consumer is stuck, or it is another topic.
     fn stands_still(&mut self, topic: &str) -> bool {
         if self.heard.elapsed() < QUIET {
             return false;
@@ -136,7 +136,7 @@ impl TopicReader for KafkaReader {
         let values = open.read(wait);
         self.caught_up |= open.ended.len() == open.next.len();
         if open.stands_still(&self.topic) {
-            tracing::warn!(topic = self.topic, "reading the announcements anew");
+            tracing::warn!(topic = self.topic, "reading the announcements again from the start");
             (self.open, self.caught_up) = (None, false);
         }
         values

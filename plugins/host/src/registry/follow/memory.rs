@@ -22,11 +22,11 @@ impl TopicReader for MemoryReader {
     fn poll(&mut self, wait: Duration) -> Vec<Vec<u8>> {
         match self.log.poll(&mut self.positions, wait) {
             Ok(records) => {
-                self.caught_up = true; // one look brings all that is there
+                self.caught_up = true; // one read returns everything that is there
                 records.iter().map(|record| record.value.to_vec()).collect()
             }
             Err(gone) => {
-                tracing::warn!(%gone, "reading the announcements on from what is left");
+                tracing::warn!(%gone, "reading the announcements from the oldest one that is left");
                 self.positions = self.log.starts();
                 Vec::new()
             }

@@ -19,7 +19,8 @@ MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
 -----END PUBLIC KEY-----
 ";
 
-/// All that a signature is to cover. No field is left to a default: one that is added is set here, and so is tried below.
+/// Everything that a signature must cover. No field uses a default, so a field that is added must be set here, and is
+/// then tried below.
 fn settings() -> ReleaseSettings {
     ReleaseSettings {
         channels: Some(vec![ChannelId::new("web").unwrap()]),
@@ -53,12 +54,12 @@ fn signed() -> String {
     sealed(RELEASE, &statement, PRIVATE).unwrap()
 }
 
-/// What is said of a release that is not the signed one; none if it passes.
+/// The error for a release that is not the signed one; `None` if it passes.
 fn says(rule: &str, next: bool, release: &Release, settings: &ReleaseSettings) -> Option<String> {
     verify(rule, next, release, settings, &signed(), &trusted()).err().map(|error| error.to_string())
 }
 
-/// Every value within a value, as a pointer to it.
+/// A pointer to every value within a value.
 fn leaves(value: &Value, at: String, found: &mut Vec<String>) {
     match value {
         Value::Object(inner) => inner.iter().for_each(|(name, value)| leaves(value, format!("{at}/{name}"), found)),
@@ -92,7 +93,7 @@ fn the_signed_release_passes_and_says_by_whom_and_when() {
     assert_eq!(claimed(&signed()), Some(claim));
 }
 
-/// Also what will be added: the settings are taken apart by what they are, not by a list of names.
+/// This also covers future settings: they are enumerated from the value, not from a list of names.
 #[test]
 fn another_value_of_any_setting_is_refused_by_its_name() {
     let settings = serde_json::to_value(settings()).unwrap();
@@ -163,7 +164,7 @@ fn what_was_signed_in_the_old_form_or_as_something_else_says_so() {
 }
 
 proptest! {
-    /// Whatever byte of the file is another one, it is no good signature, or says the very same.
+    /// If any byte of the file is changed, the signature is bad, or it says exactly the same.
     #[test]
     fn another_byte_anywhere_in_the_signature_is_refused(at in 0..2000_usize, byte in 0..128_u8) {
         let signed = signed();

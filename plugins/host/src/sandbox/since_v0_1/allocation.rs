@@ -91,8 +91,8 @@ pub(super) fn location(at: &Candidate) -> Location<'_> {
     }
 }
 
-/// Offers under their SKU, in the order in which SKUs and offers come. One list per SKU is one
-/// allocation in the guest, where names on every offer would be two each.
+/// Offers grouped by SKU, in the order of the input. One list per SKU is one allocation in the guest; names on every
+/// offer would be two each.
 fn offers(input: &AllocationInput) -> Vec<(&str, Vec<Offer>)> {
     let positions: HashMap<&str, u32> = input.locations.iter().map(|at| at.location.as_str()).zip(0..).collect();
     let mut by_sku: Vec<(&str, Vec<Offer>)> = Vec::new();

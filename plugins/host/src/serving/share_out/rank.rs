@@ -1,4 +1,4 @@
-//! One order of the locations from several rules' ranks.
+//! Merges the ranks of several rules into one order of the locations.
 
 use onhand_wire::{
     LocationId,
@@ -8,7 +8,7 @@ use onhand_wire::{
 use super::Asker;
 use crate::{serving::rules::Rules, world::World};
 
-/// Most rules of one channel. Each may use up its deadline while the batch holds its locks.
+/// The most rules of one channel. Each may use up its deadline while the batch holds its locks.
 const RANKING_RULES: usize = 4;
 
 /// Whether a channel's `allocation` can decide; if not, what would be right.
@@ -24,7 +24,7 @@ pub fn check(allocation: &str, rules: &Rules) -> Result<(), String> {
         return Err(format!("{twice} is named twice"));
     }
     if let (2.., Some(alone)) = (named.len(), named.iter().find(|name| STRATEGIES.contains(name))) {
-        return Err(format!("{alone} is built in and decides alone, not among rules"));
+        return Err(format!("{alone} is built in, and cannot be combined with rules"));
     }
     let known = |name: &&&str| matches!(rules.world(name), Some(World::Allocation | World::Ranking));
     match named.iter().find(|name| !known(name)) {
@@ -43,8 +43,8 @@ pub(super) fn is_ranked(allocation: &str, rules: &Rules) -> bool {
 }
 
 impl Asker<'_> {
-    /// Serves each line in the merged order. The answer names the rules that took part: all but those
-    /// that failed; none if all did, and then nothing was taken.
+    /// Serves each line in the merged order. Returns the names of the rules that took part, which are all except those
+    /// that failed; `None` if all failed, and then nothing was taken.
     pub(super) fn by_ranks(&mut self, plan: &mut Plan<'_>, named: &str) -> Option<String> {
         let (decided, order) = self.ranked(plan, named)?;
         for index in 0..plan.lines.len() {
@@ -79,8 +79,8 @@ impl Asker<'_> {
     }
 }
 
-/// Positions by the first rule's rank, ties by the next one's, and so on. A location that a rule
-/// abstains from comes after all that it ranks; what is tied to the end stays as it was.
+/// Positions by the first rule's rank, ties by the next one's, and so on. A location that a rule abstains from comes
+/// after all that it ranks; a tie that remains keeps the input's order.
 fn merge(locations: usize, ranks: &[Vec<Option<i32>>]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..locations).collect();
     order.sort_by_cached_key(|at| {

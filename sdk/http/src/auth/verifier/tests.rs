@@ -77,8 +77,8 @@ fn times_are_kept_within_the_leeway() {
     assert!(code(&verifier, &issue(json!({"sub": "", "scope": "admin", "exp": now() + 60}))).is_err());
 }
 
-/// A longer one makes PostgreSQL refuse the row that it is part of, a NUL the whole statement, and with
-/// either the writes of everybody else in the batch.
+/// A longer subject makes PostgreSQL refuse its row, and a NUL makes it refuse the whole statement. Either would fail
+/// the writes of everybody else in the batch.
 #[test]
 fn a_subject_that_no_database_can_index_is_refused() {
     let verifier = Verifier::from_pem(pair(1).public.as_bytes()).unwrap();
@@ -114,7 +114,7 @@ fn a_scope_may_stand_among_other_words() {
 fn only_eddsa_counts() {
     let verifier = Verifier::from_pem(pair(1).public.as_bytes()).unwrap();
     let body = json!({"sub": "me", "scope": "admin", "exp": now() + 60});
-    // The classic confusion: the public key taken as the secret of an HMAC.
+    // The classic confusion: the public key used as the secret of an HMAC.
     let secret = jsonwebtoken::EncodingKey::from_secret(pair(1).public.as_bytes());
     let hmac = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &body, &secret).unwrap();
     assert!(code(&verifier, &hmac).is_err());
@@ -247,7 +247,7 @@ fn a_token_of_another_type_is_refused() {
     assert!(code(&one(), &headed(json!({"typ": 5}))).is_err());
 }
 
-/// Whoever makes a token may name a key in it, or put one in: only the configured ones judge.
+/// Anyone can name a key in a token or put one in: only the configured keys judge it.
 #[test]
 fn a_key_that_a_token_names_or_brings_is_ignored() {
     let mut brought = super::super::jwk(pair(2).public.as_bytes()).unwrap();
@@ -327,7 +327,7 @@ fn from_url(max_stale: Duration) -> Verifier {
     Verifier::with_keys(keys, &Expected::default())
 }
 
-/// Else a key that its issuer has withdrawn would count for as long as somebody keeps the issuer from being asked.
+/// Otherwise a withdrawn key would stay valid for as long as somebody cuts the node off from the issuer.
 #[test]
 fn keys_of_a_url_stop_counting_and_those_of_a_file_do_not() {
     let (fresh, old) = (from_url(Duration::from_secs(3600)), from_url(Duration::ZERO));
@@ -355,7 +355,7 @@ fn a_remembered_token_ends_with_its_keys() {
     assert!(old.remembered.get(token.as_str()).is_none());
 }
 
-/// A node that starts while its issuer is away judges with its file, and by both once it has asked.
+/// A node that starts while its issuer is away judges with its file's keys, and with both once the issuer has answered.
 #[test]
 fn keys_of_a_url_may_come_later() {
     let file = Some(set(&[(1, "file")]));
@@ -372,7 +372,7 @@ fn keys_of_a_url_may_come_later() {
 }
 
 proptest! {
-    /// Nothing but a signature by a key of the set opens anything, and no text makes the judge fall over.
+    /// Only a signature by a key of the set is accepted, and no text makes the judge panic.
     #[test]
     fn no_text_is_accepted_without_a_signature(text in ".{0,200}") {
         prop_assert!(code(&one(), &text).is_err());
@@ -384,13 +384,13 @@ proptest! {
         prop_assert!(code(&one(), &parts.join(".")).is_err());
     }
 
-    /// With a good signature, anything may stand in header and claims: what is not right is refused, not a panic.
+    /// With a good signature, header and claims may contain anything: what is wrong is refused, without a panic.
     #[test]
     fn no_signed_header_or_claims_make_it_fall_over(header in any_json(), claims in any_json()) {
         let _judged = code(&one(), &signed_as(1, &header, &claims.to_string()));
     }
 
-    /// Any byte of a good token changed, left out or put in leaves no good token.
+    /// If any byte of a good token is changed, removed or added, the token is refused.
     #[test]
     fn a_changed_token_is_not_accepted(at in any::<prop::sample::Index>(), byte in "[A-Za-z0-9_.=-]", how in 0..3) {
         let good = signed(1, None);
@@ -405,7 +405,7 @@ proptest! {
     }
 }
 
-/// Objects with the names that matter, holding what they should not, among others.
+/// Objects with the names that matter and others, with wrong values among them.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),

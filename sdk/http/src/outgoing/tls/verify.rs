@@ -1,5 +1,5 @@
-//! Less than rustls asks of a server: libpq's `sslmode=require` and `verify-ca`. In every case the server has to hold the
-//! key of the certificate that it shows.
+//! Weaker checks of a server than rustls's own: libpq's `sslmode=require` and `verify-ca`. In every case the server
+//! must hold the key of the certificate that it presents.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use rustls::{
 
 #[derive(Debug)]
 pub(super) struct Lenient {
-    /// Who judges the chain; none: nobody does.
+    /// Judges the chain; `None` if nobody does.
     chain: Option<Arc<WebPkiServerVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -37,7 +37,7 @@ impl ServerCertVerifier for Lenient {
     ) -> Result<ServerCertVerified, Error> {
         let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
         match chain.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
-            // The name is looked at last: the chain is good.
+            // The name is checked last, so the chain is good.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),

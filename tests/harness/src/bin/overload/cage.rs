@@ -8,13 +8,13 @@ use std::{
 
 use onhand_harness::Error;
 
-/// In one piece this short, waiting for the next share is not what is measured.
+/// So short that the measurement does not show the wait for the next share.
 const PERIOD_US: f64 = 4000.0;
 
 pub(crate) struct Cage(PathBuf);
 
 impl Cage {
-    /// Holds a process to a share of one core, and puts ourselves on the other.
+    /// Limits a process to a share of one core, and moves this process to the other.
     pub(crate) fn hold(pid: i32, core: f64) -> Result<Self, Error> {
         let name = format!("onhand-drill-{}", std::process::id());
         let quota = (PERIOD_US * core).max(1000.0);
@@ -42,7 +42,7 @@ impl Cage {
 
 impl Drop for Cage {
     fn drop(&mut self) {
-        // Empty only once the process is gone; who runs the drill again gets another.
+        // It is empty only once the process is gone; the next run uses another.
         let parent = self.0.parent().map(|parent| parent.join("cgroup.procs"));
         let inside = fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default();
         for pid in inside.lines() {
@@ -63,7 +63,7 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
     fs::write(path, text).map_err(refused)
 }
 
-/// What else runs on its core (the origin, its database, Kafka) must not take any of its share.
+/// The other processes on its core (the origin, its database, Kafka) must not take any of its share.
 fn favour(pid: i32) -> Result<(), Error> {
     let refused = |error| Error::Refused(format!("the edge's threads: {error}"));
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).map_err(refused)?;

@@ -1,4 +1,4 @@
-//! Callers: those that wait for each answer find the peak, those that do not go beyond it.
+//! Callers: those that wait for each answer find the peak; those that do not wait go beyond it.
 
 use std::time::{Duration, Instant};
 
@@ -112,7 +112,7 @@ impl Answers {
     }
 }
 
-/// Each caller makes its next call when it has the answer to the last.
+/// Each caller makes its next call when it has the last answer.
 pub(crate) async fn closed(url: &str, call: &Call, callers: usize, time: Duration) -> Answers {
     let mut calling = JoinSet::new();
     let began = Instant::now();
@@ -139,16 +139,16 @@ pub(crate) async fn closed(url: &str, call: &Call, callers: usize, time: Duratio
     all
 }
 
-/// So many calls a second, whatever becomes of them, as long as a connection is free.
+/// Makes this many calls a second, whatever their results, as long as a connection is free.
 pub(crate) async fn open(url: &str, call: &Call, per_s: f64, connections: usize, time: Duration) -> Answers {
     let mut idle = Vec::with_capacity(connections);
     for _ in 0..connections {
         let mut connection = Cheap::connect(url, &call.token).await;
-        // Answered once, it is accepted: connections that pile up before the edge are reset.
+        // One answer shows that the connection is accepted; connections that pile up in front of the edge are reset.
         connection.call("GET", "/v1/availability/s0", "", "").await;
         idle.push(connection);
     }
-    // Ended with this measurement: what is still under way would be load in the next.
+    // Ended with this measurement, because calls still under way would be load in the next one.
     let mut under_way = JoinSet::new();
     let mut answers = Answers::new();
     let began = Instant::now();
@@ -173,7 +173,7 @@ pub(crate) async fn open(url: &str, call: &Call, per_s: f64, connections: usize,
                 idle.push(connection);
                 answers.count(status, took);
             }
-            // It has a core to itself; a timer would be a millisecond late.
+            // It has a core to itself, and a timer would be a millisecond late.
             () = tokio::task::yield_now() => {}
         }
     }

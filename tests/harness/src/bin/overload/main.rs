@@ -1,9 +1,9 @@
 //! `make drill-overload`: twice the load that an edge can carry.
 //!
-//! The edge is held to a quarter of a core, so that one core can offer it too much. Its peak is
-//! looked for first: the rate at which it answers most, over as many connections. Then rounds alternate
-//! between that rate and twice as much, because a machine's speed moves; the median round is shown.
-//! Times run from when a call was due, not from when it could be sent.
+//! The edge is limited to a quarter of a core, so that one core can offer it too much. First the drill finds its peak:
+//! the rate at which it answers most, over as many connections. Then rounds alternate between that rate and twice as
+//! much, because a machine's speed changes; the median round is shown. Times run from when a call was due, not from
+//! when it could be sent.
 
 mod cage;
 mod load;
@@ -20,7 +20,7 @@ const STOCK: i64 = 1_000_000_000;
 /// Enough to keep it busy, few enough not to queue.
 const CALLERS: usize = 64;
 
-/// Offer an edge twice what it can carry, and say what came of it.
+/// Offer an edge twice what it can carry, and print the result.
 #[derive(Parser)]
 struct Args {
     /// Seconds of each measurement
@@ -29,7 +29,7 @@ struct Args {
     /// Rounds for each call, 1 or more
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Times the peak that is offered
+    /// How many times the peak is offered
     #[arg(long, default_value_t = 2.0)]
     times: f64,
     /// Share of a core that the edge has
@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
 #[allow(clippy::print_stdout)] // the figures are the answer
 async fn drill(args: &Args) -> Result<(), Error> {
     eprintln!("drill-overload: starting PostgreSQL, Redis, Kafka, an origin and an edge");
-    // What it takes by itself where its container has less than two cores; the cage comes only later.
+    // The number that it would choose in a container with less than two cores; the limit is applied only later.
     let world = World::start().dedicated().env("ONHAND_EDGE__THREADS", "1").try_ready().await?;
     world.location("a", 0).await;
     for number in 0..SKUS {
@@ -82,7 +82,7 @@ async fn drill(args: &Args) -> Result<(), Error> {
     Ok(())
 }
 
-/// The most that is answered, at rates that rise until no more is.
+/// The most that is answered, at rates that rise until no more is answered.
 async fn peak(url: &str, call: &Call, about: f64, connections: usize, time: Duration) -> f64 {
     let (mut peak, mut rate) = (0_f64, about * 0.6);
     loop {
