@@ -112,9 +112,10 @@ async fn judge(
     let skus: Vec<Sku> = order.lines.iter().map(|line| line.sku.clone()).collect();
     let loaded = node.cache.all(&skus, &Need::default(), caller).await?;
     let mut stocks = Vec::with_capacity(skus.len());
-    for (sku, loaded) in skus.iter().zip(&loaded) {
+    for (line, (sku, loaded)) in skus.iter().zip(&loaded).enumerate() {
         let stock = &loaded.entry.stock;
-        let item = stock.item.as_ref().filter(|item| !item.deleted).ok_or_else(|| unknown_sku(sku.as_str()))?;
+        let item = stock.item.as_ref().filter(|item| !item.deleted);
+        let item = item.ok_or_else(|| unknown_sku(&format!("lines[{line}].sku"), sku.as_str()))?;
         stocks.push((item, stock));
     }
     let lines = order.lines.iter().map(|line| QuoteLine { sku: line.sku.clone(), quantity: line.quantity });

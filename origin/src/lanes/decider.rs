@@ -21,6 +21,7 @@ use super::{Lanes, line};
 use crate::{
     answer::WriteOutcome,
     command::{Ask, Command, DecideOrder},
+    key::CallDigest,
     store::{
         StoreError,
         orders::{Fault, Waiting},
@@ -206,7 +207,7 @@ async fn decide(lanes: Arc<Lanes>, order: Waiting) -> Decided {
         owner: record.owner.clone(),
         sees: Sees::All,
         key: String::new(),
-        digest: [0; 32],
+        digest: CallDigest { now: [0; 32], before: None },
         correlation: record.correlation.clone(),
     };
     let outcome = lanes.batches.ask(ask, PATIENCE).await;
