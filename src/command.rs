@@ -11,6 +11,7 @@ mod import;
 mod ledger;
 mod migrate;
 mod openapi;
+mod orders;
 mod origin;
 mod private;
 mod rule;
@@ -26,7 +27,7 @@ use onhand_http::actuator::Loggers;
 use crate::{
     audit, bench,
     config::{self, Config},
-    logging, replay,
+    logging, replay, sale,
 };
 
 pub(crate) type Done = Result<ExitCode, Box<dyn Error>>;
@@ -77,11 +78,14 @@ enum Command {
     /// Check the ledger against the rows, or rebuild the rows from it
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    #[command(subcommand)]
+    Orders(orders::Orders),
     /// Write, build, test and release a rule
     #[command(subcommand)]
     Rule(rule::Rule),
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
+    Sale(sale::Args),
     Audit(audit::Args),
     AuditLog(audit_log::Args),
     Bench(bench::Args),
@@ -143,8 +147,10 @@ impl Command {
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,
             Self::Ledger(ledger) => ledger.run(global.start()?.0).await,
+            Self::Orders(orders) => orders::run(orders).await,
             Self::Rule(rule) => rule.run(global.load()?.rules).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
+            Self::Sale(args) => Ok(sale::run(args).await?),
             Self::Audit(args) => Ok(audit::run(args).await?),
             Self::AuditLog(args) => audit_log::run(args).await,
             Self::Bench(args) => Ok(bench::run(args).await?),

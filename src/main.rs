@@ -12,6 +12,7 @@ mod progress;
 mod tiers;
 mod replay;
 mod audit;
+mod sale;
 
 use std::process::ExitCode;
 

@@ -38,6 +38,9 @@ pub(super) async fn run(config: Config) -> Done {
             onhand_origin::feed::probe(&brokers, &topic).await.map_err(|error| error.to_string()),
         ));
     }
+    if !config.kafka.brokers.is_empty() && config.orders.is_on() {
+        tried.push(Tried("orders", onhand_origin::probe_lanes(&config.kafka.brokers(), &config.orders).await));
+    }
     if !config.edge.redis.url.is_empty() {
         let answered = onhand_edge::probe_redis(&config.edge.redis).await;
         tried.push(Tried("edge.redis", answered.map(|()| "answers".to_owned())));

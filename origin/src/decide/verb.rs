@@ -38,6 +38,9 @@ fn open(
     allowed: &[Stage],
 ) -> Result<Option<ReservationRecord>, Rejection> {
     let record = find(state, ask, id)?;
+    if record.in_payment {
+        return Err(Rejection::InPayment { state: record.state_at(state.now) });
+    }
     if record.made_by.as_deref() == Some(&*fingerprint(ask)) {
         return Ok(None);
     }

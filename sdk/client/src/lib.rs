@@ -47,6 +47,7 @@ mod call;
 
 mod lookups;
 mod reservations;
+mod orders;
 mod stock;
 mod catalogue;
 mod imports;
@@ -68,6 +69,7 @@ pub use health::{EdgeHealth, OriginHealth};
 pub use imports::{FileFormat, Import, Imported, Mode, OnError, RowError};
 pub use lookups::{Search, View};
 pub use management::{Cleared, Warm, Warmed};
+pub use orders::{CauseOfDeath, DeadLetters, LaneStanding, Lanes, OrderQuery, OrderRow, ReplayOrders};
 pub use problem::{Problem, Retry};
 pub use releases::{RollBackPlan, RuleAtOrigin};
 pub use reservations::Trace;
