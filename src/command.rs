@@ -13,6 +13,7 @@ mod items;
 mod ledger;
 mod migrate;
 mod openapi;
+mod orders;
 mod origin;
 mod private;
 mod reservations;
@@ -32,7 +33,7 @@ use onhand_http::actuator::Loggers;
 use crate::{
     audit, bench,
     config::{self, Config},
-    logging, replay,
+    logging, replay, sale,
 };
 
 pub(crate) type Done = Result<ExitCode, Box<dyn Error>>;
@@ -91,11 +92,14 @@ enum Command {
     /// Check the ledger against the rows, or rebuild the rows from it
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    #[command(subcommand)]
+    Orders(orders::Orders),
     /// Write, build, test and release a rule
     #[command(subcommand)]
     Rule(rule::Rule),
     /// Play an order stream through the edges and check that nothing was oversold or lost
     Replay(replay::Args),
+    Sale(sale::Args),
     Audit(audit::Args),
     AuditLog(audit_log::Args),
     Bench(bench::Args),
@@ -161,8 +165,10 @@ impl Command {
             Self::Reservations(reservations) => reservations.run().await,
             Self::Watch(args) => watch::run(args).await,
             Self::Ledger(ledger) => ledger.run(global.start()?.0).await,
+            Self::Orders(orders) => orders::run(orders).await,
             Self::Rule(rule) => rule.run(global.load()?.rules).await,
             Self::Replay(args) => Ok(replay::run(args).await?),
+            Self::Sale(args) => Ok(sale::run(args).await?),
             Self::Audit(args) => Ok(audit::run(args).await?),
             Self::AuditLog(args) => audit_log::run(args).await,
             Self::Bench(args) => Ok(bench::run(args).await?),

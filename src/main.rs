@@ -14,6 +14,7 @@ mod tiers;
 mod tls;
 mod replay;
 mod audit;
+mod sale;
 
 use std::process::ExitCode;
 

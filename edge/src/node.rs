@@ -111,6 +111,7 @@ impl Node {
     pub(crate) async fn follow_lanes(self: Arc<Self>) {
         let Some(orders) = &self.orders else { return };
         loop {
+            orders.prepare().await;
             match self.origin.order_lanes().await {
                 Ok(Some(standing)) => orders.learn(standing),
                 Ok(None) => tracing::debug!("the origin takes no orders"),

@@ -16,7 +16,7 @@ use uuid::Uuid;
 pub use self::{
     correction::Correction,
     import::{ImportMode, ImportRow, Suspect},
-    order::DecideOrder,
+    order::{DecideOrder, Paid, SettleOrder},
 };
 use crate::key::{CallDigest, CallKey, NamedReservation, call_key};
 
@@ -46,6 +46,8 @@ pub enum Command {
     Reallocate(Uuid, Reallocate),
     /// The lanes': decides a queued order, if it is its turn.
     Order(Box<DecideOrder>),
+    /// The lanes': what an order's payment came to.
+    Settle(SettleOrder),
     /// The sweeper's: closes a hold that is past its deadline.
     Expire(Uuid),
     /// Sets rows right, as their books say under the lock.
@@ -82,6 +84,7 @@ impl Command {
         match self {
             Self::Extend(id, _) | Self::Confirm(id, _) | Self::Cancel(id, _) | Self::Fulfil(id, _) => Some(*id),
             Self::Return(id, _) | Self::SetLines(id, _) | Self::Reallocate(id, _) | Self::Expire(id) => Some(*id),
+            Self::Settle(settle) => Some(settle.reservation),
             _ => None,
         }
     }
@@ -112,9 +115,13 @@ impl Command {
         matches!(self, Self::Hold(..) | Self::SetLines(..) | Self::Order(..))
     }
 
-    /// The order that it decides.
+    /// The order that it decides, or settles.
     pub fn order(&self) -> Option<Uuid> {
-        if let Self::Order(order) = self { Some(order.record.id) } else { None }
+        match self {
+            Self::Order(order) => Some(order.record.id),
+            Self::Settle(settle) => Some(settle.order),
+            _ => None,
+        }
     }
 
     /// Large and patient: nobody else's command is to wait behind it.

@@ -1,6 +1,7 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
 mod imports;
+mod payment;
 mod reservations;
 mod restock;
 mod warehouse;
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::{
     imports::Imports,
+    payment::Payment,
     reservations::{Limits, Reservations},
     restock::{Restock, Webhook},
     warehouse::Warehouse,
@@ -55,6 +57,7 @@ pub struct Config {
     pub imports: Imports,
     pub reservations: Reservations,
     pub warehouse: Warehouse,
+    pub payment: Payment,
     pub restock: Restock,
 }
 
@@ -84,6 +87,7 @@ impl Config {
         faults.extend(self.management_hosts.iter().filter_map(|host| host_fault("origin.management_hosts", host)));
         faults.extend(self.warehouse.faults());
         faults.extend(self.restock.faults());
+        faults.extend(self.payment.faults());
         faults.extend(count_fault("origin.queue", self.queue == 0));
         faults.extend(self.imports.faults());
         faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
@@ -118,6 +122,7 @@ impl Default for Config {
             imports: Imports::default(),
             reservations: Reservations::default(),
             warehouse: Warehouse::default(),
+            payment: Payment::default(),
             restock: Restock::default(),
         }
     }

@@ -6,7 +6,8 @@
 //! 2. `decider` takes the first of each lane's line and asks the batches for a decision. A batch decides an order only
 //!    as the next of its line, under the lock of its first SKU, and in one commit with its hold.
 //! 3. What fails by a fault of its own leaves the line, is tried again after a pause, and becomes a dead letter.
-//! 4. `letters` sends dead letters' records to their topic.
+//! 4. `pay` charges for what is held, where a hook is configured; nobody's decision waits for it.
+//! 5. `letters` sends dead letters' records to their topic.
 //!
 //! One replica leads, by a lease. Two at once, or one that wakes late, change nothing: positions are locked by who takes
 //! in, and lines by who decides.
@@ -17,6 +18,8 @@ mod intake;
 mod letters;
 mod line;
 mod metrics;
+mod pay;
+mod probe;
 mod source;
 
 use std::{sync::Arc, time::Duration};
@@ -31,9 +34,11 @@ use onhand_wire::{
 use tokio::{sync::Notify, task::JoinSet};
 use uuid::Uuid;
 
-use self::{board::Board, metrics::LaneMetrics};
+pub use self::probe::probe;
+use self::{board::Board, metrics::LaneMetrics, pay::Hook};
 use crate::{
     batch::Batches,
+    config::Payment,
     store::{Store, StoreError, orders::LaneRow},
     topic::{Shape, Topic},
 };
@@ -51,8 +56,9 @@ pub struct Parts {
     /// Of topics that are to be made.
     pub shape: Shape,
     pub registry: prometheus::Registry,
-    /// Whether orders are paid before they are confirmed.
-    pub pays: bool,
+    /// How orders are paid, before they are confirmed.
+    pub payment: Payment,
+    pub client: reqwest::Client,
 }
 
 pub struct Lanes {
@@ -66,7 +72,8 @@ pub struct Lanes {
     board: Board,
     /// Something was taken in, resumed or replayed.
     woken: Notify,
-    pays: bool,
+    /// None: orders are not paid.
+    hook: Option<Arc<Hook>>,
     letters: Option<Topic>,
     holder: Uuid,
 }
@@ -74,7 +81,7 @@ pub struct Lanes {
 impl Lanes {
     /// None where orders are not configured.
     pub fn new(parts: Parts) -> Result<Option<Arc<Self>>, rdkafka::error::KafkaError> {
-        let Parts { store, batches, config, log, shape, registry, pays } = parts;
+        let Parts { store, batches, config, log, shape, registry, payment, client } = parts;
         let Some(acceptor) = Acceptor::new(&config, log.clone())? else { return Ok(None) };
         let letters = match &log {
             Log::Kafka(brokers) => {
@@ -86,6 +93,7 @@ impl Lanes {
         let (metrics, holder) = (LaneMetrics::new(&registry), Uuid::new_v4());
         let board = Board::new(store.clone());
         let woken = Notify::new();
+        let hook = payment.is_on().then(|| Arc::new(Hook::new(payment, client)));
         Ok(Some(Arc::new(Self {
             store,
             batches,
@@ -96,7 +104,7 @@ impl Lanes {
             metrics,
             board,
             woken,
-            pays,
+            hook,
             letters,
             holder,
         })))
@@ -140,6 +148,9 @@ impl Lanes {
             work.spawn(intake::run(self.clone(), lane));
         }
         work.spawn(decider::run(self.clone()));
+        if let Some(hook) = &self.hook {
+            work.spawn(pay::run(self.clone(), hook.clone()));
+        }
         if self.letters.is_some() {
             work.spawn(letters::run(self.clone()));
         }

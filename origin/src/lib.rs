@@ -86,8 +86,9 @@ use self::{
     topic::{Shape, Topic},
 };
 pub use self::{
-    config::{Config, Database, Limits, Reservations, Restock, Warehouse, Webhook},
+    config::{Config, Database, Limits, Payment, Reservations, Restock, Warehouse, Webhook},
     http::{openapi::document as openapi, routed},
+    lanes::probe as probe_lanes,
 };
 
 /// Where changes are published.
@@ -321,7 +322,8 @@ impl Origin {
             log,
             shape,
             registry,
-            pays: false,
+            payment: config.payment.clone(),
+            client: Outgoing::new(&config.http.client)?.client(CONNECT)?,
         };
         let orders = lanes::Lanes::new(parts).map_err(|error| FeedError(error.to_string()))?;
         let (trail_keep, feed_patience) = (config.trail_keep.0, config.feed_patience.0);

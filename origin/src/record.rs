@@ -135,6 +135,9 @@ pub struct ReservationRecord {
     /// Whose open units it counts for, if they were limited when it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holder: Option<String>,
+    /// An order's, whose payment is under way: until that is settled nothing else confirms it or gives it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_payment: bool,
 }
 
 /// A row of `orders`, as far as deciding it needs.
@@ -149,6 +152,8 @@ pub struct OrderInLine {
     pub aside: bool,
     /// Undecided by then, it is rejected.
     pub decide_by: Timestamp,
+    /// The attempt of its payment that is under way.
+    pub charging: Option<i32>,
 }
 
 /// What was decided of an order.
@@ -157,6 +162,38 @@ pub struct OrderOutcome {
     pub state: OrderState,
     pub reason: Option<&'static str>,
     pub reservation: Option<Uuid>,
+    /// Of a dead letter.
+    pub cause: Option<&'static str>,
+}
+
+/// What is to be written of an order's payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentChange {
+    /// It is to be charged, as the next attempt.
+    Charge { amount: i64, currency: String, payment_ref: Option<String>, order_ref: Option<String>, reservation: Uuid },
+    /// The attempt is now in this state.
+    Settled { attempt: i32, state: PaymentState },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentState {
+    Charging,
+    Approved,
+    Declined,
+    Voiding,
+    Voided,
+}
+
+impl PaymentState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Charging => "charging",
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::Voiding => "voiding",
+            Self::Voided => "voided",
+        }
+    }
 }
 
 /// One open allocation: a row of `allocations`.

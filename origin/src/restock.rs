@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use self::webhook::Caller;
+pub(crate) use self::webhook::sign;
 use crate::{
     config::Restock,
     metrics::Metrics,

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     config::Limits,
     key::{CallKey, Digest},
-    record::{OpenAllocation, OrderInLine, OrderOutcome, ReservationRecord, StockPolicy, StockRow},
+    record::{OpenAllocation, OrderInLine, OrderOutcome, PaymentChange, ReservationRecord, StockPolicy, StockRow},
     trail,
 };
 
@@ -145,6 +145,7 @@ pub struct Changes {
     pub trail: Vec<trail::Line>,
     pub kept: BTreeMap<CallKey, Kept>,
     pub orders: BTreeMap<Uuid, OrderOutcome>,
+    pub payments: BTreeMap<Uuid, PaymentChange>,
     /// By how much holders' open units change.
     pub open_units: BTreeMap<String, i64>,
     pub maintenance: Option<Maintenance>,
@@ -296,10 +297,17 @@ impl BatchState {
         self.changes.orders.insert(id, outcome);
     }
 
-    /// While it is paid for, a hold does not end by itself.
-    pub fn hold_without_deadline(&mut self, id: Uuid) {
+    /// While it is paid for, a hold does not end by itself, and is nobody's to change.
+    pub fn begin_payment(&mut self, id: Uuid) {
         if let Some(record) = self.reservations.get_mut(&id) {
-            record.expires_at = None;
+            (record.expires_at, record.in_payment) = (None, true);
+        }
+    }
+
+    /// Its payment is settled.
+    pub fn end_payment(&mut self, id: Uuid) {
+        if let Some(record) = self.reservations.get_mut(&id) {
+            record.in_payment = false;
         }
     }
 

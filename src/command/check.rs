@@ -44,6 +44,9 @@ pub(super) async fn run(config: Config) -> Done {
         let told = |told: String| format!("{}: {told}", feed.region);
         tried.push(Tried("regions.feeds", found.map(told).map_err(|error| told(error.to_string()))));
     }
+    if !config.kafka.brokers.is_empty() && config.orders.is_on() {
+        tried.push(Tried("orders", onhand_origin::probe_lanes(&config.kafka.brokers(), &config.orders).await));
+    }
     if !config.edge.redis.url.is_empty() {
         let answered = onhand_edge::probe_redis(&config.edge.redis).await;
         tried.push(Tried("edge.redis", answered.map(|()| "answers".to_owned())));

@@ -5,10 +5,12 @@ mod decide;
 mod dev;
 mod faults;
 mod letters;
+mod pay;
+mod sale;
 
 use std::time::Duration;
 
-use onhand_harness::{Builder, Node, Reply, World, eventually};
+use onhand_harness::{Builder, Client, Node, Reply, World, eventually};
 use serde_json::{Value, json};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -25,6 +27,18 @@ fn body(sku: &str, quantity: i64) -> Value {
 async fn place(world: &World, node: &Node, key: &str, body: Value) -> Reply {
     let client = node.client(&world.tokens.storefront);
     client.call("POST".parse().unwrap(), "/v1/orders").key(key).json(body).send().await
+}
+
+/// The same, again under its key while a slow machine has it answered 503 or 504, as callers are told to.
+async fn settle(client: &Client, key: &str, body: Value) -> Reply {
+    for _ in 0..40 {
+        let call = client.call("POST".parse().unwrap(), "/v1/orders").key(key).json(body.clone());
+        match call.try_send().await {
+            Ok(answer) if !matches!(answer.status, 503 | 504) => return answer,
+            _ => tokio::time::sleep(Duration::from_millis(250)).await,
+        }
+    }
+    panic!("{key} was never settled")
 }
 
 fn id(reply: &Reply) -> String {
@@ -51,6 +65,8 @@ async fn ready(world: &World) {
 async fn lane(world: &World, lane: &str, verb: &str) {
     let operator = world.origin(0).client(&world.tokens.operator);
     operator.post(&format!("/internal/api/orders/lanes/{lane}/{verb}"), json!({})).await.expect(200);
+    // Whichever replica leads looks ten times a second; what it had under way it decides.
+    tokio::time::sleep(Duration::from_millis(500)).await;
 }
 
 async fn count(world: &World, condition: &str) -> i64 {

@@ -63,6 +63,10 @@ impl From<Rejection> for Problem {
                 let field = index.map_or_else(|| "line".to_owned(), |index| format!("lines[{index}].line"));
                 Self::field(&field, format!("a line of the reservation, 0 to {last}"))
             }
+            Rejection::InPayment { state } => {
+                let detail = "it is an order's, whose payment is under way: what becomes of that settles it";
+                Self::new(Code::ReservationState, detail).with("state", state.as_str())
+            }
             Rejection::NotNext => Self::new(Code::InProgress, "an order before it in its line is not decided yet"),
             Rejection::NothingConfirmed => Self::field("lines", "confirm at least one unit, or cancel the reservation"),
             Rejection::TooLong { asked_s, most_s } => {

@@ -1,4 +1,4 @@
-//! An order that is to be decided.
+//! An order that is to be decided, and what came of its payment.
 
 use std::sync::Arc;
 
@@ -12,4 +12,21 @@ pub struct DecideOrder {
     pub reservation: Uuid,
     /// Whether it is to be paid before it is confirmed.
     pub pays: bool,
+}
+
+/// What an attempt to charge for an order came to. It counts only while that attempt is the one under way.
+#[derive(Debug, Clone)]
+pub struct SettleOrder {
+    pub order: Uuid,
+    pub attempt: i32,
+    pub reservation: Uuid,
+    pub paid: Paid,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paid {
+    Approved,
+    Declined,
+    /// Nobody knows: it is to be voided, and the order set aside.
+    Unknown,
 }

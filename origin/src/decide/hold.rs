@@ -101,6 +101,7 @@ fn record(
         made_by: None,
         owner: None,
         holder: None,
+        in_payment: false,
     }
 }
 

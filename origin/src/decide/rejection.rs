@@ -59,6 +59,10 @@ pub enum Rejection {
         last: usize,
     },
     NothingConfirmed,
+    /// An order's reservation, whose payment is under way.
+    InPayment {
+        state: reservation::State,
+    },
     /// An order before it in its line is not decided yet, or it is in no line.
     NotNext,
     /// A hold may not last so long.

@@ -38,6 +38,9 @@ fn open(
     allowed: &[Stage],
 ) -> Result<Option<ReservationRecord>, Rejection> {
     let record = find(state, ask, id)?;
+    if record.in_payment {
+        return Err(Rejection::InPayment { state: record.state_at(state.now) });
+    }
     if record.made_by.as_deref().is_some_and(|made_by| ask.digest.is_text(made_by)) {
         return Ok(None);
     }

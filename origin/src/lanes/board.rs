@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use onhand_wire::order::{Lane, LaneStanding, PartitionStanding, Standing};
+use onhand_wire::order::{LaneStanding, PartitionStanding, Standing};
 use tokio::sync::Mutex;
 
 use crate::store::{Store, StoreError, orders::LaneRow};
 
-const FRESH_FOR: Duration = Duration::from_millis(300);
+/// Counting what waits costs the more, the more waits.
+const FRESH_FOR: Duration = Duration::from_millis(700);
 
 pub(super) struct Board {
     store: Arc<dyn Store>,
@@ -37,10 +38,6 @@ impl Board {
     /// What was looked up before no longer counts.
     pub(super) async fn forget(&self) {
         *self.last.lock().await = None;
-    }
-
-    pub(super) async fn paused(&self) -> Result<Vec<(Lane, bool)>, StoreError> {
-        Ok(self.rows().await?.iter().map(|row| (row.lane, row.paused)).collect())
     }
 }
 

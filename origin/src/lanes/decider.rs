@@ -57,7 +57,9 @@ struct Decider {
     turn: u64,
     ids: HashSet<Uuid>,
     under_way: FuturesUnordered<BoxFuture<'static, Decided>>,
-    paused: HashMap<Lane, bool>,
+    paused: Vec<Lane>,
+    /// Up to where each lane's line was taken since the last look at its head.
+    reached: HashMap<Lane, i64>,
     looked: Option<Instant>,
     trouble: Option<Instant>,
     pace: Pace,
@@ -70,7 +72,8 @@ impl Decider {
             turn: 0,
             ids: HashSet::new(),
             under_way: FuturesUnordered::new(),
-            paused: HashMap::new(),
+            paused: Vec::new(),
+            reached: HashMap::new(),
             looked: None,
             trouble: None,
             pace: Pace::default(),
@@ -86,6 +89,7 @@ impl Decider {
             if self.under_way.is_empty() {
                 self.pace.idle();
                 let _woken_or_time = tokio::time::timeout(LOOK, self.lanes.woken.notified()).await;
+                self.looked = None;
                 continue;
             }
             self.pace.busy();
@@ -126,7 +130,9 @@ impl Decider {
     /// Which lanes are paused, and whose pause is over.
     async fn look(&mut self) -> Result<(), StoreError> {
         self.looked = Some(Instant::now());
-        self.paused = self.lanes.board.paused().await?.into_iter().collect();
+        self.paused = self.lanes.store.paused_lanes().await?;
+        // What came in behind its back, and what came back undecided, stands before what was taken.
+        self.reached.clear();
         let again = self.lanes.store.orders_again(TURN).await?;
         self.submit(again);
         Ok(())
@@ -134,14 +140,19 @@ impl Decider {
 
     /// How many more are under way now.
     async fn take_turn(&mut self, lane: Lane) -> Result<usize, StoreError> {
-        if self.paused.get(&lane).copied().unwrap_or(false) {
+        if self.paused.contains(&lane) {
             return Ok(0);
         }
-        // Those that are under way stand first in the line.
-        let mut waiting = self.lanes.store.waiting_orders(lane, TURN + self.ids.len()).await?;
+        let after = self.reached.get(&lane).copied().unwrap_or_default();
+        // At the head of the line stand those that are under way.
+        let limit = if after == 0 { TURN + self.ids.len() } else { TURN };
+        let mut waiting = self.lanes.store.waiting_orders(lane, after, limit).await?;
         waiting.retain(|order| !self.ids.contains(&order.id));
         waiting.truncate(TURN);
         let more = waiting.len();
+        if let Some(last) = waiting.last() {
+            self.reached.insert(lane, last.seq);
+        }
         self.submit(waiting);
         Ok(more)
     }
@@ -200,7 +211,7 @@ async fn decide(lanes: Arc<Lanes>, order: Waiting) -> Decided {
             return Decided { order, record: None, began, outcome };
         }
     };
-    let decide = DecideOrder { record: record.clone(), reservation: Uuid::now_v7(), pays: lanes.pays };
+    let decide = DecideOrder { record: record.clone(), reservation: Uuid::now_v7(), pays: lanes.hook.is_some() };
     let ask = Ask {
         command: Command::Order(Box::new(decide)),
         actor: record.subject.clone(),

@@ -50,6 +50,7 @@ async fn open(lanes: &Lanes, lane: Lane) -> Result<Reading, String> {
     let name = topic_of(&lanes.config.topic, lane);
     make(lanes, &name).await?;
     let found = source::find(brokers, &name).await?;
+    lanes.acceptor.prepare().await;
     let (from, expired) = source::begin(&found.starts, &known(&found.topic).await?);
     for partition in expired {
         let (number, records) = (partition.partition, partition.undecided);

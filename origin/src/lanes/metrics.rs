@@ -31,6 +31,7 @@ pub(super) struct LaneMetrics {
     lag_seconds: GaugeVec,
     paused: IntGaugeVec,
     pub(super) level: IntGaugeVec,
+    payments: IntCounterVec,
 }
 
 struct Registering<'a>(&'a Registry);
@@ -102,12 +103,27 @@ impl LaneMetrics {
                 &["lane"],
             )),
             paused: r.gauges("processor_lane_paused", "1 while the lane is paused.", "lane"),
+            payments: r.counters(
+                "processor_payments_total",
+                "Calls to the payment hook, by what came of them.",
+                "outcome",
+            ),
             level: r.gauges(
                 "processor_inventory_level",
                 "What is available of watched SKUs, at all locations (orders.watched_skus).",
                 "item_id",
             ),
         }
+    }
+
+    /// What came of a call to the payment hook.
+    pub(super) fn paid(&self, outcome: &str) {
+        self.payments.with_label_values(&[outcome]).inc();
+    }
+
+    pub(super) fn payment_failed(&self) {
+        self.failed.inc();
+        self.outcomes.with_label_values(&[OrderState::PaymentFailed.as_str()]).inc();
     }
 
     pub(super) fn leads(&self, leads: bool) {

@@ -44,7 +44,8 @@ impl Caller {
     }
 }
 
-fn sign(secret: &Secret, seconds: i64, body: &str) -> String {
+/// `Onhand-Signature` of a body that is sent now.
+pub(crate) fn sign(secret: &Secret, seconds: i64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes keys of any length");
     mac.update(format!("{seconds}.{body}").as_bytes());
     let mut text = format!("t={seconds},v1=");

@@ -180,6 +180,23 @@ pub struct Replaying {
     pub within: Duration,
 }
 
+/// A payment that is to be charged or voided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    pub order: Uuid,
+    /// Each has a key of its own.
+    pub attempt: i32,
+    pub voids: bool,
+    /// Minor units.
+    pub amount: i64,
+    pub currency: String,
+    pub payment_ref: Option<String>,
+    pub order_ref: Option<String>,
+    pub reservation: Uuid,
+    /// This one included.
+    pub tries: i32,
+}
+
 /// Functions that write do so in a transaction of their own.
 #[async_trait]
 pub trait Orders: Send + Sync {
@@ -192,8 +209,9 @@ pub trait Orders: Send + Sync {
     async fn lane_positions(&self, lane: Lane, topic: &str) -> Result<Vec<(i32, i64)>>;
     /// Rows and positions in one commit. What is behind a partition's position was taken in before, and is left out.
     async fn take_in(&self, intake: &Intake) -> Result<TakenIn>;
-    /// The first of a lane's line, in its order.
-    async fn waiting_orders(&self, lane: Lane, limit: usize) -> Result<Vec<Waiting>>;
+    /// Of a lane's line, in its order: the first, or those behind `after`.
+    async fn waiting_orders(&self, lane: Lane, after: i64, limit: usize) -> Result<Vec<Waiting>>;
+    async fn paused_lanes(&self) -> Result<Vec<Lane>>;
     /// Those that are tried again now, of lanes that are not paused.
     async fn orders_again(&self, limit: usize) -> Result<Vec<Waiting>>;
     /// A fault of its own: it leaves its line, to be tried again after `pause`, or, without one, as a dead letter.
@@ -207,6 +225,13 @@ pub trait Orders: Send + Sync {
     async fn set_lane_rate(&self, lane: Lane, rate: f64) -> Result<()>;
     /// With its line in the trail, in one commit.
     async fn pause_lane(&self, lane: Lane, paused: bool, line: &trail::Line) -> Result<()>;
+
+    /// Takes payments that are due; nobody else gets them for as long as `lease`.
+    async fn take_payments(&self, limit: usize, lease: Duration) -> Result<Vec<Payment>>;
+    /// Tried again after this long.
+    async fn postpone_payment(&self, payment: &Payment, pause: Duration) -> Result<()>;
+    /// The hook has acknowledged its void.
+    async fn payment_voided(&self, payment: &Payment) -> Result<()>;
 
     async fn letters_by_cause(&self) -> Result<Vec<Letters>>;
     /// Back to their lanes' work, out of line, one each `pace`: those of these that are dead letters and not hopeless.

@@ -11,6 +11,7 @@ mod ledger;
 mod memory;
 mod model;
 mod naive;
+mod orders;
 mod owners;
 mod releases;
 mod runbook;
@@ -84,6 +85,10 @@ on_both!(
     keys::one_batch_may_hold_the_same_key_twice,
     keys::a_refusal_for_stock_is_kept_and_others_are_not,
     keys::what_was_kept_in_the_first_form_is_compared_in_it,
+    orders::each_record_is_taken_in_once,
+    orders::an_order_is_decided_only_as_the_next_of_its_line,
+    orders::what_is_set_aside_leaves_its_line,
+    orders::a_payment_counts_only_under_the_attempt_that_is_under_way,
     owners::another_owners_reservation_does_not_exist,
     owners::who_sees_all_moves_all,
     owners::one_subjects_keys_are_others_for_another_owner,

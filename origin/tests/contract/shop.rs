@@ -163,6 +163,7 @@ impl Shop {
             holders: asks.iter().filter(|ask| ask.command.is_hold()).map(|ask| ask.holder()).collect(),
             keys: asks.iter().map(|ask| ask.kept_under()).collect(),
             reconcile: asks.iter().flat_map(|ask| ask.command.reconciles()).collect(),
+            orders: asks.iter().filter_map(|ask| ask.command.order()).collect(),
             topology: asks.iter().any(|ask| ask.command.changes_topology()),
         };
         let rules = Rules::none();

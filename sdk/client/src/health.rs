@@ -13,8 +13,11 @@ pub struct EdgeHealth {
     pub redis: Option<bool>,
     pub kafka: Option<bool>,
     pub origin: bool,
-    /// The state of the breaker for callers' own calls to the origin.
+    /// Of the order lanes where it is not closed, else of the breaker for callers' own calls to the origin.
     pub circuit_breaker_state: String,
+    /// None where orders are not taken.
+    #[serde(default)]
+    pub orders_circuit_breaker_state: Option<String>,
     pub loads_circuit_breaker_state: String,
     pub mode: String,
     pub as_of: Option<Timestamp>,

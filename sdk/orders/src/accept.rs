@@ -120,6 +120,11 @@ impl Acceptor {
         self.breaker.state()
     }
 
+    /// What the first order would else wait for.
+    pub async fn prepare(&self) {
+        self.lanes.prepare().await;
+    }
+
     /// How far the lanes have come, as the origin last said.
     pub fn learn(&self, standing: Standing) {
         self.standing.store(Some(Arc::new(standing)));

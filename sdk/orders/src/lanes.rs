@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use onhand_kafka::{Brokers, topic_id};
@@ -110,10 +110,14 @@ struct Kafka {
     within: Duration,
     /// Each lane's topic id and number of partitions, which never change; none: not yet looked at.
     shapes: [Mutex<Option<(Arc<str>, i32)>>; 2],
+    /// One look at a time, and whoever comes meanwhile shares it: when the last one failed, and why.
+    looking: tokio::sync::Mutex<Option<(Instant, String)>>,
 }
 
 /// How long brokers may take to tell of a topic.
 const ASK: Duration = Duration::from_secs(2);
+/// Brokers that did not tell are asked again after this.
+const ASKED_EVERY: Duration = Duration::from_millis(500);
 
 impl Lanes {
     /// Connects when first used.
@@ -133,10 +137,26 @@ impl Lanes {
                 ];
                 let topics = Lane::ALL.map(|lane| topic_of(topic, lane));
                 let producer = brokers.client(&own).create()?;
-                Of::Kafka(Box::new(Kafka { producer, topics, within, shapes: Default::default() }))
+                Of::Kafka(Box::new(Kafka {
+                    producer,
+                    topics,
+                    within,
+                    shapes: Default::default(),
+                    looking: Default::default(),
+                }))
             }
         };
         Ok(Self { of })
+    }
+
+    /// Looks at the lanes' topics before an order needs them.
+    pub async fn prepare(&self) {
+        let Of::Kafka(kafka) = &self.of else { return };
+        for lane in Lane::ALL {
+            if let Err(AppendError::Unreachable(cause)) = kafka.known_or_looked(lane).await {
+                tracing::debug!(cause, lane = lane.as_str(), "an order lane cannot be written to yet");
+            }
+        }
     }
 
     /// Resolves when every replica that must has it. Orders of one SKU go to one partition.
@@ -150,10 +170,7 @@ impl Lanes {
 
 impl Kafka {
     async fn append(&self, lane: Lane, sku: &str, id: Uuid, value: Vec<u8>) -> Result<Written, AppendError> {
-        let (topic, partitions) = match self.shape(lane) {
-            Some(known) => known,
-            None => self.look(lane).await?,
-        };
+        let (topic, partitions) = self.known_or_looked(lane).await?;
         let (partition, key) = (partition::of(sku, partitions), id.to_string());
         let record = FutureRecord::to(&self.topics[lane as usize]).partition(partition).key(&key).payload(&value);
         let sent = self.producer.send_result(record).map_err(|(error, _)| match error.rdkafka_error_code() {
@@ -180,6 +197,22 @@ impl Kafka {
 
     fn shape(&self, lane: Lane) -> Option<(Arc<str>, i32)> {
         self.lock(lane).clone()
+    }
+
+    async fn known_or_looked(&self, lane: Lane) -> Result<(Arc<str>, i32), AppendError> {
+        if let Some(known) = self.shape(lane) {
+            return Ok(known);
+        }
+        let mut failed = self.looking.lock().await;
+        if let Some(known) = self.shape(lane) {
+            return Ok(known);
+        }
+        if let Some((_, cause)) = failed.as_ref().filter(|(at, _)| at.elapsed() < ASKED_EVERY) {
+            return Err(AppendError::Unreachable(cause.clone()));
+        }
+        let looked = self.look(lane).await;
+        *failed = looked.as_ref().err().map(|error| (Instant::now(), format!("{error:?}")));
+        looked
     }
 
     /// librdkafka blocks here, so a thread waits.

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 use onhand_wire::{
     Channel, ChannelId, Fact, Item, Location, LocationId, Money, RestockAt, Sku, Timestamp, Version,
     event::{Change, Watermark},
+    order::OrderRecord,
+    quote::Total,
     release::{self, Manifest, Released, Stage},
 };
 
@@ -94,6 +96,35 @@ fn the_bytes_are_what_they_were() {
         assert_eq!(hex(&bytes), pinned, "{name}");
         assert_eq!(Change::decode(&bytes).unwrap(), change, "{name}");
     }
+}
+
+fn order() -> OrderRecord {
+    let body = br#"{"lines":[{"sku":"DOT COM/1","quantity":2,"location":"eu-1"}],"channel":"web","order_ref":"o-1",
+        "priority":"low","payment_ref":"card-1","decide_within_s":60}"#;
+    OrderRecord {
+        v: OrderRecord::V,
+        id: uuid::Uuid::from_u128(0x7b1c_52d4_8c3a_8f61_9d2e_4f0a_6b7c_8d9e),
+        subject: "shop".to_owned(),
+        owner: Some("north".to_owned()),
+        key: "k-1".to_owned(),
+        digest: "0a".repeat(32),
+        accepted_at: AT,
+        decide_by: AT.plus(std::time::Duration::from_secs(60)),
+        amount: Some(Total { amount: 2550, currency: "GBP".to_owned() }),
+        correlation: "c-1".to_owned(),
+        order: onhand_wire::request::read(body).unwrap(),
+    }
+}
+
+#[test]
+fn an_orders_bytes_are_what_they_were() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/order.hex");
+    let bytes = order().encode();
+    if std::env::var_os("ONHAND_GOLDEN").is_some() {
+        std::fs::write(&file, hex(&bytes)).unwrap();
+    }
+    assert_eq!(hex(&bytes), std::fs::read_to_string(&file).unwrap());
+    assert_eq!(OrderRecord::decode(&bytes).unwrap(), order());
 }
 
 fn manifest() -> Manifest {

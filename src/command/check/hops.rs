@@ -42,6 +42,8 @@ pub(super) fn look(config: &Config) -> Vec<Found> {
     let webhooks = restock.webhooks.iter().map(|webhook| &webhook.url);
     found.extend(calls("hop to origin.restock", webhooks, "origin.restock", restock.insecure));
     found.extend(calls("hop to origin.warehouse", [&warehouse.url], "origin.warehouse", warehouse.insecure));
+    let payment = &config.origin.payment;
+    found.extend(calls("hop to origin.payment", [&payment.url], "origin.payment", payment.insecure));
     found.extend(listeners(config));
     found
 }

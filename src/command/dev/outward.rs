@@ -10,6 +10,7 @@ use crate::config::Config;
 pub(super) fn clear(config: &mut Config) -> Vec<&'static str> {
     let webhooks = std::mem::take(&mut config.origin.restock.webhooks);
     config.origin.warehouse.token = Secret::default();
+    config.origin.payment.secret = Secret::default();
     config.edge.origin.token = Secret::default();
     let mut cleared: Vec<_> = [
         ("origin.database.url", &mut config.origin.database.url),
@@ -17,6 +18,7 @@ pub(super) fn clear(config: &mut Config) -> Vec<&'static str> {
         ("edge.redis.url", &mut config.edge.redis.url),
         ("origin.warehouse.url", &mut config.origin.warehouse.url),
         ("auth.jwks_url", &mut config.auth.jwks_url),
+        ("origin.payment.url", &mut config.origin.payment.url),
     ]
     .into_iter()
     .filter_map(|(key, url)| (!std::mem::take(url).is_empty()).then_some(key))

@@ -6,7 +6,7 @@ use onhand_harness::eventually;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{body, books, count, id, is, place, read, ready, world};
+use super::{body, books, count, id, is, place, read, ready, settle, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_is_queued_decided_and_shown_on_every_node() {
@@ -55,9 +55,7 @@ async fn one_key_from_many_callers_is_one_order() {
         if caller % 5 == 0 {
             order["priority"] = json!("low");
         }
-        callers.spawn(async move {
-            client.call("POST".parse().unwrap(), "/v1/orders").key("one-key").json(order).send().await
-        });
+        callers.spawn(async move { settle(&client, "one-key", order).await });
     }
     let answers = callers.join_all().await;
     assert!(answers.iter().all(|answer| matches!(answer.status, 202 | 422)), "{answers:?}");

@@ -3,7 +3,7 @@
 use onhand_harness::eventually;
 use serde_json::json;
 
-use super::{LONG, body, books, count, id, is, lane, place, read, ready, world};
+use super::{LONG, body, books, count, id, is, lane, place, read, ready, settle, world};
 
 /// Contract: in a lane, orders with the same first SKU are decided in the order in which they were accepted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -17,7 +17,8 @@ async fn orders_of_one_sku_are_decided_in_the_order_of_their_offsets() {
     lane(&world, "high", "pause").await;
     for number in 0..150 {
         let sku = if number % 3 == 2 { "other" } else { "hot" };
-        place(&world, world.edge(number % 2), &format!("k-{number}"), body(sku, 1)).await.expect(202);
+        let shop = world.edge(number % 2).client(&world.tokens.storefront);
+        settle(&shop, &format!("k-{number}"), body(sku, 1)).await.expect(202);
     }
     eventually!(LONG, count(&world, "state = 'queued'").await == 150);
     let mut last = body("hot", 1);
@@ -88,8 +89,7 @@ async fn low_has_one_turn_of_ten_while_both_have_work() {
             for number in 0..250 {
                 let mut order = body(&format!("s{}", number % 20), 1);
                 order["priority"] = json!(if caller % 2 == 0 { "high" } else { "low" });
-                let call = client.call("POST".parse().unwrap(), "/v1/orders").key(&format!("k-{caller}-{number}"));
-                call.json(order).send().await.expect(202);
+                settle(&client, &format!("k-{caller}-{number}"), order).await.expect(202);
             }
         });
     }

@@ -401,6 +401,8 @@ pub(super) struct ReplayedOrders {
     would_replay: Option<u64>,
     /// Of causes that trying again cannot help.
     hopeless: u64,
+    /// Decided meanwhile, or waiting for a void of their payment.
+    left: Option<u64>,
     ids: Vec<Uuid>,
 }
 

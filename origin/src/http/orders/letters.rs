@@ -108,12 +108,18 @@ pub(in super::super) async fn replay(State(context): Shared, request: Request) -
         return Ok(shown(&body));
     }
     let detail = json!({"cause": wanted.cause, "rate": wanted.rate, "orders": ids.len()});
+    let asked = ids.len();
     let line = line(&parts, claims, Kind::OrdersReplayed, "dlq", detail);
     let pace = wanted.rate.map_or(std::time::Duration::ZERO, |rate| std::time::Duration::from_secs_f64(1.0 / rate));
     let replay = Replaying { pace, within: lanes.decide_within() };
     let replayed = context.store.replay_orders(&ids, replay, &line).await?;
     lanes.changed().await;
-    Ok(shown(&json!({"dry_run": false, "replayed": replayed.len(), "hopeless": hopeless.len(), "ids": replayed})))
+    // Decided meanwhile, or a void of their payment is not acknowledged yet: those wait for it.
+    let left = asked - replayed.len();
+    let body = json!({
+        "dry_run": false, "replayed": replayed.len(), "hopeless": hopeless.len(), "left": left, "ids": replayed,
+    });
+    Ok(shown(&body))
 }
 
 pub(in super::super) async fn discard(State(context): Shared, request: Request) -> Reply {

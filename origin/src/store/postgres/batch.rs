@@ -79,7 +79,10 @@ const DEAD: &str = "SELECT reservation, line, sku, location, quantity, expires_a
     WHERE sku = ANY($1) AND expires_at <= greatest(statement_timestamp(), (SELECT t FROM relay)) + interval '1 second'";
 
 /// By id, so that nobody waits in a circle; their first SKUs are locked by now, so what is read stays.
-const ORDERS: &str = "SELECT id, lane, sku, seq, state, next_at IS NOT NULL, decide_by FROM orders WHERE id = ANY($1)
+const ORDERS: &str = "SELECT id, lane, sku, seq, state, next_at IS NOT NULL, decide_by,
+        CASE WHEN state = 'processing' THEN
+            (SELECT attempt FROM order_payments p WHERE p.order_id = orders.id AND p.state = 'charging') END
+    FROM orders WHERE id = ANY($1)
     ORDER BY id FOR UPDATE";
 
 /// What waits before each in its line, as far as one batch could decide it.

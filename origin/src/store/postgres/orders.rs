@@ -19,7 +19,7 @@ use crate::{
         Result, StoreError,
         orders::{
             Fault, HOPELESS, Intake, LanePartition, LaneRow, Letter, Letters, NewOrder, OrderQuery, OrderRow, Orders,
-            Replaying, TakenIn, Waiting,
+            Payment, Replaying, TakenIn, Waiting,
         },
     },
     trail,
@@ -35,6 +35,7 @@ pub(super) fn fill(state: &mut BatchState, orders: &[Row], in_line: &[Row]) -> R
             state: order_state(found.get(4))?,
             aside: found.get(5),
             decide_by: row::time(found, 6),
+            charging: found.get(7),
         };
         state.orders.insert(found.get(0), row);
     }
@@ -82,7 +83,7 @@ const TAKE_IN: &str = "INSERT INTO orders (id, lane, topic, partition, at_offset
     ORDER BY n ON CONFLICT (id) DO NOTHING RETURNING id";
 
 const WAITING: &str = "SELECT id, seq, lane, attempts, record FROM orders
-    WHERE lane = $1 AND state = 'queued' AND next_at IS NULL ORDER BY seq LIMIT $2";
+    WHERE lane = $1 AND state = 'queued' AND next_at IS NULL AND seq > $3 ORDER BY seq LIMIT $2";
 
 const AGAIN: &str =
     "SELECT o.id, o.seq, o.lane, o.attempts, o.record FROM orders o JOIN order_lanes l ON l.lane = o.lane
@@ -122,12 +123,27 @@ const REPLAY: &str = "UPDATE orders o SET state = 'queued', attempts = 0, letter
         next_at = clock_timestamp() + (d.n - 1) * $3::double precision * interval '1 microsecond',
         decide_by = clock_timestamp() + ((d.n - 1) * $3 + $4::double precision) * interval '1 microsecond'
     FROM (SELECT id, row_number() OVER () AS n FROM (SELECT id FROM orders WHERE id = ANY($1)
-        AND state = 'dead_lettered' AND cause <> ALL($2) ORDER BY id FOR UPDATE) dead) d
+        AND state = 'dead_lettered' AND cause <> ALL($2) AND NOT EXISTS (
+            SELECT FROM order_payments p WHERE p.order_id = orders.id AND p.state = 'voiding')
+        ORDER BY id FOR UPDATE) dead) d
     WHERE o.id = d.id RETURNING o.id";
 
 const DISCARD: &str = "UPDATE orders o SET state = 'rejected', reason = 'discarded', fault = $2, letter = false
     FROM (SELECT id FROM orders WHERE id = ANY($1) AND state = 'dead_lettered' ORDER BY id FOR UPDATE) d
     WHERE o.id = d.id RETURNING o.id";
+
+const TAKE_PAYMENTS: &str = "UPDATE order_payments p SET tries = p.tries + 1, due = clock_timestamp() + $2 * interval '1 microsecond'
+    FROM (SELECT order_id, attempt FROM order_payments WHERE state IN ('charging', 'voiding') AND due <= clock_timestamp()
+        ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED) AS next
+    WHERE p.order_id = next.order_id AND p.attempt = next.attempt
+    RETURNING p.order_id, p.attempt, p.state = 'voiding', p.amount, p.currency, p.payment_ref, p.order_ref, p.reservation,
+        p.tries";
+
+const POSTPONE: &str = "UPDATE order_payments SET due = clock_timestamp() + $3 * interval '1 microsecond'
+    WHERE order_id = $1 AND attempt = $2 AND state IN ('charging', 'voiding') RETURNING order_id";
+
+const VOIDED: &str = "UPDATE order_payments SET state = 'voided', settled_at = clock_timestamp()
+    WHERE order_id = $1 AND attempt = $2 AND state = 'voiding' RETURNING order_id";
 
 const LETTERS: &str = "SELECT id, lane, sku, coalesce(cause, ''), coalesce(fault, ''), attempts,
         coalesce(first_fault_at, taken_at), record
@@ -274,9 +290,14 @@ impl Orders for Postgres {
         self.order_tx(async |tx: &Transaction<'_>| take_in_in_tx(tx, intake).await).await
     }
 
-    async fn waiting_orders(&self, lane: Lane, limit: usize) -> Result<Vec<Waiting>> {
-        let found = self.reader().await?.query(WAITING, &[&lane.as_str(), &(limit as i64)]).await?;
+    async fn waiting_orders(&self, lane: Lane, after: i64, limit: usize) -> Result<Vec<Waiting>> {
+        let found = self.reader().await?.query(WAITING, &[&lane.as_str(), &(limit as i64), &after]).await?;
         found.iter().map(waiting).collect()
+    }
+
+    async fn paused_lanes(&self) -> Result<Vec<Lane>> {
+        let found = self.reader().await?.query("SELECT lane FROM order_lanes WHERE paused", &[]).await?;
+        found.iter().map(|found| lane(found.get(0))).collect()
     }
 
     async fn orders_again(&self, limit: usize) -> Result<Vec<Waiting>> {
@@ -350,6 +371,30 @@ impl Orders for Postgres {
             line_in_tx(tx, line, now).await
         })
         .await
+    }
+
+    async fn take_payments(&self, limit: usize, lease: Duration) -> Result<Vec<Payment>> {
+        let taken = self.write(TAKE_PAYMENTS, &[&(limit as i64), &micros(lease)]).await?;
+        let payment = |found: &Row| Payment {
+            order: found.get(0),
+            attempt: found.get(1),
+            voids: found.get(2),
+            amount: found.get(3),
+            currency: found.get(4),
+            payment_ref: found.get(5),
+            order_ref: found.get(6),
+            reservation: found.get(7),
+            tries: found.get(8),
+        };
+        Ok(taken.iter().map(payment).collect())
+    }
+
+    async fn postpone_payment(&self, payment: &Payment, pause: Duration) -> Result<()> {
+        self.write(POSTPONE, &[&payment.order, &payment.attempt, &micros(pause)]).await.map(drop)
+    }
+
+    async fn payment_voided(&self, payment: &Payment) -> Result<()> {
+        self.write(VOIDED, &[&payment.order, &payment.attempt]).await.map(drop)
     }
 
     async fn letters_by_cause(&self) -> Result<Vec<Letters>> {

@@ -190,7 +190,7 @@ pub(super) async fn compare(client: &mut Object) -> Result<Comparison> {
 
 pub(super) async fn due(client: &mut Object, limit: usize) -> Result<Due> {
     let sql = "SELECT v.id, extract(epoch FROM v.expires_at - greatest(clock_timestamp(), r.t))::double precision
-        FROM reservations v, relay r WHERE v.state = 'held' ORDER BY v.expires_at LIMIT $1";
+        FROM reservations v, relay r WHERE v.state = 'held' AND v.expires_at IS NOT NULL ORDER BY v.expires_at LIMIT $1";
     let sql = client.prepare_cached(sql).await?;
     let mut due = Due { ids: Vec::new(), next: None };
     for found in client.query(&sql, &[&(limit as i64)]).await? {

@@ -10,12 +10,13 @@ use tokio_postgres::{Client, Statement, types::ToSql};
 pub(super) use self::copy::copied;
 use self::{
     columns::{
-        StockRows, allocations, channel_row, counted, items, kept, ledger, levels, location_row, new_reservations,
-        open_allocations, orders, released, reservations, stock, trail,
+        StockRows, allocations, channel_row, charges, counted, items, kept, ledger, levels, location_row,
+        new_reservations, open_allocations, orders, released, reservations, settled, stock, trail,
     },
     copy::Copies,
 };
 use crate::{
+    record::PaymentChange,
     state::BatchState,
     store::{Result, outbox},
 };
@@ -37,6 +38,8 @@ pub(super) struct Statements {
     trail: Statement,
     count: Statement,
     orders: Statement,
+    charge: Statement,
+    settle: Statement,
     location: Statement,
     channel: Statement,
     stamp: Statement,
@@ -97,9 +100,25 @@ const COUNT: &str = "INSERT INTO open_units (holder, units) SELECT * FROM unnest
     ON CONFLICT (holder) DO UPDATE SET units = open_units.units + excluded.units";
 
 /// They are locked, and were queued.
-const ORDERS: &str = "UPDATE orders o SET state = u.state, reason = u.reason, reservation = u.reservation, decided_at = $5,
-        next_at = NULL
-    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS u (id, state, reason, reservation) WHERE o.id = u.id";
+const ORDERS: &str =
+    "UPDATE orders o SET state = u.state, reason = u.reason, reservation = u.reservation, decided_at = $6,
+        next_at = NULL, cause = coalesce(u.cause, o.cause), letter = u.cause IS NOT NULL,
+        first_fault_at = CASE WHEN u.cause IS NULL THEN o.first_fault_at ELSE coalesce(o.first_fault_at, $6) END
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::text[]) AS u (id, state, reason, reservation, cause)
+    WHERE o.id = u.id";
+
+const CHARGE: &str =
+    "INSERT INTO order_payments (order_id, attempt, state, amount, currency, payment_ref, order_ref, reservation,
+        due, created_at)
+    SELECT id, coalesce((SELECT max(attempt) FROM order_payments p WHERE p.order_id = u.id), 0) + 1, 'charging', amount,
+        currency, payment_ref, order_ref, reservation, $7, $7
+    FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::uuid[])
+        AS u (id, amount, currency, payment_ref, order_ref, reservation)";
+
+/// Its order is locked.
+const SETTLE: &str = "UPDATE order_payments p SET state = u.state, settled_at = $4, tries = 0, due = $4
+    FROM unnest($1::uuid[], $2::integer[], $3::text[]) AS u (id, attempt, state)
+    WHERE p.order_id = u.id AND p.attempt = u.attempt";
 
 const LOCATION: &str =
     "INSERT INTO locations (location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at, deleted)
@@ -153,6 +172,8 @@ impl Statements {
             trail: client.prepare(super::trail::LINES).await?,
             count: client.prepare(COUNT).await?,
             orders: client.prepare(ORDERS).await?,
+            charge: client.prepare(CHARGE).await?,
+            settle: client.prepare(SETTLE).await?,
             location: client.prepare(LOCATION).await?,
             channel: client.prepare(CHANNEL).await?,
             stamp: client.prepare("UPDATE origin_state SET topology = topology + 1").await?,
@@ -203,6 +224,9 @@ impl Statements {
         writes.push(!changes.trail.is_empty(), &self.trail, || trail(state));
         writes.push(!changes.open_units.is_empty(), &self.count, || counted(state));
         writes.push(!changes.orders.is_empty(), &self.orders, || orders(state));
+        let is_charge = |change: &PaymentChange| matches!(change, PaymentChange::Charge { .. });
+        writes.push(changes.payments.values().any(is_charge), &self.charge, || charges(state));
+        writes.push(!changes.payments.values().all(is_charge), &self.settle, || settled(state));
         for location in changes.locations.values() {
             writes.push(true, &self.location, || location_row(location));
         }

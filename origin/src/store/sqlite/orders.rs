@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::{Sqlite, begin, now_in_tx, row, row::micros, trail::lines_in_tx};
 use crate::{
-    record::OrderInLine,
+    record::{OrderInLine, PaymentChange},
     state::BatchState,
     store::{
         Result, StoreError,
         orders::{
             Fault, HOPELESS, Intake, LanePartition, LaneRow, Letter, Letters, NewOrder, OrderQuery, OrderRow, Orders,
-            Replaying, TakenIn, Waiting,
+            Payment, Replaying, TakenIn, Waiting,
         },
     },
     trail,
@@ -41,7 +41,9 @@ fn moment(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>> {
 /// What a batch may decide, with what waits before each in its line.
 pub(super) fn read_in_tx(connection: &Connection, ids: &BTreeSet<Uuid>, state: &mut BatchState) -> Result<()> {
     for id in ids {
-        let sql = "SELECT lane, sku, seq, state, next_at IS NOT NULL, decide_by FROM orders WHERE id = ?1";
+        let sql = "SELECT lane, sku, seq, state, next_at IS NOT NULL, decide_by, CASE WHEN state = 'processing' THEN
+                (SELECT attempt FROM order_payments p WHERE p.order_id = orders.id AND p.state = 'charging') END
+            FROM orders WHERE id = ?1";
         for found in row::all(connection, sql, [id.to_string()], in_line)? {
             let sql = "SELECT seq FROM orders WHERE lane = ?1 AND sku = ?2 AND seq <= ?3 AND state = 'queued'
                 AND next_at IS NULL ORDER BY seq LIMIT 1024";
@@ -63,24 +65,58 @@ fn in_line(row: &Row<'_>) -> Result<OrderInLine> {
         state: order_state(row, 3)?,
         aside: row.get(4)?,
         decide_by: row::time(row, 5)?,
+        charging: row.get(6)?,
     })
 }
 
 pub(super) fn write_in_tx(connection: &Connection, state: &BatchState) -> Result<()> {
-    let sql =
-        "UPDATE orders SET state = ?2, reason = ?3, reservation = ?4, decided_at = ?5, next_at = NULL WHERE id = ?1";
+    let sql = "UPDATE orders SET state = ?2, reason = ?3, reservation = ?4, decided_at = ?5, next_at = NULL,
+            cause = coalesce(?6, cause), letter = ?6 IS NOT NULL,
+            first_fault_at = CASE WHEN ?6 IS NULL THEN first_fault_at ELSE coalesce(first_fault_at, ?5) END
+        WHERE id = ?1";
+    let now = state.now.micros();
     for (id, outcome) in &state.changes.orders {
-        let reservation = outcome.reservation.map(|id| id.to_string());
-        let (id, now) = (id.to_string(), state.now.micros());
-        connection.prepare_cached(sql)?.execute(params![
-            id,
-            outcome.state.as_str(),
-            outcome.reason,
-            reservation,
-            now
-        ])?;
+        let (id, reservation) = (id.to_string(), outcome.reservation.map(|id| id.to_string()));
+        let params = params![id, outcome.state.as_str(), outcome.reason, reservation, now, outcome.cause];
+        connection.prepare_cached(sql)?.execute(params)?;
+    }
+    for (id, change) in &state.changes.payments {
+        payment_in_tx(connection, &id.to_string(), change, now)?;
     }
     Ok(())
+}
+
+fn payment_in_tx(connection: &Connection, id: &str, change: &PaymentChange, now: i64) -> Result<()> {
+    match change {
+        PaymentChange::Charge { amount, currency, payment_ref, order_ref, reservation } => {
+            let sql = "INSERT INTO order_payments (order_id, attempt, state, amount, currency, payment_ref, order_ref,
+                    reservation, due, created_at)
+                SELECT ?1, coalesce(max(attempt), 0) + 1, 'charging', ?2, ?3, ?4, ?5, ?6, ?7, ?7
+                FROM order_payments WHERE order_id = ?1";
+            let params = params![id, amount, currency, payment_ref, order_ref, reservation.to_string(), now];
+            connection.prepare_cached(sql)?.execute(params)?;
+        }
+        PaymentChange::Settled { attempt, state } => {
+            let sql = "UPDATE order_payments SET state = ?3, settled_at = ?4, tries = 0, due = ?4
+                WHERE order_id = ?1 AND attempt = ?2";
+            connection.prepare_cached(sql)?.execute(params![id, attempt, state.as_str(), now])?;
+        }
+    }
+    Ok(())
+}
+
+fn payment(row: &Row<'_>) -> Result<Payment> {
+    Ok(Payment {
+        order: row::uuid(row, 0)?,
+        attempt: row.get(1)?,
+        voids: row.get(2)?,
+        amount: row.get(3)?,
+        currency: row.get(4)?,
+        payment_ref: row.get(5)?,
+        order_ref: row.get(6)?,
+        reservation: row::uuid(row, 7)?,
+        tries: row.get(8)?,
+    })
 }
 
 const TAKE_IN: &str =
@@ -90,7 +126,7 @@ const TAKE_IN: &str =
     ON CONFLICT (id) DO NOTHING";
 
 const WAITING: &str = "SELECT id, seq, lane, attempts, record FROM orders
-    WHERE lane = ?1 AND state = 'queued' AND next_at IS NULL ORDER BY seq LIMIT ?2";
+    WHERE lane = ?1 AND state = 'queued' AND next_at IS NULL AND seq > ?3 ORDER BY seq LIMIT ?2";
 
 const AGAIN: &str =
     "SELECT o.id, o.seq, o.lane, o.attempts, o.record FROM orders o JOIN order_lanes l ON l.lane = o.lane
@@ -253,8 +289,13 @@ impl Orders for Sqlite {
         self.order_tx(|tx, _| take_in_in_tx(tx, intake))
     }
 
-    async fn waiting_orders(&self, lane: Lane, limit: usize) -> Result<Vec<Waiting>> {
-        self.with(|connection| row::all(connection, WAITING, params![lane.as_str(), limit as i64], waiting))
+    async fn waiting_orders(&self, lane: Lane, after: i64, limit: usize) -> Result<Vec<Waiting>> {
+        self.with(|connection| row::all(connection, WAITING, params![lane.as_str(), limit as i64, after], waiting))
+    }
+
+    async fn paused_lanes(&self) -> Result<Vec<Lane>> {
+        let sql = "SELECT lane FROM order_lanes WHERE paused";
+        self.with(|connection| row::all(connection, sql, [], |row| lane(row, 0)))
     }
 
     async fn orders_again(&self, limit: usize) -> Result<Vec<Waiting>> {
@@ -344,6 +385,38 @@ impl Orders for Sqlite {
         })
     }
 
+    async fn take_payments(&self, limit: usize, lease: Duration) -> Result<Vec<Payment>> {
+        let sql = "SELECT order_id, attempt, state = 'voiding', amount, currency, payment_ref, order_ref, reservation, tries + 1
+            FROM order_payments WHERE state IN ('charging', 'voiding') AND due <= ?1 ORDER BY due LIMIT ?2";
+        self.order_tx(|tx, now| {
+            let taken = row::all(tx, sql, params![now.micros(), limit as i64], payment)?;
+            for payment in &taken {
+                let sql = "UPDATE order_payments SET tries = tries + 1, due = ?3 WHERE order_id = ?1 AND attempt = ?2";
+                let due = now.plus(lease).micros();
+                tx.execute(sql, params![payment.order.to_string(), payment.attempt, due])?;
+            }
+            Ok(taken)
+        })
+    }
+
+    async fn postpone_payment(&self, payment: &Payment, pause: Duration) -> Result<()> {
+        let sql = "UPDATE order_payments SET due = ?3
+            WHERE order_id = ?1 AND attempt = ?2 AND state IN ('charging', 'voiding')";
+        self.order_tx(|tx, now| {
+            let due = now.plus(pause).micros();
+            Ok(tx.execute(sql, params![payment.order.to_string(), payment.attempt, due]).map(drop)?)
+        })
+    }
+
+    async fn payment_voided(&self, payment: &Payment) -> Result<()> {
+        let sql = "UPDATE order_payments SET state = 'voided', settled_at = ?3
+            WHERE order_id = ?1 AND attempt = ?2 AND state = 'voiding'";
+        self.order_tx(|tx, now| {
+            let params = params![payment.order.to_string(), payment.attempt, now.micros()];
+            Ok(tx.execute(sql, params).map(drop)?)
+        })
+    }
+
     async fn letters_by_cause(&self) -> Result<Vec<Letters>> {
         let sql = "SELECT cause, count(*), min(first_fault_at), max(decided_at),
                 (SELECT id FROM orders f WHERE f.state = 'dead_lettered' AND f.cause = o.cause ORDER BY seq LIMIT 1),
@@ -365,7 +438,8 @@ impl Orders for Sqlite {
     async fn replay_orders(&self, ids: &[Uuid], replay: Replaying, line: &trail::Line) -> Result<Vec<Uuid>> {
         let sql = "UPDATE orders SET state = 'queued', attempts = 0, next_at = ?2, letter = 0, decided_at = NULL,
                 decide_by = ?4
-            WHERE id = ?1 AND state = 'dead_lettered' AND cause NOT IN (SELECT value FROM json_each(?3))";
+            WHERE id = ?1 AND state = 'dead_lettered' AND cause NOT IN (SELECT value FROM json_each(?3))
+                AND NOT EXISTS (SELECT 1 FROM order_payments p WHERE p.order_id = orders.id AND p.state = 'voiding')";
         let hopeless = serde_json::to_string(&HOPELESS).expect("plain data encodes");
         let nth = std::cell::Cell::new(0_i64);
         self.changed(ids, line, |tx, id, now| {

@@ -165,7 +165,7 @@ pub(super) fn compare(connection: &Connection) -> Result<Comparison> {
 
 pub(super) fn due(connection: &Connection, limit: usize) -> Result<Due> {
     let now = now_in_tx(connection)?;
-    let sql = "SELECT id, expires_at FROM reservations WHERE state = 'held' ORDER BY expires_at LIMIT ?1";
+    let sql = "SELECT id, expires_at FROM reservations WHERE state = 'held' AND expires_at IS NOT NULL ORDER BY expires_at LIMIT ?1";
     let rows = row::all(connection, sql, [limit as i64], |row| Ok((row::uuid(row, 0)?, row::time(row, 1)?)))?;
     let next = rows
         .iter()

@@ -6,7 +6,7 @@ use onhand_wire::{LocationId, Sku, Timestamp};
 
 use super::{super::row::utc, Params};
 use crate::{
-    record::{OpenAllocation, ReservationRecord},
+    record::{OpenAllocation, PaymentChange, ReservationRecord},
     state::{BatchState, Changes, LedgerLine},
     store::words::search_text,
 };
@@ -51,8 +51,39 @@ pub(super) fn trail(state: &BatchState) -> Params {
 }
 
 pub(super) fn orders(state: &BatchState) -> Params {
+    let mut params = columns!(
+        &state.changes.orders,
+        |order| *order.0,
+        order.1.state.as_str(),
+        order.1.reason,
+        order.1.reservation,
+        order.1.cause
+    );
+    params.push(Box::new(utc(state.now)));
+    params
+}
+
+/// What is to be charged.
+pub(super) fn charges(state: &BatchState) -> Params {
+    let charges = state.changes.payments.iter().filter_map(|(id, change)| match change {
+        PaymentChange::Charge { amount, currency, payment_ref, order_ref, reservation } => {
+            Some((*id, *amount, currency, payment_ref, order_ref, *reservation))
+        }
+        PaymentChange::Settled { .. } => None,
+    });
     let mut params =
-        columns!(&state.changes.orders, |order| *order.0, order.1.state.as_str(), order.1.reason, order.1.reservation);
+        columns!(charges, |charge| charge.0, charge.1, charge.2.clone(), charge.3.clone(), charge.4.clone(), charge.5);
+    params.push(Box::new(utc(state.now)));
+    params
+}
+
+/// What charges came to.
+pub(super) fn settled(state: &BatchState) -> Params {
+    let settled = state.changes.payments.iter().filter_map(|(id, change)| match change {
+        PaymentChange::Settled { attempt, state } => Some((*id, *attempt, state.as_str())),
+        PaymentChange::Charge { .. } => None,
+    });
+    let mut params = columns!(settled, |payment| payment.0, payment.1, payment.2);
     params.push(Box::new(utc(state.now)));
     params
 }

@@ -1,0 +1,204 @@
+//! Orders: taken in once, decided in their line's order, paid by the attempt that is under way.
+
+use std::{sync::Arc, time::Duration};
+
+use onhand_origin::{
+    answer::WriteOutcome,
+    command::{Ask, Command, DecideOrder, Paid, SettleOrder},
+    store::orders::{Fault, Intake, NewOrder, OrderQuery, Replaying, TakenIn},
+    trail::{Kind, Line},
+};
+use onhand_wire::{
+    Code, Timestamp,
+    order::{Lane, OrderRecord, OrderState},
+    quote::Total,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::shop::Shop;
+
+const TOPIC: &str = "t-1";
+const LONG: Duration = Duration::from_secs(600);
+
+fn record(sku: &str, quantity: i64) -> OrderRecord {
+    let body = json!({"lines": [{"sku": sku, "quantity": quantity}], "order_ref": "ref"}).to_string();
+    let now = Timestamp::from(chrono::Utc::now());
+    OrderRecord {
+        v: OrderRecord::V,
+        id: Uuid::now_v7(),
+        subject: "shop".to_owned(),
+        owner: None,
+        key: "k".to_owned(),
+        digest: "d".to_owned(),
+        accepted_at: now,
+        decide_by: now.plus(LONG),
+        amount: Some(Total { amount: 250 * quantity, currency: "GBP".to_owned() }),
+        correlation: "c-1".to_owned(),
+        order: onhand_wire::request::read(body.as_bytes()).unwrap(),
+    }
+}
+
+fn at(record: &OrderRecord, offset: i64) -> NewOrder {
+    NewOrder {
+        id: record.id,
+        partition: 3,
+        offset,
+        subject: record.subject.clone(),
+        owner: None,
+        digest: record.digest.clone(),
+        sku: record.order.first_sku().to_owned(),
+        order_ref: record.order.order_ref.clone(),
+        accepted_at: record.accepted_at,
+        decide_by: record.decide_by,
+        record: record.encode(),
+        fault: None,
+    }
+}
+
+async fn take_in(shop: &Shop, orders: Vec<NewOrder>, next: i64) -> TakenIn {
+    let intake = Intake { lane: Lane::High, topic: TOPIC.to_owned(), orders, next: vec![(3, next)] };
+    shop.store.take_in(&intake).await.unwrap()
+}
+
+fn new(new: usize) -> TakenIn {
+    TakenIn { new, ..TakenIn::default() }
+}
+
+fn decide(shop: &Shop, record: &OrderRecord, pays: bool) -> Ask {
+    let order = DecideOrder { record: Arc::new(record.clone()), reservation: Uuid::now_v7(), pays };
+    Ask { key: String::new(), ..shop.ask("/", &Value::Null, Command::Order(Box::new(order))) }
+}
+
+fn outcome(outcome: &WriteOutcome) -> Value {
+    serde_json::from_str(&outcome.as_ref().unwrap().body).unwrap()
+}
+
+async fn state(shop: &Shop, record: &OrderRecord) -> OrderState {
+    shop.store.order(record.id).await.unwrap().unwrap().state
+}
+
+pub(crate) async fn each_record_is_taken_in_once(shop: Shop) {
+    let orders: Vec<OrderRecord> = (0..4).map(|_| record("x", 1)).collect();
+    let rows = |from: usize, to: usize| (from..to).map(|n| at(&orders[n], n as i64)).collect::<Vec<_>>();
+    assert_eq!(take_in(&shop, rows(0, 2), 2).await, new(2));
+    assert_eq!(take_in(&shop, rows(0, 2), 2).await, new(0), "behind its position nothing is read again");
+    assert_eq!(take_in(&shop, rows(1, 3), 3).await, new(1), "a reader that woke late");
+    assert_eq!(take_in(&shop, rows(0, 1), 1).await, new(0));
+    assert_eq!(shop.store.lane_positions(Lane::High, TOPIC).await.unwrap(), [(3, 3)], "it never moves back");
+    assert_eq!(shop.store.lane_positions(Lane::Low, TOPIC).await.unwrap(), []);
+    let other = OrderRecord { digest: "another body".to_owned(), ..orders[0].clone() };
+    let again = vec![at(&orders[1], 3), at(&other, 4), at(&orders[3], 5)];
+    assert_eq!(take_in(&shop, again, 6).await, TakenIn { new: 1, repeated: 1, reused: 1 });
+    assert_eq!(shop.store.order(orders[0].id).await.unwrap().unwrap().digest, "d", "the first one stands");
+    let fault = Fault { cause: "undecodable", text: "no order".to_owned() };
+    let poison = NewOrder { id: Uuid::now_v7(), record: vec![0xc1], fault: Some(fault), ..at(&orders[3], 6) };
+    assert_eq!(take_in(&shop, vec![poison], 7).await, new(1));
+    let letters = shop.store.unsent_letters(10).await.unwrap();
+    assert_eq!((letters.len(), letters[0].record.as_slice()), (1, &[0xc1][..]));
+    shop.store.letters_sent(&[letters[0].id]).await.unwrap();
+    assert!(shop.store.unsent_letters(10).await.unwrap().is_empty());
+    let lanes = shop.store.lane_rows().await.unwrap();
+    assert_eq!((lanes[0].lane, lanes[0].undecided, lanes[0].partitions[0].next), (Lane::High, 4, 7));
+    let found = OrderQuery { order_ref: Some("ref".to_owned()), limit: 3, ..OrderQuery::default() };
+    let page = shop.store.orders(&found).await.unwrap();
+    assert!(page.len() == 3 && page.windows(2).all(|two| two[0].seq > two[1].seq), "newest first");
+}
+
+pub(crate) async fn an_order_is_decided_only_as_the_next_of_its_line(shop: Shop) {
+    shop.location("a", 0, json!({})).await;
+    shop.count("x", "a", 3).await;
+    shop.count("y", "a", 3).await;
+    let [one, two, three] = [1, 2, 1].map(|quantity| record("x", quantity));
+    let other = record("y", 1);
+    take_in(&shop, vec![at(&one, 0), at(&two, 1), at(&three, 2), at(&other, 3)], 4).await;
+    let early = shop.run(decide(&shop, &two, false)).await.unwrap_err();
+    assert_eq!(early.code, Code::InProgress, "{early:?}");
+    assert_eq!(state(&shop, &two).await, OrderState::Queued);
+    // Another SKU's line is its own; and within one batch the line moves on.
+    let done =
+        shop.batch(&[decide(&shop, &other, false), decide(&shop, &one, false), decide(&shop, &two, false)]).await;
+    assert!(done.iter().all(|done| outcome(done)["state"] == "confirmed"), "{done:?}");
+    let again = shop.run(decide(&shop, &one, false)).await;
+    assert_eq!(outcome(&again)["state"], "confirmed", "decided before: nothing more happens");
+    assert_eq!(outcome(&shop.run(decide(&shop, &three, false)).await)["state"], "sold_out");
+    assert_eq!(shop.fact("x", "a").await.reserved, 3);
+    assert_eq!(shop.fact("y", "a").await.reserved, 1);
+    shop.agrees().await;
+}
+
+pub(crate) async fn what_is_set_aside_leaves_its_line(shop: Shop) {
+    shop.location("a", 0, json!({})).await;
+    shop.count("x", "a", 3).await;
+    let [one, two] = [1, 1].map(|quantity| record("x", quantity));
+    take_in(&shop, vec![at(&one, 0), at(&two, 1)], 2).await;
+    let fault = Fault { cause: "open_units", text: "too many".to_owned() };
+    assert!(shop.store.set_order_aside(one.id, &fault, Some(Duration::ZERO)).await.unwrap());
+    assert_eq!(outcome(&shop.run(decide(&shop, &two, false)).await)["state"], "confirmed");
+    let again = shop.store.orders_again(10).await.unwrap();
+    assert_eq!(again.iter().map(|order| (order.id, order.attempts)).collect::<Vec<_>>(), [(one.id, 1)]);
+    assert!(shop.store.set_order_aside(one.id, &fault, None).await.unwrap());
+    assert_eq!(state(&shop, &one).await, OrderState::DeadLettered);
+    assert!(!shop.store.set_order_aside(two.id, &fault, None).await.unwrap(), "what is decided stays");
+    // A batch that had it in hand comes too late.
+    assert_eq!(outcome(&shop.run(decide(&shop, &one, false)).await)["state"], "dead_lettered");
+    assert_eq!(shop.fact("x", "a").await.reserved, 1);
+    assert_eq!(replay(&shop, &one).await, [one.id]);
+    assert_eq!(outcome(&shop.run(decide(&shop, &one, false)).await)["state"], "confirmed");
+    assert!(replay(&shop, &one).await.is_empty(), "what was decided meanwhile stays");
+    shop.agrees().await;
+}
+
+async fn replay(shop: &Shop, record: &OrderRecord) -> Vec<Uuid> {
+    let line = Line {
+        actor: "tester".to_owned(),
+        kind: Kind::OrdersReplayed,
+        what: "dlq".to_owned(),
+        detail: json!({}),
+        correlation: String::new(),
+    };
+    shop.store.replay_orders(&[record.id], Replaying { pace: Duration::ZERO, within: LONG }, &line).await.unwrap()
+}
+
+async fn settle(shop: &Shop, record: &OrderRecord, attempt: i32, reservation: Uuid, paid: Paid) -> Value {
+    let settle = SettleOrder { order: record.id, attempt, reservation, paid };
+    let digest = [u8::try_from(attempt).unwrap(); 32];
+    let ask = shop.ask("/", &Value::Null, Command::Settle(settle));
+    outcome(&shop.run(Ask { key: String::new(), digest, ..ask }).await)
+}
+
+pub(crate) async fn a_payment_counts_only_under_the_attempt_that_is_under_way(shop: Shop) {
+    shop.location("a", 0, json!({})).await;
+    shop.count("x", "a", 3).await;
+    let order = record("x", 2);
+    take_in(&shop, vec![at(&order, 0)], 1).await;
+    assert_eq!(outcome(&shop.run(decide(&shop, &order, true)).await)["state"], "processing");
+    let reservation = shop.store.order(order.id).await.unwrap().unwrap().reservation_id.unwrap();
+    let first = shop.store.take_payments(10, LONG).await.unwrap();
+    assert_eq!((first.len(), first[0].attempt, first[0].voids, first[0].amount), (1, 1, false, 500));
+    assert!(shop.store.take_payments(10, LONG).await.unwrap().is_empty(), "leased");
+    let (held, _) = shop.store.reservation(reservation, &onhand_wire::Sees::All).await.unwrap().unwrap();
+    assert_eq!((held.expires_at, shop.fact("x", "a").await.reserved), (None, 2), "held without a deadline");
+    for verb in ["extend", "confirm", "cancel"] {
+        let body = if verb == "extend" { json!({"ttl_s": 60}) } else { json!({}) };
+        let refused = shop.verb(reservation, verb, body).await.unwrap_err();
+        assert_eq!(refused.code, Code::ReservationState, "{verb}: its payment is under way");
+    }
+    assert!(shop.store.due(10).await.unwrap().ids.is_empty(), "the sweeper does not mind it");
+    assert_eq!(settle(&shop, &order, 1, reservation, Paid::Unknown).await["state"], "dead_lettered");
+    assert_eq!(shop.fact("x", "a").await.reserved, 0, "given back");
+    assert_eq!(settle(&shop, &order, 1, reservation, Paid::Approved).await["state"], "dead_lettered", "too late");
+    assert!(replay(&shop, &order).await.is_empty(), "its void is not acknowledged");
+    let void = shop.store.take_payments(10, LONG).await.unwrap();
+    assert_eq!((void.len(), void[0].attempt, void[0].voids), (1, 1, true));
+    shop.store.payment_voided(&void[0]).await.unwrap();
+    assert_eq!(replay(&shop, &order).await, [order.id]);
+    assert_eq!(outcome(&shop.run(decide(&shop, &order, true)).await)["state"], "processing");
+    let again = shop.store.order(order.id).await.unwrap().unwrap().reservation_id.unwrap();
+    assert_eq!(shop.store.take_payments(10, LONG).await.unwrap()[0].attempt, 2, "a key of its own");
+    assert_eq!(settle(&shop, &order, 1, reservation, Paid::Approved).await["state"], "processing", "another attempt's");
+    assert_eq!(settle(&shop, &order, 2, again, Paid::Approved).await["state"], "confirmed");
+    assert_eq!(settle(&shop, &order, 2, again, Paid::Declined).await["state"], "confirmed", "settled is settled");
+    assert_eq!(shop.fact("x", "a").await.reserved, 2);
+    shop.agrees().await;
+}
