@@ -99,10 +99,17 @@ impl Words {
 /// The same file applied otherwise is another import.
 pub fn call_digest(content: &Digest, options: Options, words: &Words) -> CallDigest {
     let Options { mode, on_error, create, items } = options;
+    let Words { said, location, locale, charset } = words;
+    let mode_word = if mode == ImportMode::Set { "set" } else { "adjust" };
+    let on_error_word = if on_error == OnError::Abort { "abort" } else { "skip" };
+    let words_of_it = json!({
+        "mode": mode_word, "on_error": on_error_word, "create": create, "items": items, "format": said.format,
+        "map": said.map, "location": location, "locale": locale, "charset": charset,
+    });
     let mut now = Sha256::new();
     now.update(b"IMPORT in the second form");
     now.update(content);
-    now.update(format!("{mode:?} {on_error:?} {create} {items} {words:?}"));
+    now.update(words_of_it.to_string());
     // Which rows a lenient import leaves out may be others than before, and with them what its chunks are.
     let before = (words.is_silent() && on_error == OnError::Abort).then(|| {
         let mut before = Sha256::new();

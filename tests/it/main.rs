@@ -40,6 +40,7 @@ mod returns;
 mod second_tier;
 mod secrets;
 mod settings;
+mod shop_commands;
 mod stampede;
 mod trouble;
 mod tls;

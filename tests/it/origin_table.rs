@@ -346,6 +346,7 @@ async fn unknown(provoked: &mut Provoked<'_>) {
     provoked.by("setReservationLines", "unknown_location", 404, on_open(mars)).await;
     let to_mars = |operation: &Operation| changed(&operation.with_path(&open), "to", json!("mars"));
     provoked.by("reallocateReservation", "unknown_location", 404, to_mars).await;
+    provoked.table.admin().post(&format!("/v1/reservations/{open}/cancel"), json!({})).await.expect(200);
     let confirmed = provoked.table.reservation(&["confirm"]).await;
     let elsewhere = json!({"lines": [{"line": 0, "quantity": 1, "location": "mars"}]});
     let ship = |operation: &Operation| operation.with_path(&confirmed).with_body(elsewhere);
