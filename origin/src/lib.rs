@@ -94,13 +94,7 @@ pub use self::{
 /// Where changes are published.
 pub enum Feed {
     /// `others`: the brokers of other regions, by the region's name. Topics are alike everywhere.
-    Kafka {
-        brokers: Brokers,
-        others: Vec<(String, Brokers)>,
-        topic: String,
-        partitions: i32,
-        replication: i32,
-    },
+    Kafka { brokers: Brokers, others: Vec<(String, Brokers)>, topic: String, partitions: i32, replication: i32 },
     /// The change feed and the order lanes of this process.
     Memory(MemoryLog, MemoryLanes),
 }

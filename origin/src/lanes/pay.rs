@@ -18,6 +18,7 @@ pub(super) use self::hook::Hook;
 use super::Lanes;
 use crate::{
     command::{Ask, Command, Paid, SettleOrder},
+    key::CallDigest,
     store::{StoreError, orders::Payment},
 };
 
@@ -88,7 +89,7 @@ impl Lanes {
             sees: Sees::All,
             key: String::new(),
             // Which call made the reservation's state: each attempt's is another.
-            digest: hook::digest(payment),
+            digest: CallDigest { now: hook::digest(payment), before: None },
             correlation: format!("payment-{}.{}", payment.order, payment.attempt),
         };
         match self.batches.ask(ask, PATIENCE).await {

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use onhand_origin::{
     answer::WriteOutcome,
     command::{Ask, Command, DecideOrder, Paid, SettleOrder},
+    key::CallDigest,
     store::orders::{Fault, Intake, NewOrder, OrderQuery, Replaying, TakenIn},
     trail::{Kind, Line},
 };
@@ -164,7 +165,7 @@ async fn settle(shop: &Shop, record: &OrderRecord, attempt: i32, reservation: Uu
     let settle = SettleOrder { order: record.id, attempt, reservation, paid };
     let digest = [u8::try_from(attempt).unwrap(); 32];
     let ask = shop.ask("/", &Value::Null, Command::Settle(settle));
-    outcome(&shop.run(Ask { key: String::new(), digest, ..ask }).await)
+    outcome(&shop.run(Ask { key: String::new(), digest: CallDigest { now: digest, before: None }, ..ask }).await)
 }
 
 pub(crate) async fn a_payment_counts_only_under_the_attempt_that_is_under_way(shop: Shop) {
