@@ -67,7 +67,7 @@ impl MemoryLanes {
         self.0.taken[lane as usize][partition as usize].fetch_max(next, Ordering::AcqRel);
     }
 
-    fn append(&self, lane: Lane, sku: &str, value: Vec<u8>) -> Result<Written, AppendError> {
+    pub(crate) fn append(&self, lane: Lane, sku: &str, value: Vec<u8>) -> Result<Written, AppendError> {
         let log = self.log(lane);
         let partition = partition::of(sku, log.partitions());
         let taken = self.0.taken[lane as usize][partition as usize].load(Ordering::Acquire);
