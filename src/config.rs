@@ -24,6 +24,7 @@ pub(crate) struct Config {
     pub(crate) origin: onhand_origin::Config,
     pub(crate) edge: onhand_edge::Config,
     pub(crate) rules: onhand_rules::Config,
+    pub(crate) metrics: onhand_origin::MetricsConfig,
 }
 
 impl Config {
@@ -34,7 +35,7 @@ impl Config {
             self.auth.faults(),
             self.kafka.faults(),
             self.http.faults(),
-            self.origin.faults(),
+            self.origin().faults(),
             self.edge.faults(),
             self.rules.faults(),
         ];
@@ -53,7 +54,7 @@ impl Config {
 
     /// The origin's part, likewise.
     pub(crate) fn origin(&self) -> onhand_origin::Config {
-        onhand_origin::Config { http: self.http.clone(), ..self.origin.clone() }
+        onhand_origin::Config { http: self.http.clone(), metrics: self.metrics.clone(), ..self.origin.clone() }
     }
 }
 

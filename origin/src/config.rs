@@ -1,6 +1,8 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
+mod alerting;
 mod imports;
+mod metrics;
 mod reservations;
 mod restock;
 mod warehouse;
@@ -10,10 +12,11 @@ use onhand_http::{
     setting::{HttpConfig, SecretUrl, Span, address_fault, count_fault},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub use self::{
+    alerting::Alerting,
     imports::Imports,
+    metrics::MetricsConfig,
     reservations::{Limits, Reservations},
     restock::{Restock, Webhook},
     warehouse::Warehouse,
@@ -43,12 +46,16 @@ pub struct Config {
     /// A section of its own: `[http]`.
     #[serde(skip)]
     pub http: HttpConfig,
+    /// A section of its own: `[metrics]`.
+    #[serde(skip)]
+    pub metrics: MetricsConfig,
     /// How long the trail (`/internal/api/audit`) is kept, 30 days at least.
     pub trail_keep: Span,
     pub imports: Imports,
     pub reservations: Reservations,
     pub warehouse: Warehouse,
     pub restock: Restock,
+    pub alerting: Alerting,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -77,6 +84,8 @@ impl Config {
         faults.extend(self.management_hosts.iter().filter_map(|host| host_fault("origin.management_hosts", host)));
         faults.extend(self.warehouse.faults());
         faults.extend(self.restock.faults());
+        faults.extend(self.alerting.faults());
+        faults.extend(self.metrics.faults());
         faults.extend(count_fault("origin.queue", self.queue == 0));
         faults.extend(self.imports.faults());
         faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
@@ -88,8 +97,7 @@ impl Config {
 
     /// Tells two configurations apart; secrets are left out, so it may be shown.
     pub fn fingerprint(&self) -> String {
-        let text = serde_json::to_string(self).expect("plain data encodes");
-        Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        onhand_http::vitals::fingerprint(&(self, &self.http, &self.metrics))
     }
 }
 
@@ -105,11 +113,13 @@ impl Default for Config {
             write_timeout: Span::s(5),
             drain: Span::s(30),
             http: HttpConfig::default(),
+            metrics: MetricsConfig::default(),
             trail_keep: Span::s(365 * DAY_S),
             imports: Imports::default(),
             reservations: Reservations::default(),
             warehouse: Warehouse::default(),
             restock: Restock::default(),
+            alerting: Alerting::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The API listener: decode → call → encode.
 
 mod actuator;
+mod alerting;
 mod bulk;
 mod catalogue;
 mod fail;
@@ -43,6 +44,7 @@ use onhand_wire::Problem;
 use tokio::sync::Semaphore;
 
 use crate::{
+    alerting::Alerting,
     announce::Announcer,
     batch::Batches,
     config::{Imports, Warehouse},
@@ -75,6 +77,7 @@ pub(crate) struct Context {
     /// A place for each import that may be under way.
     pub(crate) importing: Semaphore,
     pub(crate) restocker: Arc<Restocker>,
+    pub(crate) alerting: Arc<Alerting>,
     /// None: releases of rules are neither announced nor pushed.
     pub(crate) announcer: Option<Arc<Announcer>>,
     pub(crate) loggers: std::sync::OnceLock<Arc<dyn Loggers>>,
@@ -126,6 +129,7 @@ const FULFILMENT: Access = Access::Token(Scope::Fulfilment);
 const OPERATOR: Access = Access::Token(Scope::Operator);
 const ADMIN: Access = Access::Token(Scope::Admin);
 const EDGE: Access = Access::Token(Scope::Edge);
+const ALERTING: Access = Access::Token(Scope::Alerting);
 
 /// The API listener's. Each is documented in [`openapi`].
 fn routes() -> Vec<Route> {
@@ -168,6 +172,7 @@ fn routes() -> Vec<Route> {
         get("/internal/api/reservations/{id}/trace", OPERATOR, reservations::trace),
         get("/internal/api/audit", OPERATOR, trail::list),
         post("/internal/api/audit", OPERATOR, trail::note),
+        post("/internal/api/alerting/heartbeat", ALERTING, alerting::heartbeat),
         get("/internal/api/inventory/low-stock", OPERATOR, runbook::low_stock),
         get("/internal/api/inventory/stuck-reservations", OPERATOR, runbook::stuck),
         // With mode=apply the handler asks for admin.

@@ -44,8 +44,11 @@ pub mod relay;
 mod expire;
 mod import;
 mod warehouse;
+mod webhook;
 mod reconcile;
 pub mod restock;
+pub mod alerting;
+mod watch;
 mod announce;
 mod start;
 
@@ -64,6 +67,7 @@ use onhand_http::{
     serve::{Drain, Tls},
     setting::HttpConfig,
     tls::{Acceptor, TlsFault},
+    vitals,
 };
 use onhand_kafka::Brokers;
 use onhand_rules::{Announcements, Rules};
@@ -84,7 +88,7 @@ use self::{
     topic::{Shape, Topic},
 };
 pub use self::{
-    config::{Config, Database, Limits, Reservations, Restock, Warehouse, Webhook},
+    config::{Alerting, Config, Database, Limits, MetricsConfig, Reservations, Restock, Warehouse, Webhook},
     http::{openapi::document as openapi, routed},
 };
 
@@ -196,6 +200,7 @@ pub struct Origin {
     context: Arc<http::Context>,
     lanes: Vec<batch::Batcher>,
     relay: Relay,
+    watch: watch::Watch,
     http: Arc<HttpConfig>,
     tls: Option<Arc<Acceptor>>,
     management_hosts: Hosts,
@@ -246,6 +251,10 @@ impl Origin {
         if let Err(error) = rules.register(&registry) {
             tracing::warn!(%error, "the rules' metrics are not shown");
         }
+        let fingerprint = config.fingerprint();
+        if let Err(error) = vitals::register(&registry, "origin", env!("CARGO_PKG_VERSION"), &fingerprint) {
+            tracing::warn!(%error, "the process's own metrics are not shown");
+        }
         let metrics = Metrics::new(registry);
         let handoff = Arc::new(Handoff::default());
         let work = batch::Work {
@@ -260,13 +269,21 @@ impl Origin {
         let relay = Relay { store: store.clone(), feed: feed.clone(), handoff, metrics: metrics.clone() };
         let trail_keep = config.trail_keep.0;
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone(), trail_keep };
-        let fingerprint = config.fingerprint();
         let client = Outgoing::new(&config.http.client)?.client(CONNECT)?;
         let restocker = restock::Restocker::new(store.clone(), config.restock, client.clone(), topic, metrics.clone());
+        let skus = config.metrics.skus();
+        let alerting = alerting::Alerting::new(
+            store.clone(),
+            config.alerting,
+            client.clone(),
+            metrics.clone(),
+            config.region.clone(),
+        );
         let announcer = announced.map(|to| {
             let (store, metrics) = (store.clone(), metrics.clone());
             Arc::new(Announcer { store, to, metrics, due: tokio::sync::Notify::new() })
         });
+        let watch = watch::Watch { store: store.clone(), feed: feed.clone(), metrics: metrics.clone(), skus };
         let context = http::Context {
             store,
             rules,
@@ -284,6 +301,7 @@ impl Origin {
             imports: config.imports,
             importing: tokio::sync::Semaphore::new(config.imports.at_once.min(tokio::sync::Semaphore::MAX_PERMITS)),
             restocker: Arc::new(restocker),
+            alerting: Arc::new(alerting),
             announcer,
             loggers: std::sync::OnceLock::new(),
             started: std::time::Instant::now(),
@@ -292,7 +310,7 @@ impl Origin {
         let (context, http) = (Arc::new(context), Arc::new(config.http));
         let tls = Acceptor::start(&http.tls)?;
         let management_hosts = Hosts::new(&config.management_hosts, "origin.management_hosts");
-        Ok(Self { api, management, context, lanes, relay, http, tls, management_hosts, drain: config.drain.0 })
+        Ok(Self { api, management, context, lanes, relay, watch, http, tls, management_hosts, drain: config.drain.0 })
     }
 
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
@@ -331,6 +349,8 @@ impl Origin {
         background.spawn(self.relay.run());
         background.spawn(self.context.sweeper.clone().run());
         background.spawn(self.context.restocker.clone().run());
+        background.spawn(self.context.alerting.clone().run());
+        background.spawn(self.watch.run());
         if let Some(announcer) = &self.context.announcer {
             background.spawn(announcer.clone().run());
         }

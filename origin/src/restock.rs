@@ -10,8 +10,6 @@
 //! lease), the same notification is sent again with the same `id`. Crossed again before anybody was
 //! told, the latest crossing is the one that is told.
 
-mod webhook;
-
 use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -20,7 +18,6 @@ use onhand_wire::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use self::webhook::Caller;
 use crate::{
     config::Restock,
     metrics::Metrics,
@@ -29,6 +26,7 @@ use crate::{
         notifications::{Attempt, Delivery, TOPIC, Undelivered},
     },
     topic::{self, Topic},
+    webhook::{self, Caller},
 };
 
 /// Crossings made out in one go.
@@ -152,7 +150,7 @@ impl Restocker {
     /// Again after a pause, unless its time is up.
     fn failed(&self, delivery: &Delivery, error: &str) -> Attempt {
         let (id, attempts) = (delivery.notification, delivery.attempts);
-        let target = webhook::shown(&delivery.target);
+        let target = if delivery.target == TOPIC { TOPIC.to_owned() } else { webhook::shown(&delivery.target) };
         let now = Timestamp::from(chrono::Utc::now());
         if now.since(delivery.since) >= self.config.give_up_after.0 {
             tracing::error!(%id, target, attempts, error, "a restock notification is given up");

@@ -1,5 +1,6 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
+pub mod alerting;
 pub mod connections;
 mod ledger;
 mod outbox;
@@ -185,6 +186,7 @@ pub type Decide<'a> = dyn FnMut(&mut BatchState) + Send + 'a;
 #[async_trait]
 pub trait Store:
     stock_lists::StockLists
+    + alerting::Heartbeats
     + notifications::Notifications
     + connections::Pooled
     + releases::Releases
@@ -243,6 +245,8 @@ pub trait Store:
     /// only if the term is still theirs. With something sent it never opens a session: what was
     /// published from one copy of the database says nothing of another's rows.
     async fn round(&self, sent: &Sent) -> Result<Round>;
+    /// Rows of the outbox that are not yet published and deleted, and the oldest one's id, which tells its age.
+    async fn backlog(&self) -> Result<(i64, Option<Uuid>)>;
     /// The deletion alone.
     async fn delete_published(&self, sent: &Sent) -> Result<()>;
     /// Takes the lease, unless another relay leads; whether this one does now.

@@ -26,9 +26,11 @@ enum Who {
     Admins,
     /// Edges; and operators, who have all of `/internal/api`.
     Edges,
+    /// Alerting, and operators likewise.
+    Alerting,
 }
 
-use Who::{Admins, Anyone, Edges, Fulfilment, Operators, Readers, Storefronts};
+use Who::{Admins, Alerting, Anyone, Edges, Fulfilment, Operators, Readers, Storefronts};
 
 impl Who {
     fn may(self) -> &'static [&'static str] {
@@ -39,6 +41,7 @@ impl Who {
             Operators => &["operator", "admin"],
             Admins => &["admin"],
             Edges => &["edge", "operator", "admin"],
+            Alerting => &["alerting", "operator", "admin"],
         }
     }
 
@@ -56,6 +59,7 @@ impl Who {
             Operators => Access::Token(Scope::Operator),
             Admins => Access::Token(Scope::Admin),
             Edges => Access::Token(Scope::Edge),
+            Alerting => Access::Token(Scope::Alerting),
         }
     }
 }
@@ -100,7 +104,7 @@ const EDGE_MANAGEMENT: [(&str, &str, Who); 19] = [
     ("POST", "/internal/api/inventory/warm-cache", Operators),
 ];
 
-const ORIGIN: [(&str, &str, Who); 42] = [
+const ORIGIN: [(&str, &str, Who); 43] = [
     ("GET", "/openapi.json", Anyone),
     ("GET", "/inventory/health", Anyone),
     ("POST", "/v1/reservations", Storefronts),
@@ -138,6 +142,7 @@ const ORIGIN: [(&str, &str, Who); 42] = [
     ("GET", "/internal/api/reservations/{id}/trace", Operators),
     ("GET", "/internal/api/audit", Operators),
     ("POST", "/internal/api/audit", Operators),
+    ("POST", "/internal/api/alerting/heartbeat", Alerting),
     ("GET", "/internal/api/inventory/low-stock", Operators),
     ("GET", "/internal/api/inventory/stuck-reservations", Operators),
     ("POST", "/internal/api/inventory/reconcile", Operators),
@@ -333,6 +338,7 @@ impl Matrix {
             "rules",
             "rule_manifests",
             "rule_releases",
+            "alerting",
             state,
         ];
         let mut dump = Vec::new();

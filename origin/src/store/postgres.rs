@@ -1,5 +1,6 @@
 //! PostgreSQL: a session for each batch under way, one for the relay, a pool for reads.
 
+mod alerting;
 mod batch;
 mod books;
 mod connections;
@@ -377,6 +378,11 @@ impl Store for Postgres {
 
     async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>> {
         self.with_relay(&self.beats, false, async |session| session.heartbeat(holder, Some(t), lease).await).await
+    }
+
+    async fn backlog(&self) -> Result<(i64, Option<Uuid>)> {
+        let found = self.reader().await?.query_one(super::sql::BACKLOG, &[]).await?;
+        Ok((found.get(0), found.get(1)))
     }
 
     async fn changed_elsewhere(&self) {

@@ -1,5 +1,6 @@
 //! SQLite, for `onhand dev`: one file or memory, one process, the same contract as PostgreSQL.
 
+mod alerting;
 mod batch;
 mod books;
 mod connections;
@@ -288,6 +289,14 @@ impl Store for Sqlite {
 
     async fn store_t(&self, holder: Uuid, t: Timestamp, lease: Duration) -> Result<Option<Timestamp>> {
         self.with(|connection| outbox::heartbeat(connection, holder, Some(t), lease))
+    }
+
+    async fn backlog(&self) -> Result<(i64, Option<Uuid>)> {
+        self.with(|connection| {
+            let (rows, oldest): (i64, Option<String>) =
+                connection.query_one(super::sql::BACKLOG, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok((rows, oldest.and_then(|id| Uuid::parse_str(&id).ok())))
+        })
     }
 
     /// One process: nothing changes elsewhere.

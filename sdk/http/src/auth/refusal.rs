@@ -20,6 +20,11 @@ const REASONS: [(&str, &str); 12] = [
     ("a token of scope", "owner"),
 ];
 
+/// Every word that [`reason`] may answer.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    REASONS.iter().map(|(_, word)| *word).chain(["invalid"])
+}
+
 /// None where the problem is not about a token. What has no word of its own (a bad signature, an unknown key, claims
 /// that make no sense) is `invalid`.
 pub fn reason(problem: &Problem) -> Option<&'static str> {
