@@ -25,6 +25,7 @@ mod ledger;
 mod lookups;
 mod limits;
 mod onhand;
+mod operating;
 mod origin_http;
 mod origin_table;
 mod promotion;
