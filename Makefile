@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test-fast test-keycloak setup rules rules-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile
+.PHONY: help test-fast test-keycloak setup rules rules-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile drills-outage test-deploy
 
 TOKENS := target/dev-tokens.json
 
@@ -104,6 +104,14 @@ drills: setup ## Every fault of the table, half a minute each, under load, with 
 hard-minute: setup ## A minute of PostgreSQL restarts and killed origins under load, in full
 	cargo build --workspace --bins
 	ONHAND_HARD_SECONDS=60 cargo test --workspace --test it hard_minute -- --nocapture
+
+test-deploy: ## Every overlay on a real Kubernetes API server; roll-outs that fail are undone (first: 15 min of building it)
+	@deploy/test/deploy.sh
+
+drills-outage: setup ## What the outage of 2020 taught: failing starts, stray newlines, silenced alerts, a backlog
+	cargo build --workspace --bins
+	cargo test --workspace --test it operating::outage -- --nocapture
+	cargo test --workspace --test it operating::alerting -- --nocapture
 
 drill-overload: setup ## Twice the load that an edge on a quarter of a core can carry; needs root for the cgroup
 	cargo build --release --workspace --bins

@@ -74,7 +74,7 @@ enum Command {
     /// Bring the database's schema up to date
     Migrate,
     /// Check the configuration, then each dependency that it names
-    Check,
+    Check(check::Args),
     Explain(explain::Args),
     /// Make keys and tokens
     #[command(subcommand)]
@@ -121,7 +121,9 @@ impl Onhand {
         }
         raise_descriptors();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(self.command.run(&self.global))
+        let done = runtime.block_on(self.command.run(&self.global));
+        logging::end();
+        done
     }
 }
 
@@ -155,7 +157,7 @@ impl Command {
             Self::Edge => edge::run(global.start()?).await,
             Self::Origin => origin::run(global.start()?).await,
             Self::Migrate => migrate::run(global.start()?.0).await,
-            Self::Check => check::run(global.load()?).await,
+            Self::Check(args) => check::run(args, global.load()?).await,
             Self::Explain(args) => explain::run(args, global.load()?).await,
             Self::Token(token) => token.run(),
             Self::Import(args) => import::run(args).await,

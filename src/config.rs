@@ -28,6 +28,7 @@ pub(crate) struct Config {
     pub(crate) origin: onhand_origin::Config,
     pub(crate) edge: onhand_edge::Config,
     pub(crate) rules: onhand_rules::Config,
+    pub(crate) metrics: onhand_origin::MetricsConfig,
 }
 
 impl Config {
@@ -40,7 +41,7 @@ impl Config {
             self.regions.faults(&self.origin.region),
             self.http.faults(),
             self.orders.faults(),
-            self.origin.faults(),
+            self.origin().faults(),
             self.edge.faults(),
             self.rules.faults(),
         ];
@@ -65,7 +66,8 @@ impl Config {
     /// The origin's part, likewise.
     pub(crate) fn origin(&self) -> onhand_origin::Config {
         let (http, feed_patience) = (self.http.clone(), self.regions.feed_patience);
-        onhand_origin::Config { http, feed_patience, orders: self.orders.clone(), ..self.origin.clone() }
+        let (orders, metrics) = (self.orders.clone(), self.metrics.clone());
+        onhand_origin::Config { http, feed_patience, orders, metrics, ..self.origin.clone() }
     }
 }
 

@@ -1,15 +1,27 @@
 //! Logs go to stderr; stdout is for the command's answer. Levels can change while it runs.
 
+mod queue;
+
 use std::{
     collections::BTreeMap,
     io::IsTerminal,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use onhand_http::actuator::{Loggers, ROOT};
 use tracing_subscriber::{EnvFilter, filter::ParseError, reload};
 
+use self::queue::Queue;
 use crate::config::{Format, Log};
+
+static QUEUE: OnceLock<Queue> = OnceLock::new();
+
+/// Writes what is still queued, before the process ends.
+pub(crate) fn end() {
+    if let Some(queue) = QUEUE.get() {
+        queue.flush();
+    }
+}
 
 /// PostgreSQL's library logs each statement's parameters at debug, and they may be secrets, such as the address of a
 /// webhook. So this level is kept, whatever is asked for.
@@ -24,7 +36,8 @@ pub(crate) fn start(log: &Log) -> Arc<dyn Loggers> {
         Ok(filter) => (level, filter),
         Err(_) => ("info".to_owned(), EnvFilter::new("info")),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let queue = QUEUE.get_or_init(|| Queue::start(std::io::stderr()).expect("a thread can be started")).clone();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(queue);
     let text = match log.format {
         Format::Auto => std::io::stderr().is_terminal(),
         Format::Json => false,

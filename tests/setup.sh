@@ -34,6 +34,9 @@ if [ "${1:-}" != build ]; then
   have redis-server || need redis-server
   any /usr/lib/*/faketime/libfaketimeMT.so.1 || need faketime
   have postgres || any /usr/lib/postgresql/*/bin/postgres || need postgresql
+  have promtool || need prometheus
+  have amtool || need prometheus-alertmanager
+  have python3 || need python3
   have java || need default-jre-headless
   kafka_there || have mvn || need maven
 fi
@@ -59,9 +62,17 @@ if [ -n "$packages" ]; then
   echo "setup: $install"
   # The package lists of a fresh machine or image may be empty or old.
   $install >/dev/null 2>&1 || { apt-get update -qq && $install; }
+  # Their packages start them, on ports that `make run` wants; the tests start their own.
+  if [ -d /run/systemd/system ]; then
+    case $packages in *prometheus*) systemctl disable --now prometheus prometheus-alertmanager >/dev/null 2>&1 || true ;; esac
+  fi
 fi
 
 [ "${1:-}" = build ] && exit 0
+
+# What reads compose files, and kustomize: no packages of Debian 12's.
+deploy/test/tools.sh
+have kubectl || { echo "setup: kubectl 1.27 or newer is missing, which no package of Debian 12 has; install it" >&2; exit 1; }
 
 # One fetch of 43 MB; into a directory of its own first, so that a broken one leaves nothing half there.
 if ! kafka_there; then

@@ -102,6 +102,11 @@ impl Config {
         faults.extend(self.redis.fault());
         faults
     }
+
+    /// Tells two configurations apart; secrets are left out, so it may be shown.
+    pub fn fingerprint(&self) -> String {
+        onhand_http::vitals::fingerprint(&(self, &self.freshness, &self.http))
+    }
 }
 
 /// How the edge calls the origin.

@@ -25,7 +25,6 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use matchit::Router;
 use onhand_http::{
     auth::{
         Access::{self, Anyone, Reader},
@@ -34,18 +33,20 @@ use onhand_http::{
     body::{self, Pace, Paced},
     correlation::Correlation,
     host, problem,
+    vitals::NO_ROUTE,
 };
 use onhand_wire::{Problem, limits};
 
 use crate::{
     admission::{Asking, Charge},
+    metrics::LOOKUP,
     node::Node,
 };
 pub(crate) use answer::Answer;
 use error::Failure;
 use route::{
-    Calls::{self, Get, GetPost, Post, Put},
-    Row,
+    Calls::{Get, GetPost, Post, Put},
+    Row, Table,
 };
 
 pub(crate) type Reply = Response<Answer>;
@@ -91,7 +92,7 @@ const OPERATOR: Access = Access::Token(Scope::Operator);
 
 /// The public listener's.
 const ROUTES: [Row<Route>; 18] = [
-    ("/v1/availability/{sku}", Get(Reader), Route::Availability),
+    (LOOKUP, Get(Reader), Route::Availability),
     ("/v1/availability/query", GetPost(Reader, Reader), Route::Query),
     ("/v1/quotes", Post(Reader), Route::Quotes),
     ("/v1/stream", Get(Reader), Route::Stream),
@@ -112,8 +113,8 @@ const ROUTES: [Row<Route>; 18] = [
     ("/openapi.json", Get(Anyone), Route::Openapi),
 ];
 
-fn routes() -> &'static Router<(Calls, Route)> {
-    static ROUTER: OnceLock<Router<(Calls, Route)>> = OnceLock::new();
+fn routes() -> &'static Table<Route> {
+    static ROUTER: OnceLock<Table<Route>> = OnceLock::new();
     ROUTER.get_or_init(|| route::router(&ROUTES))
 }
 
@@ -122,12 +123,26 @@ pub fn routed() -> [Vec<Routed>; 2] {
     [route::routed(&ROUTES), route::routed(&management::ROUTES)]
 }
 
+/// The route that a call turned out to have, for the metrics.
+type Seen = OnceLock<&'static str>;
+
 /// The public listener.
 pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Content>) -> Reply {
+    let (method, seen) = (request.method().clone(), Seen::new());
+    let reply = judged(&node, peer, request, &seen).await;
+    count(&node, &seen, &method, &reply);
+    reply
+}
+
+fn count(node: &Node, seen: &Seen, method: &Method, reply: &Reply) {
+    node.metrics.answered(seen.get().copied().unwrap_or(NO_ROUTE), method, reply.status().as_u16());
+}
+
+async fn judged(node: &Arc<Node>, peer: IpAddr, request: Request<Content>, seen: &Seen) -> Reply {
     let correlation = Correlation::of(request.headers());
     let logged = tracing::enabled!(tracing::Level::DEBUG).then(|| (request.method().clone(), Instant::now()));
     if let Err(problem) = host::of(&request) {
-        let mut reply = Failure::from(problem).reply(&correlation, &node);
+        let mut reply = Failure::from(problem).reply(&correlation, node);
         correlation.write_into(reply.headers_mut());
         return reply;
     }
@@ -137,18 +152,18 @@ pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Conte
         return preflight;
     }
     let charge = {
-        let asking = asking(&node, request.headers(), peer);
+        let asking = asking(node, request.headers(), peer);
         node.rates.charge(&asking, request.method(), request.uri().path()).await
     };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let asked = Asked { request, peer, correlation: &correlation };
     let answered = match charge.as_ref().and_then(Charge::refusal) {
         Some((problem, seconds)) => Err(Failure::Later(problem, seconds)),
-        None if reads => read(&node, &asked).await,
-        // Boxed, because a request's future is moved once, and a lookup's should be small.
-        None => Box::pin(write(&node, asked)).await,
+        None if reads => read(node, &asked, seen).await,
+        // Boxed: a request's future is moved once, and a lookup's should be small.
+        None => Box::pin(write(node, asked, seen)).await,
     };
-    let mut reply = answered.unwrap_or_else(|failure| failure.reply_to(peer, &correlation, &node));
+    let mut reply = answered.unwrap_or_else(|failure| failure.reply_to(peer, &correlation, node));
     if let Some(charge) = charge {
         charge.show(reply.headers_mut());
     }
@@ -162,8 +177,9 @@ pub(crate) async fn public(node: Arc<Node>, peer: IpAddr, request: Request<Conte
     reply
 }
 
-async fn read(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Failure> {
+async fn read(node: &Arc<Node>, asked: &Asked<'_>, seen: &Seen) -> Result<Reply, Failure> {
     let found = route::find(routes(), asked.request.uri().path())?;
+    let _first = seen.set(found.route);
     route::admit(found.allows(asked.request.method())?, &node.auth, asked.request.headers())?;
     match found.what {
         Route::Availability => availability::get(node, asked, found.param("sku")).await,
@@ -182,9 +198,10 @@ async fn read(node: &Arc<Node>, asked: &Asked<'_>) -> Result<Reply, Failure> {
     }
 }
 
-async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
+async fn write(node: &Node, asked: Asked<'_>, seen: &Seen) -> Result<Reply, Failure> {
     let path = asked.request.uri().path().to_owned();
     let found = route::find(routes(), &path)?;
+    let _first = seen.set(found.route);
     let access = found.allows(asked.request.method())?;
     node.queue.turn().await?;
     route::admit(access, &node.auth, asked.request.headers())?;
@@ -208,11 +225,13 @@ async fn write(node: &Node, asked: Asked<'_>) -> Result<Reply, Failure> {
 /// browser.
 pub(crate) async fn management(node: Arc<Node>, peer: IpAddr, request: Request<Content>) -> Reply {
     let correlation = Correlation::of(request.headers());
+    let (method, seen) = (request.method().clone(), Seen::new());
     let answered = match node.management_hosts.admit(&request) {
-        Ok(()) => management::route(&node, request).await,
+        Ok(()) => management::route(&node, request, &seen).await,
         Err(problem) => Err(problem.into()),
     };
     let mut reply = answered.unwrap_or_else(|failure| failure.reply_to(peer, &correlation, &node));
+    count(&node, &seen, &method, &reply);
     correlation.write_into(reply.headers_mut());
     reply
 }

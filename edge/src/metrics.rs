@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use onhand_http::connections::Refusal;
+use http::Method;
+use onhand_http::{auth::refusal, connections::Refusal, vitals::Calls};
+use onhand_wire::Code;
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, proto::MetricFamily,
@@ -25,8 +27,14 @@ const SECONDS: &[f64] = &[
     0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// The route of a lookup of one SKU.
+pub(crate) const LOOKUP: &str = "/v1/availability/{sku}";
+
 pub(crate) struct Metrics {
     registry: Registry,
+    calls: Calls,
+    /// Of `calls`, the one that counts most.
+    lookups_answered: IntCounter,
     lookups: [IntCounter; 3],
     lookup_seconds: Histogram,
     request_failures: IntCounterVec,
@@ -44,6 +52,9 @@ pub(crate) struct Metrics {
     recent_entries: IntGauge,
     origin_loads: IntCounter,
     origin_load_skus: IntCounter,
+    redis_up: IntGauge,
+    feed_connected: IntGauge,
+    origin_reachable: IntGauge,
     /// Of calls, then of loads.
     origin_breakers: [IntGauge; 2],
     origin_hedges: IntCounter,
@@ -86,6 +97,11 @@ pub(crate) struct Gauges {
     /// SKUs that callers wait for.
     pub(crate) waiting: usize,
     pub(crate) recent_entries: usize,
+    /// None: there is none.
+    pub(crate) redis: Option<bool>,
+    /// None: it is inside the process.
+    pub(crate) kafka: Option<bool>,
+    pub(crate) origin: bool,
     /// Of calls, then of loads.
     pub(crate) breakers: [i64; 2],
     pub(crate) forwarded: usize,
@@ -136,8 +152,11 @@ impl Metrics {
             "0 closed, 1 open, 2 half-open; for callers' own calls and for the node's loads",
             &["of"],
         );
+        let calls = Calls::new(&r.0, "edge_calls_total").expect("the name is a constant");
         let audited = r.counters("edge_audit_answers_total", "Answers compared with the origin", &["verdict"]);
-        Self {
+        let metrics = Self {
+            lookups_answered: calls.of(LOOKUP, &Method::GET, 200),
+            calls,
             lookups: [Tier::L1, Tier::L2, Tier::Origin].map(|tier| lookups.with_label_values(&[tier.as_str()])),
             lookup_seconds: r.seconds("edge_lookup_duration_seconds", "Time to answer one lookup request"),
             request_failures: r.counters("edge_problems_total", "Requests answered with a problem", &["code"]),
@@ -161,6 +180,10 @@ impl Metrics {
             unknown_entries: r.gauge("edge_l1_unknown_entries", "Unknown names that are remembered"),
             waiting: r.gauge("edge_waiting_skus", "SKUs that callers wait for, each counted once for each caller"),
             recent_entries: r.gauge("edge_recent_entries", "SKUs in recent"),
+            redis_up: r.gauge("edge_redis_up", "1 while Redis answers; also where none is configured"),
+            feed_connected: r
+                .gauge("edge_feed_connected", "1 while a broker of the feed is connected; also without Kafka"),
+            origin_reachable: r.gauge("edge_origin_reachable", "1 while the last try to reach the origin succeeded"),
             origin_loads: r.counter("edge_origin_loads_total", "Bulk loads sent to the origin"),
             origin_load_skus: r.counter("edge_origin_load_skus_total", "SKUs asked for in bulk loads"),
             origin_breakers: ["calls", "loads"].map(|of| breakers.with_label_values(&[of])),
@@ -216,11 +239,42 @@ impl Metrics {
             cache_gets: r.counters("cache_gets_total", "Lookups of a cache, by what they found", &["cache", "result"]),
             gathering: Mutex::default(),
             registry: r.0,
+        };
+        metrics.begin();
+        metrics
+    }
+
+    /// Series whose labels are known stand on the page from the start: a rate needs a value before the first event.
+    fn begin(&self) {
+        for code in
+            [Code::OriginUnavailable, Code::Overloaded, Code::RateLimited, Code::DeadlineExceeded, Code::Internal]
+        {
+            self.request_failures.with_label_values(&[code.as_str()]);
         }
+        refusal::words().for_each(|reason| drop(self.tokens_refused.with_label_values(&[reason])));
+        for status in ["201", "200", "409", "503"] {
+            self.writes.with_label_values(&[status]);
+        }
+        for outcome in ["taken", "refused"] {
+            self.token_changes.with_label_values(&[outcome]);
+        }
+        for limit in ["orders", "lookups", "reservations", "connections"] {
+            self.rate_limited.with_label_values(&[limit]);
+        }
+        self.streams_ended.with_label_values(&["left"]);
     }
 
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// `route`: one of the router's.
+    pub(crate) fn answered(&self, route: &str, method: &Method, status: u16) {
+        if status == 200 && route == LOOKUP && method == Method::GET {
+            self.lookups_answered.inc();
+        } else {
+            self.calls.answered(route, method, status);
+        }
     }
 
     pub(crate) fn looked_up(&self, tier: Tier, skus: usize) {
@@ -356,6 +410,9 @@ impl Metrics {
         self.unknown_entries.set(i64::try_from(gauges.unknown_entries).unwrap_or(i64::MAX));
         self.waiting.set(i64::try_from(gauges.waiting).unwrap_or(i64::MAX));
         self.recent_entries.set(i64::try_from(gauges.recent_entries).unwrap_or(i64::MAX));
+        self.redis_up.set(gauges.redis.unwrap_or(true).into());
+        self.feed_connected.set(gauges.kafka.unwrap_or(true).into());
+        self.origin_reachable.set(gauges.origin.into());
         self.origin_breakers.iter().zip(gauges.breakers).for_each(|(gauge, state)| gauge.set(state));
         self.forwarded.set(i64::try_from(gauges.forwarded).unwrap_or(i64::MAX));
         self.queued.set(i64::try_from(gauges.queued).unwrap_or(i64::MAX));

@@ -1,6 +1,8 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
+mod alerting;
 mod imports;
+mod metrics;
 mod payment;
 mod reservations;
 mod restock;
@@ -11,10 +13,11 @@ use onhand_http::{
     setting::{HttpConfig, SecretUrl, Span, address_fault, count_fault},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 pub use self::{
+    alerting::Alerting,
     imports::Imports,
+    metrics::MetricsConfig,
     payment::Payment,
     reservations::{Limits, Reservations},
     restock::{Restock, Webhook},
@@ -52,6 +55,9 @@ pub struct Config {
     /// A section of its own: `[orders]`.
     #[serde(skip)]
     pub orders: onhand_orders::Config,
+    /// A section of its own: `[metrics]`.
+    #[serde(skip)]
+    pub metrics: MetricsConfig,
     /// How long the trail (`/internal/api/audit`) is kept, 30 days at least.
     pub trail_keep: Span,
     pub imports: Imports,
@@ -59,6 +65,7 @@ pub struct Config {
     pub warehouse: Warehouse,
     pub payment: Payment,
     pub restock: Restock,
+    pub alerting: Alerting,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -88,6 +95,8 @@ impl Config {
         faults.extend(self.warehouse.faults());
         faults.extend(self.restock.faults());
         faults.extend(self.payment.faults());
+        faults.extend(self.alerting.faults());
+        faults.extend(self.metrics.faults());
         faults.extend(count_fault("origin.queue", self.queue == 0));
         faults.extend(self.imports.faults());
         faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
@@ -99,8 +108,7 @@ impl Config {
 
     /// Tells two configurations apart. It leaves out secrets, so it can be shown.
     pub fn fingerprint(&self) -> String {
-        let text = serde_json::to_string(self).expect("plain data encodes");
-        Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        onhand_http::vitals::fingerprint(&(self, &self.http, &self.metrics))
     }
 }
 
@@ -118,12 +126,14 @@ impl Default for Config {
             http: HttpConfig::default(),
             feed_patience: Span::s(300),
             orders: onhand_orders::Config::default(),
+            metrics: MetricsConfig::default(),
             trail_keep: Span::s(365 * DAY_S),
             imports: Imports::default(),
             reservations: Reservations::default(),
             warehouse: Warehouse::default(),
             payment: Payment::default(),
             restock: Restock::default(),
+            alerting: Alerting::default(),
         }
     }
 }

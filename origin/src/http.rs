@@ -1,6 +1,7 @@
 //! The API listener: decode → call → encode.
 
 mod actuator;
+mod alerting;
 mod bulk;
 mod catalogue;
 mod exports;
@@ -45,6 +46,7 @@ use onhand_wire::Problem;
 use tokio::sync::Semaphore;
 
 use crate::{
+    alerting::Alerting,
     announce::Announcer,
     batch::Batches,
     config::{Imports, Warehouse},
@@ -82,6 +84,7 @@ pub(crate) struct Context {
     /// A place for each export that may be under way.
     pub(crate) exporting: Arc<Semaphore>,
     pub(crate) restocker: Arc<Restocker>,
+    pub(crate) alerting: Arc<Alerting>,
     /// `None` if releases of rules are neither announced nor pushed.
     pub(crate) announcer: Option<Arc<Announcer>>,
     /// None: orders are not configured.
@@ -135,6 +138,7 @@ const FULFILMENT: Access = Access::Token(Scope::Fulfilment);
 const OPERATOR: Access = Access::Token(Scope::Operator);
 const ADMIN: Access = Access::Token(Scope::Admin);
 const EDGE: Access = Access::Token(Scope::Edge);
+const ALERTING: Access = Access::Token(Scope::Alerting);
 
 /// The routes of the API listener. Each is documented in [`openapi`].
 fn routes() -> Vec<Route> {
@@ -199,6 +203,7 @@ fn routes() -> Vec<Route> {
         post("/internal/api/orders/dlq/discard", OPERATOR, orders::discard),
         get("/internal/api/audit", OPERATOR, trail::list),
         post("/internal/api/audit", OPERATOR, trail::note),
+        post("/internal/api/alerting/heartbeat", ALERTING, alerting::heartbeat),
         get("/internal/api/inventory/low-stock", OPERATOR, runbook::low_stock),
         get("/internal/api/inventory/stuck-reservations", OPERATOR, runbook::stuck),
         // With mode=apply the handler asks for admin.

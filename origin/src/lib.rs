@@ -41,12 +41,15 @@ pub mod batch;
 pub mod relay;
 
 // What goes on beside calls.
+mod webhook;
 mod lanes;
 mod expire;
 mod import;
 mod warehouse;
 mod reconcile;
 pub mod restock;
+pub mod alerting;
+mod watch;
 mod announce;
 mod start;
 
@@ -65,6 +68,7 @@ use onhand_http::{
     serve::{Drain, Tls},
     setting::HttpConfig,
     tls::{Acceptor, TlsFault},
+    vitals,
 };
 use onhand_kafka::Brokers;
 use onhand_orders::{Log, MemoryLanes};
@@ -86,7 +90,7 @@ use self::{
     topic::{Shape, Topic},
 };
 pub use self::{
-    config::{Config, Database, Limits, Payment, Reservations, Restock, Warehouse, Webhook},
+    config::{Alerting, Config, Database, Limits, MetricsConfig, Payment, Reservations, Restock, Warehouse, Webhook},
     http::{openapi::document as openapi, routed},
     lanes::probe as probe_lanes,
 };
@@ -250,6 +254,7 @@ pub struct Origin {
     lanes: Vec<batch::Batcher>,
     relays: Vec<Relay>,
     feed_patience: Duration,
+    watch: watch::Watch,
     http: Arc<HttpConfig>,
     tls: Option<Arc<Acceptor>>,
     management_hosts: Hosts,
@@ -297,6 +302,10 @@ impl Origin {
         if let Err(error) = rules.register(&registry) {
             tracing::warn!(%error, "the rules' metrics are not shown");
         }
+        let fingerprint = config.fingerprint();
+        if let Err(error) = vitals::register(&registry, "origin", env!("CARGO_PKG_VERSION"), &fingerprint) {
+            tracing::warn!(%error, "the process's own metrics are not shown");
+        }
         let metrics = Metrics::new(registry.clone());
         let relays = relays(&store, named, &feeds, &metrics);
         let handoffs = Handoffs(relays.iter().map(|relay| relay.handoff.clone()).collect());
@@ -322,13 +331,21 @@ impl Origin {
         let orders = lanes::Lanes::new(parts).map_err(|error| FeedError(error.to_string()))?;
         let (trail_keep, feed_patience) = (config.trail_keep.0, config.feed_patience.0);
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone(), trail_keep };
-        let fingerprint = config.fingerprint();
         let client = Outgoing::new(&config.http.client)?.client(CONNECT)?;
         let restocker = restock::Restocker::new(store.clone(), config.restock, client.clone(), topic, metrics.clone());
+        let skus = config.metrics.skus();
+        let alerting = alerting::Alerting::new(
+            store.clone(),
+            config.alerting,
+            client.clone(),
+            metrics.clone(),
+            config.region.clone(),
+        );
         let announcer = announced.map(|to| {
             let (store, metrics) = (store.clone(), metrics.clone());
             Arc::new(Announcer { store, to, metrics, due: tokio::sync::Notify::new() })
         });
+        let watch = watch::Watch { store: store.clone(), feed: feeds[0].clone(), metrics: metrics.clone(), skus };
         let context = http::Context {
             store,
             rules,
@@ -347,6 +364,7 @@ impl Origin {
             importing: tokio::sync::Semaphore::new(config.imports.at_once.min(tokio::sync::Semaphore::MAX_PERMITS)),
             exporting: Arc::new(tokio::sync::Semaphore::new(http::EXPORTS_AT_ONCE)),
             restocker: Arc::new(restocker),
+            alerting: Arc::new(alerting),
             announcer,
             orders,
             loggers: std::sync::OnceLock::new(),
@@ -363,6 +381,7 @@ impl Origin {
             lanes,
             relays,
             feed_patience,
+            watch,
             http,
             tls,
             management_hosts,
@@ -409,6 +428,8 @@ impl Origin {
         }
         background.spawn(self.context.sweeper.clone().run());
         background.spawn(self.context.restocker.clone().run());
+        background.spawn(self.context.alerting.clone().run());
+        background.spawn(self.watch.run());
         if let Some(announcer) = &self.context.announcer {
             background.spawn(announcer.clone().run());
         }

@@ -5,8 +5,9 @@ mod operations;
 
 use std::time::Duration;
 
-use onhand_http::connections::Refusal;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use axum::http::Method;
+use onhand_http::{auth::refusal, connections::Refusal, vitals::Calls};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 pub use self::feeds::FeedMetrics;
 use self::{feeds::Feeds, operations::Operations};
@@ -18,6 +19,17 @@ pub enum Decision {
     Done,
     InsufficientStock,
     Refused,
+}
+
+impl Decision {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Replayed => "replayed",
+            Self::Done => "done",
+            Self::InsufficientStock => "insufficient_stock",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -37,6 +49,8 @@ pub struct Metrics {
     auth_keys_too_old: IntGauge,
     tokens_refused: IntCounterVec,
     connections_refused: IntCounterVec,
+    calls: Calls,
+    call_seconds: HistogramVec,
 }
 
 fn histogram(name: &str, help: &str, buckets: Vec<f64>) -> Histogram {
@@ -87,11 +101,18 @@ impl Metrics {
                 &["reason"],
             )
             .expect("a valid metric"),
+            calls: Calls::new(&registry, "origin_calls_total").expect("a valid metric"),
+            call_seconds: HistogramVec::new(
+                HistogramOpts::new("origin_call_duration_seconds", "Time to answer a call, by route and method.")
+                    .buckets(prometheus::exponential_buckets(0.0005, 2.0, 14).expect("valid buckets")),
+                &["route", "method"],
+            )
+            .expect("a valid metric"),
             operations: Operations::new(&registry),
             feeds: Feeds::new(&registry),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 12] = [
+        let all: [Box<dyn prometheus::core::Collector>; 13] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
             Box::new(metrics.parked.clone()),
@@ -104,11 +125,31 @@ impl Metrics {
             Box::new(metrics.auth_keys_too_old.clone()),
             Box::new(metrics.tokens_refused.clone()),
             Box::new(metrics.connections_refused.clone()),
+            Box::new(metrics.call_seconds.clone()),
         ];
         for collector in all {
             metrics.registry.register(collector).expect("each metric is registered once");
         }
+        metrics.begin();
         metrics
+    }
+
+    /// Series whose labels are known stand on the page from the start: a rate needs a value before the first event.
+    fn begin(&self) {
+        for outcome in [Decision::Replayed, Decision::Done, Decision::InsufficientStock, Decision::Refused] {
+            self.decisions.with_label_values(&[outcome.as_str()]);
+        }
+        refusal::words().for_each(|reason| drop(self.tokens_refused.with_label_values(&[reason])));
+        for reason in ["full", "beyond_share"] {
+            self.connections_refused.with_label_values(&[reason]);
+        }
+    }
+
+    /// `route`: one of the router's.
+    pub fn answered(&self, route: &str, method: &Method, status: u16, took: Duration) {
+        self.calls.answered(route, method, status);
+        let method = onhand_http::vitals::word(method);
+        self.call_seconds.with_label_values(&[route, method]).observe(took.as_secs_f64());
     }
 
     pub fn batch_size(&self, commands: usize) {
@@ -125,13 +166,7 @@ impl Metrics {
     }
 
     pub fn decided(&self, decision: Decision) {
-        let label = match decision {
-            Decision::Replayed => "replayed",
-            Decision::Done => "done",
-            Decision::InsufficientStock => "insufficient_stock",
-            Decision::Refused => "refused",
-        };
-        self.decisions.with_label_values(&[label]).inc();
+        self.decisions.with_label_values(&[decision.as_str()]).inc();
     }
 
     pub fn token_refused(&self, reason: &str) {

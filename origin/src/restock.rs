@@ -10,8 +10,6 @@
 //! notification is sent again with the same `id`. If a row crosses again before the notification was sent, only the
 //! latest crossing is sent.
 
-mod webhook;
-
 use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -20,8 +18,6 @@ use onhand_wire::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use self::webhook::Caller;
-pub(crate) use self::webhook::sign;
 use crate::{
     config::Restock,
     metrics::Metrics,
@@ -30,6 +26,7 @@ use crate::{
         notifications::{Attempt, Delivery, TOPIC, Undelivered},
     },
     topic::{self, Topic},
+    webhook::{self, Caller},
 };
 
 /// How many crossings are handled at a time.
@@ -154,7 +151,7 @@ impl Restocker {
     /// Again after a pause, unless its time is up.
     fn failed(&self, delivery: &Delivery, error: &str) -> Attempt {
         let (id, attempts) = (delivery.notification, delivery.attempts);
-        let target = webhook::shown(&delivery.target);
+        let target = if delivery.target == TOPIC { TOPIC.to_owned() } else { webhook::shown(&delivery.target) };
         let now = Timestamp::from(chrono::Utc::now());
         if now.since(delivery.since) >= self.config.give_up_after.0 {
             tracing::error!(%id, target, attempts, error, "a restock notification is given up");

@@ -1,5 +1,6 @@
 //! All SQL, behind one contract that SQLite and PostgreSQL both keep (one test suite runs on both).
 
+pub mod alerting;
 pub mod backlog;
 pub mod connections;
 pub mod exports;
@@ -200,6 +201,7 @@ pub trait Store:
     + reservation_lists::ReservationLists
     + places::Places
     + exports::Exports
+    + alerting::Heartbeats
     + notifications::Notifications
     + orders::Orders
     + connections::Pooled
@@ -264,6 +266,8 @@ pub trait Store:
     /// Leaves out the feeds that have acknowledged nothing for `patience`, while another has: nothing is kept for them
     /// any more. Their names.
     async fn leave_out_silent(&self, patience: Duration) -> Result<Vec<String>>;
+    /// Rows of the outbox that no feed has yet, and the oldest one's id, which tells its age.
+    async fn unpublished(&self) -> Result<(i64, Option<Uuid>)>;
 }
 
 #[derive(Debug, Clone)]

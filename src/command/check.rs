@@ -19,14 +19,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What was tried, and the result; the error says what to do.
 struct Tried(&'static str, Result<String, String>);
 
-pub(super) async fn run(config: Config) -> Done {
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Judge the configuration and the files that it names, and try no other system: what a start may depend on
+    #[arg(long)]
+    offline: bool,
+}
+
+pub(super) async fn run(args: Args, config: Config) -> Done {
     let mut tried = vec![Tried("configuration", Ok("valid".to_owned()))];
-    tried.push(Tried("auth", keys::probe(&config.auth, &config.http.client).await));
+    if !(args.offline && config.auth.asks_others()) {
+        tried.push(Tried("auth", keys::probe(&config.auth, &config.http.client).await));
+    }
     if !config.rules.dir.is_empty() || !config.rules.trusted_keys.is_empty() {
         // The nodes' own marks are not changed.
         let looked = onhand_rules::Config { looks_only: true, ..config.rules.clone() };
         let rules = Rules::load(&looked).map(|rules| format!("{} loaded", rules.names().len()));
         tried.push(Tried("rules", rules.map_err(|error| error.to_string())));
+    }
+    if args.offline {
+        tried.extend(hops::look(&config).into_iter().map(|(what, found)| Tried(what, found)));
+        return Ok(show(&tried));
     }
     if !config.origin.database.url.is_empty() {
         tried.push(Tried("origin.database", database(&config).await));

@@ -119,6 +119,11 @@ const NO_AUDIENCE: &str = "must be set where jwks_url is: an issuer signs tokens
 const LEAST_REFRESH: Span = Span::s(1);
 
 impl Auth {
+    /// Whether keys are fetched from another system.
+    pub(crate) fn asks_others(&self) -> bool {
+        !self.jwks_url.is_empty() || self.issuers.iter().any(|issuer| !issuer.jwks_url.is_empty())
+    }
+
     /// Whether `[auth]` itself names an issuer's keys.
     fn has_own(&self) -> bool {
         !(self.key_file.is_empty() && self.jwks_file.is_empty() && self.jwks_url.is_empty())

@@ -26,6 +26,8 @@ pub(crate) struct Dev {
     process: Child,
     pub(crate) edge: String,
     pub(crate) origin: String,
+    /// The management listeners, of the edge and of the origin.
+    pub(crate) management: [String; 2],
     pub(crate) tokens: Value,
     took: Duration,
     dir: tempfile::TempDir,
@@ -46,7 +48,7 @@ impl Dev {
         let log = std::fs::File::create(dir.path().join("stderr")).unwrap();
         let mut process = command.stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let (mut edge, mut origin) = (String::new(), String::new());
+        let (mut edge, mut origin, mut management) = (String::new(), String::new(), [String::new(), String::new()]);
         loop {
             let line = lines.next_line().await.unwrap();
             let line = line.unwrap_or_else(|| panic!("it is not ready: {}", said(dir.path())));
@@ -56,13 +58,18 @@ impl Dev {
             if let Some(url) = line.strip_prefix("origin api ") {
                 url.clone_into(&mut origin);
             }
+            for (url, name) in management.iter_mut().zip(["edge management ", "origin management "]) {
+                if let Some(shown) = line.strip_prefix(name) {
+                    shown.clone_into(url);
+                }
+            }
             if line.starts_with("ready") {
                 break;
             }
         }
         let took = began.elapsed();
         let tokens = serde_json::from_slice(&std::fs::read(&file).expect("complete before ready")).unwrap();
-        Self { process, edge, origin, tokens, took, dir }
+        Self { process, edge, origin, management, tokens, took, dir }
     }
 
     async fn end(mut self) {

@@ -27,6 +27,7 @@ mod ledger;
 mod lookups;
 mod limits;
 mod onhand;
+mod operating;
 mod orders;
 mod origin_http;
 mod origin_table;

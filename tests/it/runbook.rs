@@ -1,8 +1,9 @@
 //! The runbook of an inventory service, over HTTP on real servers (operations.md, table A).
 
 mod actuator;
+mod book;
 mod lists;
-mod receiver;
+pub(crate) mod receiver;
 mod reconcile;
 mod refusals;
 mod restock;

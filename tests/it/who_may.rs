@@ -26,9 +26,11 @@ enum Who {
     Admins,
     /// Edges; and operators, who have all of `/internal/api`.
     Edges,
+    /// Alerting, and operators likewise.
+    Alerting,
 }
 
-use Who::{Admins, Anyone, Edges, Fulfilment, Operators, Readers, Storefronts};
+use Who::{Admins, Alerting, Anyone, Edges, Fulfilment, Operators, Readers, Storefronts};
 
 impl Who {
     fn may(self) -> &'static [&'static str] {
@@ -39,6 +41,7 @@ impl Who {
             Operators => &["operator", "admin"],
             Admins => &["admin"],
             Edges => &["edge", "operator", "admin"],
+            Alerting => &["alerting", "operator", "admin"],
         }
     }
 
@@ -56,6 +59,7 @@ impl Who {
             Operators => Access::Token(Scope::Operator),
             Admins => Access::Token(Scope::Admin),
             Edges => Access::Token(Scope::Edge),
+            Alerting => Access::Token(Scope::Alerting),
         }
     }
 }
@@ -107,7 +111,7 @@ const EDGE_MANAGEMENT: [(&str, &str, Who); 19] = [
     ("POST", "/internal/api/inventory/warm-cache", Operators),
 ];
 
-const ORIGIN: [(&str, &str, Who); 63] = [
+const ORIGIN: [(&str, &str, Who); 64] = [
     ("GET", "/openapi.json", Anyone),
     ("GET", "/inventory/health", Anyone),
     ("POST", "/v1/reservations", Storefronts),
@@ -166,6 +170,7 @@ const ORIGIN: [(&str, &str, Who); 63] = [
     ("GET", "/internal/api/reservations/{id}/trace", Operators),
     ("GET", "/internal/api/audit", Operators),
     ("POST", "/internal/api/audit", Operators),
+    ("POST", "/internal/api/alerting/heartbeat", Alerting),
     ("GET", "/internal/api/inventory/low-stock", Operators),
     ("GET", "/internal/api/inventory/stuck-reservations", Operators),
     ("POST", "/internal/api/inventory/reconcile", Operators),
@@ -372,6 +377,7 @@ impl Matrix {
             "rule_releases",
             "orders",
             "order_lanes",
+            "alerting",
             state,
         ];
         let mut dump = Vec::new();

@@ -3,15 +3,14 @@
 use std::sync::OnceLock;
 
 use http::{HeaderMap, Method, Request, StatusCode};
-use matchit::Router;
 use onhand_http::auth::{Access::Anyone, Scope};
 
 use super::{
-    Content, Failure, OPERATOR, Reply, actuator, explain, health, json, note, reply,
+    Content, Failure, OPERATOR, Reply, Seen, actuator, explain, health, json, note, reply,
     route::{
         self,
-        Calls::{self, Delete, Get, GetPost, Post},
-        Row,
+        Calls::{Delete, Get, GetPost, Post},
+        Row, Table,
     },
     warm,
 };
@@ -54,14 +53,15 @@ pub(super) const ROUTES: [Row<Page>; 18] = [
     ("/internal/api/inventory/warm-cache", Post(OPERATOR), Page::Warm),
 ];
 
-fn routes() -> &'static Router<(Calls, Page)> {
-    static ROUTER: OnceLock<Router<(Calls, Page)>> = OnceLock::new();
+fn routes() -> &'static Table<Page> {
+    static ROUTER: OnceLock<Table<Page>> = OnceLock::new();
     ROUTER.get_or_init(|| route::router(&ROUTES))
 }
 
-pub(super) async fn route(node: &Node, request: Request<Content>) -> Result<Reply, Failure> {
+pub(super) async fn route(node: &Node, request: Request<Content>, seen: &Seen) -> Result<Reply, Failure> {
     let path = request.uri().path().to_owned();
     let found = route::find(routes(), &path)?;
+    let _first = seen.set(found.route);
     route::admit(found.allows(request.method())?, &node.auth, request.headers())?;
     match found.what {
         Page::Health => Ok(health::report(node)),

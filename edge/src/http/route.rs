@@ -46,14 +46,17 @@ impl Calls {
     }
 }
 
-/// A row of a table: a path, its calls, and its route.
+/// What a path leads to: its route, its calls, and what is there.
+pub(super) type Table<T> = Router<(&'static str, Calls, T)>;
+
+/// A row of a table: a path, its calls, and what is there.
 pub(super) type Row<T> = (&'static str, Calls, T);
 
-/// Matches the raw path, because an encoded slash belongs to a SKU.
-pub(super) fn router<T: Copy>(rows: &[Row<T>]) -> Router<(Calls, T)> {
+/// Matched on the raw path: an encoded slash belongs to a SKU.
+pub(super) fn router<T: Copy>(rows: &[Row<T>]) -> Table<T> {
     let mut router = Router::new();
     for (path, calls, what) in rows {
-        router.insert(*path, (*calls, *what)).expect("the routes do not overlap");
+        router.insert(*path, (*path, *calls, *what)).expect("the routes do not overlap");
     }
     router
 }
@@ -73,17 +76,16 @@ pub(super) fn routed<T>(rows: &[Row<T>]) -> Vec<Routed> {
 /// The route of a path.
 pub(super) struct Found<'r, 'p, T> {
     pub(super) what: T,
+    /// For the metrics: the route's own path, never the caller's.
+    pub(super) route: &'static str,
     calls: Calls,
     params: Params<'r, 'p>,
 }
 
-pub(super) fn find<'r, 'p, T: Copy>(
-    router: &'r Router<(Calls, T)>,
-    path: &'p str,
-) -> Result<Found<'r, 'p, T>, Failure> {
+pub(super) fn find<'r, 'p, T: Copy>(router: &'r Table<T>, path: &'p str) -> Result<Found<'r, 'p, T>, Failure> {
     let matched = router.at(path).map_err(|_| not_found())?;
-    let (calls, what) = *matched.value;
-    Ok(Found { what, calls, params: matched.params })
+    let (route, calls, what) = *matched.value;
+    Ok(Found { what, route, calls, params: matched.params })
 }
 
 impl<'p, T> Found<'_, 'p, T> {

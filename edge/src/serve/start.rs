@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use onhand_http::{auth::refusal::Sparing, connections::Connections, cors::Cors, host::Hosts};
+use onhand_http::{auth::refusal::Sparing, connections::Connections, cors::Cors, host::Hosts, vitals};
 use onhand_kafka::Brokers;
 use onhand_orders::{Acceptor, Log};
 use onhand_rules::{Announcements, Rules};
@@ -44,6 +44,7 @@ pub(super) fn start(
 ) -> Result<(Arc<Node>, Background), StartError> {
     let metrics = Arc::new(Metrics::new());
     rules.register(metrics.registry())?;
+    vitals::register(metrics.registry(), "edge", &build, &config.fingerprint())?;
     let freshness = Arc::new(Freshness::new(config.freshness.clone()));
     let topology = Arc::new(Topology::default());
     let position = Arc::new(Position::default());

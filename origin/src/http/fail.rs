@@ -2,12 +2,12 @@
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use onhand_http::{correlation::Correlation, problem};
+use onhand_http::{correlation::Correlation, problem, vitals::NO_ROUTE};
 use onhand_wire::Problem;
 
 use super::Shared;
@@ -48,6 +48,7 @@ pub(super) async fn finish(State(context): Shared, mut request: Request, next: N
     let correlation = Correlation::of(request.headers());
     request.extensions_mut().insert(correlation.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;
     if let Some(problem) = found(&mut response) {
@@ -56,9 +57,12 @@ pub(super) async fn finish(State(context): Shared, mut request: Request, next: N
         response = problem::answer(&problem, &correlation).map(Body::from);
         response.headers_mut().extend(allowed.map(|allowed| (header::ALLOW, allowed)));
     }
-    let took_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let took = started.elapsed();
+    let took_ms = took.as_secs_f64() * 1000.0;
     let (status, correlation_id, traceparent) = (response.status().as_u16(), correlation.as_str(), correlation.trace());
     tracing::debug!(%method, path, status, took_ms, correlation_id, traceparent, "call");
+    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    context.metrics.answered(route, &method, status, took);
     correlation.write_into(response.headers_mut());
     response
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Context, Reply, Shared, write};
-use crate::command::Command;
+use crate::{alerting, command::Command};
 
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Health {
@@ -23,6 +23,25 @@ pub(super) struct Health {
     maintenance: Option<bool>,
     /// The operator's message, under maintenance.
     message: Option<String>,
+    alerting: AlertingHealth,
+}
+
+/// Whether somebody would hear of an alert. It makes nothing unhealthy: the origin decides without.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct AlertingHealth {
+    says: String,
+    /// Null: never.
+    last_heard_s: Option<u64>,
+    silent: bool,
+}
+
+fn alerting_health(standing: alerting::Standing) -> AlertingHealth {
+    let last_heard_s = standing.last_heard.map(|ago| ago.as_secs());
+    let says = last_heard_s.map_or_else(
+        || "alerting was never heard".to_owned(),
+        |seconds| format!("alerting last heard {seconds} s ago"),
+    );
+    AlertingHealth { says, last_heard_s, silent: standing.silent }
 }
 
 /// Only PostgreSQL's loss makes it unhealthy: writes go on without the feed.
@@ -36,6 +55,7 @@ async fn health(context: &Context) -> Health {
         term: standing.as_ref().map(|standing| standing.term),
         maintenance: standing.as_ref().map(|standing| standing.maintenance.is_some()),
         message: standing.and_then(|standing| standing.maintenance),
+        alerting: alerting_health(context.alerting.standing()),
     }
 }
 

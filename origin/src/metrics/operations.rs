@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::{Gauge, Histogram, IntCounterVec, IntGauge, Opts, Registry, core::Collector};
+use prometheus::{Gauge, Histogram, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, core::Collector};
 
 use super::{Metrics, gauge, seconds};
 
@@ -19,6 +19,15 @@ pub(super) struct Operations {
     pool_idle: IntGauge,
     pool_pending: IntGauge,
     pool_usage: Gauge,
+    database_up: IntGauge,
+    feed_up: IntGauge,
+    term: IntGauge,
+    maintenance: IntGauge,
+    backlog: IntGauge,
+    backlog_age: Gauge,
+    alerting_age: Gauge,
+    alerting_silent: IntGauge,
+    level: IntGaugeVec,
 }
 
 impl Operations {
@@ -26,6 +35,18 @@ impl Operations {
         let restock = Opts::new("origin_restock_total", "Attempts to tell of a crossing, by target and outcome.");
         let usage =
             Gauge::new("hikaricp_connections_usage", "Connections for reads at work, of all that there may be.");
+        let backlog_age = Gauge::new(
+            "origin_outbox_oldest_age_seconds",
+            "Age of the oldest commit whose changes are not yet published.",
+        );
+        let quiet = Gauge::new(
+            "origin_alerting_heard_age_seconds",
+            "Since alerting was last heard, or since this process started where that is less.",
+        );
+        let level = Opts::new(
+            "processor_inventory_level",
+            "Units available of each of metrics.watched_skus, over all locations.",
+        );
         let metrics = Self {
             low_stock: gauge("origin_low_stock_items", "Stock rows at or below their threshold."),
             write_seconds: seconds("origin_write_duration_seconds", "Time of one write call, its wait included."),
@@ -38,8 +59,20 @@ impl Operations {
             pool_idle: gauge("hikaricp_connections_idle", "Connections for reads that are open and idle."),
             pool_pending: gauge("hikaricp_connections_pending", "Calls that wait for a connection for reads."),
             pool_usage: usage.expect("a valid metric"),
+            database_up: gauge("origin_database_up", "1 while the database answers."),
+            feed_up: gauge("origin_feed_up", "1 while a broker of the feed is connected; also without Kafka."),
+            term: gauge("origin_term", "The database's present term, as last seen."),
+            maintenance: gauge("origin_maintenance", "1 under maintenance: writes are refused."),
+            backlog: gauge("origin_outbox_rows", "Batches whose changes are not yet published and deleted."),
+            backlog_age: backlog_age.expect("a valid metric"),
+            alerting_age: quiet.expect("a valid metric"),
+            alerting_silent: gauge(
+                "origin_alerting_silent",
+                "1 while alerting has not been heard for origin.alerting.silent_after.",
+            ),
+            level: IntGaugeVec::new(level, &["item_id"]).expect("a valid metric"),
         };
-        let all: [Box<dyn Collector>; 11] = [
+        let all: [Box<dyn Collector>; 20] = [
             Box::new(metrics.low_stock.clone()),
             Box::new(metrics.write_seconds.clone()),
             Box::new(metrics.restock.clone()),
@@ -51,9 +84,24 @@ impl Operations {
             Box::new(metrics.pool_idle.clone()),
             Box::new(metrics.pool_pending.clone()),
             Box::new(metrics.pool_usage.clone()),
+            Box::new(metrics.database_up.clone()),
+            Box::new(metrics.feed_up.clone()),
+            Box::new(metrics.term.clone()),
+            Box::new(metrics.maintenance.clone()),
+            Box::new(metrics.backlog.clone()),
+            Box::new(metrics.backlog_age.clone()),
+            Box::new(metrics.alerting_age.clone()),
+            Box::new(metrics.alerting_silent.clone()),
+            Box::new(metrics.level.clone()),
         ];
         for collector in all {
             registry.register(collector).expect("each metric is registered once");
+        }
+        // From the start on: a rate needs a value before the first event.
+        for target in ["topic", "webhook"] {
+            for outcome in ["sent", "again", "given_up"] {
+                metrics.restock.with_label_values(&[target, outcome]);
+            }
         }
         metrics
     }
@@ -75,6 +123,31 @@ impl Metrics {
     pub fn undelivered(&self, pending: i64, failed: i64) {
         self.operations.restock_pending.set(pending);
         self.operations.restock_failed.set(failed);
+    }
+
+    pub fn depends(&self, database: bool, feed: bool) {
+        self.operations.database_up.set(database.into());
+        self.operations.feed_up.set(feed.into());
+    }
+
+    pub fn backlog(&self, rows: i64, oldest: Duration) {
+        self.operations.backlog.set(rows);
+        self.operations.backlog_age.set(oldest.as_secs_f64());
+    }
+
+    pub fn standing(&self, term: u16, maintenance: bool) {
+        self.operations.term.set(term.into());
+        self.operations.maintenance.set(maintenance.into());
+    }
+
+    pub fn alerting(&self, quiet: Duration, silent: bool) {
+        self.operations.alerting_age.set(quiet.as_secs_f64());
+        self.operations.alerting_silent.set(silent.into());
+    }
+
+    /// Of a watched SKU.
+    pub fn level(&self, sku: &str, available: i64) {
+        self.operations.level.with_label_values(&[sku]).set(available);
     }
 
     pub fn unannounced(&self, rules: i64) {

@@ -1,5 +1,6 @@
 //! PostgreSQL: a session for each batch under way, one for the relay, a pool for reads.
 
+mod alerting;
 mod backlog;
 mod batch;
 mod books;
@@ -374,6 +375,11 @@ impl Store for Postgres {
     async fn leave_out_silent(&self, patience: Duration) -> Result<Vec<String>> {
         let left_out = self.write(backlog::LEAVE_OUT_SILENT, &[&row::micros(patience)]).await?;
         Ok(left_out.iter().map(|row| row.get(0)).collect())
+    }
+
+    async fn unpublished(&self) -> Result<(i64, Option<Uuid>)> {
+        let found = self.reader().await?.query_one(super::sql::BACKLOG, &[]).await?;
+        Ok((found.get(0), found.get(1)))
     }
 }
 

@@ -4,6 +4,8 @@ pub(super) const STOCK: &str = "sku, location, on_hand, reserved, safety_stock, 
 pub(super) const LOCATION: &str =
     "location, name, region, priority, lat, lon, enabled, pickup, seq, changed_at, deleted";
 
+pub(super) const BACKLOG: &str = "SELECT count(*), (SELECT id FROM outbox ORDER BY id LIMIT 1) FROM outbox";
+
 /// One pass over both, because SQLite makes a full join by searching one side for each row of the other.
 pub(super) const RESERVATIONS_AGAINST_ROWS: &str = "SELECT sku, location, CAST(sum(on_hand) AS bigint),
         CAST(sum(held) AS bigint), CAST(sum(on_hand) AS bigint), CAST(sum(reserved) AS bigint)

@@ -1,5 +1,6 @@
 //! SQLite, for `onhand dev`: one file or memory, one process, the same contract as PostgreSQL.
 
+mod alerting;
 mod batch;
 mod books;
 mod connections;
@@ -272,6 +273,14 @@ impl Store for Sqlite {
 
     fn backlog(&self, _feed: &str, _home: bool) -> Arc<dyn Backlog> {
         Arc::new(self.clone())
+    }
+
+    async fn unpublished(&self) -> Result<(i64, Option<Uuid>)> {
+        self.with(|connection| {
+            let (rows, oldest): (i64, Option<String>) =
+                connection.query_one(super::sql::BACKLOG, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok((rows, oldest.and_then(|id| Uuid::parse_str(&id).ok())))
+        })
     }
 
     /// There is one feed.

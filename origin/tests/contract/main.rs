@@ -18,6 +18,7 @@ mod runbook;
 mod search;
 mod shop;
 mod stock;
+mod alerting;
 mod trail;
 mod upgrade;
 mod verbs;
@@ -138,6 +139,9 @@ on_both!(
     releases::what_was_signed_before_is_not_released_again,
     releases::what_is_not_announced_is_taken_until_it_is,
     releases::pushes_at_once_follow_each_other,
+    alerting::one_replica_tells_and_only_of_what_changed,
+    alerting::a_telling_that_came_to_nothing_is_taken_again,
+    alerting::the_backlog_is_what_waits,
     trail::a_change_and_its_line_are_one_commit,
     trail::what_changes_nothing_leaves_no_line,
     trail::lines_are_found_by_actor_kind_and_time,

@@ -27,3 +27,4 @@ pub mod outgoing;
 
 pub mod problem;
 pub mod actuator;
+pub mod vitals;

@@ -9,6 +9,7 @@ use crate::config::Config;
 /// replaced later by the one of this process.
 pub(super) fn clear(config: &mut Config) -> Vec<&'static str> {
     let webhooks = std::mem::take(&mut config.origin.restock.webhooks);
+    let told_of_alerting = std::mem::take(&mut config.origin.alerting.webhooks);
     config.origin.warehouse.token = Secret::default();
     config.origin.payment.secret = Secret::default();
     config.edge.origin.token = Secret::default();
@@ -28,6 +29,9 @@ pub(super) fn clear(config: &mut Config) -> Vec<&'static str> {
     }
     if !webhooks.is_empty() {
         cleared.push("origin.restock.webhooks");
+    }
+    if !told_of_alerting.is_empty() {
+        cleared.push("origin.alerting.webhooks");
     }
     if std::mem::take(&mut config.edge.origin.urls) != onhand_edge::Config::default().origin.urls {
         cleared.push("edge.origin.urls");

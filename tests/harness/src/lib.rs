@@ -49,6 +49,7 @@ mod world;
 
 mod cheap;
 mod client;
+pub mod watchers;
 pub mod cores;
 pub mod drill;
 mod generator;
@@ -70,4 +71,5 @@ pub use seeds::{catalogue_sku, random_seed};
 pub use servers::{Kafka, Postgres, Redis, RedisCluster, Servers};
 pub use spread::Spread;
 pub use tokens::Tokens;
+pub use watchers::Watcher;
 pub use world::World;

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 #[derive(Debug, Clone)]
-pub(super) struct Received {
+pub(crate) struct Received {
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
@@ -23,7 +23,7 @@ impl Received {
 type Answer = (u16, &'static str, String);
 
 #[derive(Clone)]
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     pub url: String,
     received: Arc<Mutex<Vec<Received>>>,
     answer: Arc<Mutex<Box<dyn FnMut() -> Answer + Send>>>,

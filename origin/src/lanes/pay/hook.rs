@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::{config::Payment as Config, restock::sign, store::orders::Payment};
+use crate::{config::Payment as Config, store::orders::Payment, webhook::sign};
 
 /// What a hook says of one call.
 #[derive(Debug, PartialEq, Eq)]

@@ -57,7 +57,12 @@ impl Meter {
         }
     }
 
+    /// Its series stand on the page from the start: a rate needs a value before the first event.
     pub(crate) fn of(&self, rule: &str, world: World) -> RuleMeter {
+        self.taken_out.with_label_values(&[rule]);
+        for reason in [Reason::Deadline, Reason::Memory, Reason::Trap, Reason::Refused] {
+            self.failures.with_label_values(&[rule, reason.as_str()]);
+        }
         RuleMeter {
             calls: self.calls.with_label_values(&[rule, world.as_str()]),
             duration: self.duration.with_label_values(&[rule]),

@@ -21,6 +21,11 @@ const REASONS: [(&str, &str); 12] = [
     ("a token of scope", "owner"),
 ];
 
+/// Every word that [`reason`] may answer.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    REASONS.iter().map(|(_, word)| *word).chain(["invalid"])
+}
+
 /// `None` if the problem is not about a token. Refusals without a word of their own (a bad signature, an unknown key,
 /// claims that make no sense) are `invalid`.
 pub fn reason(problem: &Problem) -> Option<&'static str> {

@@ -13,23 +13,23 @@ use onhand_http::{
 };
 use sha2::Sha256;
 
-use crate::{config::Webhook, store::notifications::TOPIC};
+use crate::config::Webhook;
 
-pub(super) struct Caller {
+pub(crate) struct Caller {
     client: reqwest::Client,
     timeout: Duration,
     secrets: HashMap<String, Secret>,
 }
 
 impl Caller {
-    pub(super) fn new(client: reqwest::Client, webhooks: &[Webhook], timeout: Duration) -> Self {
+    pub(crate) fn new(client: reqwest::Client, webhooks: &[Webhook], timeout: Duration) -> Self {
         let secrets =
             webhooks.iter().map(|webhook| (webhook.url.expose().to_owned(), webhook.secret.clone())).collect();
         Self { client, timeout, secrets }
     }
 
     /// Sends one notification; the error is for the log.
-    pub(super) async fn call(&self, url: &str, id: &str, body: &str) -> Result<(), String> {
+    pub(crate) async fn call(&self, url: &str, id: &str, body: &str) -> Result<(), String> {
         let secret = self.secrets.get(url).ok_or("it is not configured any more")?;
         let signature = sign(secret, chrono::Utc::now().timestamp(), body);
         let request = self
@@ -55,9 +55,9 @@ pub(crate) fn sign(secret: &Secret, seconds: i64, body: &str) -> String {
     text
 }
 
-/// A target for the log: the topic, or a webhook's address, whose path may be its secret.
-pub(super) fn shown(target: &str) -> String {
-    if target == TOPIC { target.to_owned() } else { SecretUrl::new(target).to_string() }
+/// A webhook's address for the log: its path may be its secret.
+pub(crate) fn shown(url: &str) -> String {
+    SecretUrl::new(url).to_string()
 }
 
 #[cfg(test)]
@@ -74,6 +74,5 @@ mod tests {
     #[test]
     fn the_log_shows_no_secret() {
         assert_eq!(shown("https://me:pass@shop.example/T0/S3CRET?key=1"), "https://shop.example");
-        assert_eq!(shown(TOPIC), TOPIC);
     }
 }
