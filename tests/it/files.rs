@@ -153,6 +153,9 @@ async fn everything_of_an_item_comes_back_from_an_export() {
     assert_eq!(serde_json::from_str::<Value>(lines.trim()).unwrap()["after"]["on_hand"], 5);
 }
 
+/// What it is, the query, the media type, the file, and the codes of what is told.
+type Case = (&'static str, &'static str, &'static str, Vec<u8>, &'static [&'static str]);
+
 /// Each alone, then all at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_spreadsheets_do_is_taken_and_told() {
@@ -163,7 +166,7 @@ async fn what_spreadsheets_do_is_taken_and_told() {
     let cp1252 =
         |text: &str| -> Vec<u8> { text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect() };
     let plain = "sku,location,quantity\nGröße,a,5\n";
-    let cases: Vec<(&str, &str, &str, Vec<u8>, &[&str])> = vec![
+    let cases: Vec<Case> = vec![
         ("as it is", "", CSV, plain.into(), &[]),
         ("a BOM", "", CSV, format!("\u{feff}{plain}").into(), &[]),
         ("UTF-16", "", CSV, wide(plain), &["charset"]),

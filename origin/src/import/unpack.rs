@@ -130,7 +130,8 @@ mod tests {
             packed.finish().unwrap()
         };
         let zstd = |text: &[u8]| ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest);
-        let both: [(Packing, &dyn Fn(&[u8]) -> Vec<u8>); 2] = [(Packing::Gzip, &gzip), (Packing::Zstd, &zstd)];
+        type Pack<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+        let both: [(Packing, Pack<'_>); 2] = [(Packing::Gzip, &gzip), (Packing::Zstd, &zstd)];
         for (packing, pack) in both {
             assert_eq!(read(packing, &pack(&text)).unwrap(), text, "{packing:?}");
             let parts = [pack(&text[..5000]), pack(&text[5000..])].concat();
