@@ -26,11 +26,7 @@ use std::{sync::Arc, time::Duration};
 
 use onhand_kafka::Brokers;
 use onhand_orders::{Acceptor, Config, Log};
-use onhand_wire::{
-    Fact, Sku,
-    bulk::LoadFacts,
-    order::{Lane, Standing},
-};
+use onhand_wire::order::{Lane, Standing};
 use tokio::{sync::Notify, task::JoinSet};
 use uuid::Uuid;
 
@@ -202,21 +198,6 @@ impl Lanes {
         let oldest = letters.iter().map(|letters| letters.first_seen).min();
         let size = letters.iter().map(|letters| letters.count).sum();
         self.metrics.letters(size, oldest.map(|oldest| now.since(oldest)).unwrap_or_default());
-        self.measure_watched().await
-    }
-
-    /// What is available of watched SKUs, as their facts say.
-    async fn measure_watched(&self) -> Result<(), StoreError> {
-        let skus: Vec<Sku> = self.config.watched_skus.iter().filter_map(|sku| Sku::new(sku).ok()).collect();
-        if skus.is_empty() {
-            return Ok(());
-        }
-        let load = LoadFacts { skus: skus.clone(), without: None, sees: None };
-        let loaded = self.store.load_facts(&load).await?;
-        for (sku, stock) in skus.iter().zip(&loaded.stocks) {
-            let available = stock.facts.iter().map(Fact::available).sum::<i64>();
-            self.metrics.level.with_label_values(&[sku.as_str()]).set(available);
-        }
         Ok(())
     }
 

@@ -30,7 +30,6 @@ pub(super) struct LaneMetrics {
     lag: IntGaugeVec,
     lag_seconds: GaugeVec,
     paused: IntGaugeVec,
-    pub(super) level: IntGaugeVec,
     payments: IntCounterVec,
 }
 
@@ -107,11 +106,6 @@ impl LaneMetrics {
                 "processor_payments_total",
                 "Calls to the payment hook, by what came of them.",
                 "outcome",
-            ),
-            level: r.gauges(
-                "processor_inventory_level",
-                "What is available of watched SKUs, at all locations (orders.watched_skus).",
-                "item_id",
             ),
         }
     }

@@ -25,8 +25,6 @@ pub struct Config {
     /// The pause after its first failure; it doubles up to `longest_pause`, and each is taken up to a quarter longer.
     pub shortest_pause: Span,
     pub longest_pause: Span,
-    /// SKUs whose stock `processor_inventory_level` shows.
-    pub watched_skus: Vec<String>,
     /// Of the edge's or origin's way to the lanes' log.
     pub breaker: BreakerConfig,
 }
@@ -45,7 +43,6 @@ impl Default for Config {
             max_attempts: 8,
             shortest_pause: Span::s(1),
             longest_pause: Span::s(300),
-            watched_skus: Vec::new(),
             breaker: BreakerConfig::default(),
         }
     }
@@ -82,15 +79,9 @@ impl Config {
         if self.longest_pause < self.shortest_pause {
             faults.push("orders.longest_pause: must be shortest_pause or more".to_owned());
         }
-        if self.watched_skus.len() > MOST_WATCHED {
-            faults.push(format!("orders.watched_skus: {MOST_WATCHED} at most"));
-        }
         faults
     }
 }
-
-/// Each is a time series.
-const MOST_WATCHED: usize = 100;
 
 #[cfg(test)]
 mod tests {
