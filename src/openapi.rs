@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// What only edges serve: paths and schemas.
 const LOOKUPS: &str = include_str!("openapi/lookups.json");
 
-const ABOUT: &str = "What a shop calls: lookups, quotes, streams and reservations. Bodies are JSON in UTF-8 up to 1 MiB; \
+const ABOUT: &str = "What a shop calls: lookups, quotes, streams, reservations and orders. Bodies are JSON in UTF-8 up to 1 MiB; \
 unknown members and query parameters are refused with a 400 that names them. Errors are `application/problem+json` \
 (RFC 9457) with a stable `code`; `retry` says whether the same call may be made again. Reservations are decided by the \
 origin, which the edge passes them to.";
@@ -16,6 +16,10 @@ pub fn edge() -> Value {
     let mut paths = own["paths"].as_object().cloned().unwrap_or_default();
     let shared = document["paths"].as_object().cloned().unwrap_or_default();
     paths.extend(shared.into_iter().filter(|(path, _)| path.starts_with("/v1/")));
+    // Lists of orders are the origin's alone.
+    if let Some(orders) = paths.get_mut("/v1/orders").and_then(Value::as_object_mut) {
+        orders.remove("get");
+    }
     document["paths"] = paths.into();
     if let (Some(schemas), Some(own)) = (document["components"]["schemas"].as_object_mut(), own["schemas"].as_object())
     {

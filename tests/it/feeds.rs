@@ -15,6 +15,9 @@ struct Two {
     edge: Running,
 }
 
+/// A topic that was lost is made again after a look at it, and a broker that was killed takes seconds to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// How long the far feed may be away before nothing is kept for it.
 async fn two(patience: &str) -> Two {
     let far = Servers::dedicated().await.unwrap();
@@ -50,12 +53,12 @@ impl Two {
     async fn both_show(&self, available: i64) {
         self.near_shows(available).await;
         let far = self.far_shop();
-        eventually!(far.get("/v1/availability/x").await.json()["available"] == available);
+        eventually!(PATIENCE, far.get("/v1/availability/x").await.json()["available"] == available);
     }
 
     async fn near_shows(&self, available: i64) {
         let near = self.near.edge(0).client(&self.near.tokens.storefront);
-        eventually!(near.get("/v1/availability/x").await.json()["available"] == available);
+        eventually!(PATIENCE, near.get("/v1/availability/x").await.json()["available"] == available);
     }
 
     async fn rows(&self, table: &str) -> i64 {
@@ -97,10 +100,10 @@ async fn both_regions_edges_follow_one_outbox() {
     two.hold(10).await;
     two.both_show(9_980).await;
     let alive = two.near.origin(alive);
-    eventually!(leads(alive, "far").await && leads(alive, "near").await);
+    eventually!(PATIENCE, leads(alive, "far").await && leads(alive, "near").await);
     two.near.origin(dead).start().await;
     two.audit().await;
-    eventually!(two.rows("outbox").await == 0 && two.rows("backlog").await == 0);
+    eventually!(PATIENCE, two.rows("outbox").await == 0 && two.rows("backlog").await == 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,10 +116,10 @@ async fn a_far_kafka_that_is_away_for_a_moment_costs_the_near_region_nothing() {
         two.near_shows(10_000 - held).await;
     }
     assert!(two.rows("backlog").await > 0, "it is kept for the far feed");
-    eventually!(two.rows("outbox").await == 0);
+    eventually!(PATIENCE, two.rows("outbox").await == 0);
     two.far.kafka.start().await;
     two.both_show(9_980).await;
-    eventually!(two.rows("backlog").await == 0);
+    eventually!(PATIENCE, two.rows("backlog").await == 0);
     two.audit().await;
 }
 
@@ -126,15 +129,15 @@ async fn a_far_kafka_that_is_away_for_too_long_is_filled_when_it_is_back() {
     two.both_show(10_000).await;
     two.far.kafka.kill();
     two.hold(10).await;
-    eventually!(two.far_state().await == "gone");
+    eventually!(PATIENCE, two.far_state().await == "gone");
     for _ in 0..5 {
         two.hold(10).await;
     }
-    eventually!(two.rows("outbox").await == 0 && two.rows("backlog").await == 0);
+    eventually!(PATIENCE, two.rows("outbox").await == 0 && two.rows("backlog").await == 0);
     two.near_shows(9_940).await;
     two.far.kafka.start().await;
     two.both_show(9_940).await;
-    eventually!(two.far_state().await == "live");
+    eventually!(PATIENCE, two.far_state().await == "live");
     two.audit().await;
 }
 
@@ -147,8 +150,8 @@ async fn a_near_kafka_that_is_lost_does_not_stop_the_far_region() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     two.hold(10).await;
     let far = two.far_shop();
-    eventually!(far.get("/v1/availability/x").await.json()["available"] == 9_990);
-    eventually!(two.rows("outbox").await == 0 && two.rows("backlog").await == 0);
+    eventually!(PATIENCE, far.get("/v1/availability/x").await.json()["available"] == 9_990);
+    eventually!(PATIENCE, two.rows("outbox").await == 0 && two.rows("backlog").await == 0);
     two.near.kafka().start().await;
     two.both_show(9_990).await;
     two.audit().await;
@@ -164,8 +167,8 @@ async fn a_far_topic_that_was_lost_is_filled_though_nobody_missed_it() {
     two.hold(10).await;
     two.both_show(9_990).await;
     let filled = async |node: &Node| node.metric("origin_feed_filled_total{feed=\"far\"}").await.unwrap_or_default();
-    eventually!(filled(two.near.origin(0)).await + filled(two.near.origin(1)).await >= 3.0);
+    eventually!(PATIENCE, filled(two.near.origin(0)).await + filled(two.near.origin(1)).await >= 3.0);
     let far = two.far_shop();
-    eventually!(far.get("/v1/availability/y").await.json()["available"] == 7);
+    eventually!(PATIENCE, far.get("/v1/availability/y").await.json()["available"] == 7);
     two.audit().await;
 }
