@@ -131,7 +131,11 @@ impl Watcher {
     /// Of Prometheus: what an expression answers now; the error's text where it is none.
     pub async fn query(&self, expression: &str) -> Result<Vec<Value>, String> {
         let encoded = crate::encode(expression);
-        let answer = self.client().get(&format!("/api/v1/query?query={encoded}")).await.json();
+        let answer = self.client().get(&format!("/api/v1/query?query={encoded}")).await;
+        if answer.status == 503 {
+            return Err(answer.text()); // it is still starting, and says so in plain text
+        }
+        let answer = answer.json();
         match answer["data"]["result"].as_array() {
             Some(found) => Ok(found.clone()),
             None => Err(answer["error"].to_string()),
