@@ -170,7 +170,7 @@ impl Lanes {
 
     /// As edges are told it; this node's own answers are made of it, too.
     pub async fn standing(&self) -> Result<Standing, StoreError> {
-        let standing = board::standing(&*self.board.rows().await?);
+        let standing = board::standing(&self.board.rows().await?);
         self.acceptor.learn(standing.clone());
         Ok(standing)
     }

@@ -95,7 +95,11 @@ pub use self::{
     lanes::probe as probe_lanes,
 };
 
+/// A feed and its region.
+type Named = (String, Arc<dyn FeedSeam>);
+
 /// Where changes are published.
+#[allow(clippy::large_enum_variant)] // there is one, at the start
 pub enum Feed {
     /// `others`: the brokers of other regions, by the region's name. Topics are alike everywhere.
     Kafka { brokers: Brokers, others: Vec<(String, Brokers)>, topic: String, partitions: i32, replication: i32 },
@@ -123,7 +127,7 @@ pub enum StartError {
 
 impl Feed {
     /// The feeds by the name of their region, this origin's own first.
-    fn open(self, region: &str) -> Result<Vec<(String, Arc<dyn FeedSeam>)>, FeedError> {
+    fn open(self, region: &str) -> Result<Vec<Named>, FeedError> {
         let (brokers, others, topic, partitions, replication) = match self {
             Self::Kafka { brokers, others, topic, partitions, replication } => {
                 (brokers, others, topic, partitions, replication)
@@ -180,12 +184,7 @@ fn start_rules(rules: &Rules, feed: &Feed, store: &Arc<dyn Store>) -> Result<Opt
 }
 
 /// One for each feed.
-fn relays(
-    store: &Arc<dyn Store>,
-    named: Vec<(String, Arc<dyn FeedSeam>)>,
-    feeds: &Feeds,
-    metrics: &Metrics,
-) -> Vec<Relay> {
+fn relays(store: &Arc<dyn Store>, named: Vec<Named>, feeds: &Feeds, metrics: &Metrics) -> Vec<Relay> {
     let relay = |(index, (name, feed)): (usize, (String, Arc<dyn FeedSeam>))| Relay {
         store: store.clone(),
         backlog: store.backlog(&name, index == 0),

@@ -40,7 +40,7 @@ fn judge(name: &str, retention: Option<&str>) -> Result<String, String> {
     let ms = retention.and_then(|text| text.parse::<i64>().ok());
     match ms {
         None => Err(format!("{name}: the brokers do not tell its retention.ms")),
-        Some(ms) if ms >= 0 && ms < LEAST_DAYS * DAY_MS => Err(format!(
+        Some(ms) if (0..LEAST_DAYS * DAY_MS).contains(&ms) => Err(format!(
             "{name}: retention.ms is {ms}: orders that are not taken in yet would expire; make it {LEAST_DAYS} days or more"
         )),
         Some(ms) if ms < 0 => Ok(format!("{name} keeps its records")),

@@ -104,12 +104,15 @@ enum Of {
     Memory(MemoryLanes),
 }
 
+/// A topic's id and how many partitions it has, once it was looked at.
+type Known = Option<(Arc<str>, i32)>;
+
 struct Kafka {
     producer: FutureProducer,
     topics: [String; 2],
     within: Duration,
     /// Each lane's topic id and number of partitions, which never change; none: not yet looked at.
-    shapes: [Mutex<Option<(Arc<str>, i32)>>; 2],
+    shapes: [Mutex<Known>; 2],
     /// One look at a time, and whoever comes meanwhile shares it: when the last one failed, and why.
     looking: tokio::sync::Mutex<Option<(Instant, String)>>,
 }

@@ -95,7 +95,7 @@ pub(super) fn digest(payment: &Payment) -> [u8; 32] {
 /// One charge in ten is never answered, whichever way it is asked for; the same one each time.
 async fn pretend(payment: &Payment) -> Answer {
     tokio::time::sleep(Duration::from_millis(20)).await;
-    if !payment.voids && digest(payment)[0] % 10 == 0 {
+    if !payment.voids && digest(payment)[0].is_multiple_of(10) {
         return Answer::None("the simulated hook does not answer to one charge in ten".to_owned());
     }
     Answer::Approved

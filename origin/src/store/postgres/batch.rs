@@ -167,7 +167,7 @@ impl BatchSession {
         self.session.take_warning();
         self.plan_anew_now_and_then().await?;
         self.add_skus_of_reservations(&mut needs).await?;
-        let prepared = match self.lock_and_read(&needs).await {
+        let prepared = match Box::pin(self.lock_and_read(&needs)).await {
             Ok(mut state) => {
                 decide(&mut state);
                 Ok(state)
