@@ -74,9 +74,7 @@ impl Dev {
         loop {
             let mut line = String::new();
             std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-            if line.is_empty() {
-                panic!("it ended: {:?}", child.wait());
-            }
+            assert!(!line.is_empty(), "it ended");
             for (name, found) in [("edge public ", &mut url), ("edge management ", &mut management)] {
                 if let Some(address) = line.strip_prefix(name) {
                     address.trim().clone_into(found);
