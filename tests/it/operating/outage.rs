@@ -65,6 +65,7 @@ struct Dev {
 }
 
 impl Dev {
+    #[allow(clippy::zombie_processes)] // whoever drops it waits for it; if it never gets ready, the test is over
     fn start(stderr: Stdio) -> Self {
         let mut command = onhand(&["dev", "--port-base", "0"]);
         command.env("LOG_LEVEL", "debug").stdout(Stdio::piped()).stderr(stderr);
