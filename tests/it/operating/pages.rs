@@ -47,7 +47,7 @@ const ABOUT: &str = "# Metrics\n\nMade from the pages of a running edge and orig
 `/actuator/metrics/{name}` shows one metric in Spring Actuator's JSON. Labels are bounded: a route is one that the \
 router has, never a caller's path; a method that is none is `other`; a rule is one that is loaded; `item_id` is one of \
 `metrics.watched_skus`. What the names of the inventory service's and the flash-sale engine's runbooks are made of \
-stands in `deploy/prometheus/recorded.rules.yml`.\n\nNot there yet: metrics of the order lanes and of regions, of the \
+stands in `deploy/prometheus/recorded.rules.yml`.\n\nNot there yet: metrics of failover, of the \
 Kafka client (lag by partition), of row locks and of keys.\n";
 
 fn document(pages: &[(&str, BTreeMap<String, Metric>)]) -> String {
