@@ -317,6 +317,7 @@ impl Origin {
             metrics: metrics.clone(),
         };
         let (batches, lanes) = batch::batches(work, config.queue);
+        let client = Outgoing::new(&config.http.client)?.client(CONNECT)?;
         let parts = lanes::Parts {
             store: store.clone(),
             batches: batches.clone(),
@@ -325,12 +326,11 @@ impl Origin {
             shape,
             registry,
             payment: config.payment.clone(),
-            client: Outgoing::new(&config.http.client)?.client(CONNECT)?,
+            client: client.clone(),
         };
         let orders = lanes::Lanes::new(parts).map_err(|error| FeedError(error.to_string()))?;
         let (trail_keep, feed_patience) = (config.trail_keep.0, config.feed_patience.0);
         let sweeper = Sweeper { store: store.clone(), batches: batches.clone(), metrics: metrics.clone(), trail_keep };
-        let client = Outgoing::new(&config.http.client)?.client(CONNECT)?;
         let restocker = restock::Restocker::new(store.clone(), config.restock, client.clone(), topic, metrics.clone());
         let skus = config.metrics.skus();
         let alerting = alerting::Alerting::new(
