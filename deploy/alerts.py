@@ -39,7 +39,7 @@ RECORDED = [
      '100 * sum(rate(cache_gets_total{cache="l2", result="hit"}[5m]))\n  / sum(rate(cache_gets_total{cache="l2"}[5m]))'),
     *[(f"onhand:call_errors:ratio_{w}", error_ratio(w)) for w in WINDOWS],
     *[(f"onhand:lookups_slow:ratio_{w}", slow_ratio(w)) for w in WINDOWS],
-    *[(f"onhand:as_of_late:ratio_{w}", f"avg(avg_over_time((edge_as_of_age_seconds > bool 1)[{w}:1m]))") for w in WINDOWS],
+    *[(f"onhand:as_of_late:ratio_{w}", f"avg(avg_over_time((edge_as_of_age_seconds > bool 1)[{w}:15s]))") for w in WINDOWS],
 ]
 
 

@@ -21,6 +21,9 @@ use super::stage::{Faults, Stage, histogram};
 /// A feed that needs longer is broken, not slow.
 const LIMIT: Duration = Duration::from_secs(180);
 const STEP: Duration = Duration::from_micros(500);
+/// Asking again waits at least this part of the time that a hold has waited for already: while a feed is down, all that
+/// wait for it would otherwise keep busy the machine on which it is to come back.
+const PATIENCE: u32 = 20;
 
 pub(super) struct Sampler {
     every: u64,
@@ -67,7 +70,7 @@ async fn time(stage: &Stage, edge: usize, acknowledged: Instant, sku: &Sku, loca
             stage.sampler.times.lock().expect("no panic under this lock").saturating_record(micros);
             return;
         }
-        tokio::time::sleep(STEP).await;
+        tokio::time::sleep(STEP.max(acknowledged.elapsed() / PATIENCE)).await;
     }
     let url = stage.edges.name(edge);
     stage.sampler.never.add(|| format!("{url} did not show {sku} at {location} in version {version} within {LIMIT:?}"));
