@@ -28,6 +28,8 @@ use crate::{
 };
 
 const LOOK: Duration = Duration::from_secs(1);
+/// How long a heartbeat waits for the database: Alertmanager gives up after ten seconds.
+const TELLING: Duration = Duration::from_secs(3);
 /// Longer than a telling takes: `webhook_timeout` is for each of the webhooks, which are called at once.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -68,9 +70,13 @@ impl Alerting {
     /// A heartbeat. This process knows it even if the database cannot be reached.
     pub async fn heartbeat(&self) {
         self.note(Some(Duration::ZERO));
-        if let Err(error) = self.store.alerting_heard().await {
-            tracing::warn!(%error, "other replicas do not hear of a heartbeat of alerting");
-        }
+        let told = tokio::time::timeout(TELLING, self.store.alerting_heard()).await;
+        let error = match told {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the database did not answer in time".to_owned(),
+        };
+        tracing::warn!(error, "other replicas do not hear of a heartbeat of alerting");
     }
 
     fn note(&self, ago: Option<Duration>) {

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use onhand_http::vitals::log_line_lost;
@@ -15,6 +15,8 @@ use tracing_subscriber::fmt::MakeWriter;
 const LINES: usize = 16_384;
 /// How long a process that ends waits for the last lines.
 const LAST: Duration = Duration::from_secs(1);
+/// Between looks whether a full queue has room again.
+const MOMENT: Duration = Duration::from_millis(5);
 
 enum Entry {
     Line(Vec<u8>),
@@ -35,10 +37,15 @@ impl Queue {
 
     /// Waits for what is queued, a second at most: a reader that stands still is not waited for.
     pub(super) fn flush(&self) {
-        let (done, wait) = sync_channel(1);
-        if self.0.try_send(Entry::Flush(done)).is_ok() {
-            let _or_not = wait.recv_timeout(LAST);
+        let (until, (done, wait)) = (Instant::now() + LAST, sync_channel(1));
+        // A full queue may be on the move.
+        while self.0.try_send(Entry::Flush(done.clone())).is_err() {
+            if Instant::now() >= until {
+                return;
+            }
+            thread::sleep(MOMENT);
         }
+        let _or_not = wait.recv_timeout(until.saturating_duration_since(Instant::now()));
     }
 }
 
