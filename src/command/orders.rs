@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
-use onhand_client::{OrderQuery, OrderRow, ReplayOrders};
+use onhand_client::{DiscardOrders, OrderQuery, OrderRow, ReplayOrders};
 use onhand_wire::order::{Lane, OrderState};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Done, at::At};
 
-/// Look at orders and their lanes, pause and resume a lane, replay dead letters
+/// Look at orders and their lanes, pause and resume a lane, replay or discard dead letters
 #[derive(clap::Subcommand)]
 pub(crate) enum Orders {
     /// List orders, newest intake first
@@ -25,6 +25,8 @@ pub(crate) enum Orders {
     Dlq(Dlq),
     /// Send dead letters back to be decided again, under the same ids
     Replay(Replay),
+    /// Give dead letters up: they are rejected, and stay so
+    Discard(Discard),
     /// Show what waits in each lane, and how fast it is decided
     Lanes(Shared),
     /// Stop deciding a lane's orders; they are taken in all the same
@@ -78,8 +80,10 @@ pub(crate) struct List {
 
 #[derive(clap::Args)]
 pub(crate) struct Dlq {
+    /// Only dead letters of this cause, such as open_units
     #[arg(long)]
     cause: Option<String>,
+    /// Only dead letters whose first line has this SKU
     #[arg(long)]
     sku: Option<String>,
     /// Most dead letters to print
@@ -93,6 +97,7 @@ pub(crate) struct Dlq {
 pub(crate) struct Replay {
     /// These orders; without any, those of --cause, or all
     ids: Vec<Uuid>,
+    /// Only dead letters of this cause, such as open_units
     #[arg(long)]
     cause: Option<String>,
     /// At most so many
@@ -104,6 +109,21 @@ pub(crate) struct Replay {
     /// Say what would be replayed, and do nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    at: Shared,
+}
+
+#[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["ids", "cause"]))]
+pub(crate) struct Discard {
+    /// These orders; without any, those of --cause
+    ids: Vec<Uuid>,
+    /// Only dead letters of this cause, such as open_units
+    #[arg(long)]
+    cause: Option<String>,
+    /// Why, for the trail
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
     #[command(flatten)]
     at: Shared,
 }
@@ -134,6 +154,7 @@ pub(super) async fn run(orders: Orders) -> Done {
         }
         Orders::Dlq(dlq) => dlq.run().await?,
         Orders::Replay(replay) => replay.run().await?,
+        Orders::Discard(discard) => discard.run().await?,
         Orders::Lanes(at) => lanes(&at).await?,
         Orders::Pause { lane, at } => {
             let done = at.at.client()?.pause_lane(lane).await?.value;
@@ -235,6 +256,16 @@ impl Replay {
             )
         };
         at.say(&done, &said);
+        Ok(())
+    }
+}
+
+impl Discard {
+    async fn run(self) -> Outcome {
+        let Self { ids, cause, reason, at } = self;
+        let ids = Some(ids).filter(|ids| !ids.is_empty());
+        let done = at.at.client()?.discard_orders(&DiscardOrders { ids, cause, reason }).await?.value;
+        at.say(&done, &format!("{} are given up", done.discarded));
         Ok(())
     }
 }

@@ -70,7 +70,9 @@ pub use health::{EdgeHealth, OriginHealth};
 pub use imports::{FileFormat, Import, Imported, Mode, Note, OnError, Packing, RowError, Would, WouldChange};
 pub use lookups::{Search, View};
 pub use management::{Cleared, Warm, Warmed};
-pub use orders::{CauseOfDeath, DeadLetters, LaneStanding, Lanes, OrderQuery, OrderRow, ReplayOrders};
+pub use orders::{
+    CauseOfDeath, DeadLetters, DiscardOrders, DiscardedOrders, LaneStanding, Lanes, OrderQuery, OrderRow, ReplayOrders,
+};
 pub use problem::{Problem, Retry};
 pub use releases::{RollBackPlan, RuleAtOrigin};
 pub use reservations::Trace;

@@ -80,6 +80,22 @@ pub struct ReplayOrders {
     pub dry_run: bool,
 }
 
+/// Which dead letters are given up, by ids or by cause, and why.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct DiscardOrders {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<Uuid>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DiscardedOrders {
+    pub discarded: u64,
+    pub ids: Vec<Uuid>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lanes {
     pub lanes: Vec<LaneStanding>,
@@ -132,6 +148,10 @@ impl Client {
 
     pub fn replay_orders(&self, replay: &ReplayOrders) -> Call<Value> {
         self.posts("/internal/api/orders/dlq/replay", replay)
+    }
+
+    pub fn discard_orders(&self, discard: &DiscardOrders) -> Call<DiscardedOrders> {
+        self.posts("/internal/api/orders/dlq/discard", discard)
     }
 
     pub fn order_lanes(&self) -> Call<Lanes> {

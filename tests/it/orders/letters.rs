@@ -12,6 +12,8 @@ use rdkafka::{
 };
 use serde_json::json;
 
+use crate::onhand::run;
+
 use super::{LONG, body, books, count, id, is, lane, place, read, ready, world};
 
 /// Records of the dead letters' topic, each with its headers.
@@ -114,9 +116,13 @@ async fn a_poison_record_is_a_dead_letter_and_nothing_waits_for_it() {
     let operator = world.origin(0).client(&world.tokens.operator);
     let replayed = operator.post("/internal/api/orders/dlq/replay", json!({})).await.expect(200).json();
     assert_eq!((replayed["replayed"].as_i64(), replayed["hopeless"].as_i64()), (Some(0), Some(4)));
-    let discard = json!({"cause": "undecodable", "reason": "somebody's test"});
-    let gone = operator.post("/internal/api/orders/dlq/discard", discard).await.expect(200).json();
-    assert_eq!(gone["discarded"], 4);
+    let origin = world.origin(0).url();
+    let at = ["--origin", &origin, "--token", &world.tokens.operator];
+    let (done, said) = run(&[&["orders", "discard", "--reason", "somebody's test"], &at[..]].concat(), &[]).await;
+    assert!(!done && said.contains("--cause"), "all of them are never given up by a slip: {said}");
+    let discard = ["orders", "discard", "--cause", "undecodable", "--reason", "somebody's test"];
+    let (done, said) = run(&[&discard, &at[..]].concat(), &[]).await;
+    assert!(done && said.contains("4 are given up"), "{said}");
     assert_eq!(count(&world, "state = 'dead_lettered'").await, 0);
     assert_eq!(count(&world, "state = 'rejected' AND reason = 'discarded'").await, 4);
 }
