@@ -18,7 +18,7 @@ token: ## Print a storefront token of the running `make run`
 
 test: setup lint rules ## Install what is missing, then lint and test everything on real servers
 	cargo build --workspace --bins --tests
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 test-fast: ## After a change of one crate: formatting, unit tests, and those of edge, kit and rules that start no server
 	cargo fmt --all --check

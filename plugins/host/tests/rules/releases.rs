@@ -30,7 +30,7 @@ fn a_component_that_takes_too_long_or_too_much_to_compile_is_refused() {
     let whole = built("channel-buffer");
     compiled_within(Span::s(60), Size(1 << 30)).add("fits", &whole, "").load();
     let broken = compiled_within(Span::s(60), Size(1 << 30)).add("half", &whole[..whole.len() / 2], "").refused();
-    assert!(broken.contains("half.wasm: no valid component"), "{broken}");
+    assert!(broken.contains("half.wasm: not a valid component"), "{broken}");
 }
 
 #[test]
@@ -85,7 +85,10 @@ fn a_release_that_fails_its_self_test_never_takes() {
 
     folder.put("tiered-pricing.fixtures/wrong.json", right.replace("sku", "skew").as_bytes());
     let error = rules.reload().unwrap_err().to_string();
-    assert!(error.contains("fixture wrong.json: input: no pricing rule's: ") && error.contains("skew"), "{error}");
+    assert!(
+        error.contains("fixture wrong.json: input: does not fit a pricing rule: ") && error.contains("skew"),
+        "{error}"
+    );
     let refused = r#"{"input": {"at": "2026-01-31T09:30:00Z", "currency": "EUR", "lines":
         [{"line": 0, "sku": "22423", "quantity": 2}]}, "expected_error": "refused"}"#;
     folder.put("tiered-pricing.fixtures/wrong.json", refused.as_bytes());
@@ -173,6 +176,8 @@ fn a_fixture_says_what_is_wrong_with_it() {
     let told = |text: &str| Fixture::parse(onhand_rules::World::View, text.as_bytes()).unwrap_err().to_string();
     assert!(told("{}").contains("missing field `input`"));
     assert!(told(r#"{"input": {"sku": "a", "locations": []}}"#).contains("neither or both of `expected`"));
-    assert!(told(r#"{"input": {"sku": "a"}, "expected": {}}"#).contains("input: no view rule's: missing field"));
+    assert!(
+        told(r#"{"input": {"sku": "a"}, "expected": {}}"#).contains("input: does not fit a view rule: missing field")
+    );
     assert!(told(r#"{"inputs": {}}"#).contains("inputs"));
 }
