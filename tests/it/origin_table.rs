@@ -144,6 +144,7 @@ async fn the_token_is_judged_first_and_a_small_scope_writes_nothing() {
         let xml = operation.send(&origin.anonymous(), Some("text/xml"), b"<".to_vec(), None).await;
         check(operation, &xml, 401, "unauthenticated");
         // What each scope may is in who_may.rs, cell by cell; nobody may anything else with alerting's.
+        assert!(!scope.is_empty());
         let other = if scope == "alerting" { &tokens.storefront } else { &tokens.alerting };
         check(operation, &operation.call(&origin.client(other)).await, 403, "forbidden");
     }
