@@ -67,7 +67,8 @@ impl Config {
     pub(crate) fn origin(&self) -> onhand_origin::Config {
         let (http, feed_patience) = (self.http.clone(), self.regions.feed_patience);
         let (orders, metrics) = (self.orders.clone(), self.metrics.clone());
-        onhand_origin::Config { http, feed_patience, orders, metrics, ..self.origin.clone() }
+        let among = self.regions.among(&self.origin.region);
+        onhand_origin::Config { http, feed_patience, among, orders, metrics, ..self.origin.clone() }
     }
 }
 

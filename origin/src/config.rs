@@ -1,6 +1,7 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
 mod alerting;
+mod home;
 mod imports;
 mod metrics;
 mod payment;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     alerting::Alerting,
+    home::{Among, Home},
     imports::Imports,
     metrics::MetricsConfig,
     payment::Payment,
@@ -52,6 +54,9 @@ pub struct Config {
     /// back it is filled anew. Of a section of its own: `[regions]`.
     #[serde(skip)]
     pub feed_patience: Span,
+    /// What this region knows about the others. Of a section of its own: `[regions]`.
+    #[serde(skip)]
+    pub among: Option<Among>,
     /// A section of its own: `[orders]`.
     #[serde(skip)]
     pub orders: onhand_orders::Config,
@@ -106,6 +111,10 @@ impl Config {
         faults
     }
 
+    pub(crate) fn home(&self) -> Home {
+        Home { region: self.region.clone(), among: self.among.clone() }
+    }
+
     /// Tells two configurations apart. It leaves out secrets, so it can be shown.
     pub fn fingerprint(&self) -> String {
         onhand_http::vitals::fingerprint(&(self, &self.http, &self.metrics))
@@ -125,6 +134,7 @@ impl Default for Config {
             drain: Span::s(30),
             http: HttpConfig::default(),
             feed_patience: Span::s(300),
+            among: None,
             orders: onhand_orders::Config::default(),
             metrics: MetricsConfig::default(),
             trail_keep: Span::s(365 * DAY_S),

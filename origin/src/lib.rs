@@ -90,10 +90,12 @@ use self::{
     topic::{Shape, Topic},
 };
 pub use self::{
-    config::{Alerting, Config, Database, Limits, MetricsConfig, Payment, Reservations, Restock, Warehouse, Webhook},
+    config::{Alerting, Among, Config, Database, Home, Limits, MetricsConfig, Payment, Reservations, Restock, Warehouse, Webhook},
     http::{openapi::document as openapi, routed},
     lanes::probe as probe_lanes,
 };
+
+pub use self::terms::REGIONS;
 
 /// A feed and its region.
 type Named = (String, Arc<dyn FeedSeam>);
@@ -222,8 +224,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 #[error("a background task of the origin ended: {0}")]
 pub struct BackgroundEnded(String);
 
-/// Opens the configured database; does not yet connect to PostgreSQL.
-pub fn open_store(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
+/// Opens the configured database; does not yet connect to PostgreSQL. `home`: only that region's origins may write.
+pub fn open_store(database: &Database, home: Option<Home>) -> Result<Arc<dyn Store>, StoreError> {
     let url = database.url.expose();
     match url.strip_prefix("sqlite:") {
         Some(":memory:") => Ok(Arc::new(Sqlite::open(None)?)),
@@ -234,9 +236,18 @@ pub fn open_store(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
                 statement: database.statement_timeout.0,
                 lock: database.lock_timeout.0,
             };
-            Ok(Arc::new(postgres::Postgres::new(url, database.read_connections, timeouts)?))
+            Ok(Arc::new(postgres::Postgres::new(url, database.read_connections, timeouts, home)?))
         }
     }
+}
+
+/// The schema, and settings of the server that could lose what is acknowledged.
+async fn check(store: &dyn Store) -> Result<(), StoreError> {
+    store.check_schema().await?;
+    for hazard in store.check_durability().await? {
+        tracing::warn!("origin.database: {hazard}");
+    }
+    Ok(())
 }
 
 /// How safe the hop to the database is.
@@ -263,10 +274,13 @@ pub struct Origin {
 impl Origin {
     /// Binds both listeners (port 0: any free one) and checks the schema.
     pub async fn bind(config: Config, feed: Feed, verifier: Arc<Verifier>, rules: Rules) -> Result<Self, StartError> {
-        let store = open_store(&config.database)?;
-        store.check_schema().await?;
-        for hazard in store.check_durability().await? {
-            tracing::warn!("origin.database: {hazard}");
+        let store = open_store(&config.database, Some(config.home()))?;
+        match check(&*store).await {
+            // Its database is a standby that follows another region: it serves as soon as that is opened here.
+            Err(StoreError::Unreachable(cause)) if config.among.is_some() => {
+                tracing::warn!(cause, region = config.region, "this region's database takes no writes: waiting");
+            }
+            checked => checked?,
         }
         Self::bind_on(store, config, feed, verifier, rules).await
     }
@@ -278,7 +292,7 @@ impl Origin {
         verifier: Arc<Verifier>,
         rules: Rules,
     ) -> Result<Self, StartError> {
-        let store = open_store(&config.database)?;
+        let store = open_store(&config.database, None)?;
         store.migrate().await?;
         Self::bind_on(store, config, feed, verifier, rules).await
     }

@@ -30,6 +30,8 @@ use crate::{
 const BEAT: Duration = Duration::from_millis(100);
 /// A round and its watermark at most this often, except for changes that only the outbox has.
 const WATERMARK: Duration = Duration::from_millis(25);
+/// Between looks at a database that cannot be reached, or belongs to another region.
+const AWAY: Duration = Duration::from_millis(250);
 /// How many changes are published and deleted at a time.
 const PART: usize = 10_000;
 /// How long a relay leads after its last heartbeat.
@@ -63,12 +65,22 @@ impl Relay {
     /// Runs until it is dropped.
     pub async fn run(self) {
         let holder = Uuid::new_v4();
+        let mut last = String::new();
         loop {
-            if let Err(error) = self.try_to_lead(holder).await {
-                tracing::warn!(feed = self.name, %error, "a relay round failed; the outbox keeps what it had");
+            let tried = self.try_to_lead(holder).await;
+            let away = matches!(tried, Err(RoundError::Store(StoreError::Unreachable(_))));
+            if let Err(error) = tried {
+                let error = error.to_string();
+                // The origins of a region that waits would say it for months.
+                if error != last {
+                    tracing::warn!(feed = self.name, error, "a relay round failed; the outbox keeps what it had");
+                }
                 self.metrics.round_failed();
+                last = error;
+            } else {
+                last.clear();
             }
-            tokio::time::sleep(BEAT).await;
+            tokio::time::sleep(if away { AWAY } else { BEAT }).await;
         }
     }
 

@@ -92,7 +92,7 @@ fn show(tried: &[Tried]) -> ExitCode {
 }
 
 async fn database(config: &Config) -> Result<String, String> {
-    let store = onhand_origin::open_store(&config.origin.database).map_err(|error| error.to_string())?;
+    let store = onhand_origin::open_store(&config.origin.database, None).map_err(|error| error.to_string())?;
     store.check_schema().await.map_err(|error| error.to_string())?;
     let hazards = store.check_durability().await.map_err(|error| error.to_string())?;
     let standing = store.standing().await.map_err(|error| error.to_string())?;
@@ -104,7 +104,7 @@ async fn database(config: &Config) -> Result<String, String> {
 /// whether that is another item's name.
 async fn names(config: &Config) -> Result<String, String> {
     const SHOWN: usize = 20;
-    let store = onhand_origin::open_store(&config.origin.database).map_err(|error| error.to_string())?;
+    let store = onhand_origin::open_store(&config.origin.database, None).map_err(|error| error.to_string())?;
     store.check_schema().await.map_err(|error| error.to_string())?;
     let odd = store.misspelt().await.map_err(|error| error.to_string())?;
     let spelt: Vec<_> = odd.iter().map(|sku| onhand_wire::Sku::respelt(sku.as_str()).ok()).collect();

@@ -47,7 +47,7 @@ impl Ledger {
         Needs::default()
             .set("origin.database.url", database.url.expose(), "name the database of the ledger, or set DATABASE_URL")
             .met()?;
-        let store = onhand_origin::open_store(&database)?;
+        let store = onhand_origin::open_store(&database, None)?;
         store.check_schema().await?;
         match self {
             Self::Verify { first } => verify(&*store, first).await,

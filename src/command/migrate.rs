@@ -10,7 +10,7 @@ pub(super) async fn run(config: Config) -> Done {
     Needs::default()
         .set("origin.database.url", database.url.expose(), "name the database to migrate, or set DATABASE_URL")
         .met()?;
-    let applied = onhand_origin::open_store(&database)?.migrate().await?;
+    let applied = onhand_origin::open_store(&database, None)?.migrate().await?;
     for migration in &applied {
         println!("applied {migration}");
     }

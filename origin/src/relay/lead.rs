@@ -62,6 +62,8 @@ impl<'a> Lead<'a> {
         if lacks_something(relay, holder, entered).await? && !fill::fill(relay, holder).await? {
             return Ok(());
         }
+        let again = relay.backlog.is_to_publish_again().await?;
+        let mut again = again.then(|| tokio::spawn(fill::publish_again(relay.clone(), holder)));
         loop {
             if self.rounds.are_idle() && self.rounds.due_in(&self.outgoing).is_zero() {
                 self.begin_round();
@@ -74,6 +76,7 @@ impl<'a> Lead<'a> {
                 Some(sent) = self.outgoing.next() => self.acknowledged(sent?),
                 read = joined(&mut self.rounds.reading) => self.publish_rest(read?),
                 leads = joined(&mut self.lease.beat) => if !leads? { return Ok(()) },
+                leads = joined(&mut again) => if !leads? { return Ok(()) },
                 () = relay.handoff.handed_over() => self.publish_handed(),
                 () = relay.backlog.changed_elsewhere() => self.rounds.more = true,
                 deleted = joined(&mut self.rounds.deletion) => self.outgoing.forget(deleted?),

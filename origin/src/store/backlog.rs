@@ -50,6 +50,12 @@ pub trait Backlog: Send + Sync {
     /// The feed has everything that there was when it entered; whether this relay still leads it.
     async fn filled(&self, holder: Uuid) -> Result<bool>;
 
+    /// Whether the term was raised, and the feed has not had every row under it: it may have changes of commits that
+    /// nobody confirmed.
+    async fn is_to_publish_again(&self) -> Result<bool>;
+    /// It has now; whether this relay still leads it.
+    async fn published_again(&self, holder: Uuid) -> Result<bool>;
+
     /// Strikes out what the feed has, then reads what is left of the backlog and not under way, both
     /// only if the term is still theirs. With something sent it never opens a session: what was
     /// published from one copy of the database says nothing of another's rows.

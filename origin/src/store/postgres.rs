@@ -7,6 +7,7 @@ mod books;
 mod connections;
 mod dialer;
 mod exports;
+mod home;
 mod ledger;
 mod notifications;
 mod orders;
@@ -54,7 +55,7 @@ use super::{
     Backlog, Comparison, Decide, Due, FeedEnd, LedgerCheck, LedgerEntry, Needs, ProductQuery, Rebuilt, Result,
     Standing, Store, StoreError, Table,
 };
-use crate::{key::NamedReservation, record::ReservationRecord};
+use crate::{config::Home, key::NamedReservation, record::ReservationRecord};
 
 mod embedded {
     refinery::embed_migrations!("migrations/postgres");
@@ -109,7 +110,8 @@ pub fn hop(url: &str) -> Result<Hop> {
 
 impl Postgres {
     /// `url`: `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=PATH`. Connects when first used.
-    pub fn new(url: &str, pool_size: usize, timeouts: Timeouts) -> Result<Self> {
+    /// `home`: only that region's origins may write.
+    pub fn new(url: &str, pool_size: usize, timeouts: Timeouts, home: Option<Home>) -> Result<Self> {
         let (mut config, connector) = secure::read(url).map_err(StoreError::Refused)?;
         config
             .application_name(APPLICATION)
@@ -142,7 +144,7 @@ impl Postgres {
             .build()
             .map_err(|error| StoreError::Refused(error.to_string()))?;
         Ok(Self {
-            dialer: Arc::new(Dialer { config, connector, timeouts }),
+            dialer: Arc::new(Dialer { config, connector, timeouts, home: home.map(Arc::new) }),
             reads,
             batches: std::sync::Mutex::default(),
             backlogs: std::sync::Mutex::default(),

@@ -308,6 +308,14 @@ impl Backlog for Sqlite {
         Ok(true)
     }
 
+    async fn is_to_publish_again(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn published_again(&self, _holder: Uuid) -> Result<bool> {
+        Ok(true)
+    }
+
     async fn round(&self, sent: &Sent) -> Result<Round> {
         self.with(|connection| {
             let tx = begin(connection)?;

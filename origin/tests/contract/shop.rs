@@ -77,7 +77,7 @@ impl Shop {
         let second = std::time::Duration::from_secs(5);
         let timeouts = postgres::Timeouts { connect: second, statement: second, lock: second };
         let url = servers.postgres.url(&database);
-        (Arc::new(postgres::Postgres::new(&url, 4, timeouts).unwrap()), Under::Postgres { url })
+        (Arc::new(postgres::Postgres::new(&url, 4, timeouts, None).unwrap()), Under::Postgres { url })
     }
 
     async fn over(store: Arc<dyn Store>, under: Under) -> Self {
@@ -107,7 +107,7 @@ impl Shop {
     /// And with time limits of its own.
     pub(crate) fn postgres_store_within(&self, limit: std::time::Duration) -> postgres::Postgres {
         let timeouts = postgres::Timeouts { connect: limit, statement: limit, lock: limit };
-        postgres::Postgres::new(self.url(), 4, timeouts).unwrap()
+        postgres::Postgres::new(self.url(), 4, timeouts, None).unwrap()
     }
 
     /// Of its PostgreSQL.

@@ -123,9 +123,21 @@ impl Backlog for PostgresBacklog {
     }
 
     async fn filled(&self, holder: Uuid) -> Result<bool> {
-        let sql = "UPDATE feeds SET state = 'live', heard_at = clock_timestamp()
+        let sql = "UPDATE feeds SET state = 'live', again = false, heard_at = clock_timestamp()
             WHERE feed = $1 AND holder = $2 AND state = 'filling'";
         self.change_state(sql, holder).await
+    }
+
+    async fn is_to_publish_again(&self) -> Result<bool> {
+        let sql = "SELECT again FROM feeds WHERE feed = $1";
+        self.with(&self.beats, false, async |session| {
+            Ok(session.session.client.query_one(sql, &[&self.feed]).await?.get(0))
+        })
+        .await
+    }
+
+    async fn published_again(&self, holder: Uuid) -> Result<bool> {
+        self.change_state("UPDATE feeds SET again = false WHERE feed = $1 AND holder = $2", holder).await
     }
 
     async fn round(&self, sent: &Sent) -> Result<Round> {

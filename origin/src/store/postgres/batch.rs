@@ -18,7 +18,7 @@ use onhand_wire::{Sku, Timestamp};
 use tokio_postgres::{Client, Row, Statement, types::ToSql};
 use uuid::Uuid;
 
-use super::{row, session::Session, terms::SYNCED, write};
+use super::{home, row, session::Session, write};
 use crate::{
     record::{OpenAllocation, ReservationRecord},
     state::{BatchState, Kept, Topology},
@@ -62,15 +62,18 @@ type Params<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
 fn standing() -> String {
     format!(
         "SELECT s.term, s.topology, s.maintenance, coalesce(s.message, ''), greatest(clock_timestamp(), r.t),
-            s.system_id, s.timeline, s.lossless, {SYNCED}
+            s.system_id, s.timeline, s.lossless, {SYNC}, s.region, s.alone
         FROM origin_state s, relay r"
     )
 }
 
 /// Runs after the commit: its time, and whether it still had to wait for a standby.
 fn after() -> String {
-    format!("SELECT greatest(clock_timestamp(), t), {SYNCED} FROM relay")
+    format!("SELECT greatest(clock_timestamp(), t), {SYNC} FROM relay")
 }
+
+/// Whom this session's commits wait for.
+const SYNC: &str = "current_setting('synchronous_standby_names'), current_setting('synchronous_commit')";
 
 /// Holds that have expired at the batch's time, or expire up to a second later; the decision picks the former. It uses
 /// the statement's time and not `clock_timestamp()`: with a volatile bound, the index scan would read all open holds of
@@ -237,7 +240,8 @@ impl BatchSession {
         let open = open?;
         self.judge_copy(&standing)?;
         self.refresh_topology(&standing).await?;
-        let (lossless, synced) = (standing.get::<_, bool>(7), standing.get::<_, bool>(8));
+        let (lossless, synced) = (standing.get::<_, bool>(7), self.is_confirmed(&standing, 8));
+        home::judge_alone(self.session.home.as_deref(), synced, standing.get(11))?;
         self.synced = synced;
         let mut state = BatchState {
             now: row::time(&standing, 4),
@@ -265,7 +269,17 @@ impl BatchSession {
     fn judge_copy(&self, standing: &Row) -> Result<()> {
         let own = &self.session.identity;
         let named = standing.get::<_, Option<&str>>(5).zip(standing.get::<_, Option<i64>>(6));
-        if named == Some((&own.system_id, own.timeline)) { Ok(()) } else { Err(StoreError::AnotherCopy) }
+        let region = standing.get::<_, Option<&str>>(10);
+        let unclaimed = self.session.home.as_ref().is_some_and(|home| home.among.is_some()) && region.is_none();
+        if named != Some((&own.system_id, own.timeline)) || unclaimed {
+            return Err(StoreError::AnotherCopy);
+        }
+        self.session.home.as_ref().map_or(Ok(()), |home| home::admit(home, region))
+    }
+
+    /// As two columns from this one on tell it.
+    fn is_confirmed(&self, found: &Row, first: usize) -> bool {
+        home::is_confirmed(self.session.home.as_deref(), found.get(first), found.get(first + 1))
     }
 
     /// Locations and channels are kept between batches for as long as their stamp is unchanged.
@@ -311,7 +325,7 @@ impl BatchSession {
         if self.session.take_warning() {
             return Err(StoreError::Unreachable("COMMIT answered with a warning".to_owned()));
         }
-        if self.synced && !after.get::<_, bool>(1) {
+        if self.synced && !self.is_confirmed(&after, 1) {
             // The server stopped waiting for the standby during the COMMIT: the next batch records that first.
             return Err(StoreError::Unreachable("commits no longer wait for a standby".to_owned()));
         }

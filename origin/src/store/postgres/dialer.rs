@@ -10,18 +10,23 @@ use super::{
     secure::Connector,
     session::{Purpose, Session},
 };
-use crate::store::{Result, StoreError};
+use crate::{
+    config::Home,
+    store::{Result, StoreError},
+};
 
 pub(super) struct Dialer {
     pub(super) config: Config,
     pub(super) connector: Connector,
     pub(super) timeouts: Timeouts,
+    /// Only this region's origins may write; none: whoever connects.
+    pub(super) home: Option<Arc<Home>>,
 }
 
 impl Dialer {
     /// `elsewhere` hears of commits that other processes announce, if the session is a relay's.
     pub(super) async fn connect(&self, purpose: Purpose, elsewhere: Arc<Notify>) -> Result<Session> {
-        Session::connect(&self.config, &self.connector, purpose, self.timeouts, elsewhere).await
+        Session::connect(&self.config, &self.connector, purpose, self.timeouts, self.home.clone(), elsewhere).await
     }
 
     fn patience(&self) -> Duration {

@@ -17,7 +17,10 @@ use super::{
     secure::Connector,
     terms::{self, Identity},
 };
-use crate::store::{Result, StoreError};
+use crate::{
+    config::Home,
+    store::{Result, StoreError},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -30,6 +33,8 @@ pub(super) struct Session {
     pub(super) client: Client,
     /// The server is this copy for as long as the connection lasts.
     pub(super) identity: Identity,
+    /// Whose origins may write.
+    pub(super) home: Option<Arc<Home>>,
     warned: Arc<AtomicBool>,
 }
 
@@ -39,6 +44,7 @@ impl Session {
         connector: &Connector,
         purpose: Purpose,
         timeouts: Timeouts,
+        home: Option<Arc<Home>>,
         elsewhere: Arc<Notify>,
     ) -> Result<Self> {
         let (client, mut connection) = tokio::time::timeout(timeouts.connect, connector.connect(config))
@@ -61,7 +67,7 @@ impl Session {
         });
         client.batch_execute(&settings(purpose, timeouts)).await?;
         let identity = terms::identity(&client).await?;
-        let session = Self { client, identity, warned };
+        let session = Self { client, identity, home, warned };
         // A new batch session commits once before it reads: what it then sees, the standby has.
         if purpose == Purpose::Batch && session.take_warning() {
             return Err(StoreError::Unreachable("the first COMMIT answered with a warning".to_owned()));

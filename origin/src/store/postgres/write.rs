@@ -178,7 +178,7 @@ impl Statements {
             channel: client.prepare(CHANNEL).await?,
             stamp: client.prepare("UPDATE origin_state SET topology = topology + 1").await?,
             maintain: client.prepare("UPDATE origin_state SET maintenance = $1, message = $2").await?,
-            lossless: client.prepare("UPDATE origin_state SET lossless = $1").await?,
+            lossless: client.prepare("UPDATE origin_state SET lossless = $1, alone = alone AND NOT $1").await?,
             copies: Copies::prepare(client).await?,
             touch: client.prepare("UPDATE origin_state SET connects = connects + 1").await?,
         })
