@@ -33,7 +33,7 @@ use onhand_http::actuator::Loggers;
 use crate::{
     audit, bench,
     config::{self, Config},
-    logging, replay, sale,
+    failover, logging, replay, sale,
 };
 
 pub(crate) type Done = Result<ExitCode, Box<dyn Error>>;
@@ -102,6 +102,7 @@ enum Command {
     Sale(sale::Args),
     Audit(audit::Args),
     AuditLog(audit_log::Args),
+    Failover(Box<failover::Args>),
     Bench(bench::Args),
     Openapi(openapi::Args),
     /// Print a shell's completions, such as `onhand completions bash`
@@ -173,6 +174,7 @@ impl Command {
             Self::Sale(args) => Ok(sale::run(args).await?),
             Self::Audit(args) => Ok(audit::run(args).await?),
             Self::AuditLog(args) => audit_log::run(args).await,
+            Self::Failover(args) => failover::run(*args, global.start()?.0).await,
             Self::Bench(args) => Ok(bench::run(args).await?),
             Self::Openapi(args) => openapi::run(&args),
             Self::Completions(args) => Ok(args.run()),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     auth::{Auth, KeyFile, Trusted},
     load::{Faults, load},
-    regions::Regions,
+    regions::{Member, Regions, Rpo},
 };
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -45,7 +45,11 @@ impl Config {
             self.edge.faults(),
             self.rules.faults(),
         ];
-        sections.into_iter().flatten().collect()
+        let mut faults: Vec<_> = sections.into_iter().flatten().collect();
+        if !self.origin.database.url.is_empty() {
+            faults.extend(self.regions.home_faults(&self.origin.region));
+        }
+        faults
     }
 
     /// The whole configuration in TOML, with secrets hidden.
@@ -61,6 +65,13 @@ impl Config {
             orders: self.orders.clone(),
             ..self.edge.clone()
         }
+    }
+
+    /// Where changes are published: this region's Kafka, and each other's.
+    pub(crate) fn feed(&self) -> onhand_origin::Feed {
+        let others = self.regions.feeds.iter().map(|feed| (feed.region.clone(), feed.brokers())).collect();
+        let Kafka { topic, partitions, replication, .. } = self.kafka.clone();
+        onhand_origin::Feed::Kafka { brokers: self.kafka.brokers(), others, topic, partitions, replication }
     }
 
     /// The origin's part, likewise.

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)] // this crate is the command, and stdout is its answer
 
 mod bench;
+mod failover;
 mod command;
 mod config;
 mod keys;

@@ -3,7 +3,7 @@
 use onhand_http::setting::ClientConfig;
 
 /// The variables are those of a node's `[http.client]`: a node's environment does for a command, too.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Tls {
     /// PEM file of roots that are believed beside the system's where an address begins with https
     #[arg(long, value_name = "FILE", env = "ONHAND_HTTP__CLIENT__CA_FILE")]

@@ -90,12 +90,15 @@ use self::{
     topic::{Shape, Topic},
 };
 pub use self::{
-    config::{Alerting, Among, Config, Database, Home, Limits, MetricsConfig, Payment, Reservations, Restock, Warehouse, Webhook},
+    config::{
+        Alerting, Among, Config, Database, Home, Limits, MetricsConfig, Payment, Reservations, Restock, Warehouse,
+        Webhook,
+    },
     http::{openapi::document as openapi, routed},
     lanes::probe as probe_lanes,
 };
 
-pub use self::terms::REGIONS;
+pub use self::{store::postgres::site, terms::REGIONS};
 
 /// A feed and its region.
 type Named = (String, Arc<dyn FeedSeam>);
@@ -142,6 +145,12 @@ impl Feed {
             Ok((region, feed))
         };
         all.map(open).collect()
+    }
+
+    /// The highest end of all feeds that can be read.
+    pub async fn find_end(self, region: &str) -> Result<feed::FeedEnd, FeedError> {
+        let feeds: Feeds = self.open(region)?.into_iter().map(|(_, feed)| feed).collect();
+        Ok(feed::find_end(&feeds).await)
     }
 
     /// Where the order lanes are, and how their topics are made.
@@ -269,6 +278,8 @@ pub struct Origin {
     tls: Option<Arc<Acceptor>>,
     management_hosts: Hosts,
     drain: Duration,
+    /// Its database may be a standby that follows another region.
+    waits: bool,
 }
 
 impl Origin {
@@ -399,6 +410,7 @@ impl Origin {
             tls,
             management_hosts,
             drain: config.drain.0,
+            waits: config.among.is_some(),
         })
     }
 
@@ -439,17 +451,23 @@ impl Origin {
         for relay in self.relays {
             background.spawn(relay.run());
         }
-        background.spawn(self.context.sweeper.clone().run());
-        background.spawn(self.context.restocker.clone().run());
         background.spawn(self.context.alerting.clone().run());
         background.spawn(self.watch.run());
-        if let Some(announcer) = &self.context.announcer {
-            background.spawn(announcer.clone().run());
-        }
-        let orders = self.context.orders.clone();
-        if let Some(orders) = &orders {
-            background.spawn(orders.clone().run());
-        }
+        let (sweeper, restocker) = (self.context.sweeper.clone(), self.context.restocker.clone());
+        let (announcer, orders) = (self.context.announcer.clone(), self.context.orders.clone());
+        let lanes = orders.clone();
+        let store = self.context.store.clone();
+        background.spawn(async move {
+            if self.waits {
+                writable(&*store).await;
+            }
+            let mut running = JoinSet::new();
+            running.spawn(sweeper.run());
+            running.spawn(restocker.run());
+            announcer.map(|announcer| running.spawn(announcer.run()));
+            lanes.map(|lanes| running.spawn(lanes.run()));
+            running.join_next().await;
+        });
         let mut listeners = JoinSet::new();
         let metrics = self.context.metrics.clone();
         let api = http::api(self.context.clone(), &self.http);
@@ -473,6 +491,13 @@ impl Origin {
             orders.leave().await;
         }
         ended
+    }
+}
+
+/// Returns once the database takes writes: a region's may be a standby for months.
+async fn writable(store: &dyn Store) {
+    while store.standing().await.is_err() {
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
 

@@ -39,6 +39,7 @@ kinds!(
     RulePushed "rule_pushed",
     RuleRolledBack "rule_rolled_back",
     Started "started",
+    RegionOpened "region_opened",
     LevelChanged "level_changed",
     CachesCleared "caches_cleared",
     ConnectionsRestarted "connections_restarted",

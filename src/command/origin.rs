@@ -3,7 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use onhand_http::actuator::Loggers;
-use onhand_origin::{Feed, Origin};
+use onhand_origin::Origin;
 use onhand_rules::Rules;
 
 use super::{Done, Needs, shutdown};
@@ -18,16 +18,7 @@ pub(super) async fn run((config, loggers): (Config, Arc<dyn Loggers>)) -> Done {
     let shown = config.shown()?;
     let verifier = keys::verifier(&config.auth, &config.http.client).await?;
     let scheme = config.http.tls.scheme();
-    let (origin, rules) = (config.origin(), Rules::load(&config.rules)?);
-    let kafka = config.kafka;
-    let others = config.regions.feeds.iter().map(|feed| (feed.region.clone(), feed.brokers())).collect();
-    let feed = Feed::Kafka {
-        brokers: kafka.brokers(),
-        others,
-        topic: kafka.topic,
-        partitions: kafka.partitions,
-        replication: kafka.replication,
-    };
+    let (origin, rules, feed) = (config.origin(), Rules::load(&config.rules)?, config.feed());
     let origin = Origin::bind(origin, feed, verifier, rules).await?.with_loggers(loggers);
     let origin = origin.with_configuration(&shown).await;
     println!("origin api {scheme}://{}", origin.api());

@@ -96,11 +96,19 @@ impl Regions {
             faults.extend(feed.brokers.hosts_fault("regions.feeds.brokers"));
             faults.extend(feed.brokers().faults());
         }
-        faults.extend(self.member_faults(own));
+        faults.extend(self.member_faults());
         faults
     }
 
-    fn member_faults(&self, own: &str) -> Vec<String> {
+    /// An origin's own region must be one of them.
+    pub(super) fn home_faults(&self, own: &str) -> Vec<String> {
+        if self.members.is_empty() || self.member(own).is_some() {
+            return Vec::new();
+        }
+        vec![format!("regions.members: origin.region {own:?} is not among them")]
+    }
+
+    fn member_faults(&self) -> Vec<String> {
         let named = |region: &str| self.members.iter().filter(|member| member.region == region).count();
         let mut faults = Vec::new();
         if self.members.is_empty() {
@@ -113,10 +121,6 @@ impl Regions {
             if member.region.is_empty() || named(&member.region) > 1 {
                 faults.push(format!("regions.members: each needs a region of its own; {:?} is not", member.region));
             }
-            faults.extend(member.database.hosts_fault("regions.members.database"));
-        }
-        if named(own) == 0 {
-            faults.push(format!("regions.members: origin.region {own:?} is not among them"));
         }
         let unknown = self.feeds.iter().filter(|feed| named(&feed.region) == 0);
         faults.extend(unknown.map(|feed| format!("regions.feeds: {:?} is not among regions.members", feed.region)));

@@ -12,6 +12,7 @@ mod durability;
 mod errors;
 mod explain;
 mod faults;
+mod failover;
 mod feeds;
 mod files;
 mod flow;

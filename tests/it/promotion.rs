@@ -15,14 +15,14 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 /// Callers that hold one unit at a time, and what they were told was held.
-struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<Mutex<BTreeSet<String>>>,
     callers: JoinSet<()>,
 }
 
 impl Load {
-    fn start(client: &Client, callers: usize) -> Self {
+    pub(crate) fn start(client: &Client, callers: usize) -> Self {
         let mut load = Self { stop: Arc::default(), acknowledged: Arc::default(), callers: JoinSet::new() };
         for _ in 0..callers {
             let (client, stop, acknowledged) = (client.clone(), load.stop.clone(), load.acknowledged.clone());
@@ -35,11 +35,11 @@ impl Load {
         load
     }
 
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.acknowledged.lock().unwrap().len()
     }
 
-    async fn end(mut self) -> BTreeSet<String> {
+    pub(crate) async fn end(mut self) -> BTreeSet<String> {
         self.stop.store(true, Ordering::Relaxed);
         while self.callers.join_next().await.is_some() {}
         std::mem::take(&mut self.acknowledged.lock().unwrap())

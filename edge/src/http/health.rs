@@ -20,6 +20,8 @@ struct Health<'a> {
     loads_circuit_breaker_state: &'a str,
     mode: &'a str,
     as_of: Option<onhand_wire::Timestamp>,
+    /// The highest that the feed or an origin has told; none before the first watermark.
+    term: Option<u16>,
     region: &'a str,
     version: &'a str,
 }
@@ -40,6 +42,7 @@ pub(super) fn report(node: &Node) -> Reply {
         loads_circuit_breaker_state: node.origin.breaker(Way::Loads).as_str(),
         mode: mode.as_str(),
         as_of: node.freshness.as_of().map(|as_of| as_of.t),
+        term: Some(node.freshness.terms().term).filter(|term| *term > 0),
         region: &node.region,
         version: &node.build,
     };

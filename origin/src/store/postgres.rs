@@ -21,6 +21,7 @@ mod row;
 mod secure;
 mod stock_lists;
 mod session;
+pub mod site;
 mod terms;
 mod trail;
 mod write;

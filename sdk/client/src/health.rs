@@ -21,6 +21,9 @@ pub struct EdgeHealth {
     pub loads_circuit_breaker_state: String,
     pub mode: String,
     pub as_of: Option<Timestamp>,
+    /// The highest that the feed has told.
+    #[serde(default)]
+    pub term: Option<u16>,
     pub region: String,
     pub version: String,
 }

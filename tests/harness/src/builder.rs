@@ -14,6 +14,14 @@ use crate::{
     Error, Links, Postgres, RedisCluster, Servers, Tokens, World, binary, config, redis, scratch::Scratch, site::Site,
 };
 
+/// A standby of the world's database.
+#[derive(Clone, Copy)]
+struct Follows {
+    name: &'static str,
+    /// Whether the world's origins turn to it when it is promoted.
+    known: bool,
+}
+
 /// The options of a world.
 #[must_use = "a world starts with .ready().await"]
 pub struct Builder {
@@ -21,7 +29,7 @@ pub struct Builder {
     origins: usize,
     idle_origins: usize,
     dedicated: bool,
-    standby: bool,
+    standby: Option<Follows>,
     redis_cluster: bool,
     links: bool,
     encrypted: bool,
@@ -39,7 +47,7 @@ impl Default for Builder {
             origins: 1,
             idle_origins: 0,
             dedicated: false,
-            standby: false,
+            standby: None,
             redis_cluster: false,
             links: false,
             encrypted: false,
@@ -74,7 +82,13 @@ impl Builder {
 
     /// With a streaming standby of the database, which origins know; on its own servers.
     pub fn standby(self) -> Self {
-        Self { standby: true, dedicated: true, ..self }
+        Self { standby: Some(Follows { name: "standby", known: true }), dedicated: true, ..self }
+    }
+
+    /// With a streaming standby in another region, under this name, which this region's origins do not know; on its own
+    /// servers.
+    pub fn standby_of(self, name: &'static str) -> Self {
+        Self { standby: Some(Follows { name, known: false }), dedicated: true, ..self }
     }
 
     /// With its own Redis Cluster for the edges.
@@ -134,10 +148,12 @@ impl Builder {
         let tokens = Tokens::mint(&binary, &scratch)?;
         let name = format!("w{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
         let redis_database = redis_database();
-        let standby = if self.standby { Some(servers.postgres.standby_in(&scratch)?) } else { None };
+        let follow = |follows: Follows| servers.postgres.standby_in(&scratch, follows.name);
+        let standby = self.standby.map(follow).transpose()?;
+        let known = standby.as_ref().filter(|_| self.standby.is_some_and(|follows| follows.known));
         let by = self.encrypted.then(|| servers.authority());
         let redis_cluster = if self.redis_cluster { Some(RedisCluster::start_in(&scratch, by)?) } else { None };
-        let mut shared = self.shared(&servers, standby.as_ref(), &tokens, &name, redis_database);
+        let mut shared = self.shared(&servers, known, &tokens, &name, redis_database);
         if let Some(cluster) = &redis_cluster {
             (shared.redis_url, shared.redis_cluster) = (cluster.url(), true);
         }

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Postgres {
     /// Starts a second server that follows this one, from a copy of it.
-    pub(crate) fn standby_in(&self, scratch: &Scratch) -> Result<Self, Error> {
+    pub(crate) fn standby_in(&self, scratch: &Scratch, name: &str) -> Result<Self, Error> {
         let home = scratch.dir("standby")?;
         let user = unprivileged()?;
         if let Some(spawn::User { uid, gid }) = user {
@@ -29,6 +29,7 @@ impl Postgres {
             "--checkpoint=fast",
             "--no-sync",
         ]);
+        command.arg(format!("--dbname=application_name={name}"));
         command.arg(format!("--port={}", self.port())).arg("-D").arg(home.join("data"));
         let done = command.output().map_err(Error::file("cannot run pg_basebackup for", &home))?;
         if !done.status.success() {
@@ -47,7 +48,11 @@ impl Postgres {
 
     /// Sets whether each commit waits for the standby from now on.
     pub async fn synchronous(&self, on: bool) {
-        let names = if on { "*" } else { "" };
+        self.wait_for_standbys(if on { "*" } else { "" }).await;
+    }
+
+    /// Sets which standbys each commit waits for from now on.
+    pub async fn wait_for_standbys(&self, names: &str) {
         self.sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'")).await;
         self.sql("postgres", "SELECT pg_reload_conf()").await;
         let sql = format!("SELECT 1 WHERE current_setting('synchronous_standby_names') = '{names}'");

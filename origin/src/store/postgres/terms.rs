@@ -70,7 +70,8 @@ pub(super) const PUBLISH_AGAIN: &str = "UPDATE feeds SET again = true";
 
 /// How this copy stands, and the region whose origins may write. Locks the row.
 pub(super) async fn standpoint(client: &Client, own: &Identity) -> Result<(Standpoint, Option<String>)> {
-    let sql = "SELECT s.term, s.good_since, s.lossless, s.system_id, s.timeline, greatest(r.t, to_timestamp(0)), s.region
+    let sql =
+        "SELECT s.term, s.good_since, s.lossless, s.system_id, s.timeline, greatest(r.t, to_timestamp(0)), s.region
         FROM origin_state s, relay r FOR UPDATE OF s";
     let found = client.query_one(sql, &[]).await?;
     let copy = match found.get::<_, Option<&str>>(3).zip(found.get::<_, Option<i64>>(4)) {

@@ -17,7 +17,7 @@ pub(super) const LINES: &str = "INSERT INTO admin_log (at, actor, kind, what, de
     SELECT $1, actor, kind, what, detail::json, correlation
     FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS u (actor, kind, what, detail, correlation)";
 
-const LINE: &str = "INSERT INTO admin_log (at, actor, kind, what, detail, correlation)
+pub(super) const LINE: &str = "INSERT INTO admin_log (at, actor, kind, what, detail, correlation)
     SELECT greatest(clock_timestamp(), t), $1, $2, $3, $4::text::json, $5 FROM relay";
 
 /// In the transaction of the change that it records.

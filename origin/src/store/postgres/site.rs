@@ -1,0 +1,301 @@
+//! A region's database as `onhand failover` deals with it: it may be a standby, a primary, or neither yet.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use onhand_http::outgoing::causes;
+use onhand_wire::Timestamp;
+use serde_json::json;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+use super::{
+    APPLICATION, row, secure,
+    session::DURABLE,
+    terms::{self, PUBLISH_AGAIN},
+};
+use crate::{
+    feed::FeedEnd,
+    store::{Result, StoreError},
+    terms::{Raised, reopened},
+    trail::Kind,
+};
+
+/// Every failover's lock at each database that it reaches.
+const LOCK: i64 = 0x6F6E_6861_6E64_0001;
+
+pub struct Site {
+    client: Client,
+    patience: Duration,
+}
+
+/// How a database stands.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    pub in_recovery: bool,
+    pub system_id: String,
+    pub schema: Option<i32>,
+    pub term: u16,
+    pub good_since: u16,
+    /// Whose origins may write; none: there has only been one region.
+    pub region: Option<String>,
+    /// Every commit that it has was confirmed by another region's standby.
+    pub lossless: bool,
+    /// T through which the feeds are complete.
+    pub t: Timestamp,
+    /// The write-ahead log that is on its disk, in bytes.
+    pub received: i64,
+    /// Whether a standby is connected to the primary that it follows.
+    pub follows: bool,
+    /// `synchronous_standby_names`.
+    pub waits_for: String,
+    /// A primary's standbys.
+    pub standbys: Vec<Follower>,
+    /// The names of replication slots that are in use.
+    pub slots: usize,
+    pub spare_connections: i64,
+    pub clock: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub struct Follower {
+    pub name: String,
+    /// `streaming`, once it has caught up.
+    pub state: String,
+    /// `sync`, `quorum`, `potential` or `async`.
+    pub sync: String,
+}
+
+/// What opens a region.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    pub id: Uuid,
+    pub region: String,
+    /// The region's number.
+    pub number: u16,
+    pub actor: String,
+    pub reason: String,
+}
+
+/// A region that a failover has opened.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub id: Uuid,
+    pub term: u16,
+    pub good_since: u16,
+    pub region: String,
+    pub before: Option<String>,
+    pub actor: String,
+    pub reason: String,
+    pub at: Timestamp,
+}
+
+/// How far a region's feed has come.
+#[derive(Debug, Clone)]
+pub struct FeedMark {
+    pub feed: String,
+    pub state: String,
+    pub told: Option<Timestamp>,
+}
+
+/// What this code's schema is.
+#[must_use]
+pub fn newest_schema() -> Option<i32> {
+    super::embedded::migrations::runner().get_migrations().iter().map(|migration| migration.version()).max()
+}
+
+impl Site {
+    /// `patience`: for connecting, and for each question.
+    pub async fn connect(url: &str, patience: Duration) -> Result<Self> {
+        let (mut config, connector) = secure::read(url).map_err(StoreError::Refused)?;
+        config.application_name("onhand-failover").connect_timeout(patience);
+        let connecting = tokio::time::timeout(patience, connector.connect(&config)).await;
+        let (client, connection) = connecting
+            .map_err(|_| StoreError::Unreachable(format!("no answer within {} ms", patience.as_millis())))?
+            .map_err(|error| StoreError::Unreachable(causes(&error)))?;
+        tokio::spawn(connection);
+        let site = Self { client, patience };
+        site.within(async { Ok(site.client.batch_execute(DURABLE).await?) }).await?;
+        Ok(site)
+    }
+
+    async fn within<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let done = tokio::time::timeout(self.patience, work).await;
+        done.unwrap_or_else(|_| Err(StoreError::Unreachable("no answer in time".to_owned())))
+    }
+
+    pub async fn look(&self) -> Result<Looked> {
+        self.within(look(&self.client)).await
+    }
+
+    /// Whether no other failover is under way here. It is held until this is dropped.
+    pub async fn lock(&self) -> Result<bool> {
+        let locked = async { Ok(self.client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).await?.get(0)) };
+        self.within(locked).await
+    }
+
+    /// Ends what origins do here, and lets them write nothing more; how many sessions there were.
+    pub async fn shut(&self) -> Result<usize> {
+        let shutting = async {
+            self.client.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await?;
+            self.client.query_one("SELECT pg_reload_conf()", &[]).await?;
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = $1";
+            Ok(self.client.query(end, &[&APPLICATION]).await?.len())
+        };
+        self.within(shutting).await
+    }
+
+    /// Lets origins write nothing for a while, and waits for what is under way; the end of the log then.
+    pub async fn pause(&self, until: Duration) -> Result<i64> {
+        let pausing = async {
+            let sql = "UPDATE origin_state SET paused_until = clock_timestamp() + $1 * interval '1 second'
+                RETURNING pg_current_xact_id()::text::bigint";
+            let paused: i64 = self.client.query_one(sql, &[&until.as_secs_f64()]).await?.get(0);
+            // Whoever read the row before may still commit.
+            let before = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > $1";
+            while !self.client.query_one(before, &[&paused]).await?.get::<_, bool>(0) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Ok(self.client.query_one("SELECT (pg_current_wal_lsn() - '0/0')::bigint", &[]).await?.get(0))
+        };
+        self.within(pausing).await
+    }
+
+    /// Goes on at once.
+    pub async fn resume(&self) -> Result<()> {
+        let sql = "UPDATE origin_state SET paused_until = '-infinity'";
+        self.within(async { Ok(self.client.batch_execute(sql).await?) }).await
+    }
+
+    /// A standby becomes a primary that waits for nobody: whom it would wait for is gone.
+    pub async fn promote(&self, within: Duration) -> Result<()> {
+        let promoting = async {
+            self.client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = ''").await?;
+            self.client.batch_execute("ALTER SYSTEM RESET default_transaction_read_only").await?;
+            self.client.query_one("SELECT pg_reload_conf()", &[]).await?;
+            let seconds = i32::try_from(within.as_secs().max(1)).unwrap_or(i32::MAX);
+            let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(true, $1) ELSE true END";
+            Ok(self.client.query_one(sql, &[&seconds]).await?.get::<_, bool>(0))
+        };
+        let promoted = tokio::time::timeout(within + self.patience, promoting).await;
+        match promoted.unwrap_or_else(|_| Err(StoreError::Unreachable("no answer in time".to_owned())))? {
+            true => Ok(()),
+            false => Err(StoreError::Unreachable(format!("it was not promoted within {} s", within.as_secs()))),
+        }
+    }
+
+    /// Raises the term and opens the region, in one transaction; found done, it changes nothing.
+    pub async fn open(&self, opening: &Opening, feed: FeedEnd) -> Result<Opened> {
+        let opened = async {
+            self.client.batch_execute("BEGIN").await?;
+            let opened = open_in_tx(&self.client, opening, feed).await;
+            self.client.batch_execute(if opened.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+            opened
+        };
+        self.within(opened).await
+    }
+
+    /// The failover that opened the region whose origins may write now.
+    pub async fn last_opened(&self) -> Result<Option<Opened>> {
+        self.within(last_opened(&self.client)).await
+    }
+
+    pub async fn feeds(&self) -> Result<Vec<FeedMark>> {
+        let reading = async {
+            let found = self.client.query("SELECT feed, state, told FROM feeds ORDER BY feed", &[]).await?;
+            let mark = |row: &Row| FeedMark {
+                feed: row.get(0),
+                state: row.get(1),
+                told: row.get::<_, Option<DateTime<Utc>>>(2).map(Into::into),
+            };
+            Ok(found.iter().map(mark).collect())
+        };
+        self.within(reading).await
+    }
+}
+
+const LOOK: &str = "SELECT pg_is_in_recovery(), (SELECT system_identifier::text FROM pg_control_system()),
+        s.term, s.good_since, s.region, s.lossless, greatest(r.t, to_timestamp(0)),
+        (CASE WHEN pg_is_in_recovery()
+            THEN coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')
+            ELSE pg_current_wal_lsn() END - '0/0')::bigint,
+        EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'),
+        current_setting('synchronous_standby_names'),
+        (SELECT count(*) FROM pg_replication_slots WHERE active),
+        current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+            - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+        clock_timestamp(),
+        (SELECT max(version) FROM refinery_schema_history)
+    FROM origin_state s, relay r";
+
+async fn look(client: &Client) -> Result<Looked> {
+    let found = client.query_one(LOOK, &[]).await?;
+    let sql =
+        "SELECT coalesce(application_name, ''), coalesce(state, ''), coalesce(sync_state, '') FROM pg_stat_replication";
+    let standbys = client.query(sql, &[]).await?;
+    let follower = |row: &Row| Follower { name: row.get(0), state: row.get(1), sync: row.get(2) };
+    Ok(Looked {
+        in_recovery: found.get(0),
+        system_id: found.get(1),
+        term: found.get::<_, i32>(2) as u16,
+        good_since: found.get::<_, i32>(3) as u16,
+        region: found.get(4),
+        lossless: found.get(5),
+        t: row::time(&found, 6),
+        received: found.get(7),
+        follows: found.get(8),
+        waits_for: found.get(9),
+        slots: usize::try_from(found.get::<_, i64>(10)).unwrap_or_default(),
+        spare_connections: found.get(11),
+        clock: row::time(&found, 12),
+        schema: found.get(13),
+        standbys: standbys.iter().map(follower).collect(),
+    })
+}
+
+async fn open_in_tx(client: &Client, opening: &Opening, feed: FeedEnd) -> Result<Opened> {
+    let own = terms::identity(client).await?;
+    let (at, before) = terms::standpoint(client, &own).await?;
+    if let Some(opened) = last_opened(client).await?
+        && opened.region == opening.region
+        && before.as_ref() == Some(&opening.region)
+    {
+        return Ok(opened);
+    }
+    let raised = reopened(at, feed, Some(opening.number));
+    let raised = raised.map_err(|exhausted| StoreError::Refused(exhausted.to_string()))?;
+    terms::write(client, &own, feed, raised, Some(&opening.region)).await?;
+    let state = "UPDATE origin_state SET lossless = false, alone = true, paused_until = '-infinity'";
+    client.execute(state, &[]).await?;
+    client.execute(PUBLISH_AGAIN, &[]).await?;
+    record(client, opening, raised, before.as_deref()).await?;
+    last_opened(client).await?.ok_or_else(|| StoreError::Refused("the opening was not recorded".to_owned()))
+}
+
+async fn record(client: &Client, opening: &Opening, raised: Raised, before: Option<&str>) -> Result<()> {
+    let Opening { id, region, actor, reason, .. } = opening;
+    let (term, good_since) = (i32::from(raised.term), i32::from(raised.good_since));
+    let sql = "INSERT INTO failovers (term, good_since, id, region, before, actor, reason) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    client.execute(sql, &[&term, &good_since, id, region, &before, actor, reason]).await?;
+    let detail = json!({"term": raised.term, "good_since": raised.good_since, "before": before, "reason": reason});
+    let (kind, correlation) = (Kind::RegionOpened.as_str(), id.to_string());
+    client.execute(super::trail::LINE, &[actor, &kind, region, &detail.to_string(), &correlation]).await?;
+    Ok(())
+}
+
+async fn last_opened(client: &Client) -> Result<Option<Opened>> {
+    let sql = "SELECT f.id, f.term, f.good_since, f.region, f.before, f.actor, f.reason, f.opened_at
+        FROM failovers f, origin_state s WHERE f.term <= s.term ORDER BY f.term DESC LIMIT 1";
+    let found = client.query_opt(sql, &[]).await?;
+    Ok(found.map(|found| Opened {
+        id: found.get(0),
+        term: found.get::<_, i32>(1) as u16,
+        good_since: found.get::<_, i32>(2) as u16,
+        region: found.get(3),
+        before: found.get(4),
+        actor: found.get(5),
+        reason: found.get(6),
+        at: row::time(&found, 7),
+    }))
+}
