@@ -48,6 +48,9 @@ enum Look {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// How long each database and node may take to answer
+        #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = humantime::parse_duration)]
+        patience: Duration,
     },
 }
 
@@ -71,6 +74,9 @@ struct How {
     /// Give up when it takes longer than this; what was done stays, and the next run goes on from there
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     deadline: Duration,
+    /// How long each database and node may take to answer; one that is dead and silent costs that much
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = humantime::parse_duration)]
+    patience: Duration,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -98,15 +104,15 @@ pub(crate) async fn run(args: Args, config: Config) -> Result<ExitCode, Failure>
     }
     let Args { look, to, reason, how } = args;
     match (look, to, reason) {
-        (Some(Look::Status { json }), ..) => status(&config, json).await,
+        (Some(Look::Status { json, patience }), ..) => status(&config, json, patience).await,
         (None, Some(region), Some(reason)) => to_region(To { region, reason, how }, config).await,
         _ => Err("--to REGION and --reason TEXT say what to do; `onhand failover status` only looks".into()),
     }
 }
 
 /// Every region that is not open, as a target.
-async fn status(config: &Config, json: bool) -> Result<ExitCode, Failure> {
-    let view = View::look(config, &Tls::default()).await;
+async fn status(config: &Config, json: bool, patience: Duration) -> Result<ExitCode, Failure> {
+    let view = View::look(config, &Tls::default(), patience).await;
     let open = view.open();
     let targets = config.regions.members.iter().map(|member| member.region.as_str());
     let targets = targets.filter(|region| Some(*region) != open.as_deref());

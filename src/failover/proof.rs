@@ -7,11 +7,7 @@ use onhand_origin::site::{Opened, Site};
 use onhand_wire::{Sku, request::PutItem};
 use serde_json::json;
 
-use super::{
-    Failure, To,
-    report::Report,
-    view::{PATIENCE, addresses},
-};
+use super::{Failure, To, report::Report, view::addresses};
 use crate::config::{Config, Member};
 
 const AGAIN: Duration = Duration::from_millis(25);
@@ -43,7 +39,8 @@ pub(super) async fn prove(
 /// An item of the failover's own is put, held, given back and deleted, through whichever origin answers.
 async fn write(to: &To, member: &Member, token: &str, opened: &Opened) -> Result<(), Failure> {
     let client = Client::builder().urls(addresses(&member.origins)).token(token).tls(&to.how.tls.config());
-    let client = client.connect_timeout(PATIENCE).try_timeout(PATIENCE).patience(to.how.deadline).build()?;
+    let client =
+        client.connect_timeout(to.how.patience).try_timeout(to.how.patience).patience(to.how.deadline).build()?;
     let sku = Sku::new(&format!("onhand-failover-{}", opened.id.simple()))?;
     let item: PutItem = serde_json::from_value(json!({"name": "Proof of a failover", "active": true}))?;
     client.put_item(&sku, &item).await?;
@@ -79,8 +76,8 @@ async fn edges(to: &To, config: &Config, opened: &Opened) -> (usize, usize, Vec<
         let (mut at, mut answering, mut silent) = (0, 0, Vec::new());
         for member in &config.regions.members {
             for url in addresses(&member.edges) {
-                let client = Client::builder().url(&url).tls(&to.how.tls.config()).connect_timeout(PATIENCE);
-                let client = client.try_timeout(PATIENCE).patience(Duration::ZERO).build();
+                let client = Client::builder().url(&url).tls(&to.how.tls.config()).connect_timeout(to.how.patience);
+                let client = client.try_timeout(to.how.patience).patience(Duration::ZERO).build();
                 match client.map(|client| client.edge_health()) {
                     Ok(asked) => match asked.await {
                         Ok(health) => {

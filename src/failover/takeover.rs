@@ -21,7 +21,7 @@ const PROMOTE: Duration = Duration::from_secs(20);
 
 pub(super) async fn run(to: To, config: Config) -> Result<ExitCode, Failure> {
     let mut report = Report::begin(&to);
-    let view = View::look(&config, &to.how.tls).await;
+    let view = View::look(&config, &to.how.tls, to.how.patience).await;
     report.done("look");
     let verdict = Verdict::of(&view, &config, &Asked::by(&to));
     report.judged(&verdict);

@@ -14,9 +14,6 @@ use crate::{
     tls::Tls,
 };
 
-/// A dead host costs at most this.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-
 pub(super) struct View {
     pub(super) regions: Vec<Region>,
     pub(super) feed: FeedEnd,
@@ -39,8 +36,9 @@ pub(super) struct Node<T> {
 }
 
 impl View {
-    pub(super) async fn look(config: &Config, tls: &Tls) -> Self {
-        let regions = join_all(config.regions.members.iter().map(|member| Region::look(member, tls)));
+    /// `patience`: for each answer.
+    pub(super) async fn look(config: &Config, tls: &Tls, patience: Duration) -> Self {
+        let regions = join_all(config.regions.members.iter().map(|member| Region::look(member, tls, patience)));
         let (regions, feed) = futures_util::join!(regions, feed_end(config));
         Self { regions, feed }
     }
@@ -69,11 +67,11 @@ impl View {
 }
 
 impl Region {
-    async fn look(member: &Member, tls: &Tls) -> Self {
+    async fn look(member: &Member, tls: &Tls, patience: Duration) -> Self {
         let (database, origins, edges) = futures_util::join!(
-            database(member),
-            join_all(addresses(&member.origins).map(|url| ask(url, tls, |client| client.origin_health()))),
-            join_all(addresses(&member.edges).map(|url| ask(url, tls, |client| client.edge_health()))),
+            database(member, patience),
+            join_all(addresses(&member.origins).map(|url| ask(url, tls, patience, |client| client.origin_health()))),
+            join_all(addresses(&member.edges).map(|url| ask(url, tls, patience, |client| client.edge_health()))),
         );
         let (site, database, clock) = match database {
             Ok((site, looked, clock)) => (Some(site), Ok(looked), clock),
@@ -88,11 +86,11 @@ pub(super) fn addresses(listed: &str) -> impl Iterator<Item = String> {
     listed.split(',').map(|url| url.trim().to_owned()).filter(|url| !url.is_empty())
 }
 
-async fn database(member: &Member) -> Result<(Site, Looked, i64), String> {
+async fn database(member: &Member, patience: Duration) -> Result<(Site, Looked, i64), String> {
     if member.database.is_empty() {
         return Err("regions.members: database is not set".to_owned());
     }
-    let site = Site::connect(member.database.expose(), PATIENCE).await.map_err(|error| error.to_string())?;
+    let site = Site::connect(member.database.expose(), patience).await.map_err(|error| error.to_string())?;
     let asked = Instant::now();
     let looked = site.look().await.map_err(|error| error.to_string())?;
     // The answer was made about halfway between.
@@ -109,9 +107,10 @@ fn now_micros() -> i64 {
 async fn ask<T: Send + 'static>(
     url: String,
     tls: &Tls,
+    patience: Duration,
     call: impl FnOnce(&Client) -> onhand_client::Call<T>,
 ) -> Node<T> {
-    let client = Client::builder().url(&url).tls(&tls.config()).connect_timeout(PATIENCE).try_timeout(PATIENCE);
+    let client = Client::builder().url(&url).tls(&tls.config()).connect_timeout(patience).try_timeout(patience);
     let client = client.patience(Duration::ZERO).build();
     let health = match client {
         Ok(client) => call(&client).await.map(|reply| reply.value).map_err(|error| error.to_string()),

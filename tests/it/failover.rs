@@ -92,7 +92,8 @@ impl Two {
             ("ONHAND_KAFKA__TOPIC", &topic),
             ("ONHAND_TOKEN_ADMIN", &self.eu.tokens.admin),
         ];
-        run(&[&["failover"], args].concat(), &env).await
+        // The machine is busy with other tests.
+        run(&[&["failover"], args, &["--patience", "5s"]].concat(), &env).await
     }
 
     async fn to_us(&self, more: &[&str]) -> (bool, String) {
@@ -153,4 +154,140 @@ async fn a_lost_region_is_taken_over_and_nothing_acknowledged_is_missing() {
     let (done, said) = two.to_us(&[]).await;
     assert!(done, "{said}");
     assert!(said.contains("under term 17"), "{said}");
+}
+
+/// Every fault is planted, named by the dry run, and taken away again. Then the region stands still, another one takes
+/// over, and when the first one wakes it acknowledges nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planted_faults_are_named_and_a_region_that_wakes_up_acknowledges_nothing() {
+    let two = two().await;
+    two.plant_faults().await;
+
+    let load = Load::start(&two.shop(), 4);
+    eventually!(PATIENCE, load.count() > 50);
+    let old_edge = two.edge_beside_eu().await;
+    let old = Client::at(&old_edge.url("edge public"), Some(&two.eu.tokens.storefront));
+    two.stand_still(true);
+    let (done, said) = two.to_us(&["--json"]).await;
+    assert!(done, "{said}");
+    let before = load.count();
+    eventually!(PATIENCE, load.count() > before + 50);
+    two.stand_still(false);
+    // Its database is as it was, and nothing follows it: what it is asked to write now waits, and is never confirmed.
+    let body = json!({"lines": [{"sku": "x", "quantity": 1}]});
+    for origin in two.eu.origins() {
+        let client = origin.client(&two.eu.tokens.storefront);
+        let call = client.call(reqwest::Method::POST, "/v1/reservations").key("awake").json(body.clone());
+        let answer = call.header("Onhand-Timeout-Ms", "3000").send().await;
+        assert!(answer.status >= 500, "{} {}", answer.status, answer.text());
+    }
+    // Its edge hears of the new term by its own Kafka, which `us` feeds again, and turns to those who answer under it.
+    let left = async || 100_000 - two.reserved().await;
+    let acknowledged = load.end().await;
+    let held = two.held().await;
+    let lost: Vec<_> = acknowledged.difference(&held).collect();
+    assert!(lost.is_empty(), "{} of {} acknowledged holds are lost", lost.len(), acknowledged.len());
+    let (left, shop) = (left().await, two.shop());
+    eventually!(PATIENCE, shop.get("/v1/availability/x").await.json()["available"] == left);
+    let shown = async || old.get("/v1/availability/x").await;
+    eventually!(PATIENCE, shown().await.json()["available"] == left, "{left} {}", shown().await.text());
+}
+
+impl Two {
+    /// An edge that reads the Kafka of `eu`, and knows the origins of both regions.
+    async fn edge_beside_eu(&self) -> Running {
+        let (first, second, third) = (self.eu.origin(0).url(), self.eu.origin(1).url(), self.origin.url("origin api"));
+        let keys = self.eu.tokens.public_key().display().to_string();
+        let env = [("ONHAND_AUTH__KEY_FILE", keys.as_str()), ("ONHAND_EDGE__REGION", "eu")];
+        Running::edge(&self.eu, &format!("{first},{second},{third}"), &self.eu.tokens.edge, &env).await
+    }
+
+    /// What writes in `eu`, and its Kafka.
+    fn stand_still(&self, on: bool) {
+        let nodes = self.eu.origins().iter().map(|node| &**node);
+        for process in nodes.chain([&**self.eu.postgres(), &**self.eu.kafka()]) {
+            if on { process.freeze() } else { process.thaw() }
+        }
+    }
+
+    /// What `--dry-run` says with these members.
+    async fn dry_run(&self, members: &str) -> (bool, String) {
+        let (brokers, topic) = (self.far.kafka.brokers(), self.eu.topic().to_owned());
+        let env = [
+            ("ONHAND_REGIONS__MEMBERS", members),
+            ("ONHAND_ORIGIN__REGION", "us"),
+            ("KAFKA_ADDR", &brokers),
+            ("ONHAND_KAFKA__TOPIC", &topic),
+        ];
+        run(&["failover", "--to", "us", "--reason", "a drill", "--dry-run", "--patience", "5s"], &env).await
+    }
+
+    async fn names(&self, members: &str, fault: &str, goes: bool) {
+        let (went, said) = self.dry_run(members).await;
+        assert!(said.contains(fault), "{fault}: {said}");
+        assert_eq!(went, goes, "{said}");
+    }
+
+    async fn plant_faults(&self) {
+        let (right, eu, us) = (self.members(), self.eu.postgres(), self.us());
+        let database = self.eu.database();
+        self.names(&right, "us can take over", true).await;
+        let nobody = "http://127.0.0.1:9";
+        let away = right.replace(&self.origin.url("origin api"), nobody);
+        self.names(&away, "none answers", false).await;
+        let away = right.replace(&self.edge.url("edge public"), nobody);
+        self.names(&away, "does not answer", true).await;
+        self.names(&right.replace(&us.url(database), &us.url("nothing")), "it does not answer", false).await;
+        self.names(
+            &right.replace("region = \"us\"", "region = \"us\", standby = \"other\""),
+            "no standby named",
+            false,
+        )
+        .await;
+        // The schema of a newer release.
+        eu.sql(database, "INSERT INTO refinery_schema_history (version, name) VALUES (9999, 'newer')").await;
+        self.names(&right, "version 9999, this command knows", false).await;
+        eu.sql(database, "DELETE FROM refinery_schema_history WHERE version = 9999").await;
+        // Nobody waits for the standby.
+        eu.wait_for_standbys("").await;
+        self.names(&right, "not in sync", false).await;
+        eu.wait_for_standbys("us").await;
+        // No connections are left.
+        let mut taken = Vec::new();
+        for _ in 0..385 {
+            taken.push(us.client(database).await);
+        }
+        self.names(&right, "are free, origins need", false).await;
+        drop(taken);
+        eventually!(PATIENCE, self.dry_run(&right).await.0);
+    }
+}
+
+/// Both regions live: writes stop for a moment, nothing fails for good, and of two commands at once one wins.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_planned_failover_hands_over_and_loses_nothing() {
+    let two = two().await;
+    let load = Load::start(&two.shop(), 4);
+    eventually!(PATIENCE, load.count() > 50);
+    let (first, second) = tokio::join!(two.to_us(&["--planned", "--json"]), two.to_us(&["--planned", "--json"]));
+    assert!(first.0 || second.0, "{} {}", first.1, second.1);
+    for (done, said) in [&first, &second] {
+        assert!(*done || said.contains("another failover is under way"), "{said}");
+    }
+    let before = load.count();
+    eventually!(PATIENCE, load.count() > before + 50);
+    let acknowledged = load.end().await;
+    let held = two.held().await;
+    let lost: Vec<_> = acknowledged.difference(&held).collect();
+    assert!(lost.is_empty(), "{} of {} acknowledged holds are lost", lost.len(), acknowledged.len());
+    assert_eq!(two.reserved().await, held.len() as i64, "none counted twice");
+    // The old region's origins are refused by their own database.
+    let body = json!({"lines": [{"sku": "x", "quantity": 1}]});
+    let client = two.eu.origin(0).client(&two.eu.tokens.storefront);
+    let call = client.call(reqwest::Method::POST, "/v1/reservations").key("late").json(body);
+    assert_eq!(call.header("Onhand-Timeout-Ms", "2000").send().await.status, 503);
+    let opened = two.us().sql(two.eu.database(), "SELECT region, before, reason FROM failovers").await;
+    assert_eq!(opened.len(), 1, "the second command found it open");
+    let row: (String, String, String) = (opened[0].get(0), opened[0].get(1), opened[0].get(2));
+    assert_eq!(row, ("us".to_owned(), "eu".to_owned(), "a drill".to_owned()));
 }
