@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) edge: onhand_edge::Config,
     pub(crate) rules: onhand_rules::Config,
     pub(crate) metrics: onhand_origin::MetricsConfig,
+    pub(crate) console: onhand_console::Config,
 }
 
 impl Config {
@@ -44,6 +45,7 @@ impl Config {
             self.origin().faults(),
             self.edge.faults(),
             self.rules.faults(),
+            self.console.faults(),
         ];
         sections.into_iter().flatten().collect()
     }
@@ -61,6 +63,11 @@ impl Config {
             orders: self.orders.clone(),
             ..self.edge.clone()
         }
+    }
+
+    /// The console's part, likewise.
+    pub(crate) fn console(&self) -> onhand_console::Config {
+        onhand_console::Config { http: self.http.clone(), ..self.console.clone() }
     }
 
     /// The origin's part, likewise.

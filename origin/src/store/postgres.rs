@@ -22,6 +22,7 @@ mod stock_lists;
 mod session;
 mod terms;
 mod trail;
+mod users;
 mod write;
 
 use std::{
@@ -204,7 +205,7 @@ fn sort(error: &tokio_postgres::Error) -> StoreError {
         SqlState::QUERY_CANCELED => StoreError::Locked(message),
         // Another replica created the same item or kept the same key: run the batch again, and they are read.
         SqlState::UNIQUE_VIOLATION
-            if matches!(refusal.constraint(), Some("products_pkey" | "idempotency_keys_pkey")) =>
+            if matches!(refusal.constraint(), Some("products_pkey" | "idempotency_keys_pkey" | "users_pkey")) =>
         {
             StoreError::Overtaken(message)
         }
