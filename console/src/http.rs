@@ -53,9 +53,31 @@ where
 /// Each page, and the least role that may see it.
 fn pages() -> Pages {
     use Role::{Admin, Operator, Shopper};
-    use pages::{dead_letters, explain, health, lanes, now, rules, trail, users};
+    use pages::{
+        dead_letters, explain, health, import, item, items, lanes, low_stock, now, places, rules, shop, trail, users,
+    };
     vec![
         ("/", Shopper, look(pages::home)),
+        ("/shop", Shopper, look(shop::search)),
+        ("/shop/items/{sku}", Shopper, look(shop::item::page)),
+        ("/shop/items/{sku}/live", Shopper, look(shop::live::stream)),
+        ("/shop/items/{sku}/hold", Shopper, post(shop::item::hold)),
+        ("/shop/items/{sku}/order", Shopper, post(shop::item::order)),
+        ("/shop/holds/{id}", Shopper, both(shop::hold::page, shop::hold::verb)),
+        ("/shop/orders/{id}", Shopper, look(shop::order::page)),
+        ("/items", Operator, both(items::page, items::add)),
+        ("/items/{sku}", Operator, look(item::page)),
+        ("/items/{sku}/stock", Admin, post(item::change::set)),
+        ("/items/{sku}/adjust", Operator, post(item::change::adjust)),
+        ("/items/{sku}/transfer", Operator, post(item::change::transfer)),
+        ("/items/{sku}/policy", Operator, post(item::change::policy)),
+        ("/items/{sku}/delete", Admin, post(item::change::delete)),
+        ("/low-stock", Operator, look(low_stock::page)),
+        ("/places", Operator, look(places::page)),
+        ("/places/locations", Admin, post(places::put_location)),
+        ("/places/channels", Admin, post(places::put_channel)),
+        ("/import", Operator, look(import::page)),
+        ("/import/run", Operator, post(import::run).layer(DefaultBodyLimit::max(import::FILE_BYTES))),
         ("/now", Operator, look(now::page)),
         ("/explain", Operator, look(explain::page)),
         ("/lanes", Operator, both(lanes::page, lanes::switch)),

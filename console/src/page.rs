@@ -31,7 +31,12 @@ const fn entry(path: &'static str, label: &'static str, least: Role) -> Entry {
     Entry { path, label, least }
 }
 
-const MENU: [Entry; 8] = [
+const MENU: [Entry; 13] = [
+    entry("/shop", "Shop", Role::Shopper),
+    entry("/items", "Items", Role::Operator),
+    entry("/low-stock", "Low stock", Role::Operator),
+    entry("/places", "Places", Role::Operator),
+    entry("/import", "Import", Role::Operator),
     entry("/now", "Now", Role::Operator),
     entry("/explain", "Explain", Role::Operator),
     entry("/lanes", "Lanes", Role::Operator),
@@ -57,6 +62,17 @@ struct Shown<'a> {
     name: Option<&'a str>,
     role: &'static str,
     build: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "table.html")]
+struct Alone<'a> {
+    table: &'a Table,
+}
+
+/// A table alone, for a page that is already there.
+pub(crate) fn rendered(table: &Table) -> Option<String> {
+    Alone { table }.render().ok()
 }
 
 pub(crate) struct Page {

@@ -3,10 +3,16 @@
 pub(crate) mod dead_letters;
 pub(crate) mod explain;
 pub(crate) mod health;
+pub(crate) mod import;
+pub(crate) mod item;
+pub(crate) mod items;
 pub(crate) mod lanes;
+pub(crate) mod low_stock;
 pub(crate) mod now;
+pub(crate) mod places;
 pub(crate) mod register;
 pub(crate) mod rules;
+pub(crate) mod shop;
 pub(crate) mod sign_in;
 pub(crate) mod trail;
 pub(crate) mod users;

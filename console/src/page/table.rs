@@ -72,10 +72,6 @@ impl Cell {
         Self::Time { at, text }
     }
 
-    pub(crate) fn time_or_never(at: Option<Timestamp>) -> Self {
-        at.map_or_else(|| Self::text("–"), Self::time)
-    }
-
     pub(crate) fn forms(forms: impl IntoIterator<Item = Form>) -> Self {
         Self::Forms(forms.into_iter().collect())
     }
