@@ -15,7 +15,7 @@ use onhand_client::Role;
 pub(crate) use self::{
     form::{Field, Form, Kind},
     notice::{forbidden, nothing_here},
-    section::{Block, Section},
+    section::{Block, Section, word},
     table::{Cell, Table, Tone},
 };
 use crate::{assets::BUILD, people::Person};

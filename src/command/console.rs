@@ -98,9 +98,10 @@ async fn serve(config: Config) -> Done {
     let scheme = config.http.tls.scheme();
     let issuer = issuer(&config)?;
     let console = Console::bind(config, issuer).await?;
+    let requested = shutdown::requested();
     println!("console {scheme}://{}", console.address());
     println!("ready: the console serves");
-    console.serve(shutdown::requested()).await;
+    console.serve(requested).await;
     Ok(ExitCode::SUCCESS)
 }
 

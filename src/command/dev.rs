@@ -111,6 +111,8 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
         demo::load(api, &tokens.admin).await.map_err(|error| format!("demo data: {error}"))?;
     }
     ready.await;
+    // Whoever reads "ready" may stop it at once.
+    let requested = shutdown::requested();
     tokens.write(args.print_tokens.as_deref())?;
     announce(&[
         ("edge public", public),
@@ -124,7 +126,7 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
     }
     println!("console {console_at}");
     println!("ready: try  curl http://{public}/v1/availability/22423");
-    shutdown::requested().await;
+    requested.await;
     stop.send_replace(true);
     showing.await?;
     answering.await??;

@@ -5,6 +5,16 @@ use super::{
     table::{Cell, Table},
 };
 
+/// A word of a command, as a shell reads it.
+pub(crate) fn word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/@:".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 pub(crate) enum Block {
     Table(Table),
     Form(Form),

@@ -7,7 +7,7 @@ use super::{back, done, why};
 use crate::{
     caller::Caller,
     fields::{Fields, Read},
-    page::{Cell, Field, Form as PageForm, Page, Section, Table},
+    page::{Cell, Field, Form as PageForm, Page, Section, Table, word},
 };
 
 type Pairs = Vec<(String, String)>;
@@ -58,7 +58,7 @@ fn letter(row: &OrderRow) -> Vec<Cell> {
 }
 
 async fn list(caller: &Caller, cause: &str, query: &Fields) -> Section {
-    let command = format!("onhand orders dlq --cause {cause}");
+    let command = format!("onhand orders dlq --cause {}", word(cause));
     let section = Section::new("letters", format!("Of the cause {cause}")).command(command);
     let mut call = caller.origin().dead_letters(Some(cause), None).limit(50);
     if let Some(cursor) = query.given("cursor") {

@@ -13,7 +13,7 @@ use super::why;
 use crate::{
     caller::Caller,
     fields::Fields,
-    page::{Cell, Field, Form as PageForm, Page, Section, Table, Tone},
+    page::{Cell, Field, Form as PageForm, Page, Section, Table, Tone, word},
 };
 
 const PATH: &str = "/explain";
@@ -34,7 +34,7 @@ pub(crate) async fn page(caller: Caller, Query(query): Query<Vec<(String, String
 /// The edges are asked first, then the origin: whatever a tier holds must then be what the origin has, or older.
 async fn tiers(caller: &Caller, sku: &Sku) -> Section {
     let mut section = Section::new("tiers", format!("What each tier holds of {sku}"));
-    section = section.command(format!("onhand explain {sku}"));
+    section = section.command(format!("onhand explain {}", word(sku.as_str())));
     let edges = caller.console.nodes.edges.iter().filter_map(|edge| Some((edge, edge.management.as_ref()?)));
     let asked =
         join_all(edges.map(async |(edge, management)| (edge.name.clone(), management.explain(sku).await))).await;

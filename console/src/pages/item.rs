@@ -17,7 +17,7 @@ use super::{
 use crate::{
     caller::Caller,
     fields::Fields,
-    page::{Block, Cell, Field, Form as PageForm, Page, Section, Table, Tone},
+    page::{Block, Cell, Field, Form as PageForm, Page, Section, Table, Tone, word},
 };
 
 const PATH: &str = "/items";
@@ -65,7 +65,7 @@ fn shown(stocked: &Stocked) -> Section {
             ("Changed", Cell::time(item.changed_at)),
         ])
         .block(Block::More { href: shop, text: "As shoppers see it".to_owned() })
-        .command(format!("onhand items show {}", item.sku))
+        .command(format!("onhand items show {}", word(item.sku.as_str())))
 }
 
 /// Sets the count, if it is still the one that is shown.
@@ -106,7 +106,9 @@ fn stock(caller: &Caller, stocked: &Stocked) -> Section {
     }
     let rows = stocked.stock.iter().map(|fact| row(caller, fact));
     let table = Table::new("By location", &head).rows(rows).empty("No location has any of it.");
-    Section::new("stock", "Stock").table(table).command(format!("onhand stock show {}", stocked.item.sku))
+    Section::new("stock", "Stock")
+        .table(table)
+        .command(format!("onhand stock show {}", word(stocked.item.sku.as_str())))
 }
 
 /// Fields of the forms are in the order in which the commands take them.
@@ -131,15 +133,28 @@ fn changes(caller: &Caller, page: Page, stocked: &Stocked) -> Page {
         .field(Field::number("low_stock_at", "Low at"));
     let sku = &stocked.item.sku;
     let page = page
-        .with(Section::new("adjust", "Adjust").form(adjust).command(format!("onhand stock adjust {sku}")))
-        .with(Section::new("transfer", "Transfer").form(transfer).command(format!("onhand stock transfer {sku}")))
+        .with(
+            Section::new("adjust", "Adjust")
+                .form(adjust)
+                .command(format!("onhand stock adjust {}", word(sku.as_str()))),
+        )
+        .with(
+            Section::new("transfer", "Transfer")
+                .form(transfer)
+                .command(format!("onhand stock transfer {}", word(sku.as_str()))),
+        )
         .with(Section::new("policy", "Selling policy").note("Empty fields stay as they are.").form(policy));
     if !caller.may(Role::Admin) {
         return page;
     }
     let delete = PageForm::post(format!("{at}/delete"), "Delete the item").weighty();
     let note = "It is refused while units of it are reserved. Its ledger stays.";
-    page.with(Section::new("delete", "Delete").note(note).form(delete).command(format!("onhand items delete {sku}")))
+    page.with(
+        Section::new("delete", "Delete")
+            .note(note)
+            .form(delete)
+            .command(format!("onhand items delete {}", word(sku.as_str()))),
+    )
 }
 
 fn line(line: &LedgerLine) -> Vec<Cell> {
@@ -158,7 +173,7 @@ fn line(line: &LedgerLine) -> Vec<Cell> {
 }
 
 async fn ledger(caller: &Caller, sku: &Sku, query: &Fields) -> Section {
-    let section = Section::new("ledger", "Ledger").command(format!("onhand stock ledger {sku}"));
+    let section = Section::new("ledger", "Ledger").command(format!("onhand stock ledger {}", word(sku.as_str())));
     let mut call = caller.origin().ledger(sku, None).limit(20);
     if let Some(cursor) = query.given("cursor") {
         call = call.after(&cursor);

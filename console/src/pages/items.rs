@@ -8,7 +8,7 @@ use super::{back, done, why};
 use crate::{
     caller::Caller,
     fields::{Fields, Read},
-    page::{Cell, Field, Form as PageForm, Page, Section, Table, Tone},
+    page::{Cell, Field, Form as PageForm, Page, Section, Table, Tone, word},
 };
 
 type Pairs = Vec<(String, String)>;
@@ -64,7 +64,7 @@ async fn list(caller: &Caller, query: &Fields) -> Section {
     if let Some(cursor) = query.given("cursor") {
         call = call.after(&cursor);
     }
-    let words = query.given("q").map(|q| format!(" {q}")).unwrap_or_default();
+    let words = query.given("q").map(|q| format!(" {}", word(&q))).unwrap_or_default();
     let section = Section::new("items", "The catalogue").form(filters(PATH, query));
     let section = section.command(format!("onhand items search{words}"));
     match call.await {

@@ -16,7 +16,7 @@ use super::{back, done, why};
 use crate::{
     caller::Caller,
     fields::Fields,
-    page::{Cell, Form as PageForm, Page, Section, Table, Tone},
+    page::{Cell, Form as PageForm, Page, Section, Table, Tone, word},
 };
 
 type Pairs = Vec<(String, String)>;
@@ -100,7 +100,7 @@ fn address(rule: &str) -> String {
 
 /// What a roll back would bring back, and its button where the role may.
 async fn way_back(caller: &Caller, rule: &str) -> Section {
-    let section = Section::new("back", "Roll back").command(format!("onhand rule rollback {rule}"));
+    let section = Section::new("back", "Roll back").command(format!("onhand rule rollback {}", word(rule)));
     match caller.origin().roll_back_plan(rule).await {
         Err(error) => section.failed("It is not known what would come back.", why(&error)),
         Ok(plan) => {

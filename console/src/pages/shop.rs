@@ -16,7 +16,7 @@ use super::{
 use crate::{
     caller::Caller,
     fields::Fields,
-    page::{Cell, Page, Section, Table},
+    page::{Cell, Page, Section, Table, word},
 };
 
 const PATH: &str = "/shop";
@@ -42,7 +42,7 @@ async fn found(caller: &Caller, query: &Fields) -> Section {
     if let Some(cursor) = query.given("cursor") {
         call = call.after(&cursor);
     }
-    let words = query.given("q").map(|q| format!(" {q}")).unwrap_or_default();
+    let words = query.given("q").map(|q| format!(" {}", word(&q))).unwrap_or_default();
     let section = Section::new("found", "Search").form(filters(PATH, query));
     let section = section.command(format!("onhand items search{words}"));
     let page = match call.await {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::{
     StatusCode,
-    header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE},
+    header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE},
     redirect::Policy,
 };
 
@@ -52,7 +52,11 @@ impl Browser {
     }
 
     pub(super) async fn post(&mut self, path: &str, pairs: &[(String, String)], site: Option<&str>) -> Shown {
-        let mut request = self.client.post(format!("{}{path}", self.base)).form(pairs);
+        let encode = onhand_client::encode;
+        let body: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let request = self.client.post(format!("{}{path}", self.base)).body(body.join("&"));
+        let mut request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         if let Some(site) = site {
             request = request.header("sec-fetch-site", site);
         }

@@ -6,9 +6,9 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use onhand_client::{Reply, Role, View};
+use onhand_client::{Reply, Role, Search, View};
 use onhand_wire::{
-    Quantity, Sku,
+    Item, Quantity, Sku,
     availability::Availability,
     order::ShownOrder,
     request::{Hold, HoldLine, HoldPolicy, PlaceOrder},
@@ -18,8 +18,8 @@ use super::{PATH, address, shown};
 use crate::{
     caller::Caller,
     fields::{Fields, Read},
-    page::{Block, Field, Form as PageForm, Page, Section},
-    pages::{done, why},
+    page::{Block, Cell, Field, Form as PageForm, Page, Section, word},
+    pages::{done, items::price, why},
 };
 
 type Pairs = Vec<(String, String)>;
@@ -32,7 +32,7 @@ fn live(sku: &Sku, looked: &Reply<Availability>) -> Section {
     Section::new("stock", "Available")
         .block(Block::Live { stream: format!("{}/live", address(sku)), table, age })
         .more(Some(address(sku)), "Look again")
-        .command(format!("onhand watch {sku}"))
+        .command(format!("onhand watch {}", word(sku.as_str())))
 }
 
 fn buy(sku: &Sku) -> Section {
@@ -43,14 +43,33 @@ fn buy(sku: &Sku) -> Section {
     Section::new("buy", "Hold or order").note(note).form(hold).form(order)
 }
 
+/// The catalogue's word for it, which lookups do not have; none while the origin does not answer.
+async fn item(caller: &Caller, sku: &Sku) -> Option<Item> {
+    let named = Search { q: Some(sku.as_str().split_whitespace().next()?.to_owned()), ..Search::default() };
+    let found = caller.origin().products(&named).limit(100).await.ok()?;
+    found.value.items.into_iter().find(|item| item.sku == *sku)
+}
+
+fn about(item: &Item) -> Section {
+    let brand = item.brand.clone().unwrap_or_else(|| "–".to_owned());
+    let facts =
+        [("SKU", Cell::code(item.sku.as_str())), ("Brand", Cell::text(brand)), ("Price", price(item.price.as_ref()))];
+    let attributes = item.attributes.iter().map(|(name, value)| (name.as_str(), Cell::text(value)));
+    Section::new("item", "The item").facts(facts.into_iter().chain(attributes))
+}
+
 async fn whole(caller: &Caller, sku: &Sku, query: &Fields, first: Option<Section>) -> Page {
-    let looked = caller.edge().availability(sku, &View::default()).await;
-    let mut page = Page::new(PATH, sku.as_str()).done(done(query.text("done")));
+    let edge = caller.edge();
+    let looked = async { edge.availability(sku, &View::default()).await };
+    let (looked, item) = tokio::join!(looked, item(caller, sku));
+    let title = item.as_ref().map_or(sku.as_str(), |item| &item.name);
+    let mut page = Page::new(PATH, title).done(done(query.text("done")));
     page = first.into_iter().fold(page, Page::with);
     page = match &looked {
         Ok(looked) => page.with(live(sku, looked)).with(buy(sku)),
         Err(error) => page.with(Section::new("stock", "Available").failed("It is not known.", why(error))),
     };
+    page = item.iter().map(about).fold(page, Page::with);
     if caller.may(Role::Operator) {
         let link =
             Block::More { href: crate::pages::items::address(sku.as_str()), text: "Its stock and ledger".to_owned() };
