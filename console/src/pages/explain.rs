@@ -44,23 +44,30 @@ async fn tiers(caller: &Caller, sku: &Sku) -> Section {
         Err(error) => return section.failed("The origin does not say what is right.", why(&error)),
     };
     let stock = truth.stocks.first().cloned().unwrap_or_default();
-    let mut table = Table::new("By location and tier", &HEAD).empty("No tier holds anything of it.");
-    table = table.rows(stock.facts.iter().filter(|fact| !fact.deleted).map(|fact| row("origin", fact, None)));
+    let mut rows: Vec<Row> = Vec::new();
+    rows.extend(stock.facts.iter().filter(|fact| !fact.deleted).map(|fact| row("origin", fact, None)));
     for (name, explained) in asked {
         match explained {
             Err(error) => section = section.failed(format!("{name}:"), why(&error)),
-            Ok(explained) => table = table.rows(of_edge(&name, &explained.value, &truth)),
+            Ok(explained) => rows.extend(of_edge(&name, &explained.value, &truth)),
         }
     }
+    // The tiers of one location stand side by side, the origin first.
+    rows.sort_by(|one, other| one.0.cmp(&other.0));
+    let table = Table::new("By location and tier", &HEAD).rows(rows.into_iter().map(|(_, cells)| cells));
+    let table = table.empty("No tier holds anything of it.");
     if !stock.known() {
         section = section.note("The origin has no such item.");
     }
     section.table(table)
 }
 
-const HEAD: [&str; 7] = ["Tier", "Location", "On hand", "Reserved", "Available", "Version", "Verdict"];
+/// A location, and the cells of its row.
+type Row = (String, Vec<Cell>);
 
-fn of_edge(name: &str, explained: &Explained, truth: &LoadedFacts) -> Vec<Vec<Cell>> {
+const HEAD: [&str; 7] = ["Location", "Tier", "On hand", "Reserved", "Available", "Version", "Verdict"];
+
+fn of_edge(name: &str, explained: &Explained, truth: &LoadedFacts) -> Vec<Row> {
     let mut rows = Vec::new();
     if let Some(l1) = &explained.l1 {
         rows.extend(of_tier(&format!("L1 of {name}"), &l1.stock, explained, truth));
@@ -74,15 +81,15 @@ fn of_edge(name: &str, explained: &Explained, truth: &LoadedFacts) -> Vec<Vec<Ce
     rows
 }
 
-fn said(tier: &str, tone: Tone, text: &str) -> Vec<Cell> {
-    let mut row = vec![Cell::text(tier)];
+fn said(tier: &str, tone: Tone, text: &str) -> Row {
+    let mut row = vec![Cell::text("–"), Cell::text(tier)];
     row.resize_with(HEAD.len() - 1, || Cell::text("–"));
     row.push(Cell::mark(tone, text));
-    row
+    (String::new(), row)
 }
 
 /// L2 may lag behind its edge's as-of by what its writer has yet to write, so that it is not called wrong for that.
-fn of_tier(tier: &str, held: &Stock, explained: &Explained, truth: &LoadedFacts) -> Vec<Vec<Cell>> {
+fn of_tier(tier: &str, held: &Stock, explained: &Explained, truth: &LoadedFacts) -> Vec<Row> {
     let as_of = explained.node.as_of.filter(|_| tier.starts_with("L1")).unwrap_or_default();
     let good_since = truth.good_since.max(explained.node.good_since);
     let right = truth.stocks.first();
@@ -98,14 +105,53 @@ fn of_tier(tier: &str, held: &Stock, explained: &Explained, truth: &LoadedFacts)
     held.facts.iter().filter(|fact| !fact.deleted).map(|fact| row(tier, fact, Some(verdict(fact)))).collect()
 }
 
-fn row(tier: &str, fact: &Fact, verdict: Option<Cell>) -> Vec<Cell> {
-    vec![
-        Cell::text(tier),
+fn row(tier: &str, fact: &Fact, verdict: Option<Cell>) -> Row {
+    let cells = vec![
         Cell::text(fact.location.as_str()),
+        Cell::text(tier),
         Cell::number(fact.on_hand),
         Cell::number(fact.reserved),
         Cell::number(fact.available()),
         Cell::code(fact.version.to_string()),
         verdict.unwrap_or_else(|| Cell::mark(Tone::Plain, "decides")),
-    ]
+    ];
+    (fact.location.as_str().to_owned(), cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use onhand_wire::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+
+    fn fact(on_hand: i64, version: &str) -> Fact {
+        let fact = json!({"sku": "x", "location": "a", "on_hand": on_hand, "version": version, "changed_at": 1});
+        serde_json::from_value(fact).unwrap()
+    }
+
+    fn verdict(held: &Fact, right: &Fact, tier: &str) -> String {
+        let stock = |fact: &Fact| Stock { item: None, facts: vec![fact.clone()] };
+        let truth = LoadedFacts { at: Timestamp::default(), term: 1, good_since: 0, stocks: vec![stock(right)] };
+        let node = json!({"region": "eu", "build": "", "mode": "live", "as_of": 1_000_000_000_000_000_i64,
+            "staleness_ms": 0, "term": 1, "good_since": 0, "partition": 0, "position": 0, "log": null});
+        let recent = json!({"stock": null, "fed": null, "loaded_until": null, "complete_from": 0});
+        let l2 = json!({"state": "off", "writer": null, "counts": false, "stock": null});
+        let explained = json!({"sku": "x", "node": node, "l1": null, "recent": recent, "l2": l2, "shown": []});
+        let explained: Explained = serde_json::from_value(explained).unwrap();
+        let rows = of_tier(tier, &stock(held), &explained, &truth);
+        match rows[0].1.last() {
+            Some(Cell::Mark { text, .. }) => text.clone(),
+            _ => panic!("a verdict is marked"),
+        }
+    }
+
+    #[test]
+    fn the_wrong_tier_is_marked() {
+        assert_eq!(verdict(&fact(5, "1.7"), &fact(5, "1.7"), "L1 of e"), "right");
+        assert!(verdict(&fact(6, "1.7"), &fact(5, "1.7"), "L1 of e").starts_with("WRONG: "), "another content");
+        assert!(verdict(&fact(5, "1.8"), &fact(5, "1.7"), "L1 of e").starts_with("WRONG: "), "never given");
+        assert!(verdict(&fact(4, "1.6"), &fact(5, "1.7"), "L1 of e").starts_with("WRONG: "), "its as-of promises more");
+        assert!(verdict(&fact(4, "1.6"), &fact(5, "1.7"), "L2 of eu").starts_with("behind"), "its writer lags");
+    }
 }
