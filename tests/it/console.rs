@@ -5,8 +5,10 @@ mod browser;
 use std::collections::BTreeSet;
 
 use browser::Browser;
-use onhand_harness::{World, eventually};
+use onhand_harness::{Node, World, eventually};
+use onhand_wire::{release::Release, request::Push};
 use reqwest::StatusCode;
+use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
@@ -155,7 +157,7 @@ async fn a_count_that_was_changed_meanwhile_shows_both_values() {
     let form = ann.get("/items/22423").await.form("/items/22423/stock");
     assert_eq!((form.fields["location"].as_str(), form.fields["seen"].as_str()), ("eu-1", "55"));
     let other = onhand_harness::Client::at(&dev.origin, dev.tokens["admin"].as_str());
-    let faster = serde_json::json!({"location": "eu-1", "quantity": 41, "reason": "counted by the warehouse"});
+    let faster = json!({"location": "eu-1", "quantity": 41, "reason": "counted by the warehouse"});
     other.put("/inventory/products/22423/stock", faster).await.expect(200);
     let conflict = ann.send(&form, &[("quantity", "60"), ("reason", "counted")]).await;
     assert_eq!(conflict.status, StatusCode::CONFLICT);
@@ -249,9 +251,9 @@ impl Apart {
         command.env("ONHAND_CONSOLE__KEY_FILE", key_of(world));
         command.env("ONHAND_CONSOLE__ORIGINS", world.origin(0).url());
         command.env("ONHAND_CONSOLE__ORIGIN_MANAGEMENT", world.origin(0).management_url());
-        command.env("ONHAND_CONSOLE__EDGES", format!("{},{}", world.edge(0).url(), world.edge(1).url()));
-        let management = format!("{},{}", world.edge(0).management_url(), world.edge(1).management_url());
-        command.env("ONHAND_CONSOLE__EDGE_MANAGEMENT", management);
+        let edges = |url: fn(&Node) -> String| world.edges().iter().map(url).collect::<Vec<_>>().join(",");
+        command.env("ONHAND_CONSOLE__EDGES", edges(Node::url));
+        command.env("ONHAND_CONSOLE__EDGE_MANAGEMENT", edges(Node::management_url));
         let mut process = command.stdout(std::process::Stdio::piped()).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut url = String::new();
@@ -264,6 +266,15 @@ impl Apart {
         }
         panic!("the console is not ready")
     }
+
+    /// Somebody who came by the link that the command prints.
+    async fn invited(&self, world: &World, role: &str) -> Browser {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onhand"));
+        command.args(["console", "invite", "--role", role, "--console", &self.url, "--origin", &world.origin(0).url()]);
+        let output = command.env("ONHAND_TOKEN_ADMIN", &world.tokens.admin).output().await.unwrap();
+        let link = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        register(&self.url, path_of(&link, &self.url), "ann").await
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -272,23 +283,7 @@ async fn it_stays_up_when_an_edge_and_then_the_origin_are_gone() {
     world.location("eu-1", 0).await;
     world.stock("22423", "eu-1", 55).await;
     let console = Apart::start(&world).await;
-    let output = Command::new(env!("CARGO_BIN_EXE_onhand"))
-        .args([
-            "console",
-            "invite",
-            "--role",
-            "operator",
-            "--console",
-            &console.url,
-            "--origin",
-            &world.origin(0).url(),
-        ])
-        .env("ONHAND_TOKEN_ADMIN", &world.tokens.admin)
-        .output()
-        .await
-        .unwrap();
-    let link = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let mut ann = register(&console.url, path_of(&link, &console.url), "ann").await;
+    let mut ann = console.invited(&world, "operator").await;
     let now = ann.get("/now").await;
     now.says(&world.edge(0).url()).says(&world.edge(1).url()).says("alerting");
     ann.get("/explain?sku=22423").await.says("decides");
@@ -311,4 +306,57 @@ async fn it_stays_up_when_an_edge_and_then_the_origin_are_gone() {
     refused.says("You are not signed in.").says("No answer from");
     world.origin(0).start().await;
     eventually!(ann.get("/lanes").await.html.contains(">high<"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_and_rules_are_looked_after() {
+    let world = World::start()
+        .edges(1)
+        .env("ONHAND_ORIGIN__RESERVATIONS__MAX_OPEN_UNITS", "10")
+        .env("ONHAND_ORDERS__MAX_ATTEMPTS", "2")
+        .env("ONHAND_ORDERS__SHORTEST_PAUSE", "50ms")
+        .ready()
+        .await;
+    world.location("eu-1", 0).await;
+    world.stock("22423", "eu-1", 500).await;
+    let console = Apart::start(&world).await;
+    let mut ann = console.invited(&world, "admin").await;
+    let shop = world.edge(0).client(&world.tokens.storefront);
+    let lines = |quantity: u32| json!({"lines": [{"sku": "22423", "quantity": quantity}]});
+    shop.post("/v1/reservations", lines(8)).await.expect(201);
+    let order = async || {
+        let call = shop.call("POST".parse().unwrap(), "/v1/orders").key("too-many").json(lines(5));
+        call.send().await.status
+    };
+    // The lanes' topics are being made.
+    eventually!(order().await == 202);
+    eventually!(std::time::Duration::from_secs(60), ann.get("/dead-letters").await.html.contains("open_units"));
+    let letters = ann.get("/dead-letters?cause=open_units").await;
+    letters.says("Of the cause open_units").says(">22423<");
+    let replay = letters.form("/dead-letters/replay");
+    let tried = ann.send(&replay, &[("dry_run", "yes")]).await;
+    tried.says("The dry run").says("class=\"number\">1<").says("open_units");
+    let rate = ann.send(&replay, &[("dry_run", "yes"), ("rate", "fast")]).await;
+    assert_eq!(rate.status, StatusCode::BAD_REQUEST);
+    rate.says("rate: a number");
+    let without = ann.send(&letters.form("/dead-letters/discard"), &[]).await;
+    assert_eq!(without.status, StatusCode::BAD_REQUEST);
+    without.says("reason: say something").says("open_units");
+    let discarded = ann.send(&letters.form("/dead-letters/discard"), &[("reason", "a test order")]).await;
+    discarded.says("The dead letters are given up.").says("No order is set aside.");
+    ann.get("/trail?kind=orders_discarded").await.says("a test order").says(">ann<");
+
+    let component = std::fs::read(crate::rules::built().join("channel-buffer.wasm")).unwrap();
+    let admin =
+        onhand_client::Client::builder().url(&world.origin(0).url()).token(&world.tokens.admin).build().unwrap();
+    let release = Release { component, settings: "[config]\nhide_last = \"0\"\n".to_owned(), ..Release::default() };
+    admin.push("buffer", &Push::of(release, false)).await.unwrap();
+    ann.get("/rules").await.says("/rules/buffer");
+    let rule = ann.get("/rules/buffer").await;
+    rule.says("push").says("Full would be");
+    let back = ann.send(&rule.form("/rules/buffer/roll-back"), &[]).await;
+    back.says("The roll back is in force.").says("roll back").says(">ann<");
+    let late = ann.send(&rule.form("/rules/buffer/roll-back"), &[("key", "another")]).await;
+    assert_eq!(late.status, StatusCode::BAD_REQUEST, "it was another state that the page showed");
+    late.says("Nothing is rolled back");
 }

@@ -107,8 +107,8 @@ pub(crate) async fn replay(caller: Caller, Form(form): Form<Pairs>) -> Response 
             let cause = replay.cause.unwrap_or_default();
             let count = told.value["would_replay"].as_u64().or(told.value["replayed"].as_u64());
             let count = count.map_or_else(|| told.value.to_string(), |count| count.to_string());
-            let note = format!("{count} orders of the cause {cause} would go back. Nothing is changed.");
-            let section = Section::new("dry-run", "The dry run").note(note);
+            let facts = [("Cause", Cell::text(cause)), ("Orders that would go back", Cell::number(count))];
+            let section = Section::new("dry-run", "The dry run").facts(facts).note("Nothing is changed.");
             whole(&caller, &Fields::default(), Some(section)).await.show(Some(&caller.person))
         }
     }
