@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test-fast test-keycloak setup rules rules-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile drills-outage test-deploy
+.PHONY: help test-fast test-keycloak test-console setup rules rules-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile drills-outage test-deploy
 
 TOKENS := target/dev-tokens.json
 
@@ -37,6 +37,11 @@ rules-all: setup ## Build and test rules in Rust, C, JavaScript and Python: exam
 
 test-keycloak: setup ## A real Keycloak's tokens while its keys change (fetches 150 MB)
 	tests/keycloak.sh
+
+test-console: ## The console in a real browser, against `make run`'s process: signing in, live stock, no script, axe on every page (npm)
+	@tests/setup.sh console
+	cargo build --workspace --bin onhand
+	cd tests/console && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund && npm test
 
 lint: ## Formatting and clippy, without warnings
 	cargo fmt --all --check

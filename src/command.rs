@@ -4,6 +4,7 @@ mod at;
 mod audit_log;
 mod check;
 mod completions;
+mod console;
 mod dev;
 mod edge;
 mod explain;
@@ -71,6 +72,7 @@ enum Command {
     Edge,
     /// Run one origin: decides reservations, publishes changes
     Origin,
+    Console(console::Args),
     /// Bring the database's schema up to date
     Migrate,
     /// Check the configuration, then each dependency that it names
@@ -157,6 +159,7 @@ impl Command {
             Self::Dev(args) => dev::run(args, global.start()?).await,
             Self::Edge => edge::run(global.start()?).await,
             Self::Origin => origin::run(global.start()?).await,
+            Self::Console(args) => console::run(args, global).await,
             Self::Migrate => migrate::run(global.start()?.0).await,
             Self::Check(args) => check::run(args, global.load()?).await,
             Self::Explain(args) => explain::run(args, global.load()?).await,

@@ -29,6 +29,7 @@ pub(crate) struct Config {
     pub(crate) edge: onhand_edge::Config,
     pub(crate) rules: onhand_rules::Config,
     pub(crate) metrics: onhand_origin::MetricsConfig,
+    pub(crate) console: onhand_console::Config,
 }
 
 impl Config {
@@ -44,6 +45,7 @@ impl Config {
             self.origin().faults(),
             self.edge.faults(),
             self.rules.faults(),
+            self.console.faults(),
         ];
         let mut faults: Vec<_> = sections.into_iter().flatten().collect();
         if !self.origin.database.url.is_empty() {
@@ -72,6 +74,11 @@ impl Config {
         let others = self.regions.feeds.iter().map(|feed| (feed.region.clone(), feed.brokers())).collect();
         let Kafka { topic, partitions, replication, .. } = self.kafka.clone();
         onhand_origin::Feed::Kafka { brokers: self.kafka.brokers(), others, topic, partitions, replication }
+    }
+
+    /// The console's part, likewise.
+    pub(crate) fn console(&self) -> onhand_console::Config {
+        onhand_console::Config { http: self.http.clone(), ..self.console.clone() }
     }
 
     /// The origin's part, likewise.

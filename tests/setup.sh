@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the build and the tests need and is missing; where it may not, prints the one
 # command that would. Quick when all is there. `tests/setup.sh build`: only what the build needs;
-# `tests/setup.sh bench`: the peers of the benchmarks too.
+# `tests/setup.sh bench`: the peers of the benchmarks too; `tests/setup.sh console`: only what the build
+# and the console's browser need.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -24,7 +25,7 @@ have make || need make
 have pkg-config || need pkg-config
 pkg-config --exists openssl 2>/dev/null || need libssl-dev
 
-if [ "${1:-}" != build ]; then
+if [ "${1:-}" != build ] && [ "${1:-}" != console ]; then
   builds_wasm || need rustc-web cargo-web rust-web-src lld
   # Rules in C.
   have clang || need clang
@@ -45,6 +46,13 @@ fi
 if [ "${1:-}" = bench ]; then
   have nginx || need nginx-light
   have varnishd || need varnish
+fi
+
+# A browser for `make test-console`.
+if [ "${1:-}" = console ]; then
+  have chromium || need chromium
+  have node || need nodejs
+  have npm || need npm
 fi
 
 if [ -n "$packages" ]; then
@@ -68,7 +76,7 @@ if [ -n "$packages" ]; then
   fi
 fi
 
-[ "${1:-}" = build ] && exit 0
+case "${1:-}" in build | console) exit 0 ;; esac
 
 # What reads compose files, and kustomize: no packages of Debian 12's.
 deploy/test/tools.sh

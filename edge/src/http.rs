@@ -84,6 +84,7 @@ enum Route {
     OrderStream,
     Health,
     Openapi,
+    Console,
 }
 
 const STOREFRONT: Access = Access::Token(Scope::Storefront);
@@ -91,7 +92,7 @@ const FULFILMENT: Access = Access::Token(Scope::Fulfilment);
 const OPERATOR: Access = Access::Token(Scope::Operator);
 
 /// The public listener's.
-const ROUTES: [Row<Route>; 18] = [
+const ROUTES: [Row<Route>; 19] = [
     (LOOKUP, Get(Reader), Route::Availability),
     ("/v1/availability/query", GetPost(Reader, Reader), Route::Query),
     ("/v1/quotes", Post(Reader), Route::Quotes),
@@ -111,6 +112,7 @@ const ROUTES: [Row<Route>; 18] = [
     ("/v1/reservations/{id}/lines", Put(STOREFRONT), Route::Verb("lines")),
     ("/health", Get(Anyone), Route::Health),
     ("/openapi.json", Get(Anyone), Route::Openapi),
+    ("/", Get(Anyone), Route::Console),
 ];
 
 fn routes() -> &'static Table<Route> {
@@ -194,6 +196,12 @@ async fn read(node: &Arc<Node>, asked: &Asked<'_>, seen: &Seen) -> Result<Reply,
             let document = node.openapi.get().cloned().ok_or_else(not_found)?;
             Ok(json(StatusCode::OK, document))
         }
+        Route::Console => {
+            let address = node.console.get().cloned().ok_or_else(not_found)?;
+            let mut leads = reply(StatusCode::SEE_OTHER, "text/plain", "The console is elsewhere.");
+            leads.headers_mut().insert(header::LOCATION, address);
+            Ok(leads)
+        }
         Route::Quotes | Route::Verb(_) | Route::Orders => Err(not_found()),
     }
 }
@@ -217,7 +225,8 @@ async fn write(node: &Node, asked: Asked<'_>, seen: &Seen) -> Result<Reply, Fail
         | Route::Order
         | Route::OrderStream
         | Route::Health
-        | Route::Openapi => Err(not_found()),
+        | Route::Openapi
+        | Route::Console => Err(not_found()),
     }
 }
 

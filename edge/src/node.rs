@@ -36,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) loggers: OnceLock<Arc<dyn Loggers>>,
     /// The OpenAPI document of the public listener.
     pub(crate) openapi: OnceLock<bytes::Bytes>,
+    /// Where `/` leads.
+    pub(crate) console: OnceLock<http::HeaderValue>,
     pub(crate) region: String,
     pub(crate) auth: Auth,
     /// Limits how many refused tokens are logged.

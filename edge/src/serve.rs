@@ -99,6 +99,14 @@ impl Edge {
         self
     }
 
+    /// Where `/` leads; without it, the page is not there.
+    pub fn with_console(self, address: &str) -> Self {
+        if let Ok(address) = http::HeaderValue::from_str(address) {
+            let _first_one_stays = self.node.console.set(address);
+        }
+        self
+    }
+
     /// Lets `/actuator/loggers` change log levels while it runs; without it, the page is not there.
     pub fn with_loggers(self, loggers: Arc<dyn Loggers>) -> Self {
         let _first_one_stays = self.node.loggers.set(loggers);

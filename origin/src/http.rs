@@ -17,6 +17,7 @@ mod reservations;
 mod runbook;
 mod stock;
 mod trail;
+mod users;
 mod whole;
 mod write;
 
@@ -57,6 +58,7 @@ use crate::{
     restock::Restocker,
     serve::Peer,
     store::Store,
+    users::{Attempts, Passwords},
 };
 
 pub(crate) use exports::AT_ONCE as EXPORTS_AT_ONCE;
@@ -89,6 +91,8 @@ pub(crate) struct Context {
     pub(crate) announcer: Option<Arc<Announcer>>,
     /// None: orders are not configured.
     pub(crate) orders: Option<Arc<Lanes>>,
+    pub(crate) passwords: Passwords,
+    pub(crate) attempts: Attempts,
     pub(crate) loggers: std::sync::OnceLock<Arc<dyn Loggers>>,
     pub(crate) started: std::time::Instant,
     /// The fingerprint of the configuration, without secrets.
@@ -203,6 +207,14 @@ fn routes() -> Vec<Route> {
         post("/internal/api/orders/dlq/discard", OPERATOR, orders::discard),
         get("/internal/api/audit", OPERATOR, trail::list),
         post("/internal/api/audit", OPERATOR, trail::note),
+        get("/internal/api/users", ADMIN, users::list),
+        post("/internal/api/users", ADMIN, users::register),
+        post("/internal/api/users/invitations", ADMIN, users::invite),
+        post("/internal/api/users/verify", ADMIN, users::verify),
+        get("/internal/api/users/{name}", ADMIN, users::read),
+        put("/internal/api/users/{name}/role", ADMIN, users::set_role),
+        post("/internal/api/users/{name}/sign-out", ADMIN, users::sign_out),
+        delete("/internal/api/users/{name}", ADMIN, users::remove),
         post("/internal/api/alerting/heartbeat", ALERTING, alerting::heartbeat),
         get("/internal/api/inventory/low-stock", OPERATOR, runbook::low_stock),
         get("/internal/api/inventory/stuck-reservations", OPERATOR, runbook::stuck),

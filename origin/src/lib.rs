@@ -26,6 +26,7 @@ pub mod feed;
 pub mod key;
 pub mod record;
 pub mod trail;
+pub mod users;
 pub mod command;
 pub mod state;
 pub mod decide;
@@ -392,6 +393,8 @@ impl Origin {
             announcer,
             orders,
             loggers: std::sync::OnceLock::new(),
+            passwords: users::Passwords::default(),
+            attempts: users::Attempts::default(),
             started: std::time::Instant::now(),
             fingerprint,
         };

@@ -16,6 +16,7 @@ pub mod stock_lists;
 mod sql;
 pub mod sqlite;
 pub mod trail;
+pub mod users;
 pub(crate) mod words;
 
 use std::{
@@ -207,6 +208,7 @@ pub trait Store:
     + connections::Pooled
     + releases::Releases
     + trail::Trail
+    + users::Users
     + Send
     + Sync
 {

@@ -47,6 +47,11 @@ kinds!(
     LaneResumed "lane_resumed",
     OrdersReplayed "orders_replayed",
     OrdersDiscarded "orders_discarded",
+    UserInvited "user_invited",
+    UserRegistered "user_registered",
+    UserRoleChanged "user_role_changed",
+    UserSignedOut "user_signed_out",
+    UserRemoved "user_removed",
 );
 
 /// A new line; its time is that of its commit.

@@ -73,6 +73,9 @@ pub(super) async fn run(args: Args, config: Config) -> Done {
         }
         Err(fault) => tried.push(Tried("edge.origin", Err(fault))),
     }
+    if !config.console.key_file.is_empty() {
+        tried.push(Tried("console", super::console::probe(&config.console()).await));
+    }
     tried.extend(hops::look(&config).into_iter().map(|(what, found)| Tried(what, found)));
     Ok(show(&tried))
 }

@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use onhand_console::Console;
 use onhand_edge::{Auth, Edge};
 use onhand_http::{
     actuator::Loggers,
@@ -23,12 +24,12 @@ use onhand_rules::Rules;
 use onhand_wire::memory_log::MemoryLog;
 use serde_json::json;
 
-use super::{Done, private, shutdown, token};
+use super::{Done, console, private, shutdown, token};
 use crate::config::Config;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// First port: edge +0, edge management +1, origin +10, origin management +1010; 0 uses any free ports
+    /// First port: edge +0, edge management +1, console +2, origin +10, origin management +1010; 0 uses any free ports
     #[arg(long, default_value_t = 8080, value_name = "PORT", value_parser = clap::value_parser!(u16).range(..=64525))]
     port_base: u16,
     /// Keep data and key in this folder, readable only by its owner; without it they end with the process
@@ -53,9 +54,10 @@ const DATABASE: &str = "onhand.db";
 const KEYS: [&str; 2] = ["dev.key.pem", "dev.pub.pem"];
 const RULES: &str = "rules";
 const ORDERS_KEY: &str = "dev.orders.key";
+const SEAL_KEY: &str = "dev.console.key";
 
 fn is_ours(name: &str) -> bool {
-    name.starts_with(DATABASE) || KEYS.contains(&name) || name == RULES || name == ORDERS_KEY
+    name.starts_with(DATABASE) || KEYS.contains(&name) || name == RULES || [ORDERS_KEY, SEAL_KEY].contains(&name)
 }
 
 const PARTITIONS: i32 = 4;
@@ -89,12 +91,28 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
             .await?;
     let edge = edge.with_loggers(loggers).with_openapi(crate::openapi::edge().to_string());
     let (public, management) = (edge.public(), edge.management());
+    let console = onhand_console::Config {
+        origins: vec![at_address(api)],
+        origin_management: vec![at_address(origin_management)],
+        edges: vec![at_address(public)],
+        edge_management: vec![at_address(management)],
+        seal_key: args.seal_key()?,
+        // Nothing is before it, and it is not reached from elsewhere.
+        trusted_proxies: 0,
+        ..config.console()
+    };
+    let console = Console::bind(console, Issuer::from_pem(keys.private.as_bytes())?).await?;
+    let console_at = format!("http://{}", console.address());
+    let edge = edge.with_console(&console_at);
     let ready = edge.ready();
-    let answering = tokio::spawn(edge.serve(shutdown::until(stopped)));
+    let answering = tokio::spawn(edge.serve(shutdown::until(stopped.clone())));
+    let showing = tokio::spawn(console.serve(shutdown::until(stopped)));
     if !args.empty {
         demo::load(api, &tokens.admin).await.map_err(|error| format!("demo data: {error}"))?;
     }
     ready.await;
+    // Whoever reads "ready" may stop it at once.
+    let requested = shutdown::requested();
     tokens.write(args.print_tokens.as_deref())?;
     announce(&[
         ("edge public", public),
@@ -103,12 +121,21 @@ pub(super) async fn run(args: Args, (mut config, loggers): (Config, Arc<dyn Logg
         ("origin management", origin_management),
     ]);
     tokens.announce();
+    if let Some(link) = console::first_invitation(api, &tokens.admin, &console_at).await? {
+        println!("console invitation {link}");
+    }
+    println!("console {console_at}");
     println!("ready: try  curl http://{public}/v1/availability/22423");
-    shutdown::requested().await;
+    requested.await;
     stop.send_replace(true);
+    showing.await?;
     answering.await??;
     serving.await??;
     Ok(ExitCode::SUCCESS)
+}
+
+fn at_address(address: SocketAddr) -> SecretUrl {
+    SecretUrl::new(format!("http://{address}"))
 }
 
 fn announce(listeners: &[(&str, SocketAddr)]) {
@@ -123,6 +150,7 @@ impl Args {
         let at = |offset: u16| format!("127.0.0.1:{}", if self.port_base == 0 { 0 } else { self.port_base + offset });
         (config.edge.listen, config.edge.management) = (at(0), at(1));
         (config.origin.listen, config.origin.management) = (at(10), at(1010));
+        config.console.listen = at(2);
         let cleared = outward::clear(config);
         if !cleared.is_empty() {
             eprintln!(
@@ -155,9 +183,18 @@ impl Args {
 
     /// Makes orders' ids; with a data folder it stays, so that a repeated call names the same order.
     fn orders_key(&self) -> Result<Secret, String> {
+        self.kept_secret(ORDERS_KEY)
+    }
+
+    /// Seals sessions of the console; likewise.
+    fn seal_key(&self) -> Result<Secret, String> {
+        self.kept_secret(SEAL_KEY)
+    }
+
+    fn kept_secret(&self, name: &str) -> Result<Secret, String> {
         let new = || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
         let Some(dir) = &self.data else { return Ok(Secret::new(new())) };
-        let file = dir.join(ORDERS_KEY);
+        let file = dir.join(name);
         if !file.exists() {
             private::write_new(&file, &new(), 0o600)?;
         }

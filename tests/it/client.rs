@@ -5,7 +5,7 @@ mod shop;
 
 use std::time::Duration;
 
-use onhand_client::{Client, Count, Error, Import, Mode, OnError, Retry, Search, Source, TrailQuery, View, Warm};
+use onhand_client::{Client, Count, Error, Import, Mode, OnError, Retry, Role, Search, Source, TrailQuery, View, Warm};
 use onhand_harness::{World, eventually};
 use onhand_wire::{
     ChannelId, LocationId, Money, Quantity, Sku,
@@ -79,6 +79,7 @@ async fn every_call_is_read() {
     releases(&callers.origin).await;
     health_and_caches(&callers).await;
     trail(&callers.origin).await;
+    users(&callers.origin, &world.tokens.storefront).await;
 }
 
 async fn catalogue(Callers { origin, .. }: &Callers) {
@@ -87,8 +88,10 @@ async fn catalogue(Callers { origin, .. }: &Callers) {
         assert_eq!(origin.put_location(&at(id), &put).await.unwrap().status.as_u16(), 201);
         assert_eq!(origin.location(&at(id)).await.unwrap().value.priority, priority);
     }
+    assert_eq!(origin.locations().items(10).await.unwrap().len(), 2);
     let put = PutChannel { locations: vec![at("b"), at("a")], allocation: "priority".to_owned() };
     let channel = origin.put_channel(&web(), &put).await.unwrap().value;
+    assert_eq!(origin.channels().items(10).await.unwrap(), [channel.clone()]);
     assert_eq!(origin.channel(&web()).await.unwrap().value, channel);
     let price = Some(Money { amount: 250, currency: "GBP".to_owned() });
     let (name, attributes) = ("A mug".to_owned(), [("size".to_owned(), "L".to_owned())].into());
@@ -248,7 +251,11 @@ async fn releases(origin: &Client) {
 
 async fn health_and_caches(Callers { edge, origin, management }: &Callers) {
     assert_eq!(edge.edge_health().await.unwrap().value.status, "healthy");
-    assert_eq!(origin.origin_health().await.unwrap().value.maintenance, Some(false));
+    let health = origin.origin_health().await.unwrap().value;
+    assert_eq!((health.maintenance, health.alerting.map(|alerting| alerting.silent)), (Some(false), Some(false)));
+    assert_eq!(management.info().await.unwrap().value.name, "onhand-edge");
+    let gets = management.metric("cache.gets", Some("cache:l1")).await.unwrap().value;
+    assert!(gets.hit_ratio.is_some_and(|ratio| (0.0..=1.0).contains(&ratio)), "{gets:?}");
     let not_there = origin.edge_health().await.unwrap_err();
     assert!(matches!(not_there, Error::Problem(_)), "{not_there}");
     assert_eq!(management.clear_l1().await.unwrap().value.cleared, ["l1"]);
@@ -257,6 +264,24 @@ async fn health_and_caches(Callers { edge, origin, management }: &Callers) {
     assert_eq!(management.warm_cache(&warm).await.unwrap().value.asked, 1);
     let explained = management.explain(&sku()).await.unwrap().value;
     assert_eq!(explained.l1.unwrap().stock.facts.len(), 2);
+}
+
+async fn users(origin: &Client, storefront: &str) {
+    let (password, address) = ("correct horse battery", "192.0.2.1");
+    let shopper = origin.register("bob", password, None, address).await.unwrap().value;
+    let invitation = origin.invite(Role::Operator, Some(600)).await.unwrap().value;
+    let ann = origin.register("ann", password, Some(&invitation.token), address).await.unwrap().value;
+    assert_eq!((shopper.role, ann.role), (Role::Shopper, Role::Operator));
+    assert_eq!(origin.users().items(10).await.unwrap(), [ann.clone(), shopper]);
+    assert_eq!(origin.verify_user("ann", password, address).await.unwrap().value, Some(ann.clone()));
+    assert_eq!(origin.verify_user("ann", "another horse battery", address).await.unwrap().value, None);
+    let raised = origin.set_role("ann", Role::Admin).await.unwrap().value;
+    let out = origin.sign_out_everywhere("ann").await.unwrap().value;
+    assert!(ann.epoch < raised.epoch && raised.epoch < out.epoch && out.role == Role::Admin);
+    assert_eq!(origin.user("ann").await.unwrap().value, out);
+    assert!(origin.with_token(storefront).user("ann").await.unwrap_err().is("forbidden"), "another's token");
+    assert_eq!(origin.remove_user("ann").await.unwrap().value, out);
+    assert!(origin.user("ann").await.unwrap_err().is("not_found"));
 }
 
 async fn trail(origin: &Client) {

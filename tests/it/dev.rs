@@ -29,6 +29,9 @@ pub(crate) struct Dev {
     /// The management listeners, of the edge and of the origin.
     pub(crate) management: [String; 2],
     pub(crate) tokens: Value,
+    pub(crate) console: String,
+    /// The link of the first admin; empty if somebody has registered before.
+    pub(crate) invitation: String,
     took: Duration,
     dir: tempfile::TempDir,
 }
@@ -49,6 +52,7 @@ impl Dev {
         let mut process = command.stdout(Stdio::piped()).stderr(log).kill_on_drop(true).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let (mut edge, mut origin, mut management) = (String::new(), String::new(), [String::new(), String::new()]);
+        let (mut console, mut invitation, mut before) = (String::new(), String::new(), String::new());
         loop {
             let line = lines.next_line().await.unwrap();
             let line = line.unwrap_or_else(|| panic!("it is not ready: {}", said(dir.path())));
@@ -63,13 +67,20 @@ impl Dev {
                     shown.clone_into(url);
                 }
             }
+            if let Some(url) = line.strip_prefix("console invitation ") {
+                url.clone_into(&mut invitation);
+            } else if let Some(url) = line.strip_prefix("console ") {
+                url.clone_into(&mut console);
+            }
             if line.starts_with("ready") {
+                assert_eq!(before, format!("console {console}"), "directly before ready");
                 break;
             }
+            before = line;
         }
         let took = began.elapsed();
         let tokens = serde_json::from_slice(&std::fs::read(&file).expect("complete before ready")).unwrap();
-        Self { process, edge, origin, management, tokens, took, dir }
+        Self { process, edge, origin, management, tokens, console, invitation, took, dir }
     }
 
     async fn end(mut self) {
@@ -145,7 +156,7 @@ async fn what_it_keeps_is_its_owners_alone() {
     let data = data.path().join("kept");
     std::fs::write(&tokens, "old").unwrap();
     widen(&tokens, 0o666);
-    let kept = ["onhand.db", "onhand.db-wal", "onhand.db-shm", "dev.key.pem", "dev.pub.pem"];
+    let kept = ["onhand.db", "onhand.db-wal", "onhand.db-shm", "dev.key.pem", "dev.pub.pem", "dev.console.key"];
     let args = ["--data", data.to_str().unwrap(), "--empty"];
     let first = Dev::start_in(dir, &args).await;
     assert_eq!((mode(&tokens), mode(&data)), (0o600, 0o700));

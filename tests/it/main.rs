@@ -7,6 +7,7 @@ mod auth;
 mod bench;
 mod bounds;
 mod client;
+mod console;
 mod dev;
 mod durability;
 mod errors;

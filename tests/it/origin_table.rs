@@ -76,6 +76,8 @@ impl Table {
             "rules",
             "rule_manifests",
             "rule_releases",
+            "users",
+            "invitations",
             state,
         ];
         let mut dump = Vec::new();
@@ -279,6 +281,7 @@ async fn every_documented_code_can_be_provoked() {
     let mut provoked = Provoked { table: &table, seen: BTreeSet::new() };
     unknown(&mut provoked).await;
     conflicts(&mut provoked).await;
+    too_many_attempts(&mut provoked).await;
     for id in ["createReservation", "placeOrder"] {
         let create = table.operation(id);
         let keyless = create.send(&table.admin(), Some("application/json"), create.bytes(), None).await;
@@ -325,6 +328,10 @@ async fn unknown(provoked: &mut Provoked<'_>) {
 
     for id in ["rollBackRule", "readRollBack", "readReleases", "getRelease", "getManifest", "pauseLane", "resumeLane"] {
         provoked.by(id, "not_found", 404, |operation| operation.with_path("none")).await;
+    }
+    for id in ["readUser", "setUserRole", "signOutUser", "removeUser"] {
+        provoked.by(id, "not_found", 404, |operation| operation.with_path("nobody")).await;
+        provoked.by(id, "not_found", 404, |operation| operation.with_path("No Name")).await;
     }
     for id in ["getReservation", "getReservationTrace", "getOrder", "followOrder"].iter().chain(&VERBS) {
         provoked.by(id, "not_found", 404, Operation::clone).await;
@@ -423,6 +430,22 @@ async fn conflicts(provoked: &mut Provoked<'_>) {
     shipped_and_gone(provoked).await;
 }
 
+/// Each of these counts as an attempt, and the last one is too much.
+async fn too_many_attempts(provoked: &mut Provoked<'_>) {
+    let admin = provoked.table.admin();
+    for (id, most) in [("verifyUser", 10), ("registerUser", 100)] {
+        let operation = provoked.table.operation(id);
+        // Its own address: the counts of the two calls are not the same then.
+        let change = |operation: &Operation| changed(operation, "address", json!(id));
+        for _ in 0..most {
+            // A name that nobody has, or somebody has already: the attempt counts in any case.
+            change(operation).call(&admin).await;
+        }
+        let body = provoked.by(id, "rate_limited", 429, change).await;
+        assert_eq!((&body["limit"], &body["retry"]), (&json!(most), &json!("later")), "{body}");
+    }
+}
+
 /// Goods come back to an item that has been deleted since.
 async fn shipped_and_gone(provoked: &mut Provoked<'_>) {
     provoked.table.world.stock("gone", "eu-1", 2).await;
@@ -461,7 +484,8 @@ async fn every_example_works() {
     // The count that is expected comes first, maintenance last, and what ends a rule before that.
     let mut operations: Vec<&Operation> = table.operations.iter().collect();
     operations.sort_by_key(|operation| match operation.id.as_str() {
-        "setStock" => 0,
+        "setStock" | "registerUser" => 0,
+        "removeUser" => 2,
         "rollBackRule" => 2,
         "setMaintenance" => 3,
         _ => 1,
@@ -471,6 +495,7 @@ async fn every_example_works() {
             "extendReservation" | "getReservation" | "getReservationTrace" => &held,
             "confirmReservation" | "cancelReservation" => &table.reservation(&[]).await,
             "getRelease" => &digest,
+            "readUser" | "setUserRole" | "signOutUser" | "removeUser" => "ann",
             "getOrder" | "followOrder" => &ordered,
             "fulfilReservation" => &confirmed,
             "returnReservation" => &shipped,

@@ -66,7 +66,8 @@ impl Who {
 
 type Expected = [(&'static str, &'static str, Who)];
 
-const EDGE: [(&str, &str, Who); 20] = [
+const EDGE: [(&str, &str, Who); 21] = [
+    ("GET", "/", Anyone),
     ("GET", "/v1/availability/{sku}", Readers),
     ("GET", "/v1/availability/query", Readers),
     ("POST", "/v1/availability/query", Readers),
@@ -111,7 +112,7 @@ const EDGE_MANAGEMENT: [(&str, &str, Who); 19] = [
     ("POST", "/internal/api/inventory/warm-cache", Operators),
 ];
 
-const ORIGIN: [(&str, &str, Who); 64] = [
+const ORIGIN: [(&str, &str, Who); 72] = [
     ("GET", "/openapi.json", Anyone),
     ("GET", "/inventory/health", Anyone),
     ("POST", "/v1/reservations", Storefronts),
@@ -170,6 +171,14 @@ const ORIGIN: [(&str, &str, Who); 64] = [
     ("GET", "/internal/api/reservations/{id}/trace", Operators),
     ("GET", "/internal/api/audit", Operators),
     ("POST", "/internal/api/audit", Operators),
+    ("GET", "/internal/api/users", Admins),
+    ("POST", "/internal/api/users", Admins),
+    ("POST", "/internal/api/users/invitations", Admins),
+    ("POST", "/internal/api/users/verify", Admins),
+    ("GET", "/internal/api/users/{name}", Admins),
+    ("PUT", "/internal/api/users/{name}/role", Admins),
+    ("POST", "/internal/api/users/{name}/sign-out", Admins),
+    ("DELETE", "/internal/api/users/{name}", Admins),
     ("POST", "/internal/api/alerting/heartbeat", Alerting),
     ("GET", "/internal/api/inventory/low-stock", Operators),
     ("GET", "/internal/api/inventory/stuck-reservations", Operators),
@@ -287,6 +296,7 @@ impl Matrix {
             ("/loggers/{name}", "/loggers/onhand_origin::relay"),
             ("/locations/{id}", "/locations/eu-1"),
             ("/channels/{id}", "/channels/web"),
+            ("/users/{name}", "/users/matrix"),
             ("{sku}", "matrix"),
             ("{lane}", "low"),
             ("{rule}", "matrix-rule"),
@@ -315,6 +325,9 @@ impl Matrix {
             "quotes" => json(json!({"lines": [{"sku": "matrix", "quantity": 1}]})),
             "reservations" => json(json!({"lines": [{"sku": "matrix", "quantity": 1}]})),
             "audit" => json(json!({"kind": "level_changed", "what": "matrix"})),
+            "users" => json(json!({"name": "matrix", "password": "twelve letters", "address": "192.0.2.1"})),
+            "verify" => json(json!({"name": "matrix", "password": "twelve letters", "address": "192.0.2.1"})),
+            "invitations" | "role" => json(json!({"role": "operator"})),
             "extend" => json(json!({"ttl_s": 90000})),
             "return" => json(json!({"lines": [{"line": 0, "quantity": 1}]})),
             "lines" => json(json!({"lines": [{"sku": "matrix", "quantity": 3}]})),
@@ -378,6 +391,8 @@ impl Matrix {
             "orders",
             "order_lanes",
             "alerting",
+            "users",
+            "invitations",
             state,
         ];
         let mut dump = Vec::new();

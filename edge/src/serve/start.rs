@@ -88,6 +88,7 @@ pub(super) fn start(
         started: std::time::Instant::now(),
         loggers: std::sync::OnceLock::new(),
         openapi: std::sync::OnceLock::new(),
+        console: std::sync::OnceLock::new(),
         region: config.region.clone(),
         auth,
         refusals: Sparing::default(),

@@ -17,6 +17,7 @@ mod operations;
 mod internal;
 mod releases;
 mod runbook;
+mod users;
 #[cfg(test)]
 mod tests;
 
@@ -50,6 +51,7 @@ fn calls() -> Vec<Call> {
         internal::calls(),
         runbook::calls(),
         releases::calls(),
+        users::calls(),
     ]
     .concat()
 }

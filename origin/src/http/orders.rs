@@ -26,7 +26,7 @@ use onhand_wire::{
     order::{Lane, OrderState, ShownOrder},
     page::Page,
     quote::Total,
-    request::{PlaceOrder, read as read_body},
+    request::{Check, PlaceOrder, check_text, read as read_body},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -327,19 +327,29 @@ pub(super) async fn resume(State(context): Shared, Path(lane): Path<String>, req
 async fn switch(context: &Context, lane: &str, paused: bool, request: Request) -> Reply {
     let (parts, claims, body) = operator(context, request).await?;
     no_parameters(parts.uri.query())?;
-    let Nothing {} = onhand_wire::request::parse(&body)?;
+    let SwitchLane { reason } = read_body(&body)?;
     let lanes = context.lanes()?;
     let lane = Lane::parse(lane).ok_or_else(|| Problem::new(Code::NotFound, "there are the lanes high and low"))?;
     let kind = if paused { Kind::LanePaused } else { Kind::LaneResumed };
-    let line = line(&parts, claims, kind, lane.as_str(), json!({}));
+    let detail = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));
+    let line = line(&parts, claims, kind, lane.as_str(), detail);
     context.store.pause_lane(lane, paused, &line).await?;
     lanes.changed().await;
     Ok(json(&json!({"lane": lane, "paused": paused})))
 }
 
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct SwitchLane {
+    /// For the trail.
+    reason: Option<String>,
+}
+
+impl Check for SwitchLane {
+    fn check(&self) -> Result<(), Problem> {
+        self.reason.as_ref().map_or(Ok(()), |reason| check_text("reason", reason))
+    }
+}
 
 fn line(parts: &Parts, claims: Claims, kind: Kind, what: &str, detail: serde_json::Value) -> Line {
     Line { actor: claims.sub, kind, what: what.to_owned(), detail, correlation: write::correlation(parts) }

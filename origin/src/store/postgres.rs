@@ -24,6 +24,7 @@ mod session;
 pub mod site;
 mod terms;
 mod trail;
+mod users;
 mod write;
 
 use std::{
@@ -207,7 +208,7 @@ fn sort(error: &tokio_postgres::Error) -> StoreError {
         SqlState::QUERY_CANCELED => StoreError::Locked(message),
         // Another replica created the same item or kept the same key: run the batch again, and they are read.
         SqlState::UNIQUE_VIOLATION
-            if matches!(refusal.constraint(), Some("products_pkey" | "idempotency_keys_pkey")) =>
+            if matches!(refusal.constraint(), Some("products_pkey" | "idempotency_keys_pkey" | "users_pkey")) =>
         {
             StoreError::Overtaken(message)
         }

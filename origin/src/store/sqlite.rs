@@ -16,6 +16,7 @@ mod reservation_lists;
 mod row;
 mod stock_lists;
 mod trail;
+mod users;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},

@@ -21,6 +21,7 @@ mod stock;
 mod alerting;
 mod trail;
 mod upgrade;
+mod users;
 mod verbs;
 
 use shop::Shop;
@@ -147,4 +148,7 @@ on_both!(
     trail::lines_are_found_by_actor_kind_and_time,
     trail::lines_are_never_changed_and_go_when_they_are_old,
     model::the_store_decides_as_the_model,
+    users::an_invitation_is_used_once_and_gives_its_role,
+    users::sessions_are_over_after_a_change,
+    users::users_are_listed_by_name,
 );

@@ -2,6 +2,7 @@
 
 use onhand_wire::{
     Channel, ChannelId, Fact, Item, Location, LocationId, Sku,
+    page::Page,
     request::{Maintenance, PutChannel, PutItem, PutLocation},
 };
 use reqwest::Method;
@@ -39,6 +40,16 @@ impl Client {
     /// Refused (`in_use`) while the item has open reservations.
     pub fn delete_item(&self, sku: &Sku) -> Call<Deleted> {
         self.asks(Ask::new(Method::DELETE, product(sku))).new_key()
+    }
+
+    /// By id.
+    pub fn locations(&self) -> Call<Page<Location>> {
+        self.gets("/inventory/locations")
+    }
+
+    /// By id.
+    pub fn channels(&self) -> Call<Page<Channel>> {
+        self.gets("/inventory/channels")
     }
 
     pub fn location(&self, id: &LocationId) -> Call<Location> {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use onhand_http::setting::Secret;
 
 use crate::{Answer, Error, Retry, ask::Ask, pace::Pace, token::Token};
 
@@ -28,7 +29,7 @@ pub(crate) struct Shared {
     pub again: AtomicU64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Node {
     /// Without a final slash.
     pub url: String,
@@ -56,6 +57,20 @@ impl Client {
     /// A node's address without secrets.
     pub fn name(&self, node: usize) -> &str {
         &self.shared.nodes[node].name
+    }
+
+    /// The same nodes, connections and patience with another token: for a process that calls in several people's names.
+    pub fn with_token(&self, token: &str) -> Self {
+        let Shared { http, nodes, try_timeout, patience, .. } = &*self.shared;
+        let shared = Shared {
+            http: http.clone(),
+            nodes: nodes.clone(),
+            token: Token::Text(Secret::new(token)),
+            try_timeout: *try_timeout,
+            patience: *patience,
+            again: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// How often calls were repeated.

@@ -39,6 +39,18 @@ pub struct OriginHealth {
     pub maintenance: Option<bool>,
     /// The operator's message, under maintenance.
     pub message: Option<String>,
+    /// None of an older origin.
+    #[serde(default)]
+    pub alerting: Option<AlertingHealth>,
+}
+
+/// When alerting was last heard.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct AlertingHealth {
+    pub says: String,
+    /// `None`: never.
+    pub last_heard_s: Option<u64>,
+    pub silent: bool,
 }
 
 impl Client {

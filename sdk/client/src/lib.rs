@@ -55,6 +55,7 @@ mod imports;
 mod runbook;
 mod releases;
 mod trail;
+mod users;
 mod bulk;
 mod health;
 mod management;
@@ -66,10 +67,10 @@ pub use call::Call;
 pub use catalogue::{Deleted, Stocked};
 pub use client::{Client, Pieces};
 pub use error::Error;
-pub use health::{EdgeHealth, OriginHealth};
+pub use health::{AlertingHealth, EdgeHealth, OriginHealth};
 pub use imports::{FileFormat, Import, Imported, Mode, Note, OnError, Packing, RowError, Would, WouldChange};
 pub use lookups::{Search, View};
-pub use management::{Cleared, Warm, Warmed};
+pub use management::{Cleared, Info, Measured, Warm, Warmed};
 pub use orders::{
     CauseOfDeath, DeadLetters, DiscardOrders, DiscardedOrders, LaneStanding, Lanes, OrderQuery, OrderRow, ReplayOrders,
 };
@@ -79,3 +80,4 @@ pub use reservations::Trace;
 pub use runbook::{Count, Difference, Listed, LowStock, Notified, OpenLine, Reconciled, Released, Stuck};
 pub use stock::{Changed, LedgerLine, Level};
 pub use trail::{TrailLine, TrailQuery};
+pub use users::{Invitation, Role, User};

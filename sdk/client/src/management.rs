@@ -42,7 +42,38 @@ pub struct Cleared {
     pub failed: Vec<String>,
 }
 
+/// Who a node is.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Info {
+    pub name: String,
+    pub version: String,
+    pub region: String,
+    #[serde(default)]
+    pub term: Option<u16>,
+    pub uptime_s: u64,
+}
+
+/// A metric in Spring Actuator's JSON.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured {
+    pub name: String,
+    /// Of `cache.gets`: hits among all, 0 to 1.
+    #[serde(default)]
+    pub hit_ratio: Option<f64>,
+}
+
 impl Client {
+    /// `GET /actuator/info`, at a management listener.
+    pub fn info(&self) -> Call<Info> {
+        self.gets("/actuator/info").only(0)
+    }
+
+    /// `GET /actuator/metrics/{name}`, at a management listener; `tag` is `KEY:VALUE`.
+    pub fn metric(&self, name: &str, tag: Option<&str>) -> Call<Measured> {
+        self.gets(format!("/actuator/metrics/{}", encode(name))).only(0).with("tag", tag)
+    }
+
     /// `GET /actuator/explain/{sku}`: what the tiers of the first node hold, or of the node that [`Call::only`] names.
     pub fn explain(&self, sku: &Sku) -> Call<Explained> {
         self.gets(format!("/actuator/explain/{}", encode(sku.as_str()))).only(0)

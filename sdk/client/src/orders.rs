@@ -162,6 +162,12 @@ impl Client {
         self.posts(format!("/internal/api/orders/lanes/{}/pause", lane.as_str()), &json!({}))
     }
 
+    /// Pauses it or goes on, with a reason for the trail.
+    pub fn switch_lane(&self, lane: Lane, pause: bool, reason: &str) -> Call<Value> {
+        let verb = if pause { "pause" } else { "resume" };
+        self.posts(format!("/internal/api/orders/lanes/{}/{verb}", lane.as_str()), &json!({"reason": reason}))
+    }
+
     pub fn resume_lane(&self, lane: Lane) -> Call<Value> {
         self.posts(format!("/internal/api/orders/lanes/{}/resume", lane.as_str()), &json!({}))
     }

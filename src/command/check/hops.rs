@@ -47,6 +47,11 @@ pub(super) fn look(config: &Config) -> Vec<Found> {
     found.extend(calls("hop to origin.warehouse", [&warehouse.url], "origin.warehouse", warehouse.insecure));
     let payment = &config.origin.payment;
     found.extend(calls("hop to origin.payment", [&payment.url], "origin.payment", payment.insecure));
+    if !config.console.key_file.is_empty() {
+        let console = &config.console;
+        let called = [&console.origins, &console.origin_management, &console.edges, &console.edge_management];
+        found.extend(calls("hop from console", called.into_iter().flatten(), "console", console.insecure));
+    }
     found.extend(listeners(config));
     found
 }
@@ -80,6 +85,9 @@ fn listeners(config: &Config) -> Vec<Found> {
     }
     if !origin.database.url.is_empty() {
         addresses.extend([("origin.listen", &origin.listen), ("origin.management", &origin.management)]);
+    }
+    if !config.console.key_file.is_empty() && !config.console.behind_tls {
+        addresses.push(("console.listen", &config.console.listen));
     }
     let judged = addresses.into_iter().map(|(key, address)| {
         let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);

@@ -19,6 +19,7 @@ use crate::{
         stock_lists::LowStock,
     },
     trail::Entry,
+    users::{Role, User},
 };
 
 /// RFC 9457. Besides the common members, a code has its own.
@@ -295,6 +296,26 @@ pub(super) struct RestockSent {
 pub(super) struct LowStockPage {
     items: Vec<LowStock>,
     next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct UserPage {
+    items: Vec<User>,
+    next_cursor: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct Invited {
+    /// Of the link; it is told once.
+    token: String,
+    role: Role,
+    expires_at: Timestamp,
+}
+
+#[derive(ToSchema)]
+pub(super) struct Verified {
+    /// Null: name or password is wrong.
+    user: Option<User>,
 }
 
 #[derive(ToSchema)]

@@ -10,11 +10,11 @@ use utoipa::openapi::{
 };
 
 use super::{
-    answers::{DiscardedOrders, LetterSummary, Nothing, OrderPage, ReplayedOrders, ShownLanes, Switched},
+    answers::{DiscardedOrders, LetterSummary, OrderPage, ReplayedOrders, ShownLanes, Switched},
     call::{Call, call},
     catalogue::{cursor, limit},
 };
-use crate::http::orders::{Discard, Replay};
+use crate::http::orders::{Discard, Replay, SwitchLane};
 
 const TAG: &str = "orders";
 const ID: &str = "7b1c52d4-8c3a-8f61-9d2e-4f0a6b7c8d9e";
@@ -159,7 +159,7 @@ fn switch(verb: &'static str, id: &'static str, says: &str) -> Call {
         .says(if verb == "pause" { "Pause a lane" } else { "Resume a lane" }, says)
         .path_of("lane", "`high` or `low`.", text())
         .refuses(&[Code::NotFound])
-        .optional_body::<Nothing>(json!({}))
+        .optional_body::<SwitchLane>(json!({"reason": "the payment provider is down"}))
         .answers::<Switched>(200, "Done.", json!({"lane": "low", "paused": verb == "pause"}))
 }
 
