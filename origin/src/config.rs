@@ -2,6 +2,7 @@
 
 mod alerting;
 mod imports;
+mod limits;
 mod metrics;
 mod payment;
 mod reservations;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     alerting::Alerting,
     imports::Imports,
+    limits::CallLimits,
     metrics::MetricsConfig,
     payment::Payment,
     reservations::{Limits, Reservations},
@@ -61,6 +63,7 @@ pub struct Config {
     /// How long the trail (`/internal/api/audit`) is kept, 30 days at least.
     pub trail_keep: Span,
     pub imports: Imports,
+    pub limits: CallLimits,
     pub reservations: Reservations,
     pub warehouse: Warehouse,
     pub payment: Payment,
@@ -99,6 +102,7 @@ impl Config {
         faults.extend(self.metrics.faults());
         faults.extend(count_fault("origin.queue", self.queue == 0));
         faults.extend(self.imports.faults());
+        faults.extend(self.limits.faults());
         faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
         if self.trail_keep < Span::s(30 * DAY_S) {
             faults.push("origin.trail_keep: must be 30days or more".to_owned());
@@ -129,6 +133,7 @@ impl Default for Config {
             metrics: MetricsConfig::default(),
             trail_keep: Span::s(365 * DAY_S),
             imports: Imports::default(),
+            limits: CallLimits::default(),
             reservations: Reservations::default(),
             warehouse: Warehouse::default(),
             payment: Payment::default(),

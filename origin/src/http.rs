@@ -40,6 +40,7 @@ use onhand_http::{
     },
     cors::Cors,
     host::{self, Hosts},
+    rate::RateLimit,
     setting::HttpConfig,
 };
 use onhand_wire::Problem;
@@ -89,6 +90,8 @@ pub(crate) struct Context {
     pub(crate) announcer: Option<Arc<Announcer>>,
     /// None: orders are not configured.
     pub(crate) orders: Option<Arc<Lanes>>,
+    /// None: one caller may place any number of orders.
+    pub(crate) order_rate: Option<RateLimit>,
     pub(crate) loggers: std::sync::OnceLock<Arc<dyn Loggers>>,
     pub(crate) started: std::time::Instant,
     /// The fingerprint of the configuration, without secrets.

@@ -65,6 +65,7 @@ use onhand_http::{
     hop::Hop,
     host::Hosts,
     outgoing::{Outgoing, tls::ClientFault},
+    rate::RateLimit,
     serve::{Drain, Tls},
     setting::HttpConfig,
     tls::{Acceptor, TlsFault},
@@ -90,7 +91,10 @@ use self::{
     topic::{Shape, Topic},
 };
 pub use self::{
-    config::{Alerting, Config, Database, Limits, MetricsConfig, Payment, Reservations, Restock, Warehouse, Webhook},
+    config::{
+        Alerting, CallLimits, Config, Database, Limits, MetricsConfig, Payment, Reservations, Restock, Warehouse,
+        Webhook,
+    },
     http::{openapi::document as openapi, routed},
     lanes::probe as probe_lanes,
 };
@@ -366,6 +370,7 @@ impl Origin {
             alerting: Arc::new(alerting),
             announcer,
             orders,
+            order_rate: RateLimit::new(config.limits.orders, config.limits.callers),
             loggers: std::sync::OnceLock::new(),
             started: std::time::Instant::now(),
             fingerprint,

@@ -76,6 +76,7 @@ fn place() -> Call {
         Code::UnknownSku,
         Code::UnknownChannel,
         Code::IdempotencyKeyReused,
+        Code::RateLimited,
         Code::Overloaded,
         Code::DeadlineExceeded,
     ])

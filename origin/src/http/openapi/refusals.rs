@@ -52,7 +52,7 @@ fn members(code: Code) -> &'static [&'static str] {
         Code::VersionMismatch => &["version", "on_hand"],
         Code::InUse => &["reserved"],
         Code::TooLarge => &["limit"],
-        Code::RateLimited => &["limit", "open"],
+        Code::RateLimited => &["limit"],
         Code::Maintenance => &["message"],
         _ => &[],
     }
