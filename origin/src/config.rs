@@ -1,6 +1,7 @@
 //! The origin's configuration. Every duration and size carries its unit.
 
 mod alerting;
+mod decisions;
 mod imports;
 mod limits;
 mod metrics;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     alerting::Alerting,
+    decisions::Decisions,
     imports::Imports,
     limits::CallLimits,
     metrics::MetricsConfig,
@@ -67,6 +69,7 @@ pub struct Config {
     pub reservations: Reservations,
     pub warehouse: Warehouse,
     pub payment: Payment,
+    pub decisions: Decisions,
     pub restock: Restock,
     pub alerting: Alerting,
 }
@@ -98,6 +101,7 @@ impl Config {
         faults.extend(self.warehouse.faults());
         faults.extend(self.restock.faults());
         faults.extend(self.payment.faults());
+        faults.extend(self.decisions.faults());
         faults.extend(self.alerting.faults());
         faults.extend(self.metrics.faults());
         faults.extend(count_fault("origin.queue", self.queue == 0));
@@ -137,6 +141,7 @@ impl Default for Config {
             reservations: Reservations::default(),
             warehouse: Warehouse::default(),
             payment: Payment::default(),
+            decisions: Decisions::default(),
             restock: Restock::default(),
             alerting: Alerting::default(),
         }

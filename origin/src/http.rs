@@ -203,6 +203,8 @@ fn routes() -> Vec<Route> {
         get("/internal/api/orders/dlq", OPERATOR, orders::letters),
         get("/internal/api/orders/dlq/summary", OPERATOR, orders::summary),
         post("/internal/api/orders/dlq/replay", OPERATOR, orders::replay),
+        get("/internal/api/orders/dlq/replays/{id}", OPERATOR, orders::read_replay),
+        post("/internal/api/orders/dlq/replays/{id}/stop", OPERATOR, orders::stop),
         post("/internal/api/orders/dlq/discard", OPERATOR, orders::discard),
         get("/internal/api/audit", OPERATOR, trail::list),
         post("/internal/api/audit", OPERATOR, trail::note),

@@ -92,8 +92,8 @@ use self::{
 };
 pub use self::{
     config::{
-        Alerting, CallLimits, Config, Database, Limits, MetricsConfig, Payment, Reservations, Restock, Warehouse,
-        Webhook,
+        Alerting, CallLimits, Config, Database, Decisions, Limits, MetricsConfig, Payment, Reservations, Restock,
+        Warehouse, Webhook,
     },
     http::{openapi::document as openapi, routed},
     lanes::probe as probe_lanes,
@@ -330,6 +330,7 @@ impl Origin {
             shape,
             registry,
             payment: config.payment.clone(),
+            decisions: config.decisions.clone(),
             client: client.clone(),
         };
         let orders = lanes::Lanes::new(parts).map_err(|error| FeedError(error.to_string()))?;

@@ -1,6 +1,7 @@
 //! Orders: accepted here exactly as at an edge, looked at, and, by operators, set right.
 
 mod letters;
+mod replays;
 mod stream;
 
 use std::{collections::HashSet, sync::Arc};
@@ -34,7 +35,8 @@ use serde::Serialize;
 use serde_json::json;
 
 pub(super) use self::{
-    letters::{Discard, Replay, discard, letters, replay, summary},
+    letters::{Discard, discard, letters, summary},
+    replays::{Replay, read_replay, replay, stop},
     stream::stream,
 };
 use super::{

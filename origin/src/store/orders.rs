@@ -171,15 +171,6 @@ pub struct Letter {
     pub record: Vec<u8>,
 }
 
-/// How dead letters go back.
-#[derive(Debug, Clone, Copy)]
-pub struct Replaying {
-    /// Between one and the next.
-    pub pace: Duration,
-    /// How long each then has to be decided.
-    pub within: Duration,
-}
-
 /// A payment that is to be charged or voided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -234,9 +225,6 @@ pub trait Orders: Send + Sync {
     async fn payment_voided(&self, payment: &Payment) -> Result<()>;
 
     async fn letters_by_cause(&self) -> Result<Vec<Letters>>;
-    /// Back to their lanes' work, out of line, one each `pace`: those of these that are dead letters and not hopeless.
-    /// With its line in the trail.
-    async fn replay_orders(&self, ids: &[Uuid], replay: Replaying, line: &trail::Line) -> Result<Vec<Uuid>>;
     /// Rejected for good: those of these that are dead letters.
     async fn discard_orders(&self, ids: &[Uuid], reason: &str, line: &trail::Line) -> Result<Vec<Uuid>>;
     /// Dead letters whose records wait to be sent.

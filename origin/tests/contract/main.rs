@@ -89,6 +89,8 @@ on_both!(
     orders::each_record_is_taken_in_once,
     orders::an_order_is_decided_only_as_the_next_of_its_line,
     orders::what_is_set_aside_leaves_its_line,
+    orders::a_replay_goes_on_step_by_step,
+    orders::a_decision_makes_a_notice_for_each_target,
     orders::a_payment_counts_only_under_the_attempt_that_is_under_way,
     owners::another_owners_reservation_does_not_exist,
     owners::who_sees_all_moves_all,
