@@ -50,6 +50,9 @@ pub struct Intake {
     /// The topic's id.
     pub topic: String,
     pub orders: Vec<NewOrder>,
+    /// Up to where these partitions are taken in, as far as their reader knows: a database that is behind has lost a
+    /// commit (a standby that was promoted, a backup), and what it lacks has to be read again.
+    pub after: Vec<(i32, i64)>,
     /// Partition, and the offset of what comes next.
     pub next: Vec<(i32, i64)>,
 }
@@ -62,6 +65,8 @@ pub struct TakenIn {
     pub repeated: usize,
     /// Other orders under keys that were used.
     pub reused: usize,
+    /// Nothing was taken in: the database is behind what its reader knows.
+    pub behind: bool,
 }
 
 /// An order that waits to be decided.

@@ -87,6 +87,7 @@ on_both!(
     keys::a_refusal_for_stock_is_kept_and_others_are_not,
     keys::what_was_kept_in_the_first_form_is_compared_in_it,
     orders::each_record_is_taken_in_once,
+    orders::nothing_is_taken_in_beyond_a_hole,
     orders::an_order_is_decided_only_as_the_next_of_its_line,
     orders::what_is_set_aside_leaves_its_line,
     orders::a_replay_goes_on_step_by_step,

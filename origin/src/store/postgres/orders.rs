@@ -188,6 +188,9 @@ async fn take_in_in_tx(tx: &Transaction<'_>, intake: &Intake) -> Result<TakenIn>
     tx.execute(MAKE_POSITIONS, &[&lane, &topic, &partitions]).await?;
     let locked = tx.query(LOCK_POSITIONS, &[&lane, &topic, &partitions]).await?;
     let known: HashMap<i32, i64> = locked.iter().map(|found| (found.get(0), found.get(1))).collect();
+    if intake.after.iter().any(|(partition, after)| known.get(partition).is_none_or(|next| next < after)) {
+        return Ok(TakenIn { behind: true, ..TakenIn::default() });
+    }
     let is_new = |order: &&NewOrder| known.get(&order.partition).is_none_or(|next| order.offset >= *next);
     let orders: Vec<&NewOrder> = intake.orders.iter().filter(is_new).collect();
     let taken = insert_in_tx(tx, lane, topic, &orders).await?;

@@ -184,6 +184,11 @@ fn position(connection: &Connection, lane: Lane, topic: &str, partition: i32) ->
 fn take_in_in_tx(connection: &Connection, intake: &Intake) -> Result<TakenIn> {
     let (lane, topic, now) = (intake.lane, intake.topic.as_str(), now_in_tx(connection)?);
     let mut taken = TakenIn::default();
+    for (partition, after) in &intake.after {
+        if position(connection, lane, topic, *partition)? < *after {
+            return Ok(TakenIn { behind: true, ..taken });
+        }
+    }
     for order in &intake.orders {
         if order.offset >= position(connection, lane, topic, order.partition)? {
             take_one(connection, lane, topic, now, order, &mut taken)?;
