@@ -1,6 +1,6 @@
 # `make` alone tells what there is.
 .DEFAULT_GOAL := help
-.PHONY: help test-fast test-keycloak test-console setup rules rules-all run token test lint audit sbom fuzz schemathesis demo demo-faults bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile drills-outage test-deploy
+.PHONY: help test-fast test-keycloak test-console setup rules rules-all run token test lint audit sbom fuzz schemathesis demo demo-faults sale bench bench-holds bench-import bench-visible bench-lookups bench-whole bench-memory bench-rules drills hard-minute drill-overload drill-attacks drill-hostile drills-outage test-deploy
 
 TOKENS := target/dev-tokens.json
 
@@ -72,6 +72,10 @@ demo: setup ## Play a real order stream through 2 edges and 2 origins on real se
 demo-faults: setup ## The same with an origin killed by -9 and Kafka stopped for ten seconds
 	cargo build --profile demo --workspace --bins
 	./target/demo/demo --faults
+
+sale: setup ## 100,000 orders for 1,000 units and 50 other SKUs through the lanes of 2 edges and 2 origins
+	cargo build --profile demo --workspace --bins
+	./target/demo/sale
 
 bench-import: setup ## 500,000 rows into a real origin over PostgreSQL and Kafka
 	cargo build --release --workspace --bins

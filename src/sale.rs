@@ -18,7 +18,7 @@ use onhand_client::{Client, OrderQuery, OrderRow, View};
 use onhand_wire::{Sku, Timestamp, order::OrderState};
 use serde::Serialize;
 
-use buyers::Placed;
+use buyers::{Fared, Placed};
 
 /// Put a sale in front of many buyers through the order lanes, and check each order's outcome
 #[derive(Debug, Clone, clap::Args)]
@@ -70,11 +70,14 @@ pub(crate) struct Report {
     accepted: usize,
     /// Calls that were answered otherwise, by status, the last answer to each buyer.
     refused: BTreeMap<u16, usize>,
+    /// Answers after which a buyer tried again, by status; 0: none.
+    again: BTreeMap<u16, usize>,
     outcomes: BTreeMap<&'static str, usize>,
     accepted_per_s: f64,
     decided_per_s: f64,
-    /// Milliseconds from sending an order to its 202.
+    /// Milliseconds from first sending an order to its 202, and those of the try that was accepted.
     accept_ms: Percentiles,
+    accepted_try_ms: Percentiles,
     /// From acceptance to outcome, by the nodes' clocks.
     outcome_ms: Percentiles,
     /// By second from the first acceptance: accepted, decided.
@@ -102,13 +105,13 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let edges = Client::builder().urls(&args.edges).token(&args.token_storefront).build()?;
     let origins = Client::builder().urls(&args.origins).token(&args.token_operator).build()?;
     let before = stock(&edges, &skus).await?;
-    let (placed, refused, took) = buyers::all(&args, &skus).await?;
-    let rows = decided(&origins, &skus, &placed, args.patience).await?;
+    let fared = buyers::all(&args, &skus).await?;
+    let rows = decided(&origins, &skus, &fared.placed, args.patience).await?;
     let after = settled(&edges, &skus, &before, &rows).await?;
-    let mut faults = verdict::faults(&placed, &rows, &before, &after);
+    let mut faults = verdict::faults(&fared.placed, &rows, &before, &after);
     let books = origins.reconcile(Some(&[])).await?.value;
     faults.extend((!books.differences.is_empty()).then(|| format!("the books differ: {:?}", books.differences)));
-    let report = report(&args, &placed, refused, took, &rows, faults);
+    let report = report(&args, fared, &rows, faults);
     if let Some(file) = &args.html {
         std::fs::write(file, page::page(&report))?;
     }
@@ -182,14 +185,8 @@ async fn rows(origins: &Client, skus: &[Sku], placed: &[Placed]) -> Result<BTree
     Ok(found)
 }
 
-fn report(
-    args: &Args,
-    placed: &[Placed],
-    refused: BTreeMap<u16, usize>,
-    took: Duration,
-    rows: &BTreeMap<String, OrderRow>,
-    faults: Vec<String>,
-) -> Report {
+fn report(args: &Args, fared: Fared, rows: &BTreeMap<String, OrderRow>, faults: Vec<String>) -> Report {
+    let Fared { placed, refused, again, took } = fared;
     let own: Vec<&OrderRow> = placed.iter().filter_map(|placed| rows.get(&placed.id)).collect();
     let mut outcomes = BTreeMap::new();
     own.iter().for_each(|row| *outcomes.entry(row.state.as_str()).or_default() += 1);
@@ -202,10 +199,12 @@ fn report(
         buyers: args.buyers,
         accepted: placed.len(),
         refused,
+        again,
         outcomes,
         accepted_per_s: per_s(placed.len(), took),
         decided_per_s: per_s(own.len(), last.since(begun)),
         accept_ms: Percentiles::of(placed.iter().map(|placed| placed.took.as_millis() as u64)),
+        accepted_try_ms: Percentiles::of(placed.iter().map(|placed| placed.last_took.as_millis() as u64)),
         outcome_ms: Percentiles::of(decided),
         seconds: by_second(&own, first),
         faults,

@@ -17,7 +17,7 @@ pub(crate) use self::{
     caller::{Asking, Caller},
     misses::{MissRefused, Misses},
     queue::Queue,
-    rate::{Charge, RateLimits},
+    rate::RateLimits,
     region_counts::RegionCounts,
     shares::{Share, ShareLimit, Shares},
 };

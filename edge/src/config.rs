@@ -10,10 +10,7 @@ use onhand_http::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::{
-    limits::{LimitsConfig, RateConfig},
-    redis::RedisConfig,
-};
+pub use self::{limits::LimitsConfig, redis::RedisConfig};
 
 /// One regional node.
 #[derive(Debug, Clone, Serialize, Deserialize)]

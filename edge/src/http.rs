@@ -33,15 +33,12 @@ use onhand_http::{
     body::{self, Pace, Paced},
     correlation::Correlation,
     host, problem,
+    rate::Charge,
     vitals::NO_ROUTE,
 };
 use onhand_wire::{Problem, limits};
 
-use crate::{
-    admission::{Asking, Charge},
-    metrics::LOOKUP,
-    node::Node,
-};
+use crate::{admission::Asking, metrics::LOOKUP, node::Node};
 pub(crate) use answer::Answer;
 use error::Failure;
 use route::{

@@ -50,6 +50,8 @@ mod freshness;
 mod position;
 /// The connection to the region's Redis.
 mod redis_client;
+/// Which body an order's key stands for, as the region's edges know it.
+mod first_bodies;
 /// Tokens, rates, shares, and the line for the processor.
 mod admission;
 /// Streams that are open.
@@ -82,8 +84,7 @@ pub mod serve;
 pub use self::http::routed;
 pub use admission::Auth;
 pub use config::{
-    AuditConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RateConfig, RecentConfig,
-    RedisConfig,
+    AuditConfig, CacheConfig, Config, FreshnessConfig, LimitsConfig, OriginConfig, RecentConfig, RedisConfig,
 };
 pub use feed::Feed;
 pub use origin::{BadOrigin, BadToken, BadUrl};

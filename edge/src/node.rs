@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, watch};
 use crate::{
     admission::{Auth, Queue, RateLimits, Shares},
     cache::{Cache, l2::L2},
+    first_bodies::FirstBodies,
     freshness::{Freshness, Mode},
     metrics::{Gauges, Metrics},
     open_streams::OpenStreams,
@@ -60,6 +61,8 @@ pub(crate) struct Node {
     pub(crate) origin: Arc<Origin>,
     /// None: orders are not taken here.
     pub(crate) orders: Option<Arc<Acceptor>>,
+    /// None: no Redis, or no orders.
+    pub(crate) first_bodies: Option<FirstBodies>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) l2: Option<Arc<L2>>,
     pub(crate) sampler: Sampler,

@@ -2,7 +2,9 @@
 
 mod alerting;
 mod home;
+mod decisions;
 mod imports;
+mod limits;
 mod metrics;
 mod payment;
 mod reservations;
@@ -17,8 +19,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     alerting::Alerting,
+    decisions::Decisions,
     home::{Among, Home},
     imports::Imports,
+    limits::CallLimits,
     metrics::MetricsConfig,
     payment::Payment,
     reservations::{Limits, Reservations},
@@ -66,9 +70,11 @@ pub struct Config {
     /// How long the trail (`/internal/api/audit`) is kept, 30 days at least.
     pub trail_keep: Span,
     pub imports: Imports,
+    pub limits: CallLimits,
     pub reservations: Reservations,
     pub warehouse: Warehouse,
     pub payment: Payment,
+    pub decisions: Decisions,
     pub restock: Restock,
     pub alerting: Alerting,
 }
@@ -100,10 +106,12 @@ impl Config {
         faults.extend(self.warehouse.faults());
         faults.extend(self.restock.faults());
         faults.extend(self.payment.faults());
+        faults.extend(self.decisions.faults());
         faults.extend(self.alerting.faults());
         faults.extend(self.metrics.faults());
         faults.extend(count_fault("origin.queue", self.queue == 0));
         faults.extend(self.imports.faults());
+        faults.extend(self.limits.faults());
         faults.extend(count_fault("origin.database.read_connections", self.database.read_connections == 0));
         if self.trail_keep < Span::s(30 * DAY_S) {
             faults.push("origin.trail_keep: must be 30days or more".to_owned());
@@ -139,9 +147,11 @@ impl Default for Config {
             metrics: MetricsConfig::default(),
             trail_keep: Span::s(365 * DAY_S),
             imports: Imports::default(),
+            limits: CallLimits::default(),
             reservations: Reservations::default(),
             warehouse: Warehouse::default(),
             payment: Payment::default(),
+            decisions: Decisions::default(),
             restock: Restock::default(),
             alerting: Alerting::default(),
         }

@@ -41,6 +41,7 @@ use onhand_http::{
     },
     cors::Cors,
     host::{self, Hosts},
+    rate::RateLimit,
     setting::HttpConfig,
 };
 use onhand_wire::Problem;
@@ -93,6 +94,8 @@ pub(crate) struct Context {
     pub(crate) orders: Option<Arc<Lanes>>,
     pub(crate) passwords: Passwords,
     pub(crate) attempts: Attempts,
+    /// None: one caller may place any number of orders.
+    pub(crate) order_rate: Option<RateLimit>,
     pub(crate) loggers: std::sync::OnceLock<Arc<dyn Loggers>>,
     pub(crate) started: std::time::Instant,
     /// The fingerprint of the configuration, without secrets.
@@ -204,6 +207,8 @@ fn routes() -> Vec<Route> {
         get("/internal/api/orders/dlq", OPERATOR, orders::letters),
         get("/internal/api/orders/dlq/summary", OPERATOR, orders::summary),
         post("/internal/api/orders/dlq/replay", OPERATOR, orders::replay),
+        get("/internal/api/orders/dlq/replays/{id}", OPERATOR, orders::read_replay),
+        post("/internal/api/orders/dlq/replays/{id}/stop", OPERATOR, orders::stop),
         post("/internal/api/orders/dlq/discard", OPERATOR, orders::discard),
         get("/internal/api/audit", OPERATOR, trail::list),
         post("/internal/api/audit", OPERATOR, trail::note),

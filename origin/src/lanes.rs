@@ -7,7 +7,8 @@
 //!    as the next of its line, under the lock of its first SKU, and in one commit with its hold.
 //! 3. What fails by a fault of its own leaves the line, is tried again after a pause, and becomes a dead letter.
 //! 4. `pay` charges for what is held, where a hook is configured; nobody's decision waits for it.
-//! 5. `letters` sends dead letters' records to their topic.
+//! 5. `letters` sends dead letters' records to their topic; `replays` sends them back where operators want it.
+//! 6. `notices` tells webhooks what was decided.
 //!
 //! One replica leads, by a lease. Two at once, or one that wakes late, change nothing: positions are locked by who takes
 //! in, and lines by who decides.
@@ -18,8 +19,10 @@ mod intake;
 mod letters;
 mod line;
 mod metrics;
+mod notices;
 mod pay;
 mod probe;
+mod replays;
 mod source;
 
 use std::{sync::Arc, time::Duration};
@@ -31,10 +34,10 @@ use tokio::{sync::Notify, task::JoinSet};
 use uuid::Uuid;
 
 pub use self::probe::probe;
-use self::{board::Board, metrics::LaneMetrics, pay::Hook};
+use self::{board::Board, metrics::LaneMetrics, notices::Teller, pay::Hook};
 use crate::{
     batch::Batches,
-    config::Payment,
+    config::{Decisions, Payment},
     store::{Store, StoreError, orders::LaneRow},
     topic::{Shape, Topic},
 };
@@ -54,6 +57,8 @@ pub struct Parts {
     pub registry: prometheus::Registry,
     /// How orders are paid, before they are confirmed.
     pub payment: Payment,
+    /// Who is told what became of orders.
+    pub decisions: Decisions,
     pub client: reqwest::Client,
 }
 
@@ -70,6 +75,7 @@ pub struct Lanes {
     woken: Notify,
     /// None: orders are not paid.
     hook: Option<Arc<Hook>>,
+    teller: Teller,
     letters: Option<Topic>,
     holder: Uuid,
 }
@@ -77,7 +83,7 @@ pub struct Lanes {
 impl Lanes {
     /// None where orders are not configured.
     pub fn new(parts: Parts) -> Result<Option<Arc<Self>>, rdkafka::error::KafkaError> {
-        let Parts { store, batches, config, log, shape, registry, payment, client } = parts;
+        let Parts { store, batches, config, log, shape, registry, payment, decisions, client } = parts;
         let Some(acceptor) = Acceptor::new(&config, log.clone())? else { return Ok(None) };
         let letters = match &log {
             Log::Kafka(brokers) => {
@@ -89,6 +95,7 @@ impl Lanes {
         let (metrics, holder) = (LaneMetrics::new(&registry), Uuid::new_v4());
         let board = Board::new(store.clone());
         let woken = Notify::new();
+        let teller = Teller::new(decisions, client.clone());
         let hook = payment.is_on().then(|| Arc::new(Hook::new(payment, client)));
         Ok(Some(Arc::new(Self {
             store,
@@ -101,6 +108,7 @@ impl Lanes {
             board,
             woken,
             hook,
+            teller,
             letters,
             holder,
         })))
@@ -144,6 +152,8 @@ impl Lanes {
             work.spawn(intake::run(self.clone(), lane));
         }
         work.spawn(decider::run(self.clone()));
+        work.spawn(replays::run(self.clone()));
+        work.spawn(notices::run(self.clone()));
         if let Some(hook) = &self.hook {
             work.spawn(pay::run(self.clone(), hook.clone()));
         }
@@ -198,6 +208,8 @@ impl Lanes {
         let oldest = letters.iter().map(|letters| letters.first_seen).min();
         let size = letters.iter().map(|letters| letters.count).sum();
         self.metrics.letters(size, oldest.map(|oldest| now.since(oldest)).unwrap_or_default());
+        let notices = self.store.undelivered_notices().await?;
+        self.metrics.notices(notices.pending, notices.failed);
         Ok(())
     }
 

@@ -66,6 +66,7 @@ use onhand_http::{
     hop::Hop,
     host::Hosts,
     outgoing::{Outgoing, tls::ClientFault},
+    rate::RateLimit,
     serve::{Drain, Tls},
     setting::HttpConfig,
     tls::{Acceptor, TlsFault},
@@ -92,8 +93,8 @@ use self::{
 };
 pub use self::{
     config::{
-        Alerting, Among, Config, Database, Home, Limits, MetricsConfig, Payment, Reservations, Restock, Warehouse,
-        Webhook,
+        Alerting, Among, CallLimits, Config, Database, Decisions, Home, Limits, MetricsConfig, Payment, Reservations,
+        Restock, Warehouse, Webhook,
     },
     http::{openapi::document as openapi, routed},
     lanes::probe as probe_lanes,
@@ -352,6 +353,7 @@ impl Origin {
             shape,
             registry,
             payment: config.payment.clone(),
+            decisions: config.decisions.clone(),
             client: client.clone(),
         };
         let orders = lanes::Lanes::new(parts).map_err(|error| FeedError(error.to_string()))?;
@@ -392,6 +394,7 @@ impl Origin {
             alerting: Arc::new(alerting),
             announcer,
             orders,
+            order_rate: RateLimit::new(config.limits.orders, config.limits.callers),
             loggers: std::sync::OnceLock::new(),
             passwords: users::Passwords::default(),
             attempts: users::Attempts::default(),

@@ -49,6 +49,7 @@ pub struct Metrics {
     auth_keys_too_old: IntGauge,
     tokens_refused: IntCounterVec,
     connections_refused: IntCounterVec,
+    rate_limited: IntCounterVec,
     calls: Calls,
     call_seconds: HistogramVec,
 }
@@ -101,6 +102,11 @@ impl Metrics {
                 &["reason"],
             )
             .expect("a valid metric"),
+            rate_limited: IntCounterVec::new(
+                Opts::new("origin_rate_limited_total", "Calls refused because their caller made too many, by limit."),
+                &["limit"],
+            )
+            .expect("a valid metric"),
             calls: Calls::new(&registry, "origin_calls_total").expect("a valid metric"),
             call_seconds: HistogramVec::new(
                 HistogramOpts::new("origin_call_duration_seconds", "Time to answer a call, by route and method.")
@@ -112,7 +118,7 @@ impl Metrics {
             feeds: Feeds::new(&registry),
             registry,
         };
-        let all: [Box<dyn prometheus::core::Collector>; 13] = [
+        let all: [Box<dyn prometheus::core::Collector>; 14] = [
             Box::new(metrics.batch_size.clone()),
             Box::new(metrics.batch_seconds.clone()),
             Box::new(metrics.parked.clone()),
@@ -125,6 +131,7 @@ impl Metrics {
             Box::new(metrics.auth_keys_too_old.clone()),
             Box::new(metrics.tokens_refused.clone()),
             Box::new(metrics.connections_refused.clone()),
+            Box::new(metrics.rate_limited.clone()),
             Box::new(metrics.call_seconds.clone()),
         ];
         for collector in all {
@@ -143,6 +150,7 @@ impl Metrics {
         for reason in ["full", "beyond_share"] {
             self.connections_refused.with_label_values(&[reason]);
         }
+        self.rate_limited.with_label_values(&["orders"]);
     }
 
     /// `route`: one of the router's.
@@ -179,6 +187,11 @@ impl Metrics {
             Refusal::BeyondShare => "beyond_share",
         };
         self.connections_refused.with_label_values(&[reason]).inc();
+    }
+
+    /// One order more than its caller may place now.
+    pub(crate) fn order_rate_limited(&self) {
+        self.rate_limited.with_label_values(&["orders"]).inc();
     }
 
     /// What the relay of one region's feed measures.

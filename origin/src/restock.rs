@@ -12,7 +12,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::future::{join_all, try_join_all};
 use onhand_wire::Timestamp;
 use serde_json::{Value, json};
@@ -34,8 +33,6 @@ const MOST: usize = 200;
 /// Deliveries to one target under way at once.
 const AT_ONCE: usize = 16;
 const MARGIN: Duration = Duration::from_secs(5);
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// How long deliveries that were given up are kept.
 const FAILED_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 const SHORTEST_LOOK: Duration = Duration::from_millis(100);
@@ -158,7 +155,7 @@ impl Restocker {
             return Attempt::GivenUp;
         }
         tracing::warn!(%id, target, attempts, error, "a restock notification is tried again");
-        Attempt::Again(pause(attempts))
+        Attempt::Again(webhook::pause(attempts))
     }
 
     fn count(&self, attempts: &[(Delivery, Attempt)], all: &mut Delivered) {
@@ -180,13 +177,6 @@ impl Restocker {
     }
 }
 
-/// 1 s, 2 s, 4 s … 5 min.
-fn pause(attempts: i32) -> Duration {
-    let growing = ExponentialBuilder::default().with_min_delay(SHORTEST_PAUSE).with_max_delay(LONGEST_PAUSE);
-    let mut pauses = growing.with_factor(2.0).without_max_times().build();
-    pauses.nth(usize::try_from(attempts - 1).unwrap_or_default().min(16)).unwrap_or(LONGEST_PAUSE)
-}
-
 /// What topic and webhooks get.
 fn shown(delivery: &Delivery) -> Value {
     json!({
@@ -199,15 +189,4 @@ fn shown(delivery: &Delivery) -> Value {
         "seq": delivery.seq,
         "at": delivery.at,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_to_five_minutes() {
-        let seconds: Vec<u64> = [1, 2, 3, 9, 10, 1000].map(|attempts| pause(attempts).as_secs()).into();
-        assert_eq!(seconds, [1, 2, 4, 256, 300, 300]);
-    }
 }

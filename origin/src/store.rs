@@ -11,7 +11,9 @@ pub mod postgres;
 pub mod releases;
 pub mod reservation_lists;
 pub mod notifications;
+pub mod notices;
 pub mod orders;
+pub mod replays;
 pub mod stock_lists;
 mod sql;
 pub mod sqlite;
@@ -204,7 +206,9 @@ pub trait Store:
     + exports::Exports
     + alerting::Heartbeats
     + notifications::Notifications
+    + notices::Notices
     + orders::Orders
+    + replays::Replays
     + connections::Pooled
     + releases::Releases
     + trail::Trail

@@ -46,6 +46,7 @@ kinds!(
     LanePaused "lane_paused",
     LaneResumed "lane_resumed",
     OrdersReplayed "orders_replayed",
+    ReplayStopped "replay_stopped",
     OrdersDiscarded "orders_discarded",
     UserInvited "user_invited",
     UserRegistered "user_registered",

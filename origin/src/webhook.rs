@@ -6,6 +6,7 @@
 
 use std::{collections::HashMap, fmt::Write, time::Duration};
 
+use backon::{BackoffBuilder, ExponentialBuilder};
 use hmac::{Hmac, Mac};
 use onhand_http::{
     outgoing::causes,
@@ -14,6 +15,9 @@ use onhand_http::{
 use sha2::Sha256;
 
 use crate::config::Webhook;
+
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Caller {
     client: reqwest::Client,
@@ -60,6 +64,13 @@ pub(crate) fn shown(url: &str) -> String {
     SecretUrl::new(url).to_string()
 }
 
+/// Before the next attempt: 1 s, 2 s, 4 s … 5 min.
+pub(crate) fn pause(attempts: i32) -> Duration {
+    let growing = ExponentialBuilder::default().with_min_delay(SHORTEST_PAUSE).with_max_delay(LONGEST_PAUSE);
+    let mut pauses = growing.with_factor(2.0).without_max_times().build();
+    pauses.nth(usize::try_from(attempts - 1).unwrap_or_default().min(16)).unwrap_or(LONGEST_PAUSE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +80,12 @@ mod tests {
     fn signed_as_documented() {
         let signed = sign(&Secret::new("0123456789abcdef"), 1_700_000_000, r#"{"a":1}"#);
         assert_eq!(signed, "t=1700000000,v1=9eb18f493f8ec135d9eb2dad817c369bb4e9cbfa818657897a7437c1cd8c3a23");
+    }
+
+    #[test]
+    fn pauses_grow_to_five_minutes() {
+        let seconds: Vec<u64> = [1, 2, 3, 9, 10, 1000].map(|attempts| pause(attempts).as_secs()).into();
+        assert_eq!(seconds, [1, 2, 4, 256, 300, 300]);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! `onhand orders`: the lanes and their dead letters, at an origin.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
-use onhand_client::{DiscardOrders, OrderQuery, OrderRow, ReplayOrders};
+use onhand_client::{Client, DiscardOrders, Error, OrderQuery, OrderRow, ReplayOrders};
 use onhand_wire::order::{Lane, OrderState};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Done, at::At};
+use crate::progress::Progress;
 
 /// Look at orders and their lanes, pause and resume a lane, replay or discard dead letters
 #[derive(clap::Subcommand)]
@@ -23,8 +24,14 @@ pub(crate) enum Orders {
     },
     /// Count dead letters by cause; with --cause or --sku, list them
     Dlq(Dlq),
-    /// Send dead letters back to be decided again, under the same ids
+    /// Send dead letters back to be decided again, under the same ids; shows how far it is until it is over
     Replay(Replay),
+    /// Stop a replay: what has not gone back stays a dead letter
+    StopReplay {
+        id: Uuid,
+        #[command(flatten)]
+        at: Shared,
+    },
     /// Give dead letters up: they are rejected, and stay so
     Discard(Discard),
     /// Show what waits in each lane, and how fast it is decided
@@ -106,6 +113,12 @@ pub(crate) struct Replay {
     /// Orders a second; without it, all at once
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
+    /// So many first; the rest only if none of them is a dead letter again
+    #[arg(long, value_name = "N")]
+    canary: Option<usize>,
+    /// Do not wait: it goes on by itself, as it does when this command is ended
+    #[arg(long)]
+    detach: bool,
     /// Say what would be replayed, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -153,7 +166,11 @@ pub(super) async fn run(orders: Orders) -> Done {
             });
         }
         Orders::Dlq(dlq) => dlq.run().await?,
-        Orders::Replay(replay) => replay.run().await?,
+        Orders::Replay(replay) => return Ok(replay.run().await?),
+        Orders::StopReplay { id, at } => {
+            let row = at.at.client()?.stop_replay(id).await?.value;
+            at.say(&row, &replayed(&row));
+        }
         Orders::Discard(discard) => discard.run().await?,
         Orders::Lanes(at) => lanes(&at).await?,
         Orders::Pause { lane, at } => {
@@ -240,24 +257,52 @@ impl Dlq {
     }
 }
 
+/// Between looks at a replay.
+const LOOK: Duration = Duration::from_millis(500);
+
 impl Replay {
-    async fn run(self) -> Outcome {
-        let Self { ids, cause, limit, rate, dry_run, at } = self;
+    async fn run(self) -> Result<ExitCode, Box<dyn std::error::Error>> {
+        let Self { ids, cause, limit, rate, canary, detach, dry_run, at } = self;
         let ids = Some(ids).filter(|ids| !ids.is_empty());
-        let replay = ReplayOrders { ids, cause, limit, rate, dry_run };
-        let done = at.at.client()?.replay_orders(&replay).await?.value;
-        let number = |name: &str| done[name].as_u64().unwrap_or_default();
-        let said = if dry_run {
-            format!("{} would be replayed, {} cannot be", number("would_replay"), number("hopeless"))
-        } else {
-            let (replayed, hopeless, left) = (number("replayed"), number("hopeless"), number("left"));
-            format!(
-                "{replayed} go back; {hopeless} cannot be tried again, {left} were decided meanwhile or wait for a void"
-            )
-        };
-        at.say(&done, &said);
-        Ok(())
+        let replay = ReplayOrders { ids, cause, limit, rate, canary };
+        let client = at.at.client()?;
+        if dry_run {
+            let would = client.would_replay_orders(&replay).await?.value;
+            at.say(&would, &format!("{} would be replayed, {} cannot be", would.would_replay, would.hopeless));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut row = client.replay_orders(&replay).await?.value;
+        if !detach {
+            row = follow(&client, row).await?;
+        }
+        at.say(&row, &replayed(&row));
+        Ok(if row.state == "halted" { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
+}
+
+async fn follow(client: &Client, mut row: onhand_client::Replay) -> Result<onhand_client::Replay, Error> {
+    let progress = Progress::new("dead letters", usize::try_from(row.orders).unwrap_or(usize::MAX));
+    let mut shown = 0;
+    loop {
+        let settled = row.replayed + row.left;
+        progress.add(usize::try_from(settled - shown).unwrap_or_default());
+        shown = settled;
+        if row.is_over() {
+            return Ok(row);
+        }
+        tokio::time::sleep(LOOK).await;
+        row = client.replay(row.id).await?.value;
+    }
+}
+
+fn replayed(row: &onhand_client::Replay) -> String {
+    let outcomes: Vec<String> = row.outcomes.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let became = if outcomes.is_empty() { String::new() } else { format!(", now {}", outcomes.join(", ")) };
+    let halted = if row.state == "halted" { "; one of the first is a dead letter again" } else { "" };
+    format!(
+        "replay {} is {}{halted}: {} of {} go back{became}; {} wait, {} cannot be tried again, {} were decided meanwhile",
+        row.id, row.state, row.replayed, row.orders, row.waiting, row.hopeless, row.left
+    )
 }
 
 impl Discard {

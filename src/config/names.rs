@@ -1,7 +1,7 @@
 //! Well-known names of environment variables, and the keys that they set.
 
 /// Name, key, and what to put before a value that lacks it.
-const NAMES: [(&str, &str, &str); 14] = [
+const NAMES: [(&str, &str, &str); 16] = [
     ("REDIS_ADDR", "edge.redis.url", "redis://"),
     ("KAFKA_ADDR", "kafka.brokers", ""),
     ("DATABASE_URL", "origin.database.url", ""),
@@ -17,6 +17,8 @@ const NAMES: [(&str, &str, &str); 14] = [
     ("CIRCUIT_BREAKER_MAX_TIMEOUT", "orders.breaker.max_timeout", ""),
     ("RATE_LIMIT_MAX_REQUESTS", "edge.limits.orders.max_requests", ""),
     ("RATE_LIMIT_WINDOW", "edge.limits.orders.window", ""),
+    ("RATE_LIMIT_MAX_REQUESTS", "origin.limits.orders.max_requests", ""),
+    ("RATE_LIMIT_WINDOW", "origin.limits.orders.window", ""),
 ];
 
 /// The keys and values that a variable of the environment sets; none if it is not one of ours.

@@ -21,6 +21,19 @@ pub(super) struct Placed {
     pub(super) at: Timestamp,
     /// From the first try on.
     pub(super) took: Duration,
+    /// Of the try that was accepted.
+    pub(super) last_took: Duration,
+}
+
+/// How all of them fared.
+#[derive(Debug, Default)]
+pub(super) struct Fared {
+    pub(super) placed: Vec<Placed>,
+    /// The last answer to each buyer who went without, by status.
+    pub(super) refused: BTreeMap<u16, usize>,
+    /// Answers after which a buyer tried again, by status; 0: none.
+    pub(super) again: BTreeMap<u16, usize>,
+    pub(super) took: Duration,
 }
 
 /// Tries under one key: a 503 or a 504 says that it may be sent again.
@@ -28,8 +41,7 @@ const TRIES: usize = 30;
 const PAUSE: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// All orders that were accepted, the last answer to each buyer who went without, and how long it took.
-pub(super) async fn all(args: &Args, skus: &[Sku]) -> Result<(Vec<Placed>, BTreeMap<u16, usize>, Duration), Failure> {
+pub(super) async fn all(args: &Args, skus: &[Sku]) -> Result<Fared, Failure> {
     let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
     let (sale, places) = (Uuid::new_v4(), Arc::new(Semaphore::new(args.at_once)));
     let began = Instant::now();
@@ -59,14 +71,16 @@ pub(super) async fn all(args: &Args, skus: &[Sku]) -> Result<(Vec<Placed>, BTree
             placed
         });
     }
-    let (mut placed, mut refused) = (Vec::new(), BTreeMap::new());
-    for outcome in buyers.join_all().await {
+    let mut fared = Fared::default();
+    for (outcome, again) in buyers.join_all().await {
+        again.into_iter().for_each(|status| *fared.again.entry(status).or_default() += 1);
         match outcome {
-            Ok(order) => placed.push(order),
-            Err(status) => *refused.entry(status).or_default() += 1,
+            Ok(order) => fared.placed.push(order),
+            Err(status) => *fared.refused.entry(status).or_default() += 1,
         }
     }
-    Ok((placed, refused, began.elapsed()))
+    fared.took = began.elapsed();
+    Ok(fared)
 }
 
 /// Two of three want the first.
@@ -89,23 +103,33 @@ struct Buyer {
 }
 
 impl Buyer {
-    /// The order, or the status of the last refusal; 0: no answer.
-    async fn buy(self) -> Result<Placed, u16> {
+    /// The order, or the status of the last refusal; 0: no answer. And what it was told to try again for.
+    async fn buy(self) -> (Result<Placed, u16>, Vec<u16>) {
+        let mut again = Vec::new();
+        let placed = self.try_to_buy(&mut again).await;
+        (placed, again)
+    }
+
+    async fn try_to_buy(self, again: &mut Vec<u16>) -> Result<Placed, u16> {
         let (began, at) = (Instant::now(), Timestamp::from(chrono::Utc::now()));
         let mut last = 0;
         for _ in 0..TRIES {
+            let tried = Instant::now();
+            last = 0;
             let call = self.client.post(&self.url).bearer_auth(&self.token).header("idempotency-key", &self.key);
             if let Ok(answer) = call.json(&self.body).send().await {
                 last = answer.status().as_u16();
                 if last == 202 {
                     let shown: Value = answer.json().await.map_err(|_| 0_u16)?;
                     let id = shown["id"].as_str().unwrap_or_default().to_owned();
-                    return Ok(Placed { id, sku: self.sku, at, took: began.elapsed() });
+                    let (took, last_took) = (began.elapsed(), tried.elapsed());
+                    return Ok(Placed { id, sku: self.sku, at, took, last_took });
                 }
                 if !matches!(last, 429 | 503 | 504) {
                     return Err(last);
                 }
             }
+            again.push(last);
             tokio::time::sleep(PAUSE).await;
         }
         Err(last)

@@ -13,11 +13,22 @@ pub(super) fn text(report: &Report) -> String {
     for (status, count) in &report.refused {
         add(format!("  {count} went without: {status}"));
     }
+    for (status, count) in &report.again {
+        add(match status {
+            0 => format!("  {count} tries were not answered, and made again"),
+            _ => format!("  {count} tries were answered {status}, and made again"),
+        });
+    }
     for (state, count) in &report.outcomes {
         add(format!("  {count} {state}"));
     }
     add(format!("decided at {:.0}/s", report.decided_per_s));
     add(format!("to the 202: p50 {} ms, p99 {} ms, at most {} ms", accept_ms.p50, accept_ms.p99, accept_ms.most));
+    let tried = &report.accepted_try_ms;
+    add(format!(
+        "  of the try that was accepted: p50 {} ms, p99 {} ms, at most {} ms",
+        tried.p50, tried.p99, tried.most
+    ));
     add(format!(
         "to the outcome: p50 {} ms, p99 {} ms, at most {} ms",
         outcome_ms.p50, outcome_ms.p99, outcome_ms.most

@@ -5,7 +5,9 @@ mod decide;
 mod dev;
 mod faults;
 mod letters;
+mod notices;
 mod pay;
+mod replays;
 mod sale;
 
 use std::time::Duration;

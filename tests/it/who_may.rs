@@ -112,7 +112,7 @@ const EDGE_MANAGEMENT: [(&str, &str, Who); 19] = [
     ("POST", "/internal/api/inventory/warm-cache", Operators),
 ];
 
-const ORIGIN: [(&str, &str, Who); 72] = [
+const ORIGIN: [(&str, &str, Who); 74] = [
     ("GET", "/openapi.json", Anyone),
     ("GET", "/inventory/health", Anyone),
     ("POST", "/v1/reservations", Storefronts),
@@ -133,6 +133,8 @@ const ORIGIN: [(&str, &str, Who); 72] = [
     ("GET", "/internal/api/orders/dlq", Operators),
     ("GET", "/internal/api/orders/dlq/summary", Operators),
     ("POST", "/internal/api/orders/dlq/replay", Operators),
+    ("GET", "/internal/api/orders/dlq/replays/{id}", Operators),
+    ("POST", "/internal/api/orders/dlq/replays/{id}/stop", Operators),
     ("POST", "/internal/api/orders/dlq/discard", Operators),
     ("GET", "/v1/reservations", Storefronts),
     ("PUT", "/v1/reservations/{id}/lines", Storefronts),

@@ -91,7 +91,7 @@ pub(crate) async fn page(caller: Caller, Query(query): Query<Pairs>) -> Response
 fn asked(form: &Fields) -> Read<ReplayOrders> {
     let rate = form.given("rate").map(|text| text.parse().map_err(|_| format!("rate: a number, not {text:?}")));
     let (rate, cause) = (rate.transpose()?, Some(form.required("cause")?));
-    Ok(ReplayOrders { cause, rate, dry_run: form.ticked("dry_run"), ..ReplayOrders::default() })
+    Ok(ReplayOrders { cause, rate, ..ReplayOrders::default() })
 }
 
 pub(crate) async fn replay(caller: Caller, Form(form): Form<Pairs>) -> Response {
@@ -100,13 +100,16 @@ pub(crate) async fn replay(caller: Caller, Form(form): Form<Pairs>) -> Response 
         Ok(replay) => replay,
         Err(fault) => return refused(&caller, fault).await,
     };
-    match caller.origin().replay_orders(&replay).key(form.key()).await {
+    if !form.ticked("dry_run") {
+        return match caller.origin().replay_orders(&replay).key(form.key()).await {
+            Ok(_) => back(PATH, "replayed"),
+            Err(error) => refused(&caller, why(&error)).await,
+        };
+    }
+    match caller.origin().would_replay_orders(&replay).await {
         Err(error) => refused(&caller, why(&error)).await,
-        Ok(_) if !replay.dry_run => back(PATH, "replayed"),
         Ok(told) => {
-            let cause = replay.cause.unwrap_or_default();
-            let count = told.value["would_replay"].as_u64().or(told.value["replayed"].as_u64());
-            let count = count.map_or_else(|| told.value.to_string(), |count| count.to_string());
+            let (cause, count) = (replay.cause.unwrap_or_default(), told.value.would_replay.to_string());
             let facts = [("Cause", Cell::text(cause)), ("Orders that would go back", Cell::number(count))];
             let section = Section::new("dry-run", "The dry run").facts(facts).note("Nothing is changed.");
             whole(&caller, &Fields::default(), Some(section)).await.show(Some(&caller.person))

@@ -1,6 +1,9 @@
 //! `[edge.limits]`: how much of the node one caller may use, and how much all of them together.
 
-use onhand_http::setting::{Span, count_fault};
+use onhand_http::{
+    rate::RateConfig,
+    setting::{Span, count_fault},
+};
 use onhand_wire::limits;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +50,7 @@ pub struct LimitsConfig {
 impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
-            orders: RateConfig { max_requests: 60, window: Span::s(60) },
+            orders: RateConfig::of_orders(),
             lookups: RateConfig::default(),
             reservations: RateConfig::default(),
             trusted_proxies: 0,
@@ -64,30 +67,12 @@ impl Default for LimitsConfig {
     }
 }
 
-/// A caller's rate limit; beyond it, calls are answered 429 rate_limited until its window ends.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RateConfig {
-    /// Requests in a window; 0 means no limit.
-    pub max_requests: u32,
-    /// A window begins with a caller's first request, and the next one after it has ended; 1s or more.
-    pub window: Span,
-}
-
-impl Default for RateConfig {
-    fn default() -> Self {
-        Self { max_requests: 0, window: Span::s(60) }
-    }
-}
-
 impl LimitsConfig {
     /// What is wrong with it, key by key.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for (name, rate) in [("orders", self.orders), ("lookups", self.lookups), ("reservations", self.reservations)] {
-            if rate.window < Span::s(1) {
-                faults.push(format!("edge.limits.{name}.window: must be 1s or more"));
-            }
+            faults.extend(rate.fault(&format!("edge.limits.{name}")));
         }
         faults.extend(count_fault("edge.limits.queue", self.queue == 0));
         faults.extend(count_fault("edge.limits.forwarded", self.forwarded == 0));

@@ -13,7 +13,10 @@ use onhand_http::{
     body, call,
     query::{Params, no_parameters},
 };
-use onhand_orders::{Accepted, Acceptor, Refused, accept::not_configured};
+use onhand_orders::{
+    Accepted, Acceptor, Refused, Request,
+    accept::{key_reused, not_configured},
+};
 use onhand_wire::{
     Problem, Sku,
     order::ShownOrder,
@@ -29,6 +32,7 @@ use super::{
 };
 use crate::{
     cache::Need,
+    first_bodies::Claim,
     node::Node,
     origin::{Call, OriginError},
     quote::{self, Scene},
@@ -86,7 +90,7 @@ async fn accept(node: &Node, asked: Asked<'_>) -> Result<Accepted, Failure> {
         );
     };
     told("order_received");
-    let request = onhand_orders::Request {
+    let request = Request {
         subject: sub,
         owner,
         key: key.to_owned(),
@@ -96,9 +100,24 @@ async fn accept(node: &Node, asked: Asked<'_>) -> Result<Accepted, Failure> {
         correlation: correlation.as_str().to_owned(),
         now: onhand_orders::now(),
     };
-    let accepted = acceptor.accept(request).await?;
+    let accepted = first(node, acceptor, request).await?;
     told("order_queued");
     Ok(accepted)
+}
+
+/// Accepts it, unless its key already stands for another body.
+async fn first(node: &Node, acceptor: &Acceptor, request: Request) -> Result<Accepted, Refused> {
+    let Some(bodies) = &node.first_bodies else { return acceptor.accept(request).await };
+    let (id, digest) = (acceptor.id(&request), request.digest.clone());
+    let claim = bodies.claim(id, &digest).await;
+    if claim == Claim::Other {
+        return Err(key_reused().into());
+    }
+    let accepted = acceptor.accept(request).await;
+    if claim == Claim::New && accepted.as_ref().is_err_and(Refused::is_certain) {
+        bodies.release(id, &digest).await;
+    }
+    accepted
 }
 
 /// 404 for what the order names and is not there; else what it costs now, if it has a price.

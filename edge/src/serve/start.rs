@@ -24,6 +24,7 @@ use crate::{
         recent::Recent,
     },
     feed::{self, Apply, L2Writer, Stop},
+    first_bodies::FirstBodies,
     freshness::Freshness,
     metrics::Metrics,
     node::Node,
@@ -106,6 +107,7 @@ pub(super) fn start(
         freshness,
         origin,
         orders,
+        first_bodies: first_bodies(config)?,
         metrics,
         l2: tier.clone(),
         sampler,
@@ -169,6 +171,14 @@ fn counts(config: &Config) -> Result<Option<RegionCounts>, StartError> {
         return Ok(None);
     }
     Ok(Some(RegionCounts::new(Redis::new(&config.redis)?, config.redis.timeout.0)))
+}
+
+/// Where the region's edges tell each other of orders' bodies, if it has a Redis.
+fn first_bodies(config: &Config) -> Result<Option<FirstBodies>, StartError> {
+    if config.redis.url.is_empty() || !config.orders.is_on() {
+        return Ok(None);
+    }
+    Ok(Some(FirstBodies::new(Redis::new(&config.redis)?, config.redis.timeout.0)))
 }
 
 type SecondTier = (Arc<L2>, mpsc::Receiver<onhand_wire::Sku>);

@@ -1,7 +1,6 @@
 //! How often a caller may, counted by the node itself. Several nodes and Redis: tests/it/limits.rs.
 
-use onhand_edge::RateConfig;
-use onhand_http::{auth::Scope, setting::Span};
+use onhand_http::{auth::Scope, rate::RateConfig, setting::Span};
 
 use crate::world::{Answer, World, fact};
 

@@ -1,5 +1,7 @@
 //! Outcomes and rejections as the types say them; what callers are answered is not decided here.
 
+mod orders;
+
 use std::sync::Arc;
 
 use onhand_rules::Rules;

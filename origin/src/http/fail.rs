@@ -3,11 +3,11 @@
 use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use onhand_http::{correlation::Correlation, problem, vitals::NO_ROUTE};
+use onhand_http::{correlation::Correlation, problem, rate, vitals::NO_ROUTE};
 use onhand_wire::Problem;
 
 use super::Shared;
@@ -53,9 +53,9 @@ pub(super) async fn finish(State(context): Shared, mut request: Request, next: N
     let mut response = next.run(request).await;
     if let Some(problem) = found(&mut response) {
         context.count_refusal(&problem, peer, correlation.as_str());
-        let allowed = response.headers_mut().remove(header::ALLOW);
+        let own = own(response.headers());
         response = problem::answer(&problem, &correlation).map(Body::from);
-        response.headers_mut().extend(allowed.map(|allowed| (header::ALLOW, allowed)));
+        response.headers_mut().extend(own);
     }
     let took = started.elapsed();
     let took_ms = took.as_secs_f64() * 1000.0;
@@ -65,6 +65,13 @@ pub(super) async fn finish(State(context): Shared, mut request: Request, next: N
     context.metrics.answered(route, &method, status, took);
     correlation.write_into(response.headers_mut());
     response
+}
+
+/// What a refusal says beside its problem.
+const OWN: [HeaderName; 4] = [header::ALLOW, header::RETRY_AFTER, rate::RATELIMIT, rate::POLICY];
+
+fn own(headers: &HeaderMap) -> HeaderMap {
+    OWN.into_iter().filter_map(|name| Some((name.clone(), headers.get(&name)?.clone()))).collect()
 }
 
 /// A handler's own problem, or the problem for a refusal by the router.

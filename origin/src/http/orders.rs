@@ -1,11 +1,13 @@
 //! Orders: accepted here exactly as at an edge, looked at, and, by operators, set right.
 
 mod letters;
+mod replays;
 mod stream;
 
 use std::{collections::HashSet, sync::Arc};
 
 use axum::{
+    body::Body,
     extract::{Path, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -14,6 +16,7 @@ use onhand_http::{
     auth::Claims,
     body, call,
     query::{Params, no_parameters},
+    rate::Charge,
 };
 use onhand_orders::{
     Accepted, Place, Refused,
@@ -32,7 +35,8 @@ use serde::Serialize;
 use serde_json::json;
 
 pub(super) use self::{
-    letters::{Discard, Replay, discard, letters, replay, summary},
+    letters::{Discard, discard, letters, summary},
+    replays::{Replay, read_replay, replay, stop},
     stream::stream,
 };
 use super::{
@@ -53,9 +57,37 @@ impl Context {
     }
 }
 
+/// Counted against its caller's rate first: whatever becomes of it, its headers tell what is left.
 pub(super) async fn place(State(context): Shared, request: Request) -> Reply {
     let (parts, body) = request.into_parts();
     let claims = write::claims(&parts)?;
+    let charge = context.order_rate.as_ref().map(|rate| rate.take(claims.sub.as_bytes()));
+    let placed = match charge.as_ref().and_then(Charge::refusal) {
+        Some((problem, seconds)) => {
+            context.metrics.order_rate_limited();
+            Err(Refused::Later(problem, seconds))
+        }
+        None => accept(&context, &parts, claims, body).await,
+    };
+    let mut response = placed.unwrap_or_else(refused);
+    if let Some(charge) = charge {
+        charge.show(response.headers_mut());
+    }
+    Ok(response)
+}
+
+fn refused(refused: Refused) -> Response {
+    match refused {
+        Refused::Problem(problem) => Fail(problem).into_response(),
+        Refused::Later(problem, seconds) => {
+            let mut response = Fail(problem).into_response();
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            response
+        }
+    }
+}
+
+async fn accept(context: &Context, parts: &Parts, claims: Claims, body: Body) -> Result<Response, Refused> {
     no_parameters(parts.uri.query())?;
     body::require_json(&parts.headers)?;
     let body = body::read(body, limits::BODY_BYTES).await?;
@@ -63,10 +95,10 @@ pub(super) async fn place(State(context): Shared, request: Request) -> Reply {
     let order: PlaceOrder = read_body(&body)?;
     let lanes = context.lanes()?;
     let digest = onhand_orders::digest(&body);
-    if let Some(known) = known(&context, lanes, &claims, key, &digest).await? {
+    if let Some(known) = known(context, lanes, &claims, key, &digest).await? {
         return Ok(known);
     }
-    let amount = judge(&context, &order).await?;
+    let amount = judge(context, &order).await?;
     let asked = onhand_orders::Request {
         subject: claims.sub,
         owner: claims.owner,
@@ -74,13 +106,10 @@ pub(super) async fn place(State(context): Shared, request: Request) -> Reply {
         digest,
         order,
         amount,
-        correlation: write::correlation(&parts),
+        correlation: write::correlation(parts),
         now: onhand_orders::now(),
     };
-    match lanes.acceptor.accept(asked).await {
-        Ok(accepted) => Ok(respond(&accepted)),
-        Err(Refused::Problem(problem) | Refused::Later(problem, _)) => Err(problem.into()),
-    }
+    Ok(respond(&lanes.acceptor.accept(asked).await?))
 }
 
 /// An order that is in the database already: a repeat is answered from there, whichever node took it.
@@ -90,11 +119,11 @@ async fn known(
     claims: &Claims,
     key: &str,
     digest: &str,
-) -> Result<Option<Response>, Fail> {
+) -> Result<Option<Response>, Problem> {
     let id = lanes.acceptor.ids.id(&claims.sub, claims.owner.as_deref(), key);
     let Some(row) = context.store.order(id).await? else { return Ok(None) };
     if row.digest != digest {
-        return Err(key_reused().into());
+        return Err(key_reused());
     }
     let place = Place {
         lane: row.lane,
@@ -108,20 +137,20 @@ async fn known(
 }
 
 /// 404 for what the order names and is not there; else what it costs by the catalogue, if it has a price.
-async fn judge(context: &Context, order: &PlaceOrder) -> Result<Option<Total>, Fail> {
+async fn judge(context: &Context, order: &PlaceOrder) -> Result<Option<Total>, Problem> {
     let topology = context.store.load_topology().await?;
     if let Some(channel) = &order.channel
         && !topology.channels.iter().any(|known| known.channel == *channel)
     {
         let detail = format!("channel: {channel} does not exist");
-        return Err(Problem::new(Code::UnknownChannel, detail).with("channel", channel.as_str()).into());
+        return Err(Problem::new(Code::UnknownChannel, detail).with("channel", channel.as_str()));
     }
     let skus: Vec<Sku> = order.lines.iter().map(|line| line.sku.clone()).collect::<HashSet<_>>().into_iter().collect();
     let named: Vec<&Sku> = skus.iter().collect();
     let missing = context.store.missing(&named).await?;
     if let Some(line) = order.lines.iter().find(|line| missing.contains(&line.sku)) {
         let detail = format!("sku: {} is not in the catalogue", line.sku);
-        return Err(Problem::new(Code::UnknownSku, detail).with("sku", line.sku.as_str()).into());
+        return Err(Problem::new(Code::UnknownSku, detail).with("sku", line.sku.as_str()));
     }
     let loaded = context.store.load_facts(&LoadFacts { skus: skus.clone(), without: None, sees: None }).await?;
     let price = |sku: &Sku| {

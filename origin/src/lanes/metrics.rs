@@ -31,6 +31,8 @@ pub(super) struct LaneMetrics {
     lag_seconds: GaugeVec,
     paused: IntGaugeVec,
     payments: IntCounterVec,
+    told: IntCounterVec,
+    notices: IntGaugeVec,
 }
 
 struct Registering<'a>(&'a Registry);
@@ -107,7 +109,27 @@ impl LaneMetrics {
                 "Calls to the payment hook, by what came of them.",
                 "outcome",
             ),
+            told: r.counters(
+                "processor_notices_total",
+                "Calls that told a webhook of an order's decision, by what came of them.",
+                "outcome",
+            ),
+            notices: r.gauges(
+                "processor_notices",
+                "Notices of decisions that wait (pending), or were given up in the last seven days (failed).",
+                "state",
+            ),
         }
+    }
+
+    /// What came of telling a webhook of a decision.
+    pub(super) fn told(&self, outcome: &str) {
+        self.told.with_label_values(&[outcome]).inc();
+    }
+
+    pub(super) fn notices(&self, pending: i64, failed: i64) {
+        self.notices.with_label_values(&["pending"]).set(pending);
+        self.notices.with_label_values(&["failed"]).set(failed);
     }
 
     /// What came of a call to the payment hook.

@@ -50,6 +50,9 @@ pub struct Intake {
     /// The topic's id.
     pub topic: String,
     pub orders: Vec<NewOrder>,
+    /// Up to where these partitions are taken in, as far as their reader knows: a database that is behind has lost a
+    /// commit (a standby that was promoted, a backup), and what it lacks has to be read again.
+    pub after: Vec<(i32, i64)>,
     /// Partition, and the offset of what comes next.
     pub next: Vec<(i32, i64)>,
 }
@@ -62,6 +65,8 @@ pub struct TakenIn {
     pub repeated: usize,
     /// Other orders under keys that were used.
     pub reused: usize,
+    /// Nothing was taken in: the database is behind what its reader knows.
+    pub behind: bool,
 }
 
 /// An order that waits to be decided.
@@ -171,15 +176,6 @@ pub struct Letter {
     pub record: Vec<u8>,
 }
 
-/// How dead letters go back.
-#[derive(Debug, Clone, Copy)]
-pub struct Replaying {
-    /// Between one and the next.
-    pub pace: Duration,
-    /// How long each then has to be decided.
-    pub within: Duration,
-}
-
 /// A payment that is to be charged or voided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -234,9 +230,6 @@ pub trait Orders: Send + Sync {
     async fn payment_voided(&self, payment: &Payment) -> Result<()>;
 
     async fn letters_by_cause(&self) -> Result<Vec<Letters>>;
-    /// Back to their lanes' work, out of line, one each `pace`: those of these that are dead letters and not hopeless.
-    /// With its line in the trail.
-    async fn replay_orders(&self, ids: &[Uuid], replay: Replaying, line: &trail::Line) -> Result<Vec<Uuid>>;
     /// Rejected for good: those of these that are dead letters.
     async fn discard_orders(&self, ids: &[Uuid], reason: &str, line: &trail::Line) -> Result<Vec<Uuid>>;
     /// Dead letters whose records wait to be sent.

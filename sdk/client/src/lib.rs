@@ -72,7 +72,8 @@ pub use imports::{FileFormat, Import, Imported, Mode, Note, OnError, Packing, Ro
 pub use lookups::{Search, View};
 pub use management::{Cleared, Info, Measured, Warm, Warmed};
 pub use orders::{
-    CauseOfDeath, DeadLetters, DiscardOrders, DiscardedOrders, LaneStanding, Lanes, OrderQuery, OrderRow, ReplayOrders,
+    CauseOfDeath, DeadLetters, DiscardOrders, DiscardedOrders, LaneStanding, Lanes, OrderQuery, OrderRow, Replay,
+    ReplayOrders, WouldReplay,
 };
 pub use problem::{Problem, Retry};
 pub use releases::{RollBackPlan, RuleAtOrigin};

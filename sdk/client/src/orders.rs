@@ -1,5 +1,7 @@
 //! Orders in their lanes: placed at an edge or an origin, looked after at an origin.
 
+use std::collections::BTreeMap;
+
 use onhand_wire::{
     Timestamp,
     order::{Lane, OrderState, ShownOrder},
@@ -77,7 +79,47 @@ pub struct ReplayOrders {
     /// Orders a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
-    pub dry_run: bool,
+    /// So many first, and the rest if none of them is a dead letter again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<usize>,
+}
+
+/// What a replay would send back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WouldReplay {
+    pub would_replay: u64,
+    /// Of causes that trying again cannot help.
+    pub hopeless: u64,
+    pub ids: Vec<Uuid>,
+}
+
+/// A replay as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Replay {
+    pub id: Uuid,
+    /// `canary`, `running`, `done`, `stopped` or `halted`.
+    pub state: String,
+    pub actor: String,
+    pub cause: Option<String>,
+    pub rate: Option<f64>,
+    pub canary: Option<i32>,
+    pub created_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub orders: u64,
+    /// Those that went back, those that wait for their turn or for a void, and those decided meanwhile.
+    pub replayed: u64,
+    pub waiting: u64,
+    pub left: u64,
+    /// Of causes that trying again cannot help.
+    pub hopeless: u64,
+    /// What became of those that went back, by state.
+    pub outcomes: BTreeMap<String, u64>,
+}
+
+impl Replay {
+    pub fn is_over(&self) -> bool {
+        !matches!(self.state.as_str(), "canary" | "running")
+    }
 }
 
 /// Which dead letters are given up, by ids or by cause, and why.
@@ -146,8 +188,24 @@ impl Client {
         self.gets("/internal/api/orders/dlq/summary")
     }
 
-    pub fn replay_orders(&self, replay: &ReplayOrders) -> Call<Value> {
+    /// Begins a job.
+    pub fn replay_orders(&self, replay: &ReplayOrders) -> Call<Replay> {
         self.posts("/internal/api/orders/dlq/replay", replay)
+    }
+
+    /// Does nothing.
+    pub fn would_replay_orders(&self, replay: &ReplayOrders) -> Call<WouldReplay> {
+        let mut body = json!(replay);
+        body["dry_run"] = true.into();
+        self.posts("/internal/api/orders/dlq/replay", &body)
+    }
+
+    pub fn replay(&self, id: Uuid) -> Call<Replay> {
+        self.gets(format!("/internal/api/orders/dlq/replays/{id}"))
+    }
+
+    pub fn stop_replay(&self, id: Uuid) -> Call<Replay> {
+        self.posts(format!("/internal/api/orders/dlq/replays/{id}/stop"), &json!({}))
     }
 
     pub fn discard_orders(&self, discard: &DiscardOrders) -> Call<DiscardedOrders> {

@@ -5,6 +5,7 @@
 pub mod hop;
 pub mod setting;
 pub mod share;
+pub mod rate;
 pub mod breaker;
 
 pub mod serve;

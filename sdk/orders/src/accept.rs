@@ -74,6 +74,14 @@ pub enum Refused {
     Problem(Problem),
 }
 
+impl Refused {
+    /// Whether nothing was accepted: after a call that was not acknowledged in time nobody knows.
+    pub fn is_certain(&self) -> bool {
+        let (Self::Later(problem, _) | Self::Problem(problem)) = self;
+        problem.code != Code::DeadlineExceeded
+    }
+}
+
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
@@ -130,8 +138,13 @@ impl Acceptor {
         self.standing.store(Some(Arc::new(standing)));
     }
 
+    /// The id of this call, on every node.
+    pub fn id(&self, request: &Request) -> Uuid {
+        self.ids.id(&request.subject, request.owner.as_deref(), &request.key)
+    }
+
     pub async fn accept(&self, request: Request) -> Result<Accepted, Refused> {
-        let id = self.ids.id(&request.subject, request.owner.as_deref(), &request.key);
+        let id = self.id(&request);
         if let Some(known) = self.remembered.get(&id) {
             return self.again(id, &known, &request.digest);
         }
@@ -235,7 +248,8 @@ impl Acceptor {
     fn wait_at_end(&self, lane: Lane, sku: &str) -> Option<Wait> {
         let standing = self.standing.load();
         let standing = standing.as_deref()?.lane(lane)?;
-        let partition = onhand_wire::partition::of(sku, i32::try_from(standing.partitions.len()).ok()?) as usize;
+        // The standing has none for a partition behind the last one that was ever written to.
+        let partition = onhand_wire::partition::of(sku, self.lanes.partitions(lane)?) as usize;
         let told = standing.partitions.get(partition)?;
         let end = told.end.max(told.taken).max(self.end_here(lane, partition));
         Some(standing.wait(partition, end))
@@ -353,6 +367,27 @@ mod tests {
         };
         assert_eq!((problem.code, seconds), (Code::Overloaded, 5));
         assert_eq!(problem.members["ahead"], 1250);
+    }
+
+    /// A partition that nothing was written to has no standing: those before it are found all the same.
+    #[tokio::test]
+    async fn a_wait_is_that_of_the_orders_own_partition() {
+        let lanes = MemoryLanes::new(8);
+        let acceptor = acceptor(&lanes);
+        let own = onhand_wire::partition::of("x", 8);
+        for others in own + 1..=8 {
+            let partition = |number| PartitionStanding {
+                taken: 50,
+                undecided: if number == own { 50 } else { 0 },
+                first_undecided: 0,
+                end: 50,
+            };
+            let partitions = (0..others).map(partition).collect();
+            let lane = LaneStanding { lane: Lane::High, topic: String::new(), paused: true, rate: 0.1, partitions };
+            acceptor.learn(Standing { lanes: vec![lane] });
+            let refused = acceptor.accept(request(&format!("k-{others}"), BODY)).await;
+            assert!(matches!(refused, Err(Refused::Later(..))), "{others} of 8 partitions are known: {refused:?}");
+        }
     }
 
     #[tokio::test]

@@ -162,6 +162,14 @@ impl Lanes {
         }
     }
 
+    /// Of a lane's topic; none: not looked at yet.
+    pub fn partitions(&self, lane: Lane) -> Option<i32> {
+        match &self.of {
+            Of::Memory(lanes) => Some(lanes.log(lane).partitions()),
+            Of::Kafka(kafka) => kafka.shape(lane).map(|(_, partitions)| partitions),
+        }
+    }
+
     /// Resolves when every replica that must has it. Orders of one SKU go to one partition.
     pub async fn append(&self, lane: Lane, sku: &str, id: Uuid, value: Vec<u8>) -> Result<Written, AppendError> {
         match &self.of {

@@ -41,6 +41,9 @@ pub(super) fn look(config: &Config) -> Vec<Found> {
     let (restock, warehouse) = (&config.origin.restock, &config.origin.warehouse);
     let webhooks = restock.webhooks.iter().map(|webhook| &webhook.url);
     found.extend(calls("hop to origin.restock", webhooks, "origin.restock", restock.insecure));
+    let decisions = &config.origin.decisions;
+    let webhooks = decisions.webhooks.iter().map(|webhook| &webhook.url);
+    found.extend(calls("hop to origin.decisions", webhooks, "origin.decisions", decisions.insecure));
     let alerting = &config.origin.alerting;
     let webhooks = alerting.webhooks.iter().map(|webhook| &webhook.url);
     found.extend(calls("hop to origin.alerting", webhooks, "origin.alerting", alerting.insecure));

@@ -9,6 +9,7 @@ use crate::config::Config;
 /// replaced later by the one of this process.
 pub(super) fn clear(config: &mut Config) -> Vec<&'static str> {
     let webhooks = std::mem::take(&mut config.origin.restock.webhooks);
+    let told_of_orders = std::mem::take(&mut config.origin.decisions.webhooks);
     let told_of_alerting = std::mem::take(&mut config.origin.alerting.webhooks);
     config.origin.warehouse.token = Secret::default();
     config.origin.payment.secret = Secret::default();
@@ -29,6 +30,9 @@ pub(super) fn clear(config: &mut Config) -> Vec<&'static str> {
     }
     if !webhooks.is_empty() {
         cleared.push("origin.restock.webhooks");
+    }
+    if !told_of_orders.is_empty() {
+        cleared.push("origin.decisions.webhooks");
     }
     if !told_of_alerting.is_empty() {
         cleared.push("origin.alerting.webhooks");

@@ -6,7 +6,7 @@ use onhand_harness::eventually;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{body, books, count, id, is, place, read, ready, settle, world};
+use super::{body, books, count, id, is, lane, place, read, ready, settle, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_is_queued_decided_and_shown_on_every_node() {
@@ -135,4 +135,70 @@ async fn the_sixty_first_order_of_a_minute_is_429() {
     assert!(refused.header("ratelimit").unwrap().contains("r=0") && refused.header("retry-after").is_some());
     let metric = world.edge(0).metric("gateway_orders_received_total").await;
     assert_eq!(metric, Some(60.0), "a refused call is none that was received");
+}
+
+/// The same limit at an origin, which has no Redis to count in; what is refused for other causes counts, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_origin_limits_the_orders_that_are_sent_to_it() {
+    let world =
+        onhand_harness::World::start().env("RATE_LIMIT_MAX_REQUESTS", "3").env("RATE_LIMIT_WINDOW", "1h").ready().await;
+    world.location("a", 0).await;
+    world.stock("x", "a", 500).await;
+    let origin = world.origin(0);
+    assert_eq!(
+        place(&world, origin, "none", body("nothing", 1)).await.expect(404).header("ratelimit-policy"),
+        Some("\"default\";q=3;w=3600")
+    );
+    for (number, left) in [(1, "r=1"), (2, "r=0")] {
+        let answer = place(&world, origin, &format!("k-{number}"), body("x", 1)).await;
+        assert!(matches!(answer.status, 202 | 503), "{number}: {}", answer.text());
+        assert!(answer.header("ratelimit").unwrap().contains(left), "{:?}", answer.headers);
+    }
+    let refused = place(&world, origin, "k-1", body("x", 1)).await;
+    assert_eq!(
+        (refused.status, refused.code().as_str(), refused.json()["limit"].as_u64()),
+        (429, "rate_limited", Some(3))
+    );
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!(wait > 60 && refused.header("ratelimit").unwrap().contains("r=0"), "{:?}", refused.headers);
+    assert_eq!(origin.metric("origin_rate_limited_total{limit=\"orders\"}").await, Some(1.0));
+    let other = origin.client(&world.tokens.issue("another", "storefront", "1h"));
+    assert_ne!(other.post("/v1/orders", body("x", 1)).await.status, 429, "each subject has its own");
+}
+
+/// Contract: another body under a key is 422 as soon as a node can know; edges of a region know by their Redis, long
+/// before the order is taken in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_edge_knows_the_first_body_at_once() {
+    let world = world().edges(2).env("ONHAND_ORDERS__MAX_WAIT", "1s").ready().await;
+    world.location("a", 0).await;
+    world.stock("x", "a", 500).await;
+    ready(&world).await;
+    for number in 0..10 {
+        let key = format!("k-{number}");
+        let placed = place(&world, world.edge(0), &key, body("x", 1)).await.expect(202);
+        let told = place(&world, world.edge(1), &key, body("x", 2)).await;
+        assert_eq!((told.status, told.code().as_str()), (422, "idempotency_key_reused"), "{number}");
+        let again = place(&world, world.edge(1), &key, body("x", 1)).await.expect(202);
+        assert_eq!(id(&again), id(&placed));
+    }
+    eventually!(count(&world, "state = 'confirmed'").await == 10);
+    // What is refused leaves no trace: the key's next body is the first.
+    lane(&world, "high", "pause").await;
+    settle(&world.edge(0).client(&world.tokens.storefront), "long", body("x", 1)).await.expect(202);
+    world.sql("UPDATE order_lanes SET rate = 0.2").await;
+    let mut number = 0;
+    let refused = loop {
+        let key = format!("late-{number}");
+        match place(&world, world.edge(0), &key, body("x", 1)).await.status {
+            503 => break key,
+            _ => number += 1,
+        }
+        assert!(number < 100, "an edge looks at the lanes every second");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    };
+    world.sql("UPDATE order_lanes SET rate = 500").await;
+    lane(&world, "high", "resume").await;
+    let other = settle(&world.edge(1).client(&world.tokens.storefront), &refused, body("x", 2)).await;
+    assert_eq!(other.status, 202, "{}", other.text());
 }

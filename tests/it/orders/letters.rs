@@ -81,11 +81,11 @@ async fn a_fault_of_its_own_is_retried_set_aside_and_replayed() {
     assert_eq!((dry["would_replay"].as_i64(), count(&world, "state = 'dead_lettered'").await), (Some(1), 1));
     let cancel = format!("/v1/reservations/{}/cancel", held["id"].as_str().unwrap());
     shop.post(&cancel, json!({})).await.expect(200);
-    let replayed = operator.post(replay, json!({"cause": "open_units", "limit": 10})).await.expect(200).json();
+    let replayed = operator.post(replay, json!({"cause": "open_units", "limit": 10})).await.expect(202).json();
     assert_eq!(replayed["replayed"], 1, "{replayed}");
     is(&world, world.edge(0), &id(&refused), "confirmed").await;
     assert_eq!(books(&world, "x").await, (2, 6));
-    let again = operator.post(replay, json!({"ids": [id(&refused)]})).await.expect(200).json();
+    let again = operator.post(replay, json!({"ids": [id(&refused)]})).await.expect(202).json();
     assert_eq!(again["replayed"], 0, "what is decided stays");
     let trail = operator.get("/internal/api/audit?kind=orders_replayed").await.expect(200).json();
     assert_eq!(trail["items"].as_array().unwrap().len(), 2, "{trail}");
@@ -114,7 +114,7 @@ async fn a_poison_record_is_a_dead_letter_and_nothing_waits_for_it() {
         is(&world, world.edge(0), &id(&order), "confirmed").await;
     }
     let operator = world.origin(0).client(&world.tokens.operator);
-    let replayed = operator.post("/internal/api/orders/dlq/replay", json!({})).await.expect(200).json();
+    let replayed = operator.post("/internal/api/orders/dlq/replay", json!({})).await.expect(202).json();
     assert_eq!((replayed["replayed"].as_i64(), replayed["hopeless"].as_i64()), (Some(0), Some(4)));
     let origin = world.origin(0).url();
     let at = ["--origin", &origin, "--token", &world.tokens.operator];

@@ -415,15 +415,11 @@ pub(super) struct LetterSummary {
 }
 
 #[derive(ToSchema)]
-pub(super) struct ReplayedOrders {
+pub(super) struct WouldReplay {
     dry_run: bool,
-    replayed: Option<u64>,
-    /// With `dry_run`.
-    would_replay: Option<u64>,
+    would_replay: u64,
     /// Of causes that trying again cannot help.
     hopeless: u64,
-    /// Decided meanwhile, or waiting for a void of their payment.
-    left: Option<u64>,
     ids: Vec<Uuid>,
 }
 

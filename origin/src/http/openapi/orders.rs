@@ -10,11 +10,14 @@ use utoipa::openapi::{
 };
 
 use super::{
-    answers::{DiscardedOrders, LetterSummary, OrderPage, ReplayedOrders, ShownLanes, Switched},
+    answers::{DiscardedOrders, LetterSummary, Nothing, OrderPage, ShownLanes, Switched, WouldReplay},
     call::{Call, call},
     catalogue::{cursor, limit},
 };
-use crate::http::orders::{Discard, Replay, SwitchLane};
+use crate::{
+    http::orders::{Discard, Replay, SwitchLane},
+    store::replays::ReplayRow,
+};
 
 const TAG: &str = "orders";
 const ID: &str = "7b1c52d4-8c3a-8f61-9d2e-4f0a6b7c8d9e";
@@ -33,6 +36,8 @@ pub(super) fn calls() -> Vec<Call> {
         letters(),
         summary(),
         replay(),
+        read_replay(),
+        stop_replay(),
         discard(),
     ]
 }
@@ -76,6 +81,7 @@ fn place() -> Call {
         Code::UnknownSku,
         Code::UnknownChannel,
         Code::IdempotencyKeyReused,
+        Code::RateLimited,
         Code::Overloaded,
         Code::DeadlineExceeded,
     ])
@@ -181,19 +187,48 @@ fn summary() -> Call {
         .refuses(&[Code::InvalidRequest])
 }
 
+fn replay_row(state: &str) -> Value {
+    json!({"id": "0193a1b2-7c4d-7e8f-9a0b-1c2d3e4f5a6b", "state": state, "actor": "ops", "cause": "open_units",
+           "rate": 50.0, "canary": 10, "created_at": AT, "ended_at": null, "orders": 100, "replayed": 10,
+           "waiting": 90, "left": 0, "hopeless": 0, "outcomes": {"confirmed": 8, "queued": 2}})
+}
+
 fn replay() -> Call {
     operators("/internal/api/orders/dlq/replay", "replayOrders")
         .says(
             "Try dead letters again",
-            "Under the same ids, out of line, each with the time to be decided that a new order has. What was decided \
-             meanwhile stays; what cannot be read is never tried again. With `rate`, one after the other.",
+            "A job, which goes on whatever becomes of this origin. Orders go back under the same ids, out of line, each \
+             with the time to be decided that a new order has. What was decided meanwhile stays; what waits for the void \
+             of its payment goes when that is acknowledged; what cannot be read is never tried again. With `rate`, one \
+             after the other; with `canary`, so many first, and the rest if none of them is a dead letter again.",
         )
-        .optional_body::<Replay>(json!({"cause": "open_units", "limit": 100, "rate": 50.0}))
-        .answers::<ReplayedOrders>(
+        .optional_body::<Replay>(json!({"cause": "open_units", "limit": 100, "rate": 50.0, "canary": 10}))
+        .answers::<ReplayRow>(202, "It has begun; `Location` names it.", replay_row("canary"))
+        .answers::<WouldReplay>(
             200,
-            "Which go back.",
-            json!({"dry_run": false, "replayed": 1, "hopeless": 0, "ids": [ID]}),
+            "With `dry_run`: what would go back.",
+            json!({"dry_run": true, "would_replay": 1, "hopeless": 0, "ids": [ID]}),
         )
+}
+
+fn on_replay(call: Call) -> Call {
+    let id = text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    call.path_of("id", "The replay's. One that is over is kept for 30 days.", id).refuses(&[Code::NotFound])
+}
+
+fn read_replay() -> Call {
+    let path = "/internal/api/orders/dlq/replays/{id}";
+    on_replay(call(TAG, Get, path, "getReplay").needs(Scope::Operator))
+        .says("A replay", "How far it is, and what became of the orders that went back.")
+        .answers::<ReplayRow>(200, "As it is now.", replay_row("running"))
+        .refuses(&[Code::InvalidRequest])
+}
+
+fn stop_replay() -> Call {
+    on_replay(operators("/internal/api/orders/dlq/replays/{id}/stop", "stopReplay"))
+        .says("Stop a replay", "What has not gone back stays a dead letter. One that is over stays as it is.")
+        .optional_body::<Nothing>(json!({}))
+        .answers::<ReplayRow>(200, "As it is now.", replay_row("stopped"))
 }
 
 fn discard() -> Call {

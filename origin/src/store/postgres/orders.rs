@@ -18,8 +18,8 @@ use crate::{
     store::{
         Result, StoreError,
         orders::{
-            Fault, HOPELESS, Intake, LanePartition, LaneRow, Letter, Letters, NewOrder, OrderQuery, OrderRow, Orders,
-            Payment, Replaying, TakenIn, Waiting,
+            Fault, Intake, LanePartition, LaneRow, Letter, Letters, NewOrder, OrderQuery, OrderRow, Orders, Payment,
+            TakenIn, Waiting,
         },
     },
     trail,
@@ -118,16 +118,6 @@ const BY_CAUSE: &str = "SELECT cause, count(*), min(first_fault_at), max(decided
         (array_agg(fault ORDER BY seq DESC))[1]
     FROM orders WHERE state = 'dead_lettered' GROUP BY cause ORDER BY count(*) DESC, cause";
 
-/// What was decided meanwhile stays. Locked by id, as batches do.
-const REPLAY: &str = "UPDATE orders o SET state = 'queued', attempts = 0, letter = false, decided_at = NULL,
-        next_at = clock_timestamp() + (d.n - 1) * $3::double precision * interval '1 microsecond',
-        decide_by = clock_timestamp() + ((d.n - 1) * $3 + $4::double precision) * interval '1 microsecond'
-    FROM (SELECT id, row_number() OVER () AS n FROM (SELECT id FROM orders WHERE id = ANY($1)
-        AND state = 'dead_lettered' AND cause <> ALL($2) AND NOT EXISTS (
-            SELECT FROM order_payments p WHERE p.order_id = orders.id AND p.state = 'voiding')
-        ORDER BY id FOR UPDATE) dead) d
-    WHERE o.id = d.id RETURNING o.id";
-
 const DISCARD: &str = "UPDATE orders o SET state = 'rejected', reason = 'discarded', fault = $2, letter = false
     FROM (SELECT id FROM orders WHERE id = ANY($1) AND state = 'dead_lettered' ORDER BY id FOR UPDATE) d
     WHERE o.id = d.id RETURNING o.id";
@@ -198,6 +188,9 @@ async fn take_in_in_tx(tx: &Transaction<'_>, intake: &Intake) -> Result<TakenIn>
     tx.execute(MAKE_POSITIONS, &[&lane, &topic, &partitions]).await?;
     let locked = tx.query(LOCK_POSITIONS, &[&lane, &topic, &partitions]).await?;
     let known: HashMap<i32, i64> = locked.iter().map(|found| (found.get(0), found.get(1))).collect();
+    if intake.after.iter().any(|(partition, after)| known.get(partition).is_none_or(|next| next < after)) {
+        return Ok(TakenIn { behind: true, ..TakenIn::default() });
+    }
     let is_new = |order: &&NewOrder| known.get(&order.partition).is_none_or(|next| order.offset >= *next);
     let orders: Vec<&NewOrder> = intake.orders.iter().filter(is_new).collect();
     let taken = insert_in_tx(tx, lane, topic, &orders).await?;
@@ -250,7 +243,7 @@ async fn insert_in_tx(tx: &Transaction<'_>, lane: &str, topic: &str, orders: &[&
 
 impl Postgres {
     /// A write that is more than one statement.
-    async fn order_tx<T>(&self, work: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+    pub(super) async fn order_tx<T>(&self, work: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
         let mut client = self.reader().await?;
         let tx = client.build_transaction().read_only(false).start().await?;
         tx.batch_execute(&format!("SET LOCAL idle_in_transaction_session_timeout = '1s'; {DURABLE}")).await?;
@@ -408,10 +401,6 @@ impl Orders for Postgres {
             fault: found.get(5),
         };
         Ok(found.iter().map(letters).collect())
-    }
-
-    async fn replay_orders(&self, ids: &[Uuid], replay: Replaying, line: &trail::Line) -> Result<Vec<Uuid>> {
-        self.changed(REPLAY, &[&ids, &HOPELESS.as_slice(), &micros(replay.pace), &micros(replay.within)], line).await
     }
 
     async fn discard_orders(&self, ids: &[Uuid], reason: &str, line: &trail::Line) -> Result<Vec<Uuid>> {

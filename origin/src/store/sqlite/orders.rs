@@ -10,15 +10,15 @@ use onhand_wire::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{Sqlite, begin, now_in_tx, row, row::micros, trail::lines_in_tx};
+use super::{Sqlite, begin, now_in_tx, row, trail::lines_in_tx};
 use crate::{
     record::{OrderInLine, PaymentChange},
     state::BatchState,
     store::{
         Result, StoreError,
         orders::{
-            Fault, HOPELESS, Intake, LanePartition, LaneRow, Letter, Letters, NewOrder, OrderQuery, OrderRow, Orders,
-            Payment, Replaying, TakenIn, Waiting,
+            Fault, Intake, LanePartition, LaneRow, Letter, Letters, NewOrder, OrderQuery, OrderRow, Orders, Payment,
+            TakenIn, Waiting,
         },
     },
     trail,
@@ -184,6 +184,11 @@ fn position(connection: &Connection, lane: Lane, topic: &str, partition: i32) ->
 fn take_in_in_tx(connection: &Connection, intake: &Intake) -> Result<TakenIn> {
     let (lane, topic, now) = (intake.lane, intake.topic.as_str(), now_in_tx(connection)?);
     let mut taken = TakenIn::default();
+    for (partition, after) in &intake.after {
+        if position(connection, lane, topic, *partition)? < *after {
+            return Ok(TakenIn { behind: true, ..taken });
+        }
+    }
     for order in &intake.orders {
         if order.offset >= position(connection, lane, topic, order.partition)? {
             take_one(connection, lane, topic, now, order, &mut taken)?;
@@ -239,7 +244,7 @@ fn take_one(
 }
 
 impl Sqlite {
-    fn order_tx<T>(&self, work: impl FnOnce(&Connection, Timestamp) -> Result<T>) -> Result<T> {
+    pub(super) fn order_tx<T>(&self, work: impl FnOnce(&Connection, Timestamp) -> Result<T>) -> Result<T> {
         self.with(|connection| {
             let tx = begin(connection)?;
             let now = now_in_tx(&tx)?;
@@ -433,21 +438,6 @@ impl Orders for Sqlite {
             })
         };
         self.with(|connection| row::all(connection, sql, [], letters))
-    }
-
-    async fn replay_orders(&self, ids: &[Uuid], replay: Replaying, line: &trail::Line) -> Result<Vec<Uuid>> {
-        let sql = "UPDATE orders SET state = 'queued', attempts = 0, next_at = ?2, letter = 0, decided_at = NULL,
-                decide_by = ?4
-            WHERE id = ?1 AND state = 'dead_lettered' AND cause NOT IN (SELECT value FROM json_each(?3))
-                AND NOT EXISTS (SELECT 1 FROM order_payments p WHERE p.order_id = orders.id AND p.state = 'voiding')";
-        let hopeless = serde_json::to_string(&HOPELESS).expect("plain data encodes");
-        let nth = std::cell::Cell::new(0_i64);
-        self.changed(ids, line, |tx, id, now| {
-            let at = now.micros() + nth.get() * micros(replay.pace);
-            let changed = tx.execute(sql, params![id, at, hopeless, at + micros(replay.within)])?;
-            nth.set(nth.get() + changed as i64);
-            Ok(changed)
-        })
     }
 
     async fn discard_orders(&self, ids: &[Uuid], reason: &str, line: &trail::Line) -> Result<Vec<Uuid>> {
