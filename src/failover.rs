@@ -8,6 +8,7 @@
 
 mod judge;
 mod proof;
+mod rejoin;
 mod report;
 mod takeover;
 mod view;
@@ -30,7 +31,7 @@ type Failure = Box<dyn std::error::Error>;
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    look: Option<Look>,
+    also: Option<Also>,
     /// The region that takes over, as [[regions.members]] names it
     #[arg(long, value_name = "REGION", required = true)]
     to: Option<String>,
@@ -42,7 +43,8 @@ pub(crate) struct Args {
 }
 
 #[derive(clap::Subcommand)]
-enum Look {
+enum Also {
+    Rejoin(rejoin::Rejoin),
     /// Look at every region, judge each one that could take over, and change nothing
     Status {
         /// Print JSON
@@ -102,9 +104,10 @@ pub(crate) async fn run(args: Args, config: Config) -> Result<ExitCode, Failure>
         let fault = "regions.members is not set: list every region there, this one too (docs/regions.md)";
         Faults::none_of(vec![fault.to_owned()])?;
     }
-    let Args { look, to, reason, how } = args;
-    match (look, to, reason) {
-        (Some(Look::Status { json, patience }), ..) => status(&config, json, patience).await,
+    let Args { also, to, reason, how } = args;
+    match (also, to, reason) {
+        (Some(Also::Rejoin(rejoin)), ..) => rejoin::run(rejoin, &config).await,
+        (Some(Also::Status { json, patience }), ..) => status(&config, json, patience).await,
         (None, Some(region), Some(reason)) => to_region(To { region, reason, how }, config).await,
         _ => Err("--to REGION and --reason TEXT say what to do; `onhand failover status` only looks".into()),
     }

@@ -96,6 +96,12 @@ impl Two {
         run(&[&["failover"], args, &["--patience", "5s"]].concat(), &env).await
     }
 
+    async fn rejoin(&self, args: &[&str]) -> (bool, String) {
+        let members = self.members();
+        let env = [("ONHAND_REGIONS__MEMBERS", members.as_str()), ("ONHAND_ORIGIN__REGION", "us")];
+        run(&[&["failover", "rejoin"], args].concat(), &env).await
+    }
+
     async fn to_us(&self, more: &[&str]) -> (bool, String) {
         self.command(&[&["--to", "us", "--reason", "a drill"], more].concat()).await
     }
@@ -290,4 +296,53 @@ async fn a_planned_failover_hands_over_and_loses_nothing() {
     assert_eq!(opened.len(), 1, "the second command found it open");
     let row: (String, String, String) = (opened[0].get(0), opened[0].get(1), opened[0].get(2));
     assert_eq!(row, ("us".to_owned(), "eu".to_owned(), "a drill".to_owned()));
+}
+
+/// What only the lost region had is in the file; rewound, it follows, and takes over again under a term of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_region_rejoins_and_takes_over_again() {
+    let two = two().await;
+    let (eu, us, database) = (two.eu.postgres(), two.us(), two.eu.database());
+    // pg_rewind asks for it.
+    eu.sql("postgres", "ALTER SYSTEM SET wal_log_hints = on").await;
+    eu.restart().await;
+    eu.wait_for_standby(us).await;
+    let load = Load::start(&two.shop(), 4);
+    eventually!(PATIENCE, load.count() > 50);
+    let acknowledged = load.end().await;
+    us.freeze();
+    let alone = eu.client(database).await;
+    let kept = "SET synchronous_commit = local;
+        INSERT INTO idempotency_keys (subject, key, digest, status, body, created_at)
+        VALUES ('shop', 'only-eu', decode(repeat('00', 32), 'hex'), 201, '{}', clock_timestamp())";
+    alone.batch_execute(kept).await.unwrap();
+    two.lose_eu();
+    us.thaw();
+    let (done, said) = two.to_us(&[]).await;
+    assert!(done && said.contains("under term 17"), "{said}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let (data, list) = (eu.data().display().to_string(), dir.path().join("list").display().to_string());
+    let (done, said) = two.rejoin(&["eu", "--data", &data, "--out", &list]).await;
+    assert!(done, "{said}");
+    let listed = std::fs::read_to_string(&list).unwrap();
+    assert!(listed.contains("only-eu"), "{listed} {said}");
+    assert_eq!(listed.lines().count(), 1, "nothing that us has too: {listed}");
+    eu.start().await;
+    us.wait_for_standby(eu).await;
+    us.wait_for_standbys("eu").await;
+    two.eu.kafka().start().await;
+    two.eu.redis().start().await;
+    for origin in two.eu.origins() {
+        origin.start().await;
+    }
+
+    let (done, said) = two.command(&["--to", "eu", "--reason", "back", "--planned"]).await;
+    assert!(done && said.contains("under term 32"), "the first region's number: {said}");
+    let held = eu.sql(database, "SELECT reservation::text FROM allocations WHERE sku = 'x'").await;
+    let held: BTreeSet<String> = held.iter().map(|row| row.get(0)).collect();
+    assert_eq!(acknowledged.difference(&held).count(), 0, "nothing acknowledged is lost on the way there and back");
+    let terms = eu.sql(database, "SELECT term FROM failovers ORDER BY term").await;
+    let terms: Vec<i32> = terms.iter().map(|row| row.get(0)).collect();
+    assert_eq!(terms, [17, 32]);
 }

@@ -51,6 +51,11 @@ impl Postgres {
         &self.home
     }
 
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
     pub fn port(&self) -> u16 {
         self.port.number
     }

@@ -98,6 +98,31 @@ pub struct FeedMark {
     pub told: Option<Timestamp>,
 }
 
+/// A row that a region wrote.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Tells it from every other of its table, in whatever copy.
+    pub key: String,
+    /// As JSON.
+    pub row: String,
+}
+
+impl Kept {
+    /// What callers were told, and what became of stock.
+    pub const TABLES: [&'static str; 4] = ["ledger", "reservations", "orders", "idempotency_keys"];
+
+    /// Later changes of a reservation or an order are in the ledger.
+    fn key_and_time(table: &str) -> Option<(&'static str, &'static str)> {
+        match table {
+            "ledger" => Some(("concat_ws(' ', sku, location, seq, at, correlation)", "at")),
+            "reservations" => Some(("id::text", "created_at")),
+            "orders" => Some(("id::text", "taken_at")),
+            "idempotency_keys" => Some(("concat_ws(' ', subject, key)", "created_at")),
+            _ => None,
+        }
+    }
+}
+
 /// What this code's schema is.
 #[must_use]
 pub fn newest_schema() -> Option<i32> {
@@ -199,6 +224,19 @@ impl Site {
     /// The failover that opened the region whose origins may write now.
     pub async fn last_opened(&self) -> Result<Option<Opened>> {
         self.within(last_opened(&self.client)).await
+    }
+
+    /// What was written to one of [`Kept::TABLES`] since then.
+    pub async fn kept(&self, table: &str, since: Timestamp) -> Result<Vec<Kept>> {
+        let Some((key, time)) = Kept::key_and_time(table) else { return Ok(Vec::new()) };
+        let sql = format!("SELECT {key}, to_json(t)::text FROM {table} t WHERE {time} >= $1");
+        let found = self.client.query(&sql, &[&row::utc(since)]).await?;
+        Ok(found.iter().map(|row| Kept { key: row.get(0), row: row.get(1) }).collect())
+    }
+
+    /// pg_rewind would find the timeline of before the promotion without it.
+    pub async fn checkpoint(&self) -> Result<()> {
+        Ok(self.client.batch_execute("CHECKPOINT").await?)
     }
 
     pub async fn feeds(&self) -> Result<Vec<FeedMark>> {
