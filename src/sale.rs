@@ -92,9 +92,13 @@ struct Percentiles {
     most: u64,
 }
 
+/// Beyond, a time counts as this: a day.
+const LONGEST_MS: u64 = 24 * 3_600_000;
+
 impl Percentiles {
     fn of(milliseconds: impl Iterator<Item = u64>) -> Self {
-        let mut all = Histogram::<u64>::new(3).expect("three digits are possible");
+        // One without bounds begins small, and what saturates it is counted as its least values.
+        let mut all = Histogram::<u64>::new_with_bounds(1, LONGEST_MS, 3).expect("bounds that make sense");
         milliseconds.for_each(|ms| all.saturating_record(ms.max(1)));
         Self { p50: all.value_at_quantile(0.5), p99: all.value_at_quantile(0.99), most: all.max() }
     }
@@ -229,4 +233,16 @@ fn by_second(rows: &[&OrderRow], first: Timestamp) -> Vec<(u64, u64)> {
         }
     }
     seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_times_are_told_as_they_are() {
+        let times = Percentiles::of([1, 3_000, 9_000].into_iter());
+        assert!((2_990..=3_010).contains(&times.p50) && (8_990..=9_010).contains(&times.most), "{times:?}");
+        assert!(Percentiles::of([u64::MAX].into_iter()).most >= LONGEST_MS);
+    }
 }

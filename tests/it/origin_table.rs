@@ -95,9 +95,16 @@ impl Table {
             let call = self.admin().call("POST".parse().unwrap(), "/v1/orders").key(key).json(body.clone());
             call.send().await
         };
-        // The lanes' topics are being made.
-        eventually!(place().await.status == 202);
-        let id = place().await.json()["id"].as_str().expect("an id").to_owned();
+        // The lanes' topics are being made; one subject may ask 60 times in a minute.
+        let mut placed = place().await;
+        for _ in 0..50 {
+            if placed.status == 202 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+            placed = place().await;
+        }
+        let id = placed.expect(202).json()["id"].as_str().expect("an id").to_owned();
         let read = async || self.admin().get(&format!("/v1/orders/{id}")).await.json()["state"].clone();
         eventually!(read().await == "confirmed");
         id
@@ -289,6 +296,13 @@ async fn every_documented_code_can_be_provoked() {
         provoked.seen.insert((create.id.clone(), "idempotency_key_required".to_owned()));
     }
 
+    // One subject may place 60 in a minute.
+    for _ in 0..60 {
+        table.operation("placeOrder").call(&table.admin()).await;
+    }
+    let body = provoked.by("placeOrder", "rate_limited", 429, Operation::clone).await;
+    assert_eq!(body["limit"], 60, "{body}");
+
     let others = table.operations.iter().flat_map(|operation| {
         let codes =
             operation.codes.iter().filter(|code| !FAULTS.contains(&code.as_str()) && !ALIKE.contains(&code.as_str()));
@@ -326,7 +340,17 @@ async fn unknown(provoked: &mut Provoked<'_>) {
         .by("putChannel", "unknown_location", 404, |operation| operation.with_body(json!({"locations": ["mars"]})))
         .await;
 
-    for id in ["rollBackRule", "readRollBack", "readReleases", "getRelease", "getManifest", "pauseLane", "resumeLane"] {
+    for id in [
+        "rollBackRule",
+        "readRollBack",
+        "readReleases",
+        "getRelease",
+        "getManifest",
+        "pauseLane",
+        "resumeLane",
+        "getReplay",
+        "stopReplay",
+    ] {
         provoked.by(id, "not_found", 404, |operation| operation.with_path("none")).await;
     }
     for id in ["readUser", "setUserRole", "signOutUser", "removeUser"] {
@@ -472,6 +496,8 @@ async fn every_example_works() {
     let (held, confirmed) = (table.reservation(&[]).await, table.reservation(&["confirm"]).await);
     let shipped = table.reservation(&["confirm", "fulfil"]).await;
     let ordered = table.order("of-the-table").await;
+    let replay = admin.post("/internal/api/orders/dlq/replay", json!({})).await.expect(202).json();
+    let replay = replay["id"].as_str().expect("an id").to_owned();
     table
         .admin()
         .put("/inventory/products/22423/stock", json!({"location": "eu-1", "quantity": 57, "reason": "seed"}))
@@ -497,6 +523,7 @@ async fn every_example_works() {
             "getRelease" => &digest,
             "readUser" | "setUserRole" | "signOutUser" | "removeUser" => "ann",
             "getOrder" | "followOrder" => &ordered,
+            "getReplay" | "stopReplay" => &replay,
             "fulfilReservation" => &confirmed,
             "returnReservation" => &shipped,
             "deleteItem" => {

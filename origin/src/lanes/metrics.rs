@@ -69,7 +69,7 @@ impl LaneMetrics {
             "processor_order_processing_duration_seconds",
             "From an order's turn to its decision's commit.",
         );
-        Self {
+        let metrics = Self {
             leading: r.gauge("processor_leading", "1 while this replica works on the order lanes."),
             taken_in: r.counters("processor_orders_taken_in_total", "Orders taken in, by lane.", "lane"),
             repeated: r.counter("processor_orders_repeated_total", "Records of orders that were taken in before."),
@@ -119,7 +119,15 @@ impl LaneMetrics {
                 "Notices of decisions that wait (pending), or were given up in the last seven days (failed).",
                 "state",
             ),
+        };
+        // A rate needs a value before the first event.
+        for outcome in ["sent", "again", "given_up"] {
+            metrics.told.with_label_values(&[outcome]);
         }
+        for outcome in ["approved", "declined", "unknown", "voided", "again"] {
+            metrics.payments.with_label_values(&[outcome]);
+        }
+        metrics
     }
 
     /// What came of telling a webhook of a decision.

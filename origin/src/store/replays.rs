@@ -104,7 +104,9 @@ pub(crate) struct Standing {
     pub credit: f64,
     /// Since the last step.
     pub since: Duration,
-    /// Orders that went back; those of them that are not decided yet; those that are dead letters again.
+    /// Orders that wait for their turn; those that went back; those of them that are not decided yet; those that are
+    /// dead letters again.
+    pub waiting: i64,
     pub replayed: i64,
     pub open: i64,
     pub dead: i64,
@@ -118,7 +120,7 @@ const STEP: usize = 500;
 impl Standing {
     pub(crate) fn step(self) -> Step {
         let state = match self.state {
-            ReplayState::Canary if self.replayed < self.most_first() => ReplayState::Canary,
+            ReplayState::Canary if self.waiting > 0 && self.replayed < self.most_first() => ReplayState::Canary,
             ReplayState::Canary if self.dead > 0 => ReplayState::Halted,
             ReplayState::Canary if self.open > 0 => ReplayState::Canary,
             ReplayState::Canary => ReplayState::Running,
@@ -165,6 +167,7 @@ mod tests {
         state: ReplayState::Running,
         credit: 0.0,
         since: Duration::from_millis(250),
+        waiting: 600,
         replayed: 0,
         open: 0,
         dead: 0,
@@ -190,6 +193,8 @@ mod tests {
         assert_eq!((gone.step().state, gone.step().orders), (ReplayState::Canary, 0));
         let well = Standing { open: 0, ..gone };
         assert_eq!((well.step().state, well.step().orders), (ReplayState::Running, STEP));
+        let fewer = Standing { waiting: 0, replayed: 2, open: 0, ..canary };
+        assert_eq!(fewer.step().state, ReplayState::Running, "there are no more than these");
         let dead = Standing { dead: 1, ..gone };
         assert_eq!((dead.step().state, dead.step().orders), (ReplayState::Halted, 0));
     }

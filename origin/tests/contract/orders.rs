@@ -230,6 +230,11 @@ pub(crate) async fn a_replay_goes_on_step_by_step(shop: Shop) {
     let done = step(&shop, &again).await;
     assert_eq!((done.state, done.replayed, done.left, done.waiting), (ReplayState::Done, 4, 1, 0));
     assert!(done.ended_at.is_some() && done.outcomes["queued"] == 3, "{done:?}");
+    // Fewer than the canary asks for, and none of them is dead any more.
+    let few = begin(&shop, &NewReplay { canary: Some(5), ..of(&all[..2]) }).await;
+    assert_eq!((few.state, few.left), (ReplayState::Canary, 2));
+    let few = shop.store.step_replays(LONG).await.map(|_| few.id).unwrap();
+    assert_eq!(shop.store.replay(few).await.unwrap().unwrap().state, ReplayState::Done);
     // At a rate that lets one go, and stopped.
     for order in &orders[2..5] {
         dead(&shop, order).await;

@@ -19,6 +19,9 @@ async fn a_replay_is_careful_keeps_its_rate_and_survives_its_origin() {
     world.location("a", 0).await;
     world.stock("x", "a", 500).await;
     ready(&world).await;
+    // Else the probe would be one of them.
+    let decided = "SELECT count(*) FROM orders WHERE sku = 'probe' AND state = 'sold_out'";
+    eventually!(LONG, world.sql(decided).await[0].get::<_, i64>(0) == 1);
     let shop = world.edge(0).client(&world.tokens.storefront);
     let held = shop.post("/v1/reservations", body("x", 10)).await.expect(201).json();
     let mut orders = Vec::new();

@@ -274,9 +274,9 @@ impl Shop {
             Step::Crash(replica) => drop(self.read[replica].take()?),
             Step::TakeIn(replica) => {
                 let (from, to) = self.read[replica].take()?;
-                for offset in from.max(self.next)..to {
+                for order in &self.log[from.max(self.next).min(to)..to] {
                     let row = Row { seq: self.rows.len() as i64 + 1, state: "queued", aside: false, late: false };
-                    self.rows.entry(self.log[offset]).or_insert(row);
+                    self.rows.entry(*order).or_insert(row);
                 }
                 self.next = self.next.max(to);
             }

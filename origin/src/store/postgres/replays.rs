@@ -30,7 +30,8 @@ const LOCK: &str = "SELECT rate, canary, state, credit,
     FROM order_replays WHERE id = $1 AND state IN ('canary', 'running') FOR UPDATE SKIP LOCKED";
 
 const STANDS: &str = "SELECT count(*), count(*) FILTER (WHERE o.state IN ('queued', 'processing')),
-        count(*) FILTER (WHERE o.state = 'dead_lettered')
+        count(*) FILTER (WHERE o.state = 'dead_lettered'),
+        (SELECT count(*) FROM order_replay_letters w WHERE w.replay = $1 AND w.state = 'waiting')
     FROM order_replay_letters l JOIN orders o ON o.id = l.order_id WHERE l.replay = $1 AND l.state = 'replayed'";
 
 /// What waits for its payment's void keeps waiting, and nothing waits for it.
@@ -84,6 +85,7 @@ fn standing(found: &Row, stands: &Row) -> Result<Standing> {
         replayed: stands.get(0),
         open: stands.get(1),
         dead: stands.get(2),
+        waiting: stands.get(3),
     })
 }
 

@@ -27,7 +27,8 @@ const REPLAY: &str = "UPDATE orders SET state = 'queued', attempts = 0, next_at 
     WHERE id = ?1 AND state = 'dead_lettered' AND cause NOT IN (SELECT value FROM json_each(?3))";
 
 const STANDS: &str = "SELECT count(*), count(*) FILTER (WHERE o.state IN ('queued', 'processing')),
-        count(*) FILTER (WHERE o.state = 'dead_lettered')
+        count(*) FILTER (WHERE o.state = 'dead_lettered'),
+        (SELECT count(*) FROM order_replay_letters w WHERE w.replay = ?1 AND w.state = 'waiting')
     FROM order_replay_letters l JOIN orders o ON o.id = l.order_id WHERE l.replay = ?1 AND l.state = 'replayed'";
 
 const ROW: &str = "SELECT r.id, r.state, r.actor, r.cause, r.rate, r.canary, r.created_at, r.ended_at, r.hopeless,
@@ -48,8 +49,8 @@ fn replay_state(row: &Row<'_>, column: usize) -> Result<ReplayState> {
 }
 
 fn standing(connection: &Connection, id: &str, now: Timestamp) -> Result<Standing> {
-    let (replayed, open, dead) =
-        connection.query_row(STANDS, [id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (replayed, open, dead, waiting) =
+        connection.query_row(STANDS, [id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     let sql = "SELECT rate, canary, state, credit, stepped_at FROM order_replays WHERE id = ?1";
     let read = |row: &Row<'_>| {
         Ok(Standing {
@@ -58,6 +59,7 @@ fn standing(connection: &Connection, id: &str, now: Timestamp) -> Result<Standin
             state: replay_state(row, 2)?,
             credit: row.get(3)?,
             since: now.since(row::time(row, 4)?),
+            waiting,
             replayed,
             open,
             dead,

@@ -12,7 +12,7 @@ use onhand_harness::{
     Error, World,
     drill::{ledger_tells_the_rows, say},
 };
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// What most buyers want.
 const HOT: &str = "hot";
@@ -34,6 +34,10 @@ struct Args {
     /// Units of each of them
     #[arg(long, value_name = "N", default_value_t = 500)]
     stock: i64,
+    /// Pause the lanes until all orders are in: shows how fast they are decided, beside nothing else. With
+    /// --others 0 and units for all, it is one SKU's line, as `make bench-holds` has it
+    #[arg(long)]
+    paused: bool,
     /// Where the page with the plot goes
     #[arg(long, value_name = "FILE", default_value = "target/sale.html")]
     html: std::path::PathBuf,
@@ -74,7 +78,17 @@ async fn sale(args: Args) -> Result<ExitCode, Error> {
     let skus = stock(&world, &args).await;
     lanes_work(&world).await?;
     say(&format!("all ready after {:.1} s", began.elapsed().as_secs_f64()));
-    let status = run(&world, &args, &skus).await?;
+    if args.paused {
+        switch(&world, "pause").await;
+    }
+    let mut sale = start(&world, &args, &skus)?;
+    if args.paused {
+        tokio::select! {
+            _ = sale.wait() => say("the sale ended before all of its orders were in the lanes"),
+            () = all_in(&world, args.orders) => switch(&world, "resume").await,
+        }
+    }
+    let status = sale.wait().await.map_err(cannot)?;
     if !status.success() {
         eprintln!("{}", world.log_tails(15));
     }
@@ -119,7 +133,37 @@ async fn lanes_work(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-async fn run(world: &World, args: &Args, skus: &[String]) -> Result<std::process::ExitStatus, Error> {
+async fn switch(world: &World, verb: &str) {
+    let operator = world.origin(0).client(&world.tokens.operator);
+    for lane in ["high", "low"] {
+        operator.post(&format!("/internal/api/orders/lanes/{lane}/{verb}"), serde_json::json!({})).await.expect(200);
+    }
+    say(&format!("lanes: {verb}"));
+    // Whichever replica leads looks ten times a second.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+/// Until this many orders are taken in, or no more come: a buyer may have gone without.
+async fn all_in(world: &World, orders: usize) {
+    let (mut most, mut since) = (0, Instant::now());
+    loop {
+        let taken: i64 = world.sql("SELECT count(*) FROM orders WHERE sku <> 'first'").await[0].get(0);
+        let taken = usize::try_from(taken).unwrap_or_default();
+        if taken >= orders || taken > 0 && taken == most && since.elapsed() > Duration::from_secs(20) {
+            return;
+        }
+        if taken > most {
+            (most, since) = (taken, Instant::now());
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn cannot(error: std::io::Error) -> Error {
+    Error::Refused(format!("cannot run onhand sale: {error}"))
+}
+
+fn start(world: &World, args: &Args, skus: &[String]) -> Result<Child, Error> {
     let mut command = Command::new(world.binary());
     command.arg("sale").args(["--buyers", &args.orders.to_string(), "--at-once", &args.at_once.to_string()]);
     command.args(["--over", &args.over, "--patience", PATIENCE]).arg("--html").arg(&args.html);
@@ -133,6 +177,5 @@ async fn run(world: &World, args: &Args, skus: &[String]) -> Result<std::process
     }
     command.env("ONHAND_TOKEN_OPERATOR", &world.tokens.operator);
     command.env("ONHAND_TOKEN_STOREFRONT", &world.tokens.storefront);
-    let cannot = |error: std::io::Error| Error::Refused(format!("cannot run onhand sale: {error}"));
-    command.kill_on_drop(true).spawn().map_err(cannot)?.wait().await.map_err(cannot)
+    command.kill_on_drop(true).spawn().map_err(cannot)
 }
