@@ -127,7 +127,12 @@ pub(crate) async fn admitted(State(least): State<Role>, request: Request, next: 
             let page = request.uri().path_and_query().map_or("/", |page| page.as_str());
             // What was sent is gone in any case: only a page can be gone back to.
             let page = if request.method().is_safe() { page } else { "/" };
-            Redirect::to(&format!("/sign-in?next={}", onhand_client::encode(page))).into_response()
+            let sign_in = format!("/sign-in?next={}", onhand_client::encode(page));
+            if request.headers().contains_key("hx-request") {
+                // A section that is asked again: the whole page goes to the sign-in, not the section.
+                return [("hx-redirect", sign_in)].into_response();
+            }
+            Redirect::to(&sign_in).into_response()
         }
     }
 }

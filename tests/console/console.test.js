@@ -188,3 +188,22 @@ test("on a narrow screen nothing is wider than the screen", async () => {
   clean(seen);
   await own.close();
 });
+
+test("a page that is open says so when the console is gone, and again when the session is over", async () => {
+  const other = await dev();
+  const own = await chromium.newContext({ viewport: { width: 1200, height: 800 } });
+  const seen = watched();
+  const page = await open(own, seen.faults, seen.hosts);
+  await register(page, other.invitation, "bob");
+  await page.goto(`${other.console}/now`);
+  await own.clearCookies();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.getByLabel("Name", { exact: true }).fill("bob");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Now" }).waitFor();
+  other.end();
+  await page.getByText("Not current: the console does not answer.").first().waitFor();
+  assert.deepEqual(await violations(page), []);
+  await own.close();
+});

@@ -76,6 +76,13 @@ async fn people_sign_in_and_see_what_their_role_may() {
     let (_, many) = sign_in(&dev.console, "bob", PASSWORD).await;
     assert_eq!(many.status, StatusCode::TOO_MANY_REQUESTS, "even the right one, for a while");
 
+    // A section that is asked again after the session's end takes the whole page to the sign-in.
+    let asked = edge.get(format!("{}/now", dev.console)).header("hx-request", "true").send().await.unwrap();
+    assert_eq!(
+        (asked.status(), &asked.headers()["hx-redirect"]),
+        (StatusCode::OK, &"/sign-in?next=%2Fnow".parse().unwrap())
+    );
+
     // Signed out everywhere: the other browser's session is over within five seconds.
     let users = ann.get("/users").await;
     let out = users
