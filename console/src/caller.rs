@@ -10,6 +10,7 @@ use axum::{
 };
 use onhand_client::{Client, Error, Role};
 use onhand_http::auth::Issuer;
+use tokio::sync::watch;
 
 use crate::{
     asking,
@@ -32,6 +33,8 @@ pub(crate) struct Console {
     pub(crate) seals: Seals,
     pub(crate) people: People,
     pub(crate) registration: bool,
+    /// Whether the process stops: streams end then, and browsers open them anew elsewhere.
+    pub(crate) stopping: watch::Sender<bool>,
     proxies: usize,
 }
 
@@ -45,6 +48,7 @@ impl Shared {
             seals: Seals::new(config),
             people: People::default(),
             registration: config.registration,
+            stopping: watch::Sender::new(false),
             proxies: config.trusted_proxies,
         })))
     }

@@ -238,6 +238,33 @@ async fn a_file_is_tried_and_its_wrong_rows_are_named() {
     ann.get("/items/22423").await.says("55 → 7");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_tells_of_each_change_and_ends_with_its_process() {
+    let dev = Dev::start(&[]).await;
+    let ann = admin(&dev).await;
+    let live = format!("{}/shop/items/22423/live", dev.console);
+    let stranger = reqwest::get(&live).await.unwrap();
+    assert!(stranger.url().path().starts_with("/sign-in"), "{}", stranger.url());
+    let mut stream = reqwest::Client::new().get(&live).header("cookie", ann.cookie()).send().await.unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let mut said = String::new();
+    let mut until = async |text: &str| {
+        while !said.contains(text) {
+            let piece = stream.chunk().await.unwrap().unwrap_or_else(|| panic!("no {text:?}: {said}"));
+            said.push_str(&String::from_utf8_lossy(&piece));
+        }
+    };
+    until("<span class=\"number\">55</span>").await;
+    until("data: As of ").await;
+    let origin = onhand_harness::Client::at(&dev.origin, dev.tokens["admin"].as_str());
+    let counted = json!({"location": "eu-1", "quantity": 33, "reason": "counted"});
+    origin.put("/inventory/products/22423/stock", counted).await.expect(200);
+    until("<span class=\"number\">33</span>").await;
+    // With a stream open, too.
+    dev.end().await;
+    while let Ok(Some(_)) = stream.chunk().await {}
+}
+
 /// `onhand console` by itself, before a world.
 struct Apart {
     url: String,
