@@ -80,7 +80,7 @@ impl Console {
         let failed = |cause| StartError::Listen { address: config.listen.clone(), cause };
         let tcp = TcpListener::bind(&config.listen).await.map_err(failed)?;
         let shared = caller::Shared::new(&config, issuer)?;
-        let pages = http::router(shared.clone());
+        let pages = http::router(shared.clone(), Arc::new(config.http.clone()));
         let tls = Acceptor::start(&config.http.tls)?;
         Ok(Self { tcp, pages, shared, tls, config })
     }

@@ -5,7 +5,7 @@ use onhand_wire::{release::Release, request::Push};
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
 };
 
@@ -28,7 +28,7 @@ impl Apart {
             .arg("console")
             .env("ONHAND_CONSOLE__LISTEN", "127.0.0.1:0")
             .env("ONHAND_CONSOLE__SEAL_KEY", "s".repeat(32));
-        command.env("ONHAND_CONSOLE__KEY_FILE", key_of(world));
+        command.env("ONHAND_CONSOLE__KEY_FILE", key_of(world)).env("ONHAND_HTTP__HEADER_TIMEOUT", "2s");
         command.env("ONHAND_CONSOLE__ORIGINS", world.origin(0).url());
         command.env("ONHAND_CONSOLE__ORIGIN_MANAGEMENT", world.origin(0).management_url());
         let edges = |url: fn(&Node) -> String| world.edges().iter().map(url).collect::<Vec<_>>().join(",");
@@ -86,6 +86,23 @@ async fn it_stays_up_when_an_edge_and_then_the_origin_are_gone() {
     refused.says("You are not signed in.").says("No answer from");
     world.origin(0).start().await;
     eventually!(ann.get("/lanes").await.html.contains(">high<"));
+}
+
+/// Whoever sends a byte and stops holds nothing for long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_stops_in_the_middle_is_given_up() {
+    let world = World::start().edges(1).ready().await;
+    let console = Apart::start(&world).await;
+    let address = console.url.strip_prefix("http://").unwrap();
+    let mut slow = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /sign-in HTTP/1.1\r\nHost: {address}\r\nSec-Fetch-Site: same-origin\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nname=a"
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
 }
 
 /// What `onhand check` finds of a console before a world.
