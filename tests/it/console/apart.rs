@@ -106,9 +106,13 @@ async fn a_form_that_stops_in_the_middle_is_given_up() {
 }
 
 /// What `onhand check` finds of a console before a world.
-async fn check(world: &World, key: &std::path::Path, seal: &str) -> (bool, String) {
+async fn check(world: &World, key: &std::path::Path, seal: &str, how: &[&str]) -> (bool, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onhand"));
-    command.args(["check"]).env("ONHAND_CONSOLE__KEY_FILE", key).env("ONHAND_CONSOLE__ORIGINS", world.origin(0).url());
+    command
+        .arg("check")
+        .args(how)
+        .env("ONHAND_CONSOLE__KEY_FILE", key)
+        .env("ONHAND_CONSOLE__ORIGINS", world.origin(0).url());
     command.env("ONHAND_AUTH__KEY_FILE", world.tokens.public_key()).env("ONHAND_CONSOLE__SEAL_KEY", seal);
     let output = command.env("ONHAND_CONSOLE__LISTEN", "127.0.0.1:0").output().await.unwrap();
     let said = [output.stdout, output.stderr].map(|part| String::from_utf8_lossy(&part).into_owned()).concat();
@@ -118,17 +122,21 @@ async fn check(world: &World, key: &std::path::Path, seal: &str) -> (bool, Strin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_says_what_a_console_lacks() {
     let world = World::start().edges(0).ready().await;
-    let (good, said) = check(&world, &key_of(&world), &"s".repeat(32)).await;
+    let (good, said) = check(&world, &key_of(&world), &"s".repeat(32), &[]).await;
     assert!(good && said.contains("an origin accepts the tokens that it signs"), "{said}");
     let folder = tempfile::tempdir().unwrap();
     let mut make = Command::new(env!("CARGO_BIN_EXE_onhand"));
     make.args(["token", "keygen", "--out"]).arg(folder.path().join("k")).stdout(std::process::Stdio::null());
     assert!(make.status().await.unwrap().success());
-    let (good, said) = check(&world, &folder.path().join("k.key.pem"), &"s".repeat(32)).await;
+    let (good, said) = check(&world, &folder.path().join("k.key.pem"), &"s".repeat(32), &[]).await;
     assert!(!good && said.contains("origins do not accept tokens that console.key_file signs"), "{said}");
-    let (good, said) = check(&world, &folder.path().join("none.key.pem"), &"s".repeat(32)).await;
-    assert!(!good && said.contains("`onhand token keygen` makes a key"), "{said}");
-    let (good, said) = check(&world, &key_of(&world), "short-and-s3cret").await;
+    for how in [&[][..], &["--offline"]] {
+        let (good, said) = check(&world, &folder.path().join("none.key.pem"), &"s".repeat(32), how).await;
+        assert!(!good && said.contains("`onhand token keygen` makes a key"), "{said}");
+        let (good, said) = check(&world, &key_of(&world), "", how).await;
+        assert!(!good && said.contains("console.seal_key is not set"), "{said}");
+    }
+    let (good, said) = check(&world, &key_of(&world), "short-and-s3cret", &[]).await;
     assert!(!good && said.contains("console.seal_key: must have 32 characters") && !said.contains("s3cret"), "{said}");
     let started = Command::new(env!("CARGO_BIN_EXE_onhand")).arg("console").output().await.unwrap();
     let said = String::from_utf8_lossy(&started.stderr).into_owned();
