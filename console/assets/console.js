@@ -106,4 +106,15 @@
   setInterval(countDown, 1000);
   document.querySelectorAll("[data-live]").forEach(follow);
   document.addEventListener("htmx:after:swap", () => localise(document));
+  // A section that could not be asked again says so, until it could.
+  document.addEventListener("htmx:error", (event) => {
+    const section = event.target.closest?.("section");
+    if (!section || section.querySelector("[data-silent]")) return;
+    const notice = document.createElement("p");
+    notice.className = "failed";
+    notice.dataset.silent = "";
+    notice.setAttribute("role", "alert");
+    notice.textContent = "Not current: the console does not answer. It is being tried again.";
+    section.querySelector("h2").after(notice);
+  });
 })();

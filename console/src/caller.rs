@@ -10,6 +10,7 @@ use axum::{
 };
 use onhand_client::{Client, Error, Role};
 use onhand_http::auth::Issuer;
+use tokio::sync::watch;
 
 use crate::{
     asking,
@@ -32,6 +33,8 @@ pub(crate) struct Console {
     pub(crate) seals: Seals,
     pub(crate) people: People,
     pub(crate) registration: bool,
+    /// Whether the process stops: streams end then, and browsers open them anew elsewhere.
+    pub(crate) stopping: watch::Sender<bool>,
     proxies: usize,
 }
 
@@ -45,6 +48,7 @@ impl Shared {
             seals: Seals::new(config),
             people: People::default(),
             registration: config.registration,
+            stopping: watch::Sender::new(false),
             proxies: config.trusted_proxies,
         })))
     }
@@ -127,7 +131,12 @@ pub(crate) async fn admitted(State(least): State<Role>, request: Request, next: 
             let page = request.uri().path_and_query().map_or("/", |page| page.as_str());
             // What was sent is gone in any case: only a page can be gone back to.
             let page = if request.method().is_safe() { page } else { "/" };
-            Redirect::to(&format!("/sign-in?next={}", onhand_client::encode(page))).into_response()
+            let sign_in = format!("/sign-in?next={}", onhand_client::encode(page));
+            if request.headers().contains_key("hx-request") {
+                // A section that is asked again: the whole page goes to the sign-in, not the section.
+                return [("hx-redirect", sign_in)].into_response();
+            }
+            Redirect::to(&sign_in).into_response()
         }
     }
 }

@@ -1,8 +1,11 @@
 //! The router: every page and who may see it, and what every answer carries.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    body::Body,
+    extract::{DefaultBodyLimit, Request, State},
     handler::Handler,
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
@@ -10,6 +13,10 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use onhand_client::Role;
+use onhand_http::{
+    body::{Pace, Paced},
+    setting::HttpConfig,
+};
 
 use crate::{
     asking, assets,
@@ -94,7 +101,7 @@ fn pages() -> Pages {
     ]
 }
 
-pub(crate) fn router(shared: Shared) -> Router {
+pub(crate) fn router(shared: Shared, limits: Arc<HttpConfig>) -> Router {
     let signed_in = pages().into_iter().fold(Router::new(), |router, (path, least, page)| {
         router.route(path, page.layer(middleware::from_fn_with_state(least, admitted)))
     });
@@ -108,8 +115,16 @@ pub(crate) fn router(shared: Shared) -> Router {
         .fallback(async || page::nothing_here())
         .route("/assets/{file}", get(assets::file))
         .layer(DefaultBodyLimit::max(FORM_BYTES))
+        .layer(middleware::from_fn_with_state(limits, paced))
         .layer(middleware::from_fn(guarded))
         .with_state(shared)
+}
+
+/// A body must arrive in time; the file of an import may take any time, but must not pause.
+async fn paced(State(limits): State<Arc<HttpConfig>>, request: Request, next: Next) -> Response {
+    let long = request.uri().path() == "/import/run";
+    let pace = if long { Pace::Steady(limits.idle_timeout.0) } else { Pace::Whole(limits.header_timeout.0) };
+    next.run(request.map(|body| Body::new(Paced::new(body, pace)))).await
 }
 
 /// Refuses forged calls, and gives every answer its headers.

@@ -66,6 +66,7 @@ pub async fn probe(config: &Config, issuer: Issuer) -> Result<String, String> {
 pub struct Console {
     tcp: TcpListener,
     pages: Router,
+    shared: caller::Shared,
     tls: Option<Arc<Acceptor>>,
     config: Config,
 }
@@ -78,9 +79,10 @@ impl Console {
     pub async fn bind(config: Config, issuer: Issuer) -> Result<Self, StartError> {
         let failed = |cause| StartError::Listen { address: config.listen.clone(), cause };
         let tcp = TcpListener::bind(&config.listen).await.map_err(failed)?;
-        let pages = http::router(caller::Shared::new(&config, issuer)?);
+        let shared = caller::Shared::new(&config, issuer)?;
+        let pages = http::router(shared.clone(), Arc::new(config.http.clone()));
         let tls = Acceptor::start(&config.http.tls)?;
-        Ok(Self { tcp, pages, tls, config })
+        Ok(Self { tcp, pages, shared, tls, config })
     }
 
     /// # Panics
@@ -91,7 +93,7 @@ impl Console {
 
     /// Serves until `stop`, then lets current calls finish within `console.drain`.
     pub async fn serve(self, stop: impl Future<Output = ()> + Send) {
-        let Self { tcp, pages, tls, config } = self;
+        let Self { tcp, pages, shared, tls, config } = self;
         let connections = Connections::new(config.http.max_connections, config.http.max_connections_per_peer, |_| {
             tracing::debug!("a connection was refused")
         });
@@ -108,6 +110,7 @@ impl Console {
         let (drain, stopped) = Drain::new();
         let accepting = tokio::spawn(accept(listener, Handle::current, stopped, answer));
         stop.await;
+        shared.0.stopping.send_replace(true);
         if drain.end(config.drain.0).await {
             tracing::warn!("calls were still under way after console.drain, and were cut off");
         }

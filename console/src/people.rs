@@ -21,7 +21,20 @@ pub(crate) struct Person {
     pub(crate) role: Role,
 }
 
-type Known = (Instant, Option<User>);
+/// What an origin said of a name.
+#[derive(Debug, Clone)]
+enum Told {
+    User(User),
+    Nobody,
+    /// None has answered yet.
+    Silent,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    asked: Instant,
+    told: Told,
+}
 
 /// Users as the origin last told of them.
 pub(crate) struct People(Cache<String, Arc<Known>>);
@@ -34,30 +47,28 @@ impl Default for People {
 
 impl People {
     /// The session's person; `None`: the session is over. While no origin answers, what was known last counts, or else
-    /// the session's own word: the console stays up.
+    /// the session's own word: the console stays up. Nor is a silent one asked at every page, so that none waits for it each time.
     pub(crate) async fn of(&self, session: &Session, users: &Client) -> Option<Person> {
-        let known = self.0.get(&session.name).filter(|known| known.0.elapsed() < FRESH);
-        let known = match known {
-            Some(known) => Some(known),
-            None => self.asked(&session.name, users).await.or_else(|| self.0.get(&session.name)),
+        let known = self.0.get(&session.name);
+        let told = match known {
+            Some(known) if known.asked.elapsed() < FRESH => known.told.clone(),
+            before => self.ask(&session.name, before.map(|known| known.told.clone()), users).await,
         };
-        let Some(known) = known else {
-            return Some(Person { name: session.name.clone(), role: session.role });
-        };
-        let user = known.1.as_ref().filter(|user| user.epoch == session.epoch)?;
-        Some(Person { name: user.name.clone(), role: user.role })
+        match told {
+            Told::Silent => Some(Person { name: session.name.clone(), role: session.role }),
+            Told::User(user) if user.epoch == session.epoch => Some(Person { name: user.name, role: user.role }),
+            Told::User(_) | Told::Nobody => None,
+        }
     }
 
-    /// What the origin says now; `None`: it does not answer.
-    async fn asked(&self, name: &str, users: &Client) -> Option<Arc<Known>> {
-        let user = match users.user(name).await {
-            Ok(user) => Some(user.value),
-            Err(error) if error.is("not_found") => None,
-            Err(_) => return None,
+    async fn ask(&self, name: &str, before: Option<Told>, users: &Client) -> Told {
+        let told = match users.user(name).await {
+            Ok(user) => Told::User(user.value),
+            Err(error) if error.is("not_found") => Told::Nobody,
+            Err(_) => before.unwrap_or(Told::Silent),
         };
-        let known = Arc::new((Instant::now(), user));
-        self.0.insert(name.to_owned(), known.clone());
-        Some(known)
+        self.0.insert(name.to_owned(), Arc::new(Known { asked: Instant::now(), told: told.clone() }));
+        told
     }
 
     /// After a change: what was known of the user no longer counts.

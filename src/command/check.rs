@@ -38,6 +38,9 @@ pub(super) async fn run(args: Args, config: Config) -> Done {
         tried.push(Tried("rules", rules.map_err(|error| error.to_string())));
     }
     if args.offline {
+        if !config.console.key_file.is_empty() {
+            tried.push(Tried("console", super::console::readable(&config.console)));
+        }
         tried.extend(hops::look(&config).into_iter().map(|(what, found)| Tried(what, found)));
         return Ok(show(&tried));
     }

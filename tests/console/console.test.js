@@ -174,6 +174,33 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
+test("axe finds nothing on what a form is answered with", async () => {
+  const seen = watched();
+  const own = await context();
+  const page = await open(own, seen.faults, seen.hosts);
+  const sound = async (text) => {
+    await page.getByText(text).first().waitFor();
+    assert.deepEqual(await violations(page), [], text);
+  };
+  await page.goto(`${told.console}/users`);
+  await page.getByRole("button", { name: "Make a link" }).click();
+  await sound("Send this link");
+  await page.goto(`${told.console}/import`);
+  const file = "sku,location,quantity\n22423,eu-1,7\nnone,eu-1,1\n";
+  await page.getByLabel("File", { exact: true }).setInputFiles({ name: "stock.csv", mimeType: "text/csv", buffer: Buffer.from(file) });
+  await page.getByRole("button", { name: "Send the file" }).click();
+  await sound("Rows that are wrong");
+  await page.goto(`${told.console}/items/47566`);
+  await count(told, "47566", "eu-1", 12);
+  const row = page.locator("#stock tbody tr", { hasText: "eu-1" });
+  await row.getByLabel("Counted").fill("15");
+  await row.getByLabel("Reason").fill("counted");
+  await row.getByRole("button", { name: "Set" }).click();
+  await sound("The count was changed meanwhile");
+  clean(seen);
+  await own.close();
+});
+
 test("on a narrow screen nothing is wider than the screen", async () => {
   const own = await context({ viewport: { width: 360, height: 740 } });
   const seen = watched();
@@ -182,9 +209,31 @@ test("on a narrow screen nothing is wider than the screen", async () => {
     await page.goto(told.console + path);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.ok(wide <= 0, `${path} is ${wide} pixels too wide`);
+    const tables = await page.evaluate(() =>
+      [...document.querySelectorAll(".wide")].filter((table) => table.scrollWidth > table.clientWidth).length);
+    assert.equal(tables, 0, `${path} has tables that must be moved sideways`);
     assert.deepEqual(await violations(page), [], path);
     if (path === "/items/22423") await picture(page, "narrow");
   }
   clean(seen);
+  await own.close();
+});
+
+test("a page that is open says so when the console is gone, and again when the session is over", async () => {
+  const other = await dev();
+  const own = await chromium.newContext({ viewport: { width: 1200, height: 800 } });
+  const seen = watched();
+  const page = await open(own, seen.faults, seen.hosts);
+  await register(page, other.invitation, "bob");
+  await page.goto(`${other.console}/now`);
+  await own.clearCookies();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await page.getByLabel("Name", { exact: true }).fill("bob");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Now" }).waitFor();
+  other.end();
+  await page.getByText("Not current: the console does not answer.").first().waitFor();
+  assert.deepEqual(await violations(page), []);
   await own.close();
 });

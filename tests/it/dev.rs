@@ -83,7 +83,7 @@ impl Dev {
         Self { process, edge, origin, management, tokens, console, invitation, took, dir }
     }
 
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         let pid = self.process.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
         let status =

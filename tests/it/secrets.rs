@@ -38,6 +38,9 @@ fn settings() -> Vec<(&'static str, String)> {
         ("ONHAND_ORIGIN__WAREHOUSE__URL", url("https", "127.0.0.1:1")),
         ("ONHAND_ORIGIN__WAREHOUSE__TOKEN", format!("{CANARY}token")),
         ("ONHAND_ORIGIN__RESTOCK__WEBHOOKS", webhook),
+        ("ONHAND_CONSOLE__KEY_FILE", "/nowhere".to_owned()),
+        ("ONHAND_CONSOLE__SEAL_KEY", format!("{CANARY}-0123456789abcdef0123456789abcdef")),
+        ("ONHAND_CONSOLE__ORIGINS", url("http", "127.0.0.1:1")),
         ("LOG_LEVEL", "trace".to_owned()),
     ]
 }
@@ -60,7 +63,7 @@ async fn no_command_shows_a_secret_of_its_configuration() {
         assert!(dump.contains(&format!("\"{host}\"")), "{host} is still told: {dump}");
     }
     shows_no_secret("--dump-config", &dump);
-    for args in [&["check"][..], &["origin"], &["edge"], &["migrate"], &["ledger", "verify"]] {
+    for args in [&["check"][..], &["origin"], &["edge"], &["console"], &["migrate"], &["ledger", "verify"]] {
         let (good, said) = run(args, &borrowed(&settings)).await;
         assert!(!good, "{args:?} has nothing to talk to: {said}");
         shows_no_secret(&format!("{args:?}"), &said);
@@ -87,6 +90,7 @@ async fn no_fault_shows_a_secret() {
         "ONHAND_EDGE__ORIGIN__URLS",
         "ONHAND_ORIGIN__WAREHOUSE__URL",
         "ONHAND_ORIGIN__RESTOCK__WEBHOOKS",
+        "ONHAND_CONSOLE__ORIGINS",
     ] {
         for value in &wrong {
             let mut settings = settings();

@@ -95,6 +95,11 @@ impl Table {
         Self { empty, ..self }
     }
 
+    /// What a narrow screen writes before a cell.
+    pub(crate) fn label(&self, column: &usize) -> &str {
+        self.head.get(*column).map_or("", String::as_str)
+    }
+
     pub(crate) fn row(mut self, row: Vec<Cell>) -> Self {
         self.rows.push(row);
         self

@@ -1,8 +1,8 @@
 //! Items: the catalogue as a table, with its filters in the address.
 
 use axum::{Form, extract::Query, http::StatusCode, response::Response};
-use onhand_client::{Role, Search};
-use onhand_wire::{Item, Money, request::PutItem};
+use onhand_client::{Error, Role, Search};
+use onhand_wire::{Fact, Item, Money, Sku, Stock, bulk::LoadFacts, request::PutItem};
 
 use super::{back, done, why};
 use crate::{
@@ -47,7 +47,18 @@ pub(super) fn address(sku: &str) -> String {
     format!("{PATH}/{}", onhand_client::encode(sku))
 }
 
-fn row(item: &Item) -> Vec<Cell> {
+/// On hand, reserved and available at all locations together.
+fn sums(stock: Option<&Stock>) -> [Cell; 3] {
+    let Some(stock) = stock else { return ["–"; 3].map(Cell::text) };
+    let facts = || stock.facts.iter().filter(|fact| !fact.deleted);
+    [
+        Cell::number(facts().map(|fact| fact.on_hand).sum::<i64>()),
+        Cell::number(facts().map(|fact| fact.reserved).sum::<i64>()),
+        Cell::number(facts().map(Fact::available).sum::<i64>()),
+    ]
+}
+
+fn row(item: &Item, stock: Option<&Stock>) -> Vec<Cell> {
     let sold = if item.active { Cell::mark(Tone::Good, "for sale") } else { Cell::mark(Tone::Plain, "not for sale") };
     vec![
         Cell::link(address(item.sku.as_str()), item.sku.as_str()),
@@ -55,8 +66,18 @@ fn row(item: &Item) -> Vec<Cell> {
         Cell::text(item.brand.clone().unwrap_or_default()),
         price(item.price.as_ref()),
         sold,
-        Cell::time(item.changed_at),
     ]
+    .into_iter()
+    .chain(sums(stock))
+    .collect()
+}
+
+/// In the order of the SKUs.
+async fn stocks(caller: &Caller, skus: Vec<Sku>) -> Result<Vec<Stock>, Error> {
+    if skus.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(caller.origin().facts(&LoadFacts { skus, ..LoadFacts::default() }).await?.value.stocks)
 }
 
 async fn list(caller: &Caller, query: &Fields) -> Section {
@@ -70,8 +91,15 @@ async fn list(caller: &Caller, query: &Fields) -> Section {
     match call.await {
         Err(error) => section.failed("The items cannot be shown.", why(&error)),
         Ok(page) => {
-            let head = ["SKU", "Name", "Brand", "Price", "Sale", "Changed"];
-            let table = Table::new("By SKU", &head).rows(page.value.items.iter().map(row));
+            let items = &page.value.items;
+            let skus: Vec<Sku> = items.iter().map(|item| item.sku.clone()).collect();
+            let (section, stocks) = match stocks(caller, skus).await {
+                Ok(stocks) => (section, stocks),
+                Err(error) => (section.failed("Their stock cannot be shown.", why(&error)), Vec::new()),
+            };
+            let head = ["SKU", "Name", "Brand", "Price", "Sale", "On hand", "Reserved", "Available"];
+            let rows = items.iter().enumerate().map(|(index, item)| row(item, stocks.get(index)));
+            let table = Table::new("By SKU; units at all locations together", &head).rows(rows);
             let next = page.value.next_cursor.map(|cursor| query.address(PATH, &[("cursor", &cursor)]));
             section.table(table.empty("No item has these words.")).more(next, "Next page")
         }

@@ -55,26 +55,34 @@ impl Attempts {
 
     /// The password was right: nothing is left of what was counted for both, and this attempt counts for neither alone.
     pub(crate) fn succeeded(&self, name: &str, address: &str) {
-        for (index, (key, _)) in Self::counts(Some(name), address).iter().enumerate() {
-            if index == 0 {
-                self.0.invalidate(key);
-            } else {
-                let less = |count: u32| count.checked_sub(1);
-                let _none = self.count(key).fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-            }
+        self.0.invalidate(&both(name, address));
+        for key in [of_address(address), of_name(name)] {
+            let less = |count: u32| count.checked_sub(1);
+            let _none = self.count(&key).fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
     }
 
+    /// The address first: once it is refused, nothing more is remembered of what it tries.
     fn counts(name: Option<&str>, address: &str) -> Vec<(String, u32)> {
-        let of_name = |name: &str| [(format!("both {name} {address}"), OF_BOTH), (format!("name {name}"), OF_NAME)];
-        let mut counts: Vec<_> = name.into_iter().flat_map(of_name).collect();
-        counts.push((format!("address {address}"), OF_ADDRESS));
-        counts
+        let named = name.map(|name| [(both(name, address), OF_BOTH), (of_name(name), OF_NAME)]);
+        [(of_address(address), OF_ADDRESS)].into_iter().chain(named.into_iter().flatten()).collect()
     }
 
     fn count(&self, key: &str) -> Arc<AtomicU32> {
         self.0.get_with_by_ref(key, Arc::default)
     }
+}
+
+fn both(name: &str, address: &str) -> String {
+    format!("both {name} {address}")
+}
+
+fn of_address(address: &str) -> String {
+    format!("address {address}")
+}
+
+fn of_name(name: &str) -> String {
+    format!("name {name}")
 }
 
 #[cfg(test)]
@@ -108,6 +116,8 @@ mod tests {
             attempts.begin(Some(&format!("name-{number}")), "192.0.2.1").unwrap();
         }
         assert_eq!(attempts.begin(None, "192.0.2.1"), Err(TooMany { limit: OF_ADDRESS }));
+        assert_eq!(attempts.begin(Some("another"), "192.0.2.1"), Err(TooMany { limit: OF_ADDRESS }));
+        assert!(!attempts.0.contains_key(&of_name("another")), "what is refused takes no room");
         attempts.begin(None, "192.0.2.2").unwrap();
     }
 }

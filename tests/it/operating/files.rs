@@ -98,7 +98,8 @@ fn alerts_go_to_the_runbooks_people() {
 /// `verify` answers 0 for a key that it does not know, unless it is told not to.
 #[test]
 fn units_of_systemd_are_sound_and_hardened() {
-    let units = ["onhand-edge", "onhand-origin", "onhand-migrate"].map(|unit| format!("deploy/systemd/{unit}.service"));
+    let units = ["onhand-console", "onhand-edge", "onhand-origin", "onhand-migrate"]
+        .map(|unit| format!("deploy/systemd/{unit}.service"));
     for unit in &units {
         // What a machine that has no such program or user would complain of is no fault of the file.
         let text = read(unit).replace("/usr/bin/onhand", "/usr/bin/true");

@@ -1,7 +1,7 @@
 //! The stock of one item as it changes: an edge's stream, written as parts of the page.
 //!
-//! The edge ends a stream with its token, after five minutes. Then it is opened anew under a new one, if the session
-//! still lasts: so nobody watches for long who has been signed out.
+//! Before its token ends, an edge's stream is opened anew under a new one, if the session still lasts: so nobody watches
+//! for long who has been signed out.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -14,11 +14,13 @@ use futures_util::{Stream, stream};
 use onhand_client::{Call, Pieces};
 use onhand_wire::{Sku, Timestamp, availability::Availability};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 use super::shown;
 use crate::{caller::Caller, page::rendered, pages::why};
 
+/// A stream's token lasts five minutes.
+const RENEWED: Duration = Duration::from_secs(240);
 /// Before an edge is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Events that wait for a slow browser.
@@ -32,11 +34,13 @@ pub(crate) async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, StatusCode> {
     let sku = Sku::new(&sku).map_err(|_| StatusCode::NOT_FOUND)?;
     let (events, waiting) = mpsc::channel(QUEUE);
+    let mut stopping = caller.console.stopping.subscribe();
     tokio::spawn(async move {
         let told = events.clone();
         tokio::select! {
             () = follow(caller, &sku, events) => {}
             () = told.closed() => {}
+            _ = stopping.wait_for(|stops| *stops) => {}
         }
     });
     let events = stream::unfold(waiting, async |mut waiting| Some((Ok(waiting.recv().await?), waiting)));
@@ -48,14 +52,19 @@ async fn follow(mut caller: Caller, sku: &Sku, events: Events) {
     loop {
         let call: Call<Value> = caller.edge().call(Method::GET, "/v1/stream").with("sku", Some(sku));
         let failed = match call.pieces().await {
-            Ok(pieces) => pass_on(pieces, &events).await.map(|()| "The edge has ended its stream.".to_owned()),
-            Err(error) => Ok(why(&error)),
+            Ok(pieces) => match timeout(RENEWED, pass_on(pieces, &events)).await {
+                Ok(Ok(())) => Some("The edge has ended its stream.".to_owned()),
+                Ok(Err(Gone)) => return,
+                Err(_) => None,
+            },
+            Err(error) => Some(why(&error)),
         };
-        let Ok(failed) = failed else { return };
-        if events.send(age(format!("Not current: {failed}"))).await.is_err() {
-            return;
+        if let Some(failed) = failed {
+            if events.send(age(format!("Not current: {failed}"))).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
-        tokio::time::sleep(PAUSE).await;
         let Some(still) = caller.still().await else { return };
         caller = still;
     }
