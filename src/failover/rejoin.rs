@@ -118,7 +118,7 @@ impl Server {
     /// Writes what `site` does not have; how many rows.
     async fn list(&self, member: &Member, site: &Site, since: Timestamp, out: &Path) -> Result<usize, Failure> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut private = self.start(port)?;
+        let mut private = self.start(port).await?;
         let looking = async {
             let own = connect(member, port, &mut private).await?;
             let mut file = private_file(out).map_err(|error| format!("{}: {error}", out.display()))?;
@@ -139,7 +139,7 @@ impl Server {
     }
 
     /// In recovery, so that nothing is written.
-    fn start(&self, port: u16) -> Result<Child, Failure> {
+    async fn start(&self, port: u16) -> Result<Child, Failure> {
         self.write("standby.signal", "")?;
         let mut command = self.command("postgres");
         command.arg("-D").arg(&self.data);
@@ -153,8 +153,28 @@ impl Server {
             "archive_mode=off".to_owned(),
         ];
         command.args(settings.iter().flat_map(|setting| ["-c", setting]));
+        command.args(self.sizes().await?.iter().flat_map(|setting| ["-c", setting]));
         let program = self.bin.join("postgres");
         Ok(command.spawn().map_err(|error| format!("{}: {error}; --bin says where it is", program.display()))?)
+    }
+
+    /// Recovery refuses less of these than the server had; they may have been given on its command line.
+    async fn sizes(&self) -> Result<Vec<String>, Failure> {
+        const SIZES: [(&str, &str); 5] = [
+            ("max_connections setting", "max_connections"),
+            ("max_worker_processes setting", "max_worker_processes"),
+            ("max_wal_senders setting", "max_wal_senders"),
+            ("max_prepared_xacts setting", "max_prepared_transactions"),
+            ("max_locks_per_xact setting", "max_locks_per_transaction"),
+        ];
+        let output = self.command("pg_controldata").arg("-D").arg(&self.data).output().await?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let told = said.lines().filter_map(|line| line.split_once(':'));
+        let size = |(what, value): (&str, &str)| {
+            let (_, setting) = SIZES.iter().find(|(told, _)| *told == what)?;
+            Some(format!("{setting}={}", value.trim()))
+        };
+        Ok(told.filter_map(size).collect())
     }
 
     /// A clean end, which pg_rewind needs.
