@@ -156,7 +156,7 @@ impl Global {
 impl Command {
     async fn run(self, global: &Global) -> Done {
         match self {
-            Self::Dev(args) => dev::run(args, global.start()?).await,
+            Self::Dev(args) => Box::pin(dev::run(args, global.start()?)).await,
             Self::Edge => edge::run(global.start()?).await,
             Self::Origin => origin::run(global.start()?).await,
             Self::Console(args) => console::run(args, global).await,
@@ -177,7 +177,7 @@ impl Command {
             Self::Sale(args) => Ok(sale::run(args).await?),
             Self::Audit(args) => Ok(audit::run(args).await?),
             Self::AuditLog(args) => audit_log::run(args).await,
-            Self::Failover(args) => failover::run(*args, global.start()?.0).await,
+            Self::Failover(args) => Box::pin(failover::run(*args, global.start()?.0)).await,
             Self::Bench(args) => Ok(bench::run(args).await?),
             Self::Openapi(args) => openapi::run(&args),
             Self::Completions(args) => Ok(args.run()),

@@ -106,9 +106,9 @@ pub(crate) async fn run(args: Args, config: Config) -> Result<ExitCode, Failure>
     }
     let Args { also, to, reason, how } = args;
     match (also, to, reason) {
-        (Some(Also::Rejoin(rejoin)), ..) => rejoin::run(rejoin, &config).await,
+        (Some(Also::Rejoin(rejoin)), ..) => Box::pin(rejoin::run(rejoin, &config)).await,
         (Some(Also::Status { json, patience }), ..) => status(&config, json, patience).await,
-        (None, Some(region), Some(reason)) => to_region(To { region, reason, how }, config).await,
+        (None, Some(region), Some(reason)) => Box::pin(to_region(To { region, reason, how }, config)).await,
         _ => Err("--to REGION and --reason TEXT say what to do; `onhand failover status` only looks".into()),
     }
 }

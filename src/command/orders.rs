@@ -166,7 +166,7 @@ pub(super) async fn run(orders: Orders) -> Done {
             });
         }
         Orders::Dlq(dlq) => dlq.run().await?,
-        Orders::Replay(replay) => return Ok(replay.run().await?),
+        Orders::Replay(replay) => return replay.run().await,
         Orders::StopReplay { id, at } => {
             let row = at.at.client()?.stop_replay(id).await?.value;
             at.say(&row, &replayed(&row));

@@ -100,7 +100,7 @@ async fn edges(to: &To, config: &Config, opened: &Opened) -> (usize, usize, Vec<
 /// Other regions' feeds may be lost with their region.
 async fn feeds(site: &Site, opened: &Opened, report: &mut Report) -> Result<(), Failure> {
     for feed in site.feeds().await? {
-        if !feed.told.is_some_and(|told| told > opened.at) {
+        if feed.told.is_none_or(|told| told <= opened.at) {
             report.note(&format!("the feed of {} has no watermark of the new term ({})", feed.feed, feed.state));
         }
     }

@@ -91,7 +91,7 @@ async fn catalogue(Callers { origin, .. }: &Callers) {
     assert_eq!(origin.locations().items(10).await.unwrap().len(), 2);
     let put = PutChannel { locations: vec![at("b"), at("a")], allocation: "priority".to_owned() };
     let channel = origin.put_channel(&web(), &put).await.unwrap().value;
-    assert_eq!(origin.channels().items(10).await.unwrap(), [channel.clone()]);
+    assert_eq!(origin.channels().items(10).await.unwrap(), std::slice::from_ref(&channel));
     assert_eq!(origin.channel(&web()).await.unwrap().value, channel);
     let price = Some(Money { amount: 250, currency: "GBP".to_owned() });
     let (name, attributes) = ("A mug".to_owned(), [("size".to_owned(), "L".to_owned())].into());
