@@ -88,8 +88,8 @@ mod tests {
             };
             (format!("{} {}", route.method, route.path), scope)
         });
-        // By GET it is the lookup of an item of that name.
-        let routed = routed.filter(|(call, _)| call != "GET /v1/availability/query");
+        // By GET it is the lookup of an item of that name; `/` leads to the console in `onhand dev`, and is 404 elsewhere.
+        let routed = routed.filter(|(call, _)| !matches!(call.as_str(), "GET /v1/availability/query" | "GET /"));
         assert_eq!(routed.collect::<BTreeMap<_, _>>(), documented());
     }
 
