@@ -316,6 +316,9 @@ levels("MaintenanceOn", "max(origin_maintenance)", "==", (1, 1), ("30m", "4h"),
        ("Maintenance mode has been on for half an hour: nothing can be bought.",
         "Maintenance mode has been on for four hours: it was probably forgotten."),
        (gauge("origin_maintenance", 1, 0), gauge("origin_maintenance", 1, 0)))
+alert("RegionAlone", W, "max(origin_region_alone) == 1", "5m",
+      "One region sells and no other confirms what it writes: if it is lost now, so is what was held since.",
+      *gauge("origin_region_alone", 1, 0))
 
 # Objectives, by burn rate (SRE workbook): 99.9 % of calls without an error of ours, 99 % of lookups within 100 ms,
 # 99.9 % of the time no edge's answers older than a second.

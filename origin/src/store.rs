@@ -265,6 +265,8 @@ pub trait Store:
     async fn drop_keys_older_than(&self, age: Duration) -> Result<u64>;
     /// Region-wide state for the health pages: term and maintenance message.
     async fn standing(&self) -> Result<Standing>;
+    /// Whether another region is open: this one's database follows it, or is closed to this one's origins.
+    async fn waits(&self) -> Result<bool>;
 
     /// The outbox as this feed has it; the same one each time. `home`: the feed of this origin's own region, which was
     /// there before regions were.
@@ -280,4 +282,8 @@ pub trait Store:
 pub struct Standing {
     pub term: u16,
     pub maintenance: Option<String>,
+    /// The region that is open; none where there is one only.
+    pub region: Option<String>,
+    /// It writes, and no other region confirms.
+    pub alone: bool,
 }

@@ -7,7 +7,11 @@ use std::{
 
 use onhand_wire::{Fact, Sku, bulk::LoadFacts};
 
-use crate::{feed::Feed, metrics::Metrics, store::Store};
+use crate::{
+    feed::Feed,
+    metrics::Metrics,
+    store::{Standing, Store},
+};
 
 const LOOK: Duration = Duration::from_secs(1);
 /// A database that does not answer within it counts as lost.
@@ -39,10 +43,20 @@ impl Watch {
     async fn dependencies(&self) {
         let standing = tokio::time::timeout(PATIENCE, self.store.standing()).await;
         let standing = standing.ok().and_then(Result::ok);
-        self.metrics.depends(standing.is_some(), self.feed.healthy().unwrap_or(true));
+        let waits = self.waits(standing.as_ref()).await;
+        // A database that follows another region's answers, too.
+        self.metrics.depends(standing.is_some() || waits, self.feed.healthy().unwrap_or(true));
+        self.metrics.region(waits, standing.as_ref().is_some_and(|standing| standing.alone));
         if let Some(standing) = standing {
             self.metrics.standing(standing.term, standing.maintenance.is_some());
         }
+    }
+
+    async fn waits(&self, standing: Option<&Standing>) -> bool {
+        if standing.is_some_and(|standing| standing.region.is_none()) {
+            return false;
+        }
+        matches!(tokio::time::timeout(PATIENCE, self.store.waits()).await, Ok(Ok(true)))
     }
 
     async fn backlog(&self) {

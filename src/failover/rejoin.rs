@@ -191,7 +191,9 @@ impl Server {
         let own = ["postgresql.conf", "pg_hba.conf", "pg_ident.conf", "postgresql.auto.conf"];
         let kept: Vec<_> = own.iter().map(|name| (*name, fs::read_to_string(self.data.join(name)).ok())).collect();
         let mut command = self.command("pg_rewind");
-        command.arg("-D").arg(&self.data).arg("--source-server").arg(source.database.expose());
+        let (address, password) = without_password(source.database.expose());
+        command.arg("-D").arg(&self.data).arg("--source-server").arg(address);
+        password.map(|password| command.env("PGPASSWORD", password));
         let output = command.output().await?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -228,6 +230,15 @@ impl Server {
     }
 }
 
+/// Everybody may read a command's arguments.
+fn without_password(url: &str) -> (String, Option<String>) {
+    let Some((scheme, rest)) = url.split_once("://") else { return (url.to_owned(), None) };
+    let Some((user, host)) = rest.split_once('@') else { return (url.to_owned(), None) };
+    let Some((user, password)) = user.split_once(':') else { return (url.to_owned(), None) };
+    let password = percent_encoding::percent_decode_str(password).decode_utf8_lossy().into_owned();
+    (format!("{scheme}://{user}@{host}"), Some(password))
+}
+
 /// It has callers' names and orders.
 fn private_file(path: &Path) -> std::io::Result<fs::File> {
     fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
@@ -253,5 +264,21 @@ async fn connect(member: &Member, port: u16, private: &mut Child) -> Result<Site
             return Err(format!("the server of the lost region ended ({status}): its own lines above say why").into());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_stands_in_an_argument() {
+        let told = |url: &str| without_password(url);
+        assert_eq!(
+            told("postgres://ann:a%2Fb@db/onhand"),
+            ("postgres://ann@db/onhand".to_owned(), Some("a/b".to_owned()))
+        );
+        assert_eq!(told("postgres://ann@db/onhand"), ("postgres://ann@db/onhand".to_owned(), None));
+        assert_eq!(told("postgres://db/onhand"), ("postgres://db/onhand".to_owned(), None));
     }
 }

@@ -17,6 +17,8 @@ use crate::config::Config;
 
 /// How long a region that hands over may stand still if this command dies.
 const PAUSE: Duration = Duration::from_secs(15);
+/// How long the target has to get all of it: well before the old region goes on.
+const CATCH_UP: Duration = Duration::from_secs(8);
 const PROMOTE: Duration = Duration::from_secs(20);
 
 pub(super) async fn run(to: To, config: Config) -> Result<ExitCode, Failure> {
@@ -36,8 +38,15 @@ pub(super) async fn run(to: To, config: Config) -> Result<ExitCode, Failure> {
     if needs_opening(target) {
         fence(&view, &to, site).await?;
         report.done("fence");
-        site.promote(PROMOTE).await?;
+        site.promote(PROMOTE).await.map_err(|error| {
+            format!(
+                "{error}. What was shut at the old region stays shut. Run the command again, or open it: ALTER SYSTEM RESET \
+                 default_transaction_read_only; SELECT pg_reload_conf()"
+            )
+        })?;
         report.done("promote");
+    } else if site.last_opened().await?.is_none() {
+        return Err(format!("{} is open, and was never taken over: there is nothing to do", to.region).into());
     }
     let opened = open(&to, &config, &view, site).await?;
     report.opened(&opened);
@@ -86,9 +95,20 @@ async fn hand_over(view: &View, to: &To, site: &Site) -> Result<(), Failure> {
             continue;
         }
         let end = primary.pause(PAUSE).await?;
-        while site.look().await?.received < end {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let caught_up = async {
+            while site.look().await?.received < end {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Ok::<_, Failure>(())
+        };
+        let Ok(caught_up) = tokio::time::timeout(CATCH_UP, caught_up).await else {
+            primary.resume().await?;
+            let seconds = CATCH_UP.as_secs();
+            return Err(
+                format!("the target lacks what {} wrote, after {seconds} s: nothing was promoted", old.name).into()
+            );
+        };
+        caught_up?;
     }
     Ok(())
 }

@@ -23,6 +23,8 @@ pub(super) struct Operations {
     feed_up: IntGauge,
     term: IntGauge,
     maintenance: IntGauge,
+    region_waits: IntGauge,
+    region_alone: IntGauge,
     backlog: IntGauge,
     backlog_age: Gauge,
     alerting_age: Gauge,
@@ -63,6 +65,11 @@ impl Operations {
             feed_up: gauge("origin_feed_up", "1 while a broker of the feed is connected; also without Kafka."),
             term: gauge("origin_term", "The database's present term, as last seen."),
             maintenance: gauge("origin_maintenance", "1 under maintenance: writes are refused."),
+            region_waits: gauge("origin_region_waits", "1 while another region is open, and this one's origins wait."),
+            region_alone: gauge(
+                "origin_region_alone",
+                "1 while a region that a failover has opened writes, and no other region confirms.",
+            ),
             backlog: gauge("origin_outbox_rows", "Batches whose changes are not yet published and deleted."),
             backlog_age: backlog_age.expect("a valid metric"),
             alerting_age: quiet.expect("a valid metric"),
@@ -72,7 +79,7 @@ impl Operations {
             ),
             level: IntGaugeVec::new(level, &["item_id"]).expect("a valid metric"),
         };
-        let all: [Box<dyn Collector>; 20] = [
+        let all: [Box<dyn Collector>; 22] = [
             Box::new(metrics.low_stock.clone()),
             Box::new(metrics.write_seconds.clone()),
             Box::new(metrics.restock.clone()),
@@ -88,6 +95,8 @@ impl Operations {
             Box::new(metrics.feed_up.clone()),
             Box::new(metrics.term.clone()),
             Box::new(metrics.maintenance.clone()),
+            Box::new(metrics.region_waits.clone()),
+            Box::new(metrics.region_alone.clone()),
             Box::new(metrics.backlog.clone()),
             Box::new(metrics.backlog_age.clone()),
             Box::new(metrics.alerting_age.clone()),
@@ -138,6 +147,11 @@ impl Metrics {
     pub fn standing(&self, term: u16, maintenance: bool) {
         self.operations.term.set(term.into());
         self.operations.maintenance.set(maintenance.into());
+    }
+
+    pub fn region(&self, waits: bool, alone: bool) {
+        self.operations.region_waits.set(waits.into());
+        self.operations.region_alone.set(alone.into());
     }
 
     pub fn alerting(&self, quiet: Duration, silent: bool) {

@@ -372,6 +372,11 @@ impl Store for Postgres {
         read::standing(&mut self.reader().await?).await
     }
 
+    async fn waits(&self) -> Result<bool> {
+        let Some(home) = self.dialer.home.as_ref().filter(|home| home.among.is_some()) else { return Ok(false) };
+        self.within(home::waits(&self.dialer, &home.region)).await
+    }
+
     fn backlog(&self, feed: &str, home: bool) -> Arc<dyn Backlog> {
         let mut backlogs = self.backlogs();
         let new = || Arc::new(PostgresBacklog::new(feed, home, self.dialer.clone(), self.relays.clone()));

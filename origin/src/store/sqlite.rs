@@ -274,6 +274,10 @@ impl Store for Sqlite {
         self.with(|connection| read::standing(connection))
     }
 
+    async fn waits(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     fn backlog(&self, _feed: &str, _home: bool) -> Arc<dyn Backlog> {
         Arc::new(self.clone())
     }

@@ -1,5 +1,9 @@
 //! Whose origins may write to this copy of the database, and when a commit is safe from the loss of a region.
 
+use onhand_http::outgoing::causes;
+use tokio_postgres::config::TargetSessionAttrs;
+
+use super::dialer::Dialer;
 use crate::{
     config::{Among, Home},
     store::{Result, StoreError},
@@ -14,6 +18,19 @@ pub(super) fn admit(home: &Home, open: Option<&str>) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Whether another region is open. The pool has connections to a server that takes writes only.
+pub(super) async fn waits(dialer: &Dialer, region: &str) -> Result<bool> {
+    let mut config = dialer.config.clone();
+    config.target_session_attrs(TargetSessionAttrs::Any);
+    let connected = dialer.connector.connect(&config).await;
+    let (client, connection) = connected.map_err(|error| StoreError::Unreachable(causes(&error)))?;
+    let connection = tokio::spawn(connection);
+    let sql = "SELECT pg_is_in_recovery() OR coalesce(region <> $1, false) FROM origin_state";
+    let found = client.query_one(sql, &[&region]).await;
+    connection.abort();
+    Ok(found?.get(0))
 }
 
 /// Refuses to write what no other region confirms, where that was promised. `opened_alone`: a failover has opened this

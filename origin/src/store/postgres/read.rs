@@ -205,6 +205,12 @@ pub(super) async fn due(client: &mut Object, limit: usize) -> Result<Due> {
 }
 
 pub(super) async fn standing(client: &mut Object) -> Result<Standing> {
-    let found = client.query_one("SELECT term, maintenance, coalesce(message, '') FROM origin_state", &[]).await?;
-    Ok(Standing { term: found.get::<_, i32>(0) as u16, maintenance: found.get::<_, bool>(1).then(|| found.get(2)) })
+    let sql = "SELECT term, maintenance, coalesce(message, ''), region, alone FROM origin_state";
+    let found = client.query_one(sql, &[]).await?;
+    Ok(Standing {
+        term: found.get::<_, i32>(0) as u16,
+        maintenance: found.get::<_, bool>(1).then(|| found.get(2)),
+        region: found.get(3),
+        alone: found.get(4),
+    })
 }

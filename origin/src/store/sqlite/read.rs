@@ -178,7 +178,8 @@ pub(super) fn standing(connection: &Connection) -> Result<Standing> {
     let sql = "SELECT term, maintenance, coalesce(message, '') FROM origin_state";
     let found = connection.query_one(sql, [], |row| {
         let maintenance: bool = row.get(1)?;
-        Ok(Standing { term: row.get(0)?, maintenance: if maintenance { Some(row.get(2)?) } else { None } })
+        let message = if maintenance { Some(row.get(2)?) } else { None };
+        Ok(Standing { term: row.get(0)?, maintenance: message, region: None, alone: false })
     })?;
     Ok(found)
 }
