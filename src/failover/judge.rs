@@ -1,6 +1,9 @@
 //! Whether a region can take over: one line for each thing that was looked at, with what to do.
 
-use onhand_origin::site::{self, Looked};
+use onhand_origin::{
+    feed::FeedEnd,
+    site::{self, Looked},
+};
 use serde::Serialize;
 
 use super::{
@@ -105,7 +108,7 @@ impl Verdict {
         }
         self.judge_copy(view, target, found);
         self.judge_schema(found);
-        if found.in_recovery {
+        if !open {
             self.judge_loss(view, config, asked, target, found);
         }
         self.judge_term(view, found);
@@ -145,6 +148,13 @@ impl Verdict {
         if asked.planned {
             return self.pass("loss", "planned: the target gets everything before it is promoted");
         }
+        if let FeedEnd::At { term, t } = view.feed
+            && (term, t) > (found.term, found.t)
+            && config.regions.rpo == Rpo::Zero
+        {
+            return self
+                .fail("loss", format!("the feeds know of T {t} in term {term}, this copy of T {} only", found.t));
+        }
         if config.regions.rpo == Rpo::Async {
             let said = format!("rpo is async: what was acknowledged after T {} may be missing", found.t);
             return match (asked.accept_loss, asked.fenced) {
@@ -178,6 +188,10 @@ impl Verdict {
                 None => self.fail("loss", format!("no standby named {:?} follows the primary", target.standby)),
             };
         }
+        if view.regions.len() > 2 && !asked.fenced {
+            // Its commits may be confirmed by a third region, and it would go on acknowledging.
+            return self.fail("loss", "the open region does not answer, and a third one could confirm what it writes: --fence or --fenced must say that it writes nothing more");
+        }
         self.judge_furthest(view, target, found);
     }
 
@@ -205,7 +219,10 @@ impl Verdict {
     fn judge_term(&mut self, view: &View, found: &Looked) {
         let seen = view.highest_term();
         if seen > found.term {
-            self.fail("term", format!("{}, and a feed or an edge has seen {seen}: this copy is older", found.term));
+            self.fail(
+                "term",
+                format!("{}, and a feed, an edge or another database has seen {seen}: this copy is older", found.term),
+            );
         } else {
             self.pass("term", format!("{}, and nobody has seen a higher one", found.term));
         }

@@ -151,6 +151,9 @@ impl Server {
             "primary_conninfo=".to_owned(),
             "synchronous_standby_names=".to_owned(),
             "archive_mode=off".to_owned(),
+            // Not what the other region has archived since.
+            "restore_command=".to_owned(),
+            "recovery_target_timeline=current".to_owned(),
         ];
         command.args(settings.iter().flat_map(|setting| ["-c", setting]));
         command.args(self.sizes().await?.iter().flat_map(|setting| ["-c", setting]));
@@ -199,6 +202,8 @@ impl Server {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             return Err(format!("pg_rewind failed: {}", said.trim()).into());
         }
+        // Whatever happens from here on: never a primary again by itself.
+        self.write("standby.signal", "")?;
         for (name, text) in kept {
             text.map_or(Ok(()), |text| self.write(name, &text))?;
         }

@@ -15,9 +15,7 @@ use super::{
 };
 use crate::config::Config;
 
-/// How long a region that hands over may stand still if this command dies.
-const PAUSE: Duration = Duration::from_secs(15);
-/// How long the target has to get all of it: well before the old region goes on.
+/// How long the target has to get all that the old region wrote.
 const CATCH_UP: Duration = Duration::from_secs(8);
 const PROMOTE: Duration = Duration::from_secs(20);
 
@@ -33,34 +31,71 @@ pub(super) async fn run(to: To, config: Config) -> Result<ExitCode, Failure> {
     let (Some(target), Some(site)) = (view.region(&to.region), target_site(&view, &to.region)) else {
         return Err("the target's database does not answer".into());
     };
+    if is_open(target) {
+        let Some(opened) = site.last_opened().await? else { return still_open(&to, site).await };
+        return prove(&to, &config, &view, site, &opened, report).await;
+    }
     lock(&view).await?;
+    still_as_seen(&view).await?;
     report.done("lock");
-    if needs_opening(target) {
-        fence(&view, &to, site).await?;
-        report.done("fence");
+    if let Err(error) = fence(&view, &to, target, site).await {
+        reopen_old(&view, &to.region).await;
+        return Err(format!("{error}. Nothing was promoted, and the old region may write again").into());
+    }
+    report.done("fence");
+    if target.database.as_ref().is_ok_and(|found| found.in_recovery) {
         site.promote(PROMOTE).await.map_err(|error| {
-            format!(
-                "{error}. What was shut at the old region stays shut. Run the command again, or open it: ALTER SYSTEM RESET \
-                 default_transaction_read_only; SELECT pg_reload_conf()"
-            )
+            let undone = format!("`onhand failover --to {}` lets it write again", view.open().unwrap_or_default());
+            format!("{error}. The old region stays shut: run the command again, or {undone}")
         })?;
         report.done("promote");
-    } else if site.last_opened().await?.is_none() {
-        return Err(format!("{} is open, and was never taken over: there is nothing to do", to.region).into());
     }
     let opened = open(&to, &config, &view, site).await?;
-    report.opened(&opened);
-    shut_old(&view, &to.region).await;
-    proof::prove(&to, &config, site, &opened, &mut report).await?;
+    prove(&to, &config, &view, site, &opened, report).await
+}
+
+async fn prove(
+    to: &To,
+    config: &Config,
+    view: &View,
+    site: &Site,
+    opened: &Opened,
+    mut report: Report,
+) -> Result<ExitCode, Failure> {
+    report.opened(opened);
+    // One that came back meanwhile.
+    for (_, old) in primaries(view, &to.region) {
+        let _as_far_as_it_answers = old.shut().await;
+    }
+    proof::prove(to, config, site, opened, &mut report).await?;
     Ok(report.end(true))
+}
+
+/// A run with another target may have shut it, and then come to nothing.
+async fn still_open(to: &To, site: &Site) -> Result<ExitCode, Failure> {
+    site.reopen().await?;
+    println!("{} is open, and was never taken over: it may write, and there is nothing else to do", to.region);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn target_site<'a>(view: &'a View, region: &str) -> Option<&'a Site> {
     view.region(region)?.site.as_ref()
 }
 
-fn needs_opening(target: &Region) -> bool {
-    target.database.as_ref().is_ok_and(|found| found.in_recovery || found.region.as_ref() != Some(&target.name))
+fn is_open(target: &Region) -> bool {
+    target.database.as_ref().is_ok_and(|found| !found.in_recovery && found.region.as_ref() == Some(&target.name))
+}
+
+/// Somebody else's failover may have ended between the look and the lock.
+async fn still_as_seen(view: &View) -> Result<(), Failure> {
+    for region in &view.regions {
+        let (Some(site), Ok(seen)) = (&region.site, &region.database) else { continue };
+        let now = site.look().await?;
+        if (now.in_recovery, now.term, &now.region) != (seen.in_recovery, seen.term, &seen.region) {
+            return Err(format!("another failover has changed {}: look again", region.name).into());
+        }
+    }
+    Ok(())
 }
 
 /// At every database that answers, in the order of the list: of two failovers at once, whatever their targets, one wins.
@@ -75,53 +110,55 @@ async fn lock(view: &View) -> Result<(), Failure> {
     Ok(())
 }
 
-/// After this, nothing that the old region acknowledges can be missing at the target.
-async fn fence(view: &View, to: &To, site: &Site) -> Result<(), Failure> {
-    if to.how.planned {
-        hand_over(view, to, site).await?;
-    }
-    shut_old(view, &to.region).await;
-    let Some(command) = &to.how.fence else { return Ok(()) };
-    let old: Vec<_> = view.others(&to.region).map(|region| region.name.as_str()).collect();
-    let fenced = Command::new("sh").arg("-c").arg(command).env("ONHAND_FENCE_REGION", old.join(",")).status().await?;
-    if fenced.success() { Ok(()) } else { Err(format!("--fence failed ({fenced}): nothing was promoted").into()) }
-}
-
-/// The old region stands still, and the target has all that it wrote.
-async fn hand_over(view: &View, to: &To, site: &Site) -> Result<(), Failure> {
-    for old in view.others(&to.region) {
-        let (Some(primary), Ok(found)) = (&old.site, &old.database) else { continue };
-        if found.in_recovery {
-            continue;
+/// After this, nothing that the old region acknowledges is missing at the target.
+async fn fence(view: &View, to: &To, target: &Region, site: &Site) -> Result<(), Failure> {
+    if let Some(command) = &to.how.fence {
+        let old: Vec<_> = view.others(&to.region).map(|region| region.name.as_str()).collect();
+        let fenced =
+            Command::new("sh").arg("-c").arg(command).env("ONHAND_FENCE_REGION", old.join(",")).status().await?;
+        if !fenced.success() {
+            return Err(format!("--fence failed ({fenced})").into());
         }
-        let end = primary.pause(PAUSE).await?;
-        let caught_up = async {
-            while site.look().await?.received < end {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            Ok::<_, Failure>(())
+    }
+    for (name, old) in primaries(view, &to.region) {
+        let shut = old.shut().await;
+        // What the fence command cut off does not answer.
+        let end = match shut {
+            Ok(end) => end,
+            Err(_) if to.how.fence.is_some() || to.how.fenced => continue,
+            Err(error) => return Err(format!("{name} could not be shut: {error}").into()),
         };
-        let Ok(caught_up) = tokio::time::timeout(CATCH_UP, caught_up).await else {
-            primary.resume().await?;
+        if target.database.as_ref().is_ok_and(|found| found.in_recovery) && !has(site, end).await? {
             let seconds = CATCH_UP.as_secs();
-            return Err(
-                format!("the target lacks what {} wrote, after {seconds} s: nothing was promoted", old.name).into()
-            );
-        };
-        caught_up?;
+            return Err(format!("the target lacks some of what {name} wrote, after {seconds} s").into());
+        }
     }
     Ok(())
 }
 
-/// As far as it answers. Where commits wait for another region's standby it cannot acknowledge anything anyway, once
-/// that is promoted.
-async fn shut_old(view: &View, target: &str) {
-    let old = view.others(target).filter_map(|old| {
+/// Whether the target has the log up to this place, within the time that it has for it.
+async fn has(site: &Site, end: i64) -> Result<bool, Failure> {
+    let until = tokio::time::Instant::now() + CATCH_UP;
+    while site.look().await?.received < end {
+        if tokio::time::Instant::now() > until {
+            return Ok(false);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(true)
+}
+
+/// Other regions' databases that answered and take writes.
+fn primaries<'a>(view: &'a View, target: &str) -> impl Iterator<Item = (&'a str, &'a Site)> {
+    view.others(target).filter_map(|old| {
         let primary = old.database.as_ref().is_ok_and(|found| !found.in_recovery);
-        old.site.as_ref().filter(|_| primary)
-    });
-    for old in old {
-        let _as_far_as_it_answers = old.shut().await;
+        Some((old.name.as_str(), old.site.as_ref().filter(|_| primary)?))
+    })
+}
+
+async fn reopen_old(view: &View, target: &str) {
+    for (_, old) in primaries(view, target) {
+        let _as_far_as_it_answers = old.reopen().await;
     }
 }
 

@@ -57,12 +57,13 @@ impl View {
         known.max_by_key(|database| database.term).and_then(|database| database.region.clone())
     }
 
-    /// The highest term that any feed or edge has seen.
+    /// The highest term that any feed, edge or database has seen.
     pub(super) fn highest_term(&self) -> u16 {
         let feed = if let FeedEnd::At { term, .. } = self.feed { term } else { 0 };
         let edges = self.regions.iter().flat_map(|region| &region.edges);
         let edges = edges.filter_map(|edge| edge.health.as_ref().ok()?.term);
-        edges.max().unwrap_or_default().max(feed)
+        let databases = self.regions.iter().filter_map(|region| Some(region.database.as_ref().ok()?.term));
+        edges.chain(databases).max().unwrap_or_default().max(feed)
     }
 }
 

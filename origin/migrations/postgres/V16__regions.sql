@@ -20,6 +20,3 @@ CREATE TABLE failovers (
 -- All rows are published again after a raise of the term, so that what edges had seen of unconfirmed commits is
 -- overwritten: rows are versioned by the present term.
 ALTER TABLE feeds ADD COLUMN again boolean NOT NULL DEFAULT false;
-
--- While a planned failover hands over, nothing is written; it resumes by itself if the command died.
-ALTER TABLE origin_state ADD COLUMN paused_until timestamptz NOT NULL DEFAULT '-infinity';

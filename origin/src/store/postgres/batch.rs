@@ -62,7 +62,7 @@ type Params<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
 fn standing() -> String {
     format!(
         "SELECT s.term, s.topology, s.maintenance, coalesce(s.message, ''), greatest(clock_timestamp(), r.t),
-            s.system_id, s.timeline, s.lossless, {SYNC}, s.region, s.alone, s.paused_until > clock_timestamp()
+            s.system_id, s.timeline, s.lossless, {SYNC}, s.region, s.alone
         FROM origin_state s, relay r"
     )
 }
@@ -241,9 +241,6 @@ impl BatchSession {
         self.judge_copy(&standing)?;
         self.refresh_topology(&standing).await?;
         let (lossless, synced) = (standing.get::<_, bool>(7), self.is_confirmed(&standing, 8));
-        if standing.get(12) {
-            return Err(StoreError::Unreachable("a planned failover hands the region over".to_owned()));
-        }
         home::judge_alone(self.session.home.as_deref(), synced, standing.get(11))?;
         self.synced = synced;
         let mut state = BatchState {

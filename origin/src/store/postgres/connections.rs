@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use deadpool_postgres::Object;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Postgres, session::DURABLE};
+use super::{Postgres, home, session::DURABLE};
 use crate::store::{
     Result,
     connections::{Connections, Pooled},
@@ -17,6 +17,7 @@ impl Postgres {
         let write = client.build_transaction().read_only(false).start().await?;
         // A frozen origin must not keep its locks.
         write.batch_execute(&format!("SET LOCAL idle_in_transaction_session_timeout = '1s'; {DURABLE}")).await?;
+        home::guard(self.dialer.home.as_deref(), write.query_one(home::STANDING, &[])).await?;
         let rows = write.query(sql, params).await?;
         write.commit().await?;
         Ok(rows)

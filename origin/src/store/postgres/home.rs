@@ -1,7 +1,7 @@
 //! Whose origins may write to this copy of the database, and when a commit is safe from the loss of a region.
 
 use onhand_http::outgoing::causes;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::{Row, config::TargetSessionAttrs};
 
 use super::dialer::Dialer;
 use crate::{
@@ -31,6 +31,27 @@ pub(super) async fn waits(dialer: &Dialer, region: &str) -> Result<bool> {
     let found = client.query_one(sql, &[&region]).await;
     connection.abort();
     Ok(found?.get(0))
+}
+
+/// What [`guard`] judges by.
+pub(super) const STANDING: &str = "SELECT region, alone, current_setting('synchronous_standby_names'),
+        current_setting('synchronous_commit')
+    FROM origin_state";
+
+/// What batches judge by their first statement, for every other transaction that writes. `standing`: asks for
+/// [`STANDING`] in it, where there are several regions.
+pub(super) async fn guard(
+    home: Option<&Home>,
+    standing: impl Future<Output = std::result::Result<Row, tokio_postgres::Error>>,
+) -> Result<()> {
+    let Some(home) = home.filter(|home| home.among.is_some()) else { return Ok(()) };
+    let found = standing.await?;
+    let region = found.get::<_, Option<&str>>(0);
+    if region.is_none() {
+        return Err(StoreError::Unreachable("the database is not open for a region yet".to_owned()));
+    }
+    admit(home, region)?;
+    judge_alone(Some(home), is_confirmed(Some(home), found.get(2), found.get(3)), found.get(1))
 }
 
 /// Refuses to write what no other region confirms, where that was promised. `opened_alone`: a failover has opened this

@@ -11,7 +11,7 @@ use onhand_wire::{
 use tokio_postgres::{Row, Transaction, types::ToSql};
 use uuid::Uuid;
 
-use super::{Postgres, row, row::micros, session::DURABLE, trail::line_in_tx};
+use super::{Postgres, home, row, row::micros, session::DURABLE, trail::line_in_tx};
 use crate::{
     record::OrderInLine,
     state::BatchState,
@@ -247,6 +247,7 @@ impl Postgres {
         let mut client = self.reader().await?;
         let tx = client.build_transaction().read_only(false).start().await?;
         tx.batch_execute(&format!("SET LOCAL idle_in_transaction_session_timeout = '1s'; {DURABLE}")).await?;
+        home::guard(self.dialer.home.as_deref(), tx.query_one(home::STANDING, &[])).await?;
         let done = work(&tx).await?;
         tx.commit().await?;
         Ok(done)

@@ -13,7 +13,7 @@ use onhand_wire::{
 use tokio_postgres::{Client, Row, Transaction};
 
 use super::{
-    Postgres, row,
+    Postgres, home, row,
     session::{Purpose, Session},
 };
 use crate::{
@@ -128,6 +128,7 @@ impl Postgres {
     async fn change<T>(&self, work: impl AsyncFnOnce(&mut Client) -> Result<T>) -> Result<T> {
         let changing = async {
             let mut session: Session = self.connect(Purpose::Migration).await?;
+            home::guard(session.home.as_deref(), session.client.query_one(home::STANDING, &[])).await?;
             let done = work(&mut session.client).await?;
             if session.take_warning() {
                 return Err(StoreError::Unreachable("COMMIT answered with a warning".to_owned()));

@@ -140,7 +140,9 @@ impl Site {
             .map_err(|error| StoreError::Unreachable(causes(&error)))?;
         tokio::spawn(connection);
         let site = Self { client, patience };
-        site.within(async { Ok(site.client.batch_execute(DURABLE).await?) }).await?;
+        // An earlier run may have shut it.
+        let settings = format!("SET default_transaction_read_only = off; {DURABLE}");
+        site.within(async { Ok(site.client.batch_execute(&settings).await?) }).await?;
         Ok(site)
     }
 
@@ -159,49 +161,47 @@ impl Site {
         self.within(locked).await
     }
 
-    /// Ends what origins do here, and lets them write nothing more; how many sessions there were.
-    pub async fn shut(&self) -> Result<usize> {
+    /// Lets origins write nothing more, and waits until the last of their sessions has ended; the end of the log then.
+    pub async fn shut(&self) -> Result<i64> {
         let shutting = async {
             self.client.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await?;
-            self.client.query_one("SELECT pg_reload_conf()", &[]).await?;
-            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = current_database() AND application_name = $1";
-            Ok(self.client.query(end, &[&APPLICATION]).await?.len())
-        };
-        self.within(shutting).await
-    }
-
-    /// Lets origins write nothing for a while, and waits for what is under way; the end of the log then.
-    pub async fn pause(&self, until: Duration) -> Result<i64> {
-        let pausing = async {
-            let sql = "UPDATE origin_state SET paused_until = clock_timestamp() + $1 * interval '1 second'
-                RETURNING pg_current_xact_id()::text::bigint";
-            let paused: i64 = self.client.query_one(sql, &[&until.as_secs_f64()]).await?.get(0);
-            // Whoever read the row before may still commit.
-            let before = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > $1";
-            while !self.client.query_one(before, &[&paused]).await?.get::<_, bool>(0) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            let (mut quiet, end) = (
+                0,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = $1",
+            );
+            // A session may begin before the server has read the setting.
+            while quiet < 3 {
+                self.client.query_one("SELECT pg_reload_conf()", &[]).await?;
+                let ended = self.client.query(end, &[&APPLICATION]).await?.len();
+                let set = "SELECT reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only'";
+                let set: bool = self.client.query_one(set, &[]).await?.get(0);
+                quiet = if ended == 0 && set { quiet + 1 } else { 0 };
+                tokio::time::sleep(Duration::from_millis(30)).await;
             }
             Ok(self.client.query_one("SELECT (pg_current_wal_lsn() - '0/0')::bigint", &[]).await?.get(0))
         };
-        self.within(pausing).await
+        let done = tokio::time::timeout(self.patience * 2, shutting).await;
+        done.unwrap_or_else(|_| Err(StoreError::Unreachable("its origins' sessions did not end in time".to_owned())))
     }
 
-    /// Goes on at once.
-    pub async fn resume(&self) -> Result<()> {
-        let sql = "UPDATE origin_state SET paused_until = '-infinity'";
-        self.within(async { Ok(self.client.batch_execute(sql).await?) }).await
+    /// Undoes [`Self::shut`].
+    pub async fn reopen(&self) -> Result<()> {
+        let reopening = async {
+            self.client.batch_execute("ALTER SYSTEM RESET default_transaction_read_only").await?;
+            self.client.query_one("SELECT pg_reload_conf()", &[]).await?;
+            Ok(())
+        };
+        self.within(reopening).await
     }
 
     /// A standby becomes a primary that waits for nobody: whom it would wait for is gone.
     pub async fn promote(&self, within: Duration) -> Result<()> {
+        self.client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = ''").await?;
+        self.reopen().await?;
         let promoting = async {
-            self.client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = ''").await?;
-            self.client.batch_execute("ALTER SYSTEM RESET default_transaction_read_only").await?;
-            self.client.query_one("SELECT pg_reload_conf()", &[]).await?;
             let seconds = i32::try_from(within.as_secs().max(1)).unwrap_or(i32::MAX);
-            let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(true, $1) ELSE true END";
-            Ok(self.client.query_one(sql, &[&seconds]).await?.get::<_, bool>(0))
+            Ok(self.client.query_one("SELECT pg_promote(true, $1)", &[&seconds]).await?.get::<_, bool>(0))
         };
         let promoted = tokio::time::timeout(within + self.patience, promoting).await;
         match promoted.unwrap_or_else(|_| Err(StoreError::Unreachable("no answer in time".to_owned())))? {
@@ -304,7 +304,7 @@ async fn open_in_tx(client: &Client, opening: &Opening, feed: FeedEnd) -> Result
     let raised = reopened(at, feed, Some(opening.number));
     let raised = raised.map_err(|exhausted| StoreError::Refused(exhausted.to_string()))?;
     terms::write(client, &own, feed, raised, Some(&opening.region)).await?;
-    let state = "UPDATE origin_state SET lossless = false, alone = true, paused_until = '-infinity'";
+    let state = "UPDATE origin_state SET lossless = false, alone = true";
     client.execute(state, &[]).await?;
     client.execute(PUBLISH_AGAIN, &[]).await?;
     record(client, opening, raised, before.as_deref()).await?;
