@@ -148,13 +148,6 @@ impl Verdict {
         if asked.planned {
             return self.pass("loss", "planned: the target gets everything before it is promoted");
         }
-        if let FeedEnd::At { term, t } = view.feed
-            && (term, t) > (found.term, found.t)
-            && config.regions.rpo == Rpo::Zero
-        {
-            return self
-                .fail("loss", format!("the feeds know of T {t} in term {term}, this copy of T {} only", found.t));
-        }
         if config.regions.rpo == Rpo::Async {
             let said = format!("rpo is async: what was acknowledged after T {} may be missing", found.t);
             return match (asked.accept_loss, asked.fenced) {
@@ -187,6 +180,13 @@ impl Verdict {
                 ),
                 None => self.fail("loss", format!("no standby named {:?} follows the primary", target.standby)),
             };
+        }
+        // While a primary answers, the feeds move on between the looks.
+        if let FeedEnd::At { term, t } = view.feed
+            && (term, t) > (found.term, found.t)
+        {
+            return self
+                .fail("loss", format!("the feeds know of T {t} in term {term}, this copy of T {} only", found.t));
         }
         if view.regions.len() > 2 && !asked.fenced {
             // Its commits may be confirmed by a third region, and it would go on acknowledging.

@@ -24,6 +24,9 @@ use crate::{
 /// Every failover's lock at each database that it reaches.
 const LOCK: i64 = 0x6F6E_6861_6E64_0001;
 
+/// Between looks at whether something has happened.
+const AGAIN: Duration = Duration::from_millis(25);
+
 pub struct Site {
     client: Client,
     patience: Duration,
@@ -165,19 +168,18 @@ impl Site {
     pub async fn shut(&self) -> Result<i64> {
         let shutting = async {
             self.client.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await?;
-            let (mut quiet, end) = (
-                0,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = current_database() AND application_name = $1",
-            );
-            // A session may begin before the server has read the setting.
-            while quiet < 3 {
-                self.client.query_one("SELECT pg_reload_conf()", &[]).await?;
-                let ended = self.client.query(end, &[&APPLICATION]).await?.len();
-                let set = "SELECT reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only'";
-                let set: bool = self.client.query_one(set, &[]).await?.get(0);
-                quiet = if ended == 0 && set { quiet + 1 } else { 0 };
-                tokio::time::sleep(Duration::from_millis(30)).await;
+            self.client.query_one("SELECT pg_reload_conf()", &[]).await?;
+            let set = "SELECT reset_val = 'on' FROM pg_settings WHERE name = 'default_transaction_read_only'";
+            while !self.client.query_one(set, &[]).await?.get::<_, bool>(0) {
+                tokio::time::sleep(AGAIN).await;
+            }
+            // The server itself may read the setting a moment later; sessions that begin after that may only read.
+            tokio::time::sleep(AGAIN * 4).await;
+            let since: DateTime<Utc> = self.client.query_one("SELECT clock_timestamp()", &[]).await?.get(0);
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = $1 AND backend_start < $2";
+            while !self.client.query(end, &[&APPLICATION, &since]).await?.is_empty() {
+                tokio::time::sleep(AGAIN).await;
             }
             Ok(self.client.query_one("SELECT (pg_current_wal_lsn() - '0/0')::bigint", &[]).await?.get(0))
         };
