@@ -25,6 +25,7 @@
   // a page that nobody sees does neither.
   const STREAMS = 3;
   const LOOK_MS = 3000;
+  const SILENT = "the console does not answer. It is being tried again.";
 
   // A function that gives the place up again; null where it is taken. Without locks (no TLS, not this machine) there
   // are no places to count.
@@ -62,7 +63,14 @@
       const source = new EventSource(live.dataset.live);
       source.addEventListener("stock", (event) => show(event.data));
       source.addEventListener("age", (event) => show("", event.data));
-      source.onerror = () => show("", "Not current: the console does not answer. It is being tried again.");
+      source.addEventListener("over", (event) => {
+        source.close();
+        show("", event.data);
+      });
+      source.onerror = () => {
+        const refused = source.readyState === EventSource.CLOSED;
+        show("", `Not current: ${refused ? "the console has refused it. Open the page again later." : SILENT}`);
+      };
       end = () => {
         source.close();
         release();
@@ -74,7 +82,7 @@
         const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
         show(page.querySelector("[data-stock]")?.innerHTML, page.querySelector("[data-age]")?.textContent);
       } catch {
-        show("", "Not current: the console does not answer. It is being tried again.");
+        show("", `Not current: ${SILENT}`);
       }
     }
 

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use onhand_client::{Client, Error, Role};
-use onhand_http::auth::Issuer;
+use onhand_http::{auth::Issuer, share::Shares};
 use tokio::sync::watch;
 
 use crate::{
@@ -35,8 +35,13 @@ pub(crate) struct Console {
     pub(crate) registration: bool,
     /// Whether the process stops: streams end then, and browsers open them anew elsewhere.
     pub(crate) stopping: watch::Sender<bool>,
+    /// Streams that each person has open, by name.
+    pub(crate) streams: Arc<Shares<String>>,
     proxies: usize,
 }
+
+/// A browser opens three (`console.js`).
+const STREAMS_OF_ONE: usize = 8;
 
 #[derive(Clone)]
 pub(crate) struct Shared(pub(crate) Arc<Console>);
@@ -49,6 +54,7 @@ impl Shared {
             people: People::default(),
             registration: config.registration,
             stopping: watch::Sender::new(false),
+            streams: Shares::new(STREAMS_OF_ONE),
             proxies: config.trusted_proxies,
         })))
     }
@@ -80,17 +86,20 @@ impl Caller {
         self.console.nodes.origin(&self.person.name, self.person.role)
     }
 
-    /// Any edge.
+    /// Any edge, as a shopper.
     pub(crate) fn edge(&self) -> Client {
-        self.console.nodes.edge(&self.person.name, self.person.role)
+        self.console.nodes.edge(&self.person.name)
     }
 
     pub(crate) fn may(&self, least: Role) -> bool {
         self.person.role >= least
     }
 
-    /// The same person some time later; `None`: the session is over.
+    /// The same person some time later; `None`: the session is over, by its own time too.
     pub(crate) async fn still(&self) -> Option<Self> {
+        if !self.console.seals.lasts(&self.session, now_s()) {
+            return None;
+        }
         let person = self.console.people.of(&self.session, &self.console.nodes.users()).await?;
         Some(Self { person, ..self.clone() })
     }

@@ -21,7 +21,7 @@ pub struct Config {
     pub key_file: String,
     /// The key's name in a JWKS; empty: none.
     pub kid: String,
-    /// The tokens' `iss`; empty: none.
+    /// The tokens' `iss`, which must be set: an issuer of its own keeps users' names apart from other tokens' subjects.
     pub issuer: String,
     /// The tokens' `aud`; empty: none.
     pub audience: String,
@@ -33,7 +33,8 @@ pub struct Config {
     pub absolute: Span,
     /// Whether strangers may register, as shoppers. Invitations work in any case.
     pub registration: bool,
-    /// Proxies of your own before it: an address is then taken from `X-Forwarded-For`, counted from the end.
+    /// Proxies of your own before it: an address is then taken from `X-Forwarded-For`, counted from the end. 1 or more
+    /// with `behind_tls`.
     pub trusted_proxies: usize,
     /// If true, `onhand check` accepts that calls of the console leave the machine in the clear.
     pub insecure: bool,
@@ -73,6 +74,11 @@ impl Config {
         }
         if self.idle < LEAST_IDLE {
             faults.push("console.idle: must be 1m or more".to_owned());
+        }
+        if self.behind_tls && self.trusted_proxies == 0 {
+            let right = "must be 1 or more where console.behind_tls is true, the number of your proxies before it; \
+                otherwise everybody's attempts at passwords count for the proxy's address";
+            faults.push(format!("console.trusted_proxies: {right}"));
         }
         if self.absolute < self.idle {
             faults.push("console.absolute: must be console.idle or more".to_owned());
@@ -121,10 +127,12 @@ mod tests {
             seal_key: Secret::new("short"),
             idle: Span::s(1),
             absolute: Span::ms(1),
+            behind_tls: true,
             ..Config::default()
         };
         let faults = bad.faults().join("\n");
-        for key in ["listen", "origins", "edges", "edge_management", "seal_key", "idle", "absolute"] {
+        for key in ["listen", "origins", "edges", "edge_management", "seal_key", "idle", "absolute", "trusted_proxies"]
+        {
             assert!(faults.contains(&format!("console.{key}: ")), "{key}: {faults}");
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use onhand_client::{Client, Error, Role};
 use onhand_http::{
-    auth::{Claims, Issuer, Scope},
+    auth::{Claims, Issuer, OWNED_BY_SUBJECT, OWNER_CLAIM, Scope},
     setting::{ClientConfig, SecretUrl},
 };
 
@@ -52,8 +52,10 @@ impl Nodes {
             let management = config.edge_management.get(index).map(alone).transpose()?;
             Ok(EdgeAt { name: url.to_string(), public: alone(url)?, management })
         };
+        // Whatever edges and origins are configured with, a shopper's token sees what that person made, and no more.
+        let own = (OWNER_CLAIM.to_owned(), OWNED_BY_SUBJECT.to_owned());
         Ok(Self {
-            issuer,
+            issuer: issuer.with_claims([own]),
             origin: client(&config.origins, tls)?,
             origin_management: config.origin_management.iter().map(alone).collect::<Result<_, _>>()?,
             edge: client(&config.edges, tls)?,
@@ -71,8 +73,9 @@ impl Nodes {
         self.origin.with_token(&self.token(name, scope(role)))
     }
 
-    pub(crate) fn edge(&self, name: &str, role: Role) -> Client {
-        self.edge.with_token(&self.token(name, scope(role)))
+    /// Likewise, as a shopper, whatever the role: who buys sees what the same person holds and has ordered, only.
+    pub(crate) fn edge(&self, name: &str) -> Client {
+        self.edge.with_token(&self.token(name, Scope::Storefront))
     }
 
     /// In the console's own name: passwords, registrations and epochs.

@@ -89,9 +89,13 @@ impl Seals {
         }
         let opened = jar.private(&self.key).get(self.name())?;
         let session: Session = serde_json::from_str(opened.value()).ok()?;
-        let lasts = now.saturating_sub(session.seen) < self.idle.as_secs()
-            && now.saturating_sub(session.began) < self.absolute.as_secs();
-        lasts.then_some(session)
+        self.lasts(&session, now).then_some(session)
+    }
+
+    /// Whether neither its idle nor its absolute time is over.
+    pub(crate) fn lasts(&self, session: &Session, now: u64) -> bool {
+        now.saturating_sub(session.seen) < self.idle.as_secs()
+            && now.saturating_sub(session.began) < self.absolute.as_secs()
     }
 }
 

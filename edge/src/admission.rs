@@ -39,9 +39,11 @@ impl Auth {
         self.judged(headers, scope).map(|claims| claims.sub)
     }
 
-    /// Whose reservations the caller sees; `None` if that cannot be told.
+    /// Whose reservations the caller sees; `None` if that cannot be told: where the origin knows owners and this edge
+    /// does not, a token that sees all may be another's.
     pub(crate) fn sees(&self, headers: &HeaderMap) -> Option<Sees> {
-        self.judged(headers, Scope::Storefront).ok().filter(|_| self.verifier.knows_owners()).map(|claims| claims.sees)
+        let sees = self.judged(headers, Scope::Storefront).ok()?.sees;
+        (self.verifier.knows_owners() || sees != Sees::All).then_some(sees)
     }
 
     /// Whose token it is, and for whom it acts.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use self::{
     attempts::{Attempts, TooMany},
-    password::{Passwords, password_fault},
+    password::{Busy, Passwords, password_fault},
 };
 
 /// What a person may do; the console gives each a scope.

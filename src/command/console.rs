@@ -16,8 +16,8 @@ use super::{
 ///
 /// It calls origins and edges (console.origins, console.edges and their management listeners) in the name of whoever
 /// is signed in, with tokens of five minutes that it signs by console.key_file. Make that key with `onhand token
-/// keygen`, and name its public half at edges and origins, best as an issuer of its own (auth.issuers, greatest =
-/// "admin"). Users are kept in the origin's database; `onhand console invite` makes the first one.
+/// keygen`, and name its public half at edges and origins as an issuer of its own (auth.issuers, greatest = "admin"),
+/// with console.issuer as its name. Users are kept in the origin's database; `onhand console invite` makes the first one.
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
@@ -81,6 +81,9 @@ fn issuer(config: &Config) -> Result<Issuer, String> {
     Ok(issuer.with_audience(named(&config.audience)))
 }
 
+const NO_ISSUER: &str = "name the console as auth.issuers at edges and origins does, such as \"console\"; otherwise \
+    somebody may register the name that another token has as its subject";
+
 async fn serve(config: Config) -> Done {
     let seal = config.seal_key.expose();
     Needs::default()
@@ -94,6 +97,7 @@ async fn serve(config: Config) -> Done {
             seal,
             "set 32 random characters or more, the same at every console, best as ONHAND_CONSOLE__SEAL_KEY",
         )
+        .set("console.issuer", &config.issuer, NO_ISSUER)
         .met()?;
     let scheme = config.http.tls.scheme();
     let issuer = issuer(&config)?;
@@ -109,6 +113,9 @@ async fn serve(config: Config) -> Done {
 pub(super) fn readable(config: &Config) -> Result<String, String> {
     if config.seal_key.is_empty() {
         return Err("console.seal_key is not set: 32 random characters or more, the same at every console".to_owned());
+    }
+    if config.issuer.is_empty() {
+        return Err(format!("console.issuer is not set: {NO_ISSUER}"));
     }
     issuer(config).map(|_| "its keys are there".to_owned())
 }

@@ -71,6 +71,7 @@ async fn people_sign_in_and_see_what_their_role_may() {
     }
     let (_, many) = sign_in(&dev.console, "bob", PASSWORD).await;
     assert_eq!(many.status, StatusCode::TOO_MANY_REQUESTS, "even the right one, for a while");
+    many.says(" min, or sign in from elsewhere");
 
     // A section that is asked again after the session's end takes the whole page to the sign-in.
     let asked = edge.get(format!("{}/now", dev.console)).header("hx-request", "true").send().await.unwrap();
@@ -202,6 +203,37 @@ async fn an_item_is_added_stocked_found_held_and_ordered() {
     ann.get("/items/cup%207").await.says(">bob<").says("delivery");
 }
 
+/// By its address alone nobody gets at what another person holds or has ordered, an admin of the console neither.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_holds_is_that_persons_alone() {
+    let dev = Dev::start(&[]).await;
+    let mut ann = admin(&dev).await;
+    let mut bob = register(&dev.console, "/register", "bob").await;
+    let mut cyd = register(&dev.console, "/register", "cyd").await;
+    let item = bob.get("/shop/items/22423").await;
+    let held = bob.send(&item.form("/shop/items/22423/hold"), &[("quantity", "2")]).await;
+    held.says("2 from ");
+    let ordered = bob.send(&item.form("/shop/items/22423/order"), &[("quantity", "1")]).await;
+    eventually!(bob.get(&ordered.path).await.html.contains("confirmed"));
+    for stranger in [&mut cyd, &mut ann] {
+        for path in [&held.path, &ordered.path] {
+            let shown = stranger.get(path).await;
+            assert_eq!(shown.status, StatusCode::NOT_FOUND, "{}", shown.html);
+            shown.says("It cannot be shown.").says("not_found");
+        }
+        for form in held.forms().into_iter().filter(|form| form.action == held.path) {
+            let refused = stranger.send(&form, &[("key", "of-a-stranger")]).await;
+            assert_eq!(refused.status, StatusCode::NOT_FOUND, "{:?}: {}", form.fields, refused.html);
+            refused.says("Nothing is changed");
+        }
+    }
+    let still = bob.get(&held.path).await;
+    still.says("data-until=").says(">held<");
+    let forms = held.forms();
+    let cancel = forms.iter().find(|form| form.fields.get("what").is_some_and(|what| what == "cancel")).unwrap();
+    bob.send(cancel, &[]).await.says(">cancelled<");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_tried_and_its_wrong_rows_are_named() {
     let dev = Dev::start(&[]).await;
@@ -241,6 +273,10 @@ async fn a_stream_tells_of_each_change_and_ends_with_its_process() {
     let live = format!("{}/shop/items/22423/live", dev.console);
     let stranger = reqwest::get(&live).await.unwrap();
     assert!(stranger.url().path().starts_with("/sign-in"), "{}", stranger.url());
+    let unknown = format!("{}/shop/items/nothing/live", dev.console);
+    let ended = reqwest::Client::new().get(&unknown).header("cookie", ann.cookie()).send().await.unwrap();
+    let said = ended.text().await.unwrap();
+    assert!(said.starts_with("event: over\n") && said.contains("unknown_sku"), "{said}");
     let mut stream = reqwest::Client::new().get(&live).header("cookie", ann.cookie()).send().await.unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     let mut said = String::new();
@@ -256,7 +292,21 @@ async fn a_stream_tells_of_each_change_and_ends_with_its_process() {
     let counted = json!({"location": "eu-1", "quantity": 33, "reason": "counted"});
     origin.put("/inventory/products/22423/stock", counted).await.expect(200);
     until("<span class=\"number\">33</span>").await;
-    // With a stream open, too.
+    // Eight for one person, and no more; others have theirs.
+    let again = async |browser: &Browser| {
+        reqwest::Client::new().get(&live).header("cookie", browser.cookie()).send().await.unwrap()
+    };
+    let mut others = Vec::new();
+    for _ in 1..8 {
+        others.push(again(&ann).await);
+    }
+    assert!(others.iter().all(|other| other.status() == StatusCode::OK));
+    assert_eq!(again(&ann).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    let bob = register(&dev.console, "/register", "bob").await;
+    assert_eq!(again(&bob).await.status(), StatusCode::OK);
+    drop(others.pop());
+    eventually!(again(&ann).await.status() == StatusCode::OK);
+    // With streams open, too.
     dev.end().await;
     while let Ok(Some(_)) = stream.chunk().await {}
 }

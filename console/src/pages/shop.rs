@@ -6,7 +6,8 @@ pub(crate) mod live;
 pub(crate) mod order;
 mod shown;
 
-use axum::{extract::Query, response::Response};
+use axum::{extract::Query, http::StatusCode, response::Response};
+use onhand_client::Error;
 use onhand_wire::{Item, Sku, availability::Availability, request::AvailabilityQuery};
 
 use super::{
@@ -21,6 +22,11 @@ use crate::{
 
 const PATH: &str = "/shop";
 const ROWS: usize = 25;
+
+/// The page's status where a hold or an order could not be shown: 404 also if it is another person's.
+fn status_of(error: &Error) -> StatusCode {
+    if error.is("not_found") { StatusCode::NOT_FOUND } else { StatusCode::OK }
+}
 
 fn address(sku: &Sku) -> String {
     format!("{PATH}/items/{}", onhand_client::encode(sku.as_str()))

@@ -7,6 +7,11 @@ CREATE TABLE users (
     created_at timestamptz NOT NULL
 );
 
+-- Names that were a user's. Nobody gets one again: ledger, trail, reservations and orders know people by name.
+CREATE TABLE removed_users (
+    name text COLLATE "C" PRIMARY KEY
+);
+
 -- Links by which somebody gets a role. The link's token is kept only as its SHA-256.
 CREATE TABLE invitations (
     digest     bytea PRIMARY KEY,

@@ -7,6 +7,10 @@ CREATE TABLE users (
     created_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+CREATE TABLE removed_users (
+    name TEXT PRIMARY KEY
+) WITHOUT ROWID;
+
 CREATE TABLE invitations (
     digest     BLOB PRIMARY KEY,
     role       TEXT NOT NULL CHECK (role IN ('shopper', 'fulfilment', 'operator', 'admin')),

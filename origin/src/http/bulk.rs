@@ -31,7 +31,7 @@ pub(super) async fn facts(State(context): Shared, request: Request) -> Reply {
         return Err(Problem::field("skus", format!("at most {LOAD_SKUS}")).into());
     }
     if !context.verifier.knows_owners() {
-        load.sees = Some(Sees::All);
+        load.sees.get_or_insert(Sees::All);
     }
     Ok(messagepack(&context.store.load_facts(&load).await?))
 }

@@ -23,13 +23,14 @@ use uuid::Uuid;
 
 use super::{
     Context, Reply, Shared,
+    fail::Fail,
     runbook::{operator as begun, page_among, paged},
     write,
 };
 use crate::{
     store::users::{ChangeOfUser, NewUser, Registered},
     trail::{Kind, Line},
-    users::{Attempts, InvitationDigest, Role, TooMany, User, name_fault, password_fault},
+    users::{Attempts, Busy, InvitationDigest, Role, TooMany, User, name_fault, password_fault},
 };
 
 /// A link's life where the caller says nothing, and the longest: seven days.
@@ -125,28 +126,59 @@ pub(super) async fn invite(State(context): Shared, request: Request) -> Reply {
     Ok(write::json(&json!({"token": token, "role": asked.role, "expires_at": expires_at})))
 }
 
-fn too_many(TooMany { limit }: TooMany) -> Problem {
-    let detail = format!(
-        "at most {limit} attempts in {} minutes; wait until then, or sign in from elsewhere",
-        Attempts::WINDOW_S / 60
-    );
-    Problem::new(Code::RateLimited, detail).with("limit", limit)
+fn too_many(TooMany { limit, wait_s }: TooMany) -> Problem {
+    let (minutes, window) = (wait_s.div_ceil(60), Attempts::WINDOW_S / 60);
+    let detail = format!("at most {limit} attempts in {window} minutes; wait {minutes} min, or sign in from elsewhere");
+    Problem::new(Code::RateLimited, detail).with("limit", limit).later(wait_s)
+}
+
+fn too_many_registered(TooMany { limit, wait_s }: TooMany) -> Problem {
+    let minutes = wait_s.div_ceil(60);
+    let detail =
+        format!("at most {limit} people register in an hour here; wait {minutes} min, or ask for an invitation");
+    Problem::new(Code::RateLimited, detail).with("limit", limit).later(wait_s)
+}
+
+fn busy(busy: Busy) -> Problem {
+    match busy {
+        Busy::Address(limit) => {
+            let detail = format!("at most {limit} passwords are checked at once for one address; try again");
+            Problem::new(Code::RateLimited, detail).with("limit", limit)
+        }
+        Busy::All(limit) => {
+            let detail = format!("at most {limit} passwords are checked at once; try again");
+            Problem::new(Code::Overloaded, detail).with("limit", limit)
+        }
+    }
 }
 
 pub(super) async fn register(State(context): Shared, request: Request) -> Reply {
     let (parts, _, body) = begun(&context, request).await?;
     no_parameters(parts.uri.query())?;
     let asked: Register = read_body(&body)?;
+    let (told, stranger) =
+        (line(&parts, &asked.name, Kind::UserRegistered, &asked.name, Value::Null), asked.invitation.is_none());
     context.attempts.begin(None, &asked.address).map_err(too_many)?;
-    let told = line(&parts, &asked.name, Kind::UserRegistered, &asked.name, Value::Null);
-    let new = NewUser {
-        name: asked.name,
-        password: context.passwords.hash(asked.password).await,
-        invitation: asked.invitation.as_deref().map(InvitationDigest::of),
-    };
-    match context.store.register(&new, &told).await? {
-        Registered::User(user) => Ok(write::json(&user)),
-        Registered::NameTaken => Err(Problem::field("name", "somebody has it; choose another").into()),
+    if stranger {
+        context.attempts.begin_registration().map_err(too_many_registered)?;
+    }
+    let registered = registered(&context, asked, &told).await;
+    if stranger && registered.is_err() {
+        context.attempts.not_registered();
+    }
+    registered.map(|user| write::json(&user))
+}
+
+async fn registered(context: &Context, asked: Register, told: &Line) -> Result<User, Fail> {
+    let hashed = context.passwords.hash(asked.password, &asked.address).await;
+    let password = hashed.map_err(|why| {
+        context.attempts.not_made(None, &asked.address);
+        busy(why)
+    })?;
+    let invitation = asked.invitation.as_deref().map(InvitationDigest::of);
+    match context.store.register(&NewUser { name: asked.name, password, invitation }, told).await? {
+        Registered::User(user) => Ok(user),
+        Registered::NameTaken => Err(Problem::field("name", "somebody has it, or had it; choose another").into()),
         Registered::NoInvitation => {
             Err(Problem::field("invitation", "used, expired or unknown; ask for a new one").into())
         }
@@ -165,7 +197,10 @@ pub(super) async fn verify(State(context): Shared, request: Request) -> Reply {
         Some(name) => context.store.user(name).await?.unzip(),
         None => (None, None),
     };
-    let right = context.passwords.is_right(password, hash).await;
+    let right = context.passwords.is_right(password, hash, &address).await.map_err(|why| {
+        context.attempts.not_made(possible, &address);
+        busy(why)
+    })?;
     if right {
         context.attempts.succeeded(&name, &address);
     }
@@ -226,4 +261,20 @@ pub(super) async fn remove(State(context): Shared, Path(name): Path<String>, req
     let claims: Claims = write::claims(&parts)?;
     let told = line(&parts, &claims.sub, Kind::UserRemoved, &name, json!({}));
     change(&context, &name, ChangeOfUser::Remove, told).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_tells_how_long_it_lasts() {
+        for refused in [too_many, too_many_registered] {
+            let problem = refused(TooMany { limit: 10, wait_s: 61 });
+            assert!(problem.detail.contains("at most 10 ") && problem.detail.contains("wait 2 min"), "{problem:?}");
+            let answer = String::from_utf8(problem.to_answer()).unwrap();
+            assert!(answer.contains("\r\nretry-after: 61\r\n"), "{answer}");
+        }
+        assert_eq!((busy(Busy::Address(4)).status(), busy(Busy::All(32)).status()), (429, 503));
+    }
 }

@@ -153,5 +153,6 @@ on_both!(
     model::the_store_decides_as_the_model,
     users::an_invitation_is_used_once_and_gives_its_role,
     users::sessions_are_over_after_a_change,
+    users::a_removed_users_name_stays_taken,
     users::users_are_listed_by_name,
 );

@@ -70,10 +70,19 @@ pub(crate) async fn sessions_are_over_after_a_change(shop: Shop) {
     assert_eq!(shop.store.user("ann").await.unwrap().unwrap().0, raised);
     assert_eq!(change(ChangeOfUser::Remove, Kind::UserRemoved).await, Some(raised.clone()));
     assert_eq!(change(ChangeOfUser::SignOut, Kind::UserSignedOut).await, None, "and no line of it");
-    let again = user(register(&shop, "ann", None).await);
-    assert!(again.epoch > raised.epoch, "a session of the one before is none of this one");
-    let told = ["user_registered", "user_signed_out", "user_role_changed", "user_removed", "user_registered"];
-    assert_eq!(kinds(&shop).await, told);
+    assert_eq!(shop.store.user("ann").await.unwrap(), None);
+    assert_eq!(kinds(&shop).await, ["user_registered", "user_signed_out", "user_role_changed", "user_removed"]);
+}
+
+/// Ledger and reservations know people by name: a stranger would inherit them.
+pub(crate) async fn a_removed_users_name_stays_taken(shop: Shop) {
+    register(&shop, "ann", None).await;
+    shop.store.change_user("ann", ChangeOfUser::Remove, &line(Kind::UserRemoved, "ann")).await.unwrap();
+    assert_eq!(register(&shop, "ann", None).await, Registered::NameTaken);
+    invite(&shop, "link", soon()).await;
+    assert_eq!(register(&shop, "ann", Some("link")).await, Registered::NameTaken, "by an invitation neither");
+    assert_eq!(shop.store.user("ann").await.unwrap(), None);
+    assert_eq!(user(register(&shop, "bob", Some("link")).await).role, Role::Operator, "which is not used up by that");
 }
 
 pub(crate) async fn users_are_listed_by_name(shop: Shop) {

@@ -21,6 +21,7 @@ pub use self::{
     held::{Keys, Place, Standing},
     issuer::Issuer,
     keys::{BadKey, KeySet, jwk},
+    owner::{OWNED_BY_SUBJECT, OWNER_CLAIM},
     scope::{Scope, Scopes},
     scope_map::ScopeMap,
     verifier::{LEEWAY, Verifier},

@@ -15,7 +15,7 @@ pub fn answer(problem: &Problem, correlation: &Correlation) -> Response<Bytes> {
     *answer.status_mut() = status(problem.status());
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-    if let Some(seconds) = problem.code.retry_after_s() {
+    if let Some(seconds) = problem.retry_after_s() {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
     if problem.code == Code::Unauthenticated {

@@ -85,6 +85,9 @@ impl Code {
     }
 }
 
+/// The member with a problem's own wait.
+const RETRY_AFTER_S: &str = "retry_after_s";
+
 /// A rejection as the caller sees it. Nothing internal belongs in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
@@ -114,6 +117,18 @@ impl Problem {
         self.code.status()
     }
 
+    /// With this many seconds for `Retry-After`, instead of the code's own.
+    #[must_use]
+    pub fn later(self, seconds: u32) -> Self {
+        self.with(RETRY_AFTER_S, seconds)
+    }
+
+    /// Seconds for `Retry-After`, if there are any.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        let told = self.members.get(RETRY_AFTER_S).and_then(Value::as_u64).and_then(|told| u32::try_from(told).ok());
+        told.or_else(|| self.code.retry_after_s())
+    }
+
     /// The body without the call's own correlation id: what an idempotency key keeps.
     pub fn body(&self) -> Map<String, Value> {
         let (status, code, title) = self.code.parts();
@@ -140,7 +155,7 @@ impl Problem {
     /// A whole HTTP/1.1 answer, for a connection that is closed before any of its requests is read.
     pub fn to_answer(&self) -> Vec<u8> {
         let body = self.to_json("");
-        let retry = self.code.retry_after_s().map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+        let retry = self.retry_after_s().map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
         let (status, length) = (self.status(), body.len());
         let head =
             format!("HTTP/1.1 {status} {}\r\ncontent-type: application/problem+json\r\n{retry}", self.code.parts().2);

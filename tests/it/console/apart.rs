@@ -28,6 +28,7 @@ impl Apart {
             .arg("console")
             .env("ONHAND_CONSOLE__LISTEN", "127.0.0.1:0")
             .env("ONHAND_CONSOLE__SEAL_KEY", "s".repeat(32));
+        command.env("ONHAND_CONSOLE__ISSUER", "console");
         command.env("ONHAND_CONSOLE__KEY_FILE", key_of(world)).env("ONHAND_HTTP__HEADER_TIMEOUT", "2s");
         command.env("ONHAND_CONSOLE__ORIGINS", world.origin(0).url());
         command.env("ONHAND_CONSOLE__ORIGIN_MANAGEMENT", world.origin(0).management_url());
@@ -112,7 +113,8 @@ async fn check(world: &World, key: &std::path::Path, seal: &str, how: &[&str]) -
         .arg("check")
         .args(how)
         .env("ONHAND_CONSOLE__KEY_FILE", key)
-        .env("ONHAND_CONSOLE__ORIGINS", world.origin(0).url());
+        .env("ONHAND_CONSOLE__ORIGINS", world.origin(0).url())
+        .env("ONHAND_CONSOLE__ISSUER", "console");
     command.env("ONHAND_AUTH__KEY_FILE", world.tokens.public_key()).env("ONHAND_CONSOLE__SEAL_KEY", seal);
     let output = command.env("ONHAND_CONSOLE__LISTEN", "127.0.0.1:0").output().await.unwrap();
     let said = [output.stdout, output.stderr].map(|part| String::from_utf8_lossy(&part).into_owned()).concat();
@@ -141,7 +143,8 @@ async fn check_says_what_a_console_lacks() {
     let started = Command::new(env!("CARGO_BIN_EXE_onhand")).arg("console").output().await.unwrap();
     let said = String::from_utf8_lossy(&started.stderr).into_owned();
     assert!(
-        !started.status.success() && said.contains("console.key_file") && said.contains("console.seal_key"),
+        !started.status.success()
+            && ["key_file", "seal_key", "issuer"].iter().all(|key| said.contains(&format!("console.{key} is not set"))),
         "{said}"
     );
 }

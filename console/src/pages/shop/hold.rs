@@ -12,7 +12,7 @@ use onhand_wire::{
 };
 use uuid::Uuid;
 
-use super::PATH;
+use super::{PATH, status_of};
 use crate::{
     caller::Caller,
     fields::Fields,
@@ -65,10 +65,13 @@ fn shown(held: &Reservation) -> Section {
 async fn whole(caller: &Caller, id: Uuid, query: &Fields, first: Option<Section>) -> Page {
     let page = Page::new(PATH, "Your hold").done(done(query.text("done")));
     let page = first.into_iter().fold(page, Page::with);
-    page.with(match caller.edge().reservation(id).await {
-        Ok(held) => shown(&held.value),
-        Err(error) => Section::new("hold", "What you hold").failed("It cannot be shown.", why(&error)),
-    })
+    match caller.edge().reservation(id).await {
+        Ok(held) => page.with(shown(&held.value)),
+        Err(error) => {
+            let section = Section::new("hold", "What you hold").failed("It cannot be shown.", why(&error));
+            page.status(status_of(&error)).with(section)
+        }
+    }
 }
 
 pub(crate) async fn page(caller: Caller, Path(id): Path<Uuid>, Query(query): Query<Pairs>) -> Response {
@@ -91,7 +94,8 @@ pub(crate) async fn verb(caller: Caller, Path(id): Path<Uuid>, Form(form): Form<
         Err(error) => {
             let section = Section::new("refused", "Nothing is changed").failed("", why(&error));
             let page = whole(&caller, id, &Fields::default(), Some(section)).await;
-            page.status(StatusCode::BAD_REQUEST).show(Some(&caller.person))
+            let status = if error.is("not_found") { StatusCode::NOT_FOUND } else { StatusCode::BAD_REQUEST };
+            page.status(status).show(Some(&caller.person))
         }
     }
 }

@@ -21,8 +21,9 @@ use crate::{caller::Caller, page::rendered, pages::why};
 
 /// A stream's token lasts five minutes.
 const RENEWED: Duration = Duration::from_secs(240);
-/// Before an edge is asked again.
+/// Before an edge is asked again: twice as long each time, up to the longest.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Events that wait for a slow browser.
 const QUEUE: usize = 16;
 
@@ -33,9 +34,11 @@ pub(crate) async fn stream(
     Path(sku): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, StatusCode> {
     let sku = Sku::new(&sku).map_err(|_| StatusCode::NOT_FOUND)?;
+    let share = caller.console.streams.take(caller.person.name.clone(), 1).ok_or(StatusCode::TOO_MANY_REQUESTS)?;
     let (events, waiting) = mpsc::channel(QUEUE);
     let mut stopping = caller.console.stopping.subscribe();
     tokio::spawn(async move {
+        let _share = share;
         let told = events.clone();
         tokio::select! {
             () = follow(caller, &sku, events) => {}
@@ -47,23 +50,32 @@ pub(crate) async fn stream(
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
-/// Until the browser leaves or the session ends.
+/// Until the browser leaves, the session ends, or there is no such item.
 async fn follow(mut caller: Caller, sku: &Sku, events: Events) {
+    let mut pause = PAUSE;
     loop {
         let call: Call<Value> = caller.edge().call(Method::GET, "/v1/stream").with("sku", Some(sku));
         let failed = match call.pieces().await {
             Ok(pieces) => match timeout(RENEWED, pass_on(pieces, &events)).await {
                 Ok(Ok(())) => Some("The edge has ended its stream.".to_owned()),
                 Ok(Err(Gone)) => return,
-                Err(_) => None,
+                Err(_) => {
+                    pause = PAUSE;
+                    None
+                }
             },
+            Err(error) if error.problem().is_some_and(|problem| problem.status == StatusCode::NOT_FOUND) => {
+                let _gone = events.send(Event::default().event("over").data(why(&error))).await;
+                return;
+            }
             Err(error) => Some(why(&error)),
         };
         if let Some(failed) = failed {
             if events.send(age(format!("Not current: {failed}"))).await.is_err() {
                 return;
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
         let Some(still) = caller.still().await else { return };
         caller = still;

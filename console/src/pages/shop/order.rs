@@ -4,7 +4,7 @@ use axum::{extract::Path, response::Response};
 use onhand_wire::order::{OrderState, ShownOrder};
 use uuid::Uuid;
 
-use super::PATH;
+use super::{PATH, status_of};
 use crate::{
     caller::Caller,
     page::{Block, Cell, Page, Section, Tone},
@@ -42,9 +42,13 @@ fn shown(order: &ShownOrder) -> Section {
 }
 
 pub(crate) async fn page(caller: Caller, Path(id): Path<Uuid>) -> Response {
-    let section = match caller.edge().order(id).await {
-        Ok(order) => shown(&order.value),
-        Err(error) => Section::new("order", "Your order").failed("It cannot be shown.", why(&error)),
+    let page = Page::new(PATH, "Your order");
+    let page = match caller.edge().order(id).await {
+        Ok(order) => page.with(shown(&order.value)),
+        Err(error) => {
+            let section = Section::new("order", "Your order").failed("It cannot be shown.", why(&error));
+            page.status(status_of(&error)).with(section)
+        }
     };
-    Page::new(PATH, "Your order").with(section).show(Some(&caller.person))
+    page.show(Some(&caller.person))
 }

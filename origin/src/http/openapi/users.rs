@@ -44,12 +44,13 @@ fn register() -> Call {
         .says(
             "Register",
             "The console calls it for somebody. Without an invitation the role is shopper; an invitation is used once. \
-             Registrations count as attempts of their address, 100 in 15 minutes.",
+             Registrations count as attempts of their address, 100 in 15 minutes; without an invitation 1,000 in an \
+             hour, from everywhere. A name that was a user's stays taken.",
         )
         .body::<Register>(ann)
         .answers::<User>(200, "Registered.", self::ann())
         .refuses(&BODY)
-        .refuses(&[Code::RateLimited])
+        .refuses(&[Code::RateLimited, Code::Overloaded])
 }
 
 fn invite() -> Call {
@@ -69,12 +70,13 @@ fn verify() -> Call {
         .says(
             "Whether a password is right",
             "Wrong ones count for 15 minutes: 10 for a name from one address, 100 from one address, 1,000 for a name, \
-             at each origin. Beyond that the answer is 429, right or wrong.",
+             at each origin; right ones likewise: 30 for a name from one address, 300 from one address. Beyond that the \
+             answer is 429, right or wrong; `retry_after_s` says how long. An IPv6 address counts for its /64.",
         )
         .body::<Verify>(asked)
         .answers::<Verified>(200, "The user; null if name or password is wrong.", json!({"user": ann()}))
         .refuses(&BODY)
-        .refuses(&[Code::RateLimited])
+        .refuses(&[Code::RateLimited, Code::Overloaded])
 }
 
 /// A call about one person.

@@ -20,11 +20,13 @@ const INVITE: &str = "WITH expired AS (DELETE FROM invitations WHERE expires_at 
     SELECT greatest(clock_timestamp(), t), $4, $5, $6, $7::text::json, $8 FROM relay, made";
 
 /// Without a digest anybody registers, as a shopper.
-const REGISTER: &str = "WITH used AS (
+const REGISTER: &str = "WITH taken AS (
+        SELECT 1 FROM users WHERE name = $1 UNION ALL SELECT 1 FROM removed_users WHERE name = $1),
+    used AS (
         DELETE FROM invitations WHERE digest = $3 AND expires_at > clock_timestamp()
-            AND NOT EXISTS (SELECT FROM users WHERE name = $1) RETURNING role),
+            AND NOT EXISTS (SELECT FROM taken) RETURNING role),
     given AS (SELECT role FROM used UNION ALL SELECT 'shopper' WHERE $3::bytea IS NULL
-        AND NOT EXISTS (SELECT FROM users WHERE name = $1)),
+        AND NOT EXISTS (SELECT FROM taken)),
     made AS (
         INSERT INTO users (name, role, password, epoch, created_at)
         SELECT $1, role, $2, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() FROM given
@@ -38,6 +40,10 @@ const ONE: &str = "SELECT name, role, epoch, created_at, password FROM users WHE
 
 const ALL: &str = "SELECT name, role, epoch, created_at FROM users
     WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2";
+
+/// Who is removed keeps the name.
+const REMOVE: &str = "DELETE FROM users WHERE name = $1 RETURNING name, role, epoch, created_at),
+    removed AS (INSERT INTO removed_users (name) SELECT name FROM made";
 
 const LINE_OF_CHANGE: &str = "line AS (
         INSERT INTO admin_log (at, actor, kind, what, detail, correlation)
@@ -60,7 +66,7 @@ impl Users for Postgres {
             [&new.name, &new.password, &digest, &line.actor, &kind, &line.what, &line.correlation];
         match self.write(REGISTER, &params).await {
             Ok(made) if !made.is_empty() => Ok(Registered::User(user(&made[0])?)),
-            Ok(_) if digest.is_some() && self.user(&new.name).await?.is_none() => Ok(Registered::NoInvitation),
+            Ok(_) if digest.is_some() && !self.name_is_taken(&new.name).await? => Ok(Registered::NoInvitation),
             Ok(_) | Err(StoreError::Overtaken(_)) => Ok(Registered::NameTaken),
             Err(error) => Err(error),
         }
@@ -78,16 +84,27 @@ impl Users for Postgres {
 
     async fn change_user(&self, name: &str, change: ChangeOfUser, line: &Line) -> Result<Option<User>> {
         let made = match change {
-            ChangeOfUser::Role(role) => {
-                format!("UPDATE users SET epoch = epoch + 1, role = '{}' WHERE name = $1", role.as_str())
-            }
-            ChangeOfUser::SignOut => "UPDATE users SET epoch = epoch + 1 WHERE name = $1".to_owned(),
-            ChangeOfUser::Remove => "DELETE FROM users WHERE name = $1".to_owned(),
+            ChangeOfUser::Role(role) => format!(
+                "UPDATE users SET epoch = epoch + 1, role = '{}' WHERE name = $1
+                RETURNING name, role, epoch, created_at",
+                role.as_str()
+            ),
+            ChangeOfUser::SignOut => "UPDATE users SET epoch = epoch + 1 WHERE name = $1
+                RETURNING name, role, epoch, created_at"
+                .to_owned(),
+            ChangeOfUser::Remove => REMOVE.to_owned(),
         };
-        let sql = format!("WITH made AS ({made} RETURNING name, role, epoch, created_at), {LINE_OF_CHANGE}");
+        let sql = format!("WITH made AS ({made}), {LINE_OF_CHANGE}");
         let (kind, detail) = (line.kind.as_str(), line.detail.to_string());
         let params: [&(dyn ToSql + Sync); 6] = [&name, &line.actor, &kind, &line.what, &detail, &line.correlation];
         self.write(&sql, &params).await?.first().map(user).transpose()
+    }
+}
+
+impl Postgres {
+    async fn name_is_taken(&self, name: &str) -> Result<bool> {
+        let taken = "SELECT 1 FROM users WHERE name = $1 UNION ALL SELECT 1 FROM removed_users WHERE name = $1";
+        Ok(self.reader().await?.query_opt(taken, &[&name]).await?.is_some())
     }
 }
 

@@ -35,7 +35,9 @@ impl Users for Sqlite {
         self.with(|connection| {
             let tx = begin(connection)?;
             let now = now_in_tx(&tx)?;
-            if one(&tx, &new.name)?.is_some() {
+            let removed = "SELECT 1 FROM removed_users WHERE name = ?1";
+            let removed = tx.query_row(removed, [&new.name], |_| Ok(())).optional()?.is_some();
+            if removed || one(&tx, &new.name)?.is_some() {
                 return Ok(Registered::NameTaken);
             }
             let role = match &new.invitation {
@@ -72,7 +74,11 @@ impl Users for Sqlite {
             let tx = begin(connection)?;
             let Some((mut user, _)) = one(&tx, name)? else { return Ok(None) };
             match change {
-                ChangeOfUser::Remove => drop(tx.execute("DELETE FROM users WHERE name = ?1", [name])?),
+                // The name stays taken.
+                ChangeOfUser::Remove => {
+                    tx.execute("DELETE FROM users WHERE name = ?1", [name])?;
+                    tx.execute("INSERT INTO removed_users (name) VALUES (?1)", [name])?;
+                }
                 ChangeOfUser::SignOut | ChangeOfUser::Role(_) => {
                     user.epoch += 1;
                     if let ChangeOfUser::Role(role) = change {

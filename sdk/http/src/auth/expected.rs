@@ -4,7 +4,12 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{Claims, LEEWAY, Scope, ScopeMap, Scopes, scope_map::find, subject_fault};
+use super::{
+    Claims, LEEWAY, Scope, ScopeMap, Scopes,
+    owner::{OWNED_BY_SUBJECT, OWNER_CLAIM},
+    scope_map::find,
+    subject_fault,
+};
 
 /// What a token must say; `None` accepts anything.
 #[derive(Debug, Clone, Default)]
@@ -97,10 +102,13 @@ impl Expected {
         };
         let [exp, iat] = ["exp", "iat"].map(|name| date(claims, name).ok().flatten().unwrap_or(0));
         let claimed = Claims { iat, ..Claims::new(sub, scope, exp) };
-        Ok(match &self.owner_claim {
-            Some(claim) => claimed.with_owner(find(claims, claim).unwrap_or(&Value::Null)),
-            None => claimed,
-        })
+        let own = claims.get(OWNER_CLAIM).filter(|own| !own.is_null());
+        match (own, &self.owner_claim) {
+            (Some(own), _) if own == OWNED_BY_SUBJECT => Ok(claimed.owned_by_subject()),
+            (Some(_), _) => Err(format!("the token's {OWNER_CLAIM} is not \"{OWNED_BY_SUBJECT}\"").into()),
+            (None, Some(claim)) => Ok(claimed.with_owner(find(claims, claim).unwrap_or(&Value::Null))),
+            (None, None) => Ok(claimed),
+        }
     }
 
     fn in_time(&self, claims: &Map<String, Value>, now: u64) -> Result<(), Refusal> {

@@ -8,6 +8,11 @@ use super::{Claims, Scope};
 /// Longest owner, in bytes: it becomes part of keys in the database.
 const LONGEST: usize = 255;
 
+/// A claim by which an issuer keeps a token to its own subject, whether or not `auth.owner_claim` is set.
+pub const OWNER_CLAIM: &str = "onhand_owner";
+/// The claim's one value.
+pub const OWNED_BY_SUBJECT: &str = "subject";
+
 /// The owner in a claim's value: a string, or a number as it is written. `None` if it is neither, or does not have 1 to
 /// 255 bytes without control characters.
 fn owner(value: &Value) -> Option<String> {
@@ -25,6 +30,17 @@ impl Claims {
     /// and may do nothing without an owner: [`Claims::judge_owner`].
     pub(super) fn with_owner(mut self, value: &Value) -> Self {
         self.owner = owner(value);
+        self.held_to_owner()
+    }
+
+    /// The subject itself owns what the token makes. No value of `auth.owner_claim` is meant to be spelt so: a person
+    /// who is called like a shop does not see the shop's reservations.
+    pub(super) fn owned_by_subject(mut self) -> Self {
+        self.owner = Some(format!("{OWNED_BY_SUBJECT} {}", self.sub));
+        self.held_to_owner()
+    }
+
+    fn held_to_owner(mut self) -> Self {
         if self.scope.is_storefront_only() {
             self.sees = Sees::Of(self.owner.clone().unwrap_or_default());
         }

@@ -217,6 +217,30 @@ fn a_storefronts_token_must_name_its_owner() {
     assert_eq!((fulfilment.owner, fulfilment.sees), (None, Sees::All));
 }
 
+#[test]
+fn a_token_may_be_kept_to_its_own_subject() {
+    for owner_claim in [None, Some("shop".to_owned())] {
+        let expected = Expected { owner_claim, ..Expected::default() };
+        let verifier = Verifier::new(KeySet::from_pem(pair(1).public.as_bytes()).unwrap(), &expected);
+        let judge = |scope: &str, own: Value| {
+            let body = json!({"sub": "ann", "scope": scope, "exp": now() + 60, "shop": "eu", "onhand_owner": own});
+            let token = token(1, &Header::new(Algorithm::EdDSA), &body);
+            verifier.judge(Some(format!("Bearer {token}").as_bytes()), Scope::Storefront)
+        };
+        let shopper = judge("storefront", json!("subject")).unwrap();
+        assert_eq!(shopper.sees, Sees::Of("subject ann".to_owned()));
+        assert_eq!(shopper.owner.as_deref(), Some("subject ann"));
+        let admin = judge("admin", json!("subject")).unwrap();
+        assert_eq!((admin.owner.as_deref(), admin.sees), (Some("subject ann"), Sees::All));
+        for bad in [json!("ann"), json!(""), json!(true), json!(["subject"])] {
+            let problem = judge("storefront", bad).unwrap_err();
+            assert!(problem.code == Code::Unauthenticated && problem.detail.contains("onhand_owner"), "{problem:?}");
+        }
+        let without = judge("storefront", json!(null)).unwrap();
+        assert_ne!(without.owner.as_deref(), Some("subject ann"));
+    }
+}
+
 /// A header and claims of any JSON, signed.
 fn signed_as(seed: u8, header: &Value, claims: &str) -> String {
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims));
