@@ -103,7 +103,7 @@ impl Two {
     }
 
     async fn to_us(&self, more: &[&str]) -> (bool, String) {
-        self.command(&[&["--to", "us", "--reason", "a drill"], more].concat()).await
+        self.command(&[&["--to", "us", "--reason", "a drill", "--deadline", "2m"], more].concat()).await
     }
 
     /// All that stands in `eu`, by -9 and at once.
@@ -338,7 +338,7 @@ async fn a_lost_region_rejoins_and_takes_over_again() {
         origin.start().await;
     }
 
-    let (done, said) = two.command(&["--to", "eu", "--reason", "back", "--planned"]).await;
+    let (done, said) = two.command(&["--to", "eu", "--reason", "back", "--planned", "--deadline", "2m"]).await;
     assert!(done && said.contains("under term 32"), "the first region's number: {said}");
     let held = eu.sql(database, "SELECT reservation::text FROM allocations WHERE sku = 'x'").await;
     let held: BTreeSet<String> = held.iter().map(|row| row.get(0)).collect();

@@ -200,12 +200,15 @@ impl Site {
     /// A standby becomes a primary that waits for nobody: whom it would wait for is gone.
     pub async fn promote(&self, within: Duration) -> Result<()> {
         self.client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = ''").await?;
+        // Between two looks for a primary that is gone, the server may not notice for that long that it is promoted.
+        self.client.batch_execute("ALTER SYSTEM SET wal_retrieve_retry_interval = '100ms'").await?;
         self.reopen().await?;
         let promoting = async {
             let seconds = i32::try_from(within.as_secs().max(1)).unwrap_or(i32::MAX);
             Ok(self.client.query_one("SELECT pg_promote(true, $1)", &[&seconds]).await?.get::<_, bool>(0))
         };
         let promoted = tokio::time::timeout(within + self.patience, promoting).await;
+        let _stays_at_worst = self.client.batch_execute("ALTER SYSTEM RESET wal_retrieve_retry_interval").await;
         match promoted.unwrap_or_else(|_| Err(StoreError::Unreachable("no answer in time".to_owned())))? {
             true => Ok(()),
             false => Err(StoreError::Unreachable(format!("it was not promoted within {} s", within.as_secs()))),
