@@ -100,7 +100,7 @@ impl Verdict {
     }
 
     fn judge_database(&mut self, view: &View, config: &Config, asked: &Asked<'_>, target: &Region, found: &Looked) {
-        let open = found.region.as_deref() == Some(target.name.as_str());
+        let open = target.is_open();
         match (found.in_recovery, open) {
             (true, _) => self.pass("database", "a standby, ready to be promoted"),
             (false, true) => self.pass("database", "open for this region already"),
@@ -165,7 +165,7 @@ impl Verdict {
                  synchronous_standby_names at the primary, or fail over with regions.rpo = \"async\"",
             );
         }
-        if let Some(primary) = view.others(&target.name).find_map(|other| primary(other)) {
+        if let Some(primary) = view.others(&target.name).find_map(Region::primary) {
             let named = |name: &str| name.eq_ignore_ascii_case(&target.standby);
             let follower = primary.standbys.iter().find(|standby| named(&standby.name));
             return match follower {
@@ -247,9 +247,9 @@ impl Verdict {
     }
 
     fn judge_old(&mut self, view: &View, asked: &Asked<'_>, target: &Region, open: bool) {
-        let old = view.others(&target.name).find(|other| primary(other).is_some());
+        let old = view.others(&target.name).find(|other| other.primary().is_some());
         match old {
-            Some(old) if asked.planned && primary(old).is_some_and(|found| found.slots == 0) => {
+            Some(old) if asked.planned && old.primary().is_some_and(|found| found.slots == 0) => {
                 self.warn("old region", format!("{} answers, but no replication slot is in use there", old.name));
             }
             Some(old) if asked.planned => self.pass("old region", format!("{} answers and hands over", old.name)),
@@ -284,9 +284,4 @@ impl Verdict {
             None => self.pass("edges", format!("{all} are known")),
         }
     }
-}
-
-/// The region's database, if it takes writes.
-fn primary(region: &Region) -> Option<&Looked> {
-    region.database.as_ref().ok().filter(|found| !found.in_recovery)
 }

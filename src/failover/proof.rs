@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use onhand_client::Client;
 use onhand_origin::site::{Opened, Site};
 use onhand_wire::{Sku, request::PutItem};
 use serde_json::json;
 
-use super::{Failure, To, report::Report, view::addresses};
+use super::{
+    Failure, To,
+    report::Report,
+    view::{addresses, ask},
+};
 use crate::config::{Config, Member};
 
 const AGAIN: Duration = Duration::from_millis(25);
@@ -73,21 +78,16 @@ async fn watermark(site: &Site, opened: &Opened, region: &str) -> Result<(), Fai
 async fn edges(to: &To, config: &Config, opened: &Opened) -> (usize, usize, Vec<String>) {
     let until = tokio::time::Instant::now() + EDGES;
     loop {
+        let urls = config.regions.members.iter().flat_map(|member| addresses(&member.edges));
+        let asked = urls.map(|url| ask(url, &to.how.tls, to.how.patience, |client| client.edge_health()));
         let (mut at, mut answering, mut silent) = (0, 0, Vec::new());
-        for member in &config.regions.members {
-            for url in addresses(&member.edges) {
-                let client = Client::builder().url(&url).tls(&to.how.tls.config()).connect_timeout(to.how.patience);
-                let client = client.try_timeout(to.how.patience).patience(Duration::ZERO).build();
-                match client.map(|client| client.edge_health()) {
-                    Ok(asked) => match asked.await {
-                        Ok(health) => {
-                            answering += 1;
-                            at += usize::from(health.value.term.is_some_and(|term| term >= opened.term));
-                        }
-                        Err(_) => silent.push(url),
-                    },
-                    Err(_) => silent.push(url),
+        for edge in join_all(asked).await {
+            match edge.health {
+                Ok(health) => {
+                    answering += 1;
+                    at += usize::from(health.term.is_some_and(|term| term >= opened.term));
                 }
+                Err(_) => silent.push(edge.url),
             }
         }
         if at == answering || tokio::time::Instant::now() > until {

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use onhand_origin::site::{Kept, Site};
+use onhand_origin::site::{Site, TABLES};
 use onhand_wire::Timestamp;
 use tokio::process::{Child, Command};
 
@@ -123,10 +123,10 @@ impl Server {
             let own = connect(member, port, &mut private).await?;
             let mut file = private_file(out).map_err(|error| format!("{}: {error}", out.display()))?;
             let mut listed = 0;
-            for table in Kept::TABLES {
+            for table in TABLES {
                 let there: HashSet<String> = site.kept(table, since).await?.into_iter().map(|row| row.key).collect();
                 for row in own.kept(table, since).await?.into_iter().filter(|row| !there.contains(&row.key)) {
-                    writeln!(file, "{{\"table\":\"{table}\",\"row\":{}}}", row.row)?;
+                    writeln!(file, "{{\"table\":\"{}\",\"row\":{}}}", table.name, row.row)?;
                     listed += 1;
                 }
             }

@@ -31,9 +31,13 @@ pub(super) async fn run(to: To, config: Config) -> Result<ExitCode, Failure> {
     let (Some(target), Some(site)) = (view.region(&to.region), target_site(&view, &to.region)) else {
         return Err("the target's database does not answer".into());
     };
-    if is_open(target) {
+    if target.is_open() {
         let Some(opened) = site.last_opened().await? else { return still_open(&to, site).await };
-        return prove(&to, &config, &view, site, &opened, report).await;
+        // One that came back since.
+        for (_, old) in primaries(&view, &to.region) {
+            let _as_far_as_it_answers = old.shut().await;
+        }
+        return prove(&to, &config, site, &opened, report).await;
     }
     lock(&view).await?;
     still_as_seen(&view).await?;
@@ -43,7 +47,7 @@ pub(super) async fn run(to: To, config: Config) -> Result<ExitCode, Failure> {
         return Err(format!("{error}. Nothing was promoted, and the old region may write again").into());
     }
     report.done("fence");
-    if target.database.as_ref().is_ok_and(|found| found.in_recovery) {
+    if target.is_standby() {
         site.promote(PROMOTE).await.map_err(|error| {
             let undone = format!("`onhand failover --to {}` lets it write again", view.open().unwrap_or_default());
             format!("{error}. The old region stays shut: run the command again, or {undone}")
@@ -51,22 +55,17 @@ pub(super) async fn run(to: To, config: Config) -> Result<ExitCode, Failure> {
         report.done("promote");
     }
     let opened = open(&to, &config, &view, site).await?;
-    prove(&to, &config, &view, site, &opened, report).await
+    prove(&to, &config, site, &opened, report).await
 }
 
 async fn prove(
     to: &To,
     config: &Config,
-    view: &View,
     site: &Site,
     opened: &Opened,
     mut report: Report,
 ) -> Result<ExitCode, Failure> {
     report.opened(opened);
-    // One that came back meanwhile.
-    for (_, old) in primaries(view, &to.region) {
-        let _as_far_as_it_answers = old.shut().await;
-    }
     proof::prove(to, config, site, opened, &mut report).await?;
     Ok(report.end(true))
 }
@@ -80,10 +79,6 @@ async fn still_open(to: &To, site: &Site) -> Result<ExitCode, Failure> {
 
 fn target_site<'a>(view: &'a View, region: &str) -> Option<&'a Site> {
     view.region(region)?.site.as_ref()
-}
-
-fn is_open(target: &Region) -> bool {
-    target.database.as_ref().is_ok_and(|found| !found.in_recovery && found.region.as_ref() == Some(&target.name))
 }
 
 /// Somebody else's failover may have ended between the look and the lock.
@@ -128,7 +123,7 @@ async fn fence(view: &View, to: &To, target: &Region, site: &Site) -> Result<(),
             Err(_) if to.how.fence.is_some() || to.how.fenced => continue,
             Err(error) => return Err(format!("{name} could not be shut: {error}").into()),
         };
-        if target.database.as_ref().is_ok_and(|found| found.in_recovery) && !has(site, end).await? {
+        if target.is_standby() && !has(site, end).await? {
             let seconds = CATCH_UP.as_secs();
             return Err(format!("the target lacks some of what {name} wrote, after {seconds} s").into());
         }
@@ -151,8 +146,8 @@ async fn has(site: &Site, end: i64) -> Result<bool, Failure> {
 /// Other regions' databases that answered and take writes.
 fn primaries<'a>(view: &'a View, target: &str) -> impl Iterator<Item = (&'a str, &'a Site)> {
     view.others(target).filter_map(|old| {
-        let primary = old.database.as_ref().is_ok_and(|found| !found.in_recovery);
-        Some((old.name.as_str(), old.site.as_ref().filter(|_| primary)?))
+        old.primary()?;
+        Some((old.name.as_str(), old.site.as_ref()?))
     })
 }
 

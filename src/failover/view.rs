@@ -83,6 +83,22 @@ impl Region {
     }
 }
 
+impl Region {
+    /// Its origins may write to its database.
+    pub(super) fn is_open(&self) -> bool {
+        self.database.as_ref().is_ok_and(|found| !found.in_recovery && found.region.as_ref() == Some(&self.name))
+    }
+
+    pub(super) fn is_standby(&self) -> bool {
+        self.database.as_ref().is_ok_and(|found| found.in_recovery)
+    }
+
+    /// Its database, if that takes writes.
+    pub(super) fn primary(&self) -> Option<&Looked> {
+        self.database.as_ref().ok().filter(|found| !found.in_recovery)
+    }
+}
+
 pub(super) fn addresses(listed: &str) -> impl Iterator<Item = String> {
     listed.split(',').map(|url| url.trim().to_owned()).filter(|url| !url.is_empty())
 }
@@ -105,7 +121,7 @@ fn now_micros() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-async fn ask<T: Send + 'static>(
+pub(super) async fn ask<T: Send + 'static>(
     url: String,
     tls: &Tls,
     patience: Duration,

@@ -39,7 +39,6 @@ pub struct Looked {
     pub system_id: String,
     pub schema: Option<i32>,
     pub term: u16,
-    pub good_since: u16,
     /// Whose origins may write; none: there has only been one region.
     pub region: Option<String>,
     /// Every commit that it has was confirmed by another region's standby.
@@ -48,10 +47,6 @@ pub struct Looked {
     pub t: Timestamp,
     /// The write-ahead log that is on its disk, in bytes.
     pub received: i64,
-    /// Whether a standby is connected to the primary that it follows.
-    pub follows: bool,
-    /// `synchronous_standby_names`.
-    pub waits_for: String,
     /// A primary's standbys.
     pub standbys: Vec<Follower>,
     /// The names of replication slots that are in use.
@@ -110,21 +105,24 @@ pub struct Kept {
     pub row: String,
 }
 
-impl Kept {
-    /// What callers were told, and what became of stock.
-    pub const TABLES: [&'static str; 4] = ["ledger", "reservations", "orders", "idempotency_keys"];
-
-    /// Later changes of a reservation or an order are in the ledger.
-    fn key_and_time(table: &str) -> Option<(&'static str, &'static str)> {
-        match table {
-            "ledger" => Some(("concat_ws(' ', sku, location, seq, at, correlation)", "at")),
-            "reservations" => Some(("id::text", "created_at")),
-            "orders" => Some(("id::text", "taken_at")),
-            "idempotency_keys" => Some(("concat_ws(' ', subject, key)", "created_at")),
-            _ => None,
-        }
-    }
+/// What callers were told, and what became of stock; later changes of a reservation or an order are in the ledger.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    pub name: &'static str,
+    key: &'static str,
+    time: &'static str,
 }
+
+const fn table(name: &'static str, key: &'static str, time: &'static str) -> Table {
+    Table { name, key, time }
+}
+
+pub const TABLES: [Table; 4] = [
+    table("ledger", "concat_ws(' ', sku, location, seq, at, correlation)", "at"),
+    table("reservations", "id::text", "created_at"),
+    table("orders", "id::text", "taken_at"),
+    table("idempotency_keys", "concat_ws(' ', subject, key)", "created_at"),
+];
 
 /// What this code's schema is.
 #[must_use]
@@ -231,10 +229,10 @@ impl Site {
         self.within(last_opened(&self.client)).await
     }
 
-    /// What was written to one of [`Kept::TABLES`] since then.
-    pub async fn kept(&self, table: &str, since: Timestamp) -> Result<Vec<Kept>> {
-        let Some((key, time)) = Kept::key_and_time(table) else { return Ok(Vec::new()) };
-        let sql = format!("SELECT {key}, to_json(t)::text FROM {table} t WHERE {time} >= $1");
+    /// What was written to a table since then.
+    pub async fn kept(&self, table: Table, since: Timestamp) -> Result<Vec<Kept>> {
+        let Table { name, key, time } = table;
+        let sql = format!("SELECT {key}, to_json(t)::text FROM {name} t WHERE {time} >= $1");
         let found = self.client.query(&sql, &[&row::utc(since)]).await?;
         Ok(found.iter().map(|row| Kept { key: row.get(0), row: row.get(1) }).collect())
     }
@@ -259,12 +257,10 @@ impl Site {
 }
 
 const LOOK: &str = "SELECT pg_is_in_recovery(), (SELECT system_identifier::text FROM pg_control_system()),
-        s.term, s.good_since, s.region, s.lossless, greatest(r.t, to_timestamp(0)),
+        s.term, s.region, s.lossless, greatest(r.t, to_timestamp(0)),
         (CASE WHEN pg_is_in_recovery()
             THEN coalesce(greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()), '0/0')
             ELSE pg_current_wal_lsn() END - '0/0')::bigint,
-        EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'),
-        current_setting('synchronous_standby_names'),
         (SELECT count(*) FROM pg_replication_slots WHERE active),
         current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
             - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
@@ -282,17 +278,14 @@ async fn look(client: &Client) -> Result<Looked> {
         in_recovery: found.get(0),
         system_id: found.get(1),
         term: found.get::<_, i32>(2) as u16,
-        good_since: found.get::<_, i32>(3) as u16,
-        region: found.get(4),
-        lossless: found.get(5),
-        t: row::time(&found, 6),
-        received: found.get(7),
-        follows: found.get(8),
-        waits_for: found.get(9),
-        slots: usize::try_from(found.get::<_, i64>(10)).unwrap_or_default(),
-        spare_connections: found.get(11),
-        clock: row::time(&found, 12),
-        schema: found.get(13),
+        region: found.get(3),
+        lossless: found.get(4),
+        t: row::time(&found, 5),
+        received: found.get(6),
+        slots: usize::try_from(found.get::<_, i64>(7)).unwrap_or_default(),
+        spare_connections: found.get(8),
+        clock: row::time(&found, 9),
+        schema: found.get(10),
         standbys: standbys.iter().map(follower).collect(),
     })
 }
